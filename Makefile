@@ -1,0 +1,60 @@
+# One word each; `make help` lists them. Everything is installed into .venv, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONWARNINGS ?= default
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format samples golden bench clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The stamps make second runs fast: pip runs again only when pyproject.toml changed.
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+$(VENV)/.run: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --editable '.[cpu]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run  ## Explain a real photo and a real digit; prints what it wrote
+	@rm -rf demo && mkdir demo
+	@$(BIN)/pellucid explain sample_models/photos/model sample_models/photos/images/cat.jpg -o demo/cat.json
+	@$(BIN)/pellucid visualize sample_models/photos/model sample_models/photos/images/cat.jpg --panel -o demo/cat.png
+	@$(BIN)/pellucid visualize sample_models/digits/model sample_models/digits/images/seven.png --panel -o demo/seven.png
+	@$(BIN)/pellucid explain sample_models/digits/model sample_models/digits/images/seven.png -o demo/seven.json
+	@$(BIN)/pellucid explain sample_models/diabetes/model sample_models/diabetes/instances.json --format table
+	@echo "wrote demo/cat.json demo/cat.png demo/seven.json demo/seven.png"
+
+test: $(VENV)/.dev  ## Run every test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(VENV)/.dev  ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## Rewrite the sources in the project's format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+samples: $(VENV)/.dev  ## Train the sample models again (about 15 minutes)
+	for name in digits diabetes wine photos code_or_prose tf1_embedding jpeg_bytes; do \
+		$(BIN)/python sample_models/$$name/make.py || exit 1; done
+	$(MAKE) golden
+
+golden: $(VENV)/.dev  ## Rewrite the expected responses and pictures; review the diff
+	$(BIN)/python -m pytest tests/test_goldens.py --golden
+
+bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
+	$(BIN)/python tests/bench/bench.py
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) demo bench dist .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,83 @@
+"""``pellucid explain``: instances in, response JSON out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pellucid_cli.options import MODEL_DIR, Talk, load, method_options, model_options, talking
+
+
+@click.command()
+@MODEL_DIR
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write here [default: stdout].")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["auto", "ai-platform", "vertex", "table"]),
+    default="auto",
+    show_default=True,
+    help="The response of either service, or a table to read.",
+)
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path),
+    help="Also write the attributions as arrays, a .npz file.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@model_options
+@method_options
+@talking
+def explain(
+    model_dir: Path,
+    inputs: tuple[str, ...],
+    out: Path | None,
+    form: str,
+    raw: Path | None,
+    force: bool,
+    verbose: int,
+    quiet: int,
+    **options: Any,
+) -> None:
+    """Explain predictions: which part of the input made the output what it is.
+
+    INPUT is a request ({"instances": [...]}), JSON Lines, CSV or a picture; - is stdin.
+    """
+    if not inputs:
+        raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")
+    from pellucid.errors import InstanceError
+    from pellucid_cli.files import check_free, read_inputs, write
+
+    talk = Talk(verbose, quiet)
+    for path in (out, raw):
+        if path is not None:
+            check_free(path, force=force)
+    model = load(talk, model_dir, options)
+    from pellucid.response import encode
+    from pellucid.spec import Dialect
+
+    def deliver(data: bytes) -> None:
+        if out is None:
+            click.get_binary_stream("stdout").write(data)
+        else:
+            write(out, data, force=force)
+
+    try:
+        explanations = model.explain(list(read_inputs(model, inputs, talk.warn)))
+    except InstanceError as error:
+        # "If explanation fails for any instance, the response body contains no explanations."
+        deliver(encode({"error": str(error)}))
+        raise
+    if raw is not None:
+        from pellucid.raw import pack
+
+        write(raw, pack(explanations), force=force)
+    if form == "table":
+        from pellucid_cli.tables import table
+
+        deliver(table(explanations).encode())
+    else:
+        deliver(explanations.json(dialect=None if form == "auto" else Dialect(form)))

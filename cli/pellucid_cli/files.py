@@ -1,0 +1,88 @@
+"""Files as the commands write and read them: never half-written, never overwritten unasked."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import InstanceError, OutputError
+
+
+def write(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file aside and rename it into place.
+
+    Raises OutputError if it exists and `force` is false, or if it cannot be written.
+    """
+    check_free(path, force=force)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = file.name
+            file.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory; name a file in it")
+    if path.exists() and not force:
+        raise OutputError(f"{path}: exists; add --force to overwrite it")
+    parent = path.parent
+    if not parent.is_dir():
+        raise OutputError(f"{path}: cannot be written: there is no directory {parent}")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written: {parent} is not writable")
+
+
+def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> Iterator[Any]:
+    """Yield the instances of all inputs, numbered through; ``-`` is stdin."""
+    from dataclasses import replace
+
+    from pellucid.instances import read_file, read_jsonl, read_request
+
+    number = 0
+    for name in inputs:
+        if name == "-":
+            text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
+            if _is_request(text):
+                request = read_request(text, model.inputs, source="<stdin>")
+                for sentence in request.warnings:
+                    warn(sentence)
+                found: Iterable[Any] = request.instances
+            else:
+                found = read_jsonl(text.splitlines(), model.inputs, source="<stdin>")
+        else:
+            found = read_file(name, model.inputs, warn=warn)
+        for instance in found:
+            yield replace(instance, index=number)
+            number += 1
+    if number == 0:
+        raise InstanceError("there are no instances in the input")
+
+
+def _is_request(text: str) -> bool:
+    """Whether text is one request body, rather than an instance a line."""
+    import json
+
+    try:
+        document, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+        return True  # the reader of requests says where it is wrong
+    return isinstance(document, dict) and (
+        "instances" in document or not text.lstrip()[end:].strip()
+    )

@@ -1,0 +1,103 @@
+"""The program: the group of commands, and the one place that turns errors into text.
+
+Exit codes: 0 all is well; 1 findings, or instances that failed; 2 usage, bad configuration, or a
+model that cannot be loaded; 130 interrupted; 141 the reader of stdout went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from pellucid import __version__
+from pellucid.errors import InstanceError, PellucidError
+from pellucid_cli.batch import batch
+from pellucid_cli.completion import completion
+from pellucid_cli.explain import explain
+from pellucid_cli.validate_metadata import validate_metadata
+from pellucid_cli.visualize import visualize
+
+SETTINGS: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "auto_envvar_prefix": "PELLUCID",
+    "max_content_width": 100,
+}
+
+
+@click.group(context_settings=SETTINGS)
+@click.version_option(__version__, prog_name="pellucid")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour on the terminal; NO_COLOR and FORCE_COLOR count, too.",
+)
+@click.option("--traceback", is_flag=True, help="Show where an error comes from.")
+@click.pass_context
+def cli(context: click.Context, color: str, traceback: bool) -> None:
+    """Explain the predictions of TensorFlow SavedModels.
+
+    Which pixels, regions, words or columns made the model say what it said.
+    """
+    context.obj = {"traceback": traceback}
+    if color == "auto":
+        if os.environ.get("NO_COLOR"):
+            context.color = False
+        elif os.environ.get("FORCE_COLOR"):
+            context.color = True
+    else:
+        context.color = color == "always"
+        os.environ.pop("FORCE_COLOR", None)
+        os.environ["FORCE_COLOR" if context.color else "NO_COLOR"] = "1"
+
+
+for command in (explain, visualize, validate_metadata, batch, completion):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the program and exit with the code that the result deserves."""
+    try:
+        code = cli.main(prog_name="pellucid", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _fail("interrupted", 130)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except BrokenPipeError:
+        # What is still buffered must not raise again when the interpreter closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = _fail("the output was closed before all of it was written", 141)
+    except InstanceError as error:
+        code = _fail(str(error), 1)
+    except PellucidError as error:
+        code = _fail(str(error), 2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        code = _fail(f"{place}{error.strerror or error}", 2)
+    except MemoryError:
+        code = _fail("out of memory; explain fewer or smaller instances at a time", 2)
+    except Exception as error:
+        code = _fail(
+            f"internal error, {type(error).__name__}: {error}; "
+            "please report it with what --traceback shows",
+            2,
+        )
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _fail(sentence: str, code: int) -> int:
+    if "--traceback" in sys.argv:
+        import traceback
+
+        traceback.print_exc()
+    line = " ".join(sentence.split())
+    click.echo(click.style("error: ", fg="red", bold=True) + line, err=True)
+    return code

@@ -1,0 +1,66 @@
+"""Explanations as a table to read on a terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+MOST = 12
+
+
+def table(explanations: Any) -> str:
+    """Return the features of each explanation with their share of the change, largest first."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
+    console = Console(file=io.StringIO(), force_terminal=terminal or None, width=100)
+    for number, explanation in enumerate(explanations):
+        source = explanations.instances[number].source or f"instances[{number}]"
+        for label in explanation.labels:
+            what = label.name or (str(list(label.index)) if label.index else "")
+            error = "undefined" if label.approx_error is None else f"{label.approx_error:.2g}"
+            grid = Table(
+                title=f"{source}: {explanations.loaded.metadata.output.name} {what} = "
+                f"{label.score:.4g} (baseline {label.baseline_score:.4g}, approx_error {error})",
+                title_justify="left",
+                box=None,
+                padding=(0, 2, 0, 0),
+            )
+            grid.add_column("feature")
+            grid.add_column("attribution", justify="right")
+            grid.add_column("")
+            rows = sorted(_rows(label), key=lambda row: -abs(row[1]))
+            largest = abs(rows[0][1]) if rows else 0.0
+            for name, value, note in rows[:MOST]:
+                bar = "█" * round(20 * abs(value) / largest) if largest else ""
+                grid.add_row(name, f"{value:+.4g}", f"{bar} {note}".strip())
+            if len(rows) > MOST:
+                rest = sum(value for _, value, _ in rows[MOST:])
+                grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
+            console.print(grid)
+            console.print()
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def _rows(label: Any) -> Iterator[tuple[str, float, str]]:
+    """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
+    for name, value in label.features.items():
+        if value.size == 1:
+            yield name, float(value.sum()), ""
+        elif value.ndim == 1 and value.size <= 1024:
+            for i, part in enumerate(value.tolist()):
+                if part:
+                    yield f"{name}[{i}]", part, ""
+        else:
+            positive = float(value[value > 0].sum())
+            shape = "×".join(map(str, value.shape))
+            yield (
+                name,
+                float(value.sum()),
+                f"{shape}: {positive:+.3g} and {value.sum() - positive:+.3g}",
+            )

@@ -1,0 +1,47 @@
+"""Pellucid: which pixels, regions, words or columns made a TensorFlow model say what it said.
+
+Start at `load`. The way from there: `pellucid.load` (files → model), `pellucid.explain` (instances
+→ explanations), `pellucid.methods` (the attribution methods, plain numpy over `pellucid.model`),
+`pellucid.tensorflow_model` (the compiled model), `pellucid.response` and `pellucid.overlay` (what
+comes out). Importing this package imports neither TensorFlow nor numpy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pellucid.errors import (
+    DependencyError,
+    InstanceError,
+    ModelError,
+    NotDifferentiableError,
+    OutputError,
+    PellucidError,
+    SpecError,
+)
+
+if TYPE_CHECKING:
+    from pellucid.load import Explanations, LoadedModel, load
+
+__all__ = [
+    "DependencyError",
+    "Explanations",
+    "InstanceError",
+    "LoadedModel",
+    "ModelError",
+    "NotDifferentiableError",
+    "OutputError",
+    "PellucidError",
+    "SpecError",
+    "load",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # What needs numpy or TensorFlow is imported when it is asked for.
+    if name in ("Explanations", "LoadedModel", "load"):
+        from pellucid import load as module
+
+        return getattr(module, name)
+    raise AttributeError(f"module 'pellucid' has no attribute '{name}'")

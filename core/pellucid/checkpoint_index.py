@@ -1,0 +1,130 @@
+"""Whether the files of ``variables/`` are all there and as long as their index says.
+
+``variables.index`` is a LevelDB table whose values are TensorFlow's ``BundleEntryProto``: data
+blocks of prefix-compressed entries, an index block that points at them, and a footer of 48 bytes.
+Only sizes are compared, so a check costs one small file read, whatever the size of the weights.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+_FOOTER = 48
+_MAGIC = 0xDB4775248B80FB57
+_TRAILER = 5  # one byte of compression type, four of checksum
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
+
+
+class _NotATableError(Exception):
+    """The bytes are not a table that this reader understands."""
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Return whether the file is the small text that Git LFS leaves in place of a large file."""
+    with path.open("rb") as file:
+        return file.read(len(_LFS_POINTER)) == _LFS_POINTER
+
+
+def variables_fault(directory: Path, messages: Callable[[str], Any]) -> str | None:
+    """Return a sentence on what is wrong with the checkpoint in ``directory/variables``, or None.
+
+    `messages` gives the class of a TensorFlow message by its full name. Raises OSError.
+    """
+    variables = directory / "variables"
+    if not variables.is_dir():
+        return f"{variables}: does not exist, and the graph has variables; copy it beside the model"
+    index = variables / "variables.index"
+    if not index.is_file():
+        return f"{index}: does not exist; a checkpoint is an index and its data files"
+    files = sorted(it for it in variables.iterdir() if it.name.startswith("variables."))
+    for path in files:
+        if is_lfs_pointer(path):
+            return f"{path}: is a Git LFS pointer, not the weights; run `git lfs pull`"
+    if index.stat().st_size == 0:
+        return f"{index}: is empty (0 bytes); copy or export the model again"
+    lengths = _shard_lengths(index.read_bytes(), messages)
+    counts = [len(lengths or ())] + [
+        int(found[2]) for it in files if (found := _SHARD.fullmatch(it.name))
+    ]
+    # Without a readable index, the names say how many data files there are; there is at least one.
+    total = counts[0] or max(counts[1:], default=1)
+    if total > 99_999:
+        return f"{index}: is damaged; copy or export the model again"
+    for shard in range(total):
+        path = variables / f"variables.data-{shard:05d}-of-{total:05d}"
+        if not path.is_file():
+            return f"{path}: does not exist; the weights are in {total} such file(s), copy them all"
+        size, wanted = path.stat().st_size, (lengths or {}).get(shard, 0)
+        if size < wanted:
+            return (
+                f"{path}: is truncated, {size} bytes where variables.index speaks of {wanted}; "
+                "copy or export the model again"
+            )
+    return None
+
+
+def _shard_lengths(table: bytes, messages: Callable[[str], Any]) -> dict[int, int] | None:
+    """Return the least length of each data file, or None where the index cannot tell."""
+    from google.protobuf.message import DecodeError
+
+    entry_type = messages("tensorflow.BundleEntryProto")
+    try:
+        lengths: dict[int, int] = {}
+        for key, value in _entries(table):
+            if not key:
+                shards = messages("tensorflow.BundleHeaderProto").FromString(value).num_shards
+                if not 0 < shards <= 99_999:
+                    return None
+                lengths = dict.fromkeys(range(shards), 0)
+                continue
+            entry = entry_type.FromString(value)
+            if entry.shard_id in lengths and entry.offset >= 0 and entry.size >= 0:
+                end = entry.offset + entry.size
+                lengths[entry.shard_id] = max(lengths[entry.shard_id], end)
+    except (_NotATableError, DecodeError, IndexError, struct.error, UnicodeDecodeError):
+        return None
+    return lengths
+
+
+def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+    if len(table) < _FOOTER or struct.unpack("<Q", table[-8:])[0] != _MAGIC:
+        raise _NotATableError
+    footer = table[-_FOOTER:]
+    _, at = _varint(footer, 0)  # the handle of the metaindex block: offset and size
+    _, at = _varint(footer, at)
+    for _, handle in _block(table, footer[at:]):
+        yield from _block(table, handle)
+
+
+def _block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
+    offset, at = _varint(handle, 0)
+    size, _ = _varint(handle, at)
+    if offset + size + _TRAILER > len(table) or size < 4 or table[offset + size] != 0:
+        raise _NotATableError  # out of the file, or compressed
+    block = table[offset : offset + size]
+    end = size - 4 - 4 * struct.unpack("<I", block[-4:])[0]
+    key, at = b"", 0
+    while at < end:
+        shared, at = _varint(block, at)
+        fresh, at = _varint(block, at)
+        length, at = _varint(block, at)
+        key = key[:shared] + block[at : at + fresh]
+        yield key, block[at + fresh : at + fresh + length]
+        at += fresh + length
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 64:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise _NotATableError

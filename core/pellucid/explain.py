@@ -1,0 +1,365 @@
+"""From instances to explanations: everything between a model and a response.
+
+An `Explainer` is planned once, from a specification and a model, and called many times. It picks
+the outputs, makes the baselines, asks the method, and says what each feature contributed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+
+from pellucid.errors import InstanceError, ModelError, NotDifferentiableError, SpecError
+from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
+from pellucid.methods.integrated_gradients import integrated_gradients
+from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.spec import (
+    METHOD_NAMES,
+    Examples,
+    ExplanationMetadata,
+    ExplanationParameters,
+    InputSpec,
+    IntegratedGradients,
+    Nested,
+    SampledShapley,
+    Xrai,
+)
+
+ADVISED_ERROR = 0.05
+
+
+class ServedModel(Model, Protocol):
+    """A `Model` that also takes requests: from a request's arrays to what it explains."""
+
+    def preprocess(self, request: Tensors) -> Tensors:
+        """Return the inputs of the signature for those of the request."""
+        ...
+
+    def encode(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands, explained and held, for the inputs of the signature."""
+        ...
+
+    def predict(self, x: Tensors) -> Array:
+        """Return the output in its own shape, [n, …]."""
+        ...
+
+    def display_names(self, request: Tensors) -> Array | None:
+        """Return the names of the outputs, [n, …], from the model itself, if it has them."""
+        ...
+
+    @property
+    def road(self) -> str:
+        """The name of the way the model is run."""
+        ...
+
+    @property
+    def random_ops(self) -> tuple[str, ...]:
+        """The ops that make the model answer differently each time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelAttribution:
+    """Why one output of one instance is what it is.
+
+    `index` is () for a scalar output; `values` are the attributions of the explained tensors,
+    `features` what they mean for each feature; `approx_error` is None where it is undefined.
+    """
+
+    index: tuple[int, ...]
+    name: str | None
+    score: float
+    baseline_score: float
+    values: dict[str, Array]
+    features: dict[str, Array]
+    approx_error: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One instance: its prediction and an attribution for each output that was asked for.
+
+    `inputs` are the explained tensors, as the model saw them.
+    """
+
+    prediction: Array
+    labels: tuple[LabelAttribution, ...]
+    inputs: dict[str, Array]
+    warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """A model and what is to be explained of it.
+
+    `input_keys` says which key of the signature's inputs each feature is, where it is one;
+    `explicit` is false for metadata that were inferred: a feature without a gradient is then held
+    instead of refused. `seed` names the random numbers.
+    """
+
+    model: ServedModel
+    metadata: ExplanationMetadata
+    parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
+    input_keys: Mapping[str, str] = field(default_factory=dict)
+    explicit: bool = True
+    seed: int = 0
+
+    def explain(self, request: Tensors, numbers: Sequence[int] | None = None) -> list[Explanation]:
+        """Return one explanation for each row of a request's arrays, [n, …].
+
+        `numbers` are the instances' places in the whole run: they name the noise that each one
+        draws, and the instance in a message. Raises InstanceError, NotDifferentiableError.
+        """
+        inputs = self.model.preprocess(request)
+        x = self.model.encode(inputs)
+        prediction = self.model.predict(x)
+        n = len(prediction)
+        numbers = list(range(n)) if numbers is None else list(numbers)
+        scores = np.asarray(prediction, np.float64).reshape(n, -1)
+        self._check(prediction, scores, x, numbers)
+        chosen = self._targets(prediction, scores)
+        row = np.repeat(np.arange(n), [len(c) for c in chosen])
+        attribution = self._attribute(
+            {name: value[row] for name, value in x.items()},
+            [
+                {k: v[row] if len(v) == n else v for k, v in b.items()}
+                for b in self._baselines(x, inputs)
+            ],
+            np.concatenate(chosen).astype(np.int64),
+            [numbers[i] for i in row],
+        )
+        self._refuse_flat(attribution)
+        names = self._names(request, prediction)
+        ranks: dict[str, int | None] = {
+            name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
+        }
+        explained = [s.name for s in self.metadata.inputs if s.name in x]
+        random = self._randomness(x, scores)
+        result = []
+        for i in range(n):
+            labels = tuple(
+                self._label(attribution, int(j), prediction, names, ranks)
+                for j in np.flatnonzero(row == i)
+            )
+            warnings = (*random, *self._warnings(labels))
+            result.append(
+                Explanation(
+                    prediction=prediction[i],
+                    labels=labels,
+                    inputs={name: x[name][i] for name in explained},
+                    warnings=warnings,
+                )
+            )
+        return result
+
+    def _attribute(
+        self, x: Tensors, baselines: Sequence[Tensors], target: Array, numbers: Sequence[int]
+    ) -> Attribution:
+        method = self.parameters.method
+        match method:
+            case IntegratedGradients():
+                self._refuse_held()
+                return integrated_gradients(
+                    self.model, x, baselines, target, method, seed=self.seed, numbers=numbers
+                )
+            case Xrai() | SampledShapley() | Examples():
+                raise SpecError(
+                    f"the method '{METHOD_NAMES[type(method)]}' is not part of this version; "
+                    "choose integrated-gradients with --method"
+                )
+            case _:
+                _never(method)
+
+    def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
+        """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
+        specs = [s for s in self.metadata.inputs if s.name in x]
+        given = {s.name: s.encoded_baselines or s.input_baselines for s in specs}
+        count = max([1, *(len(b) for b in given.values())])
+        sigma = getattr(self.parameters.method, "max_blur_sigma", None)
+        result = []
+        for k in range(count):
+            baseline = {}
+            for spec in specs:
+                value = x[spec.name]
+                if sigma and is_image(value.shape[1:]):
+                    baseline[spec.name] = blurred(value, sigma)
+                elif k >= len(given[spec.name]):
+                    baseline[spec.name] = zero(value.shape[1:], value.dtype)[None]
+                elif spec.encoded_tensor_name and not spec.encoded_baselines:
+                    baseline[spec.name] = self._encoded(spec, k, inputs)
+                else:
+                    one = given[spec.name][k]
+                    baseline[spec.name] = baseline_array(one, value.shape[1:], value.dtype, spec)[
+                        None
+                    ]
+            result.append(baseline)
+            if sigma:
+                break
+        return result
+
+    def _encoded(self, spec: InputSpec, k: int, inputs: Tensors) -> Array:
+        """Push an input baseline through the encoder: "encoded tensors are transformations"."""
+        key = self.input_keys.get(spec.name)
+        if key is None:
+            raise SpecError(
+                f"inputs.{spec.name}.input_baselines: '{spec.tensor_name}' is not an input of the "
+                "signature, so nothing leads from it to the encoded tensor; use encoded_baselines"
+            )
+        value = inputs[key]
+        one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
+        others = {name: other[:1] for name, other in inputs.items()}
+        return self.model.encode({**others, key: one[None]})[spec.name]
+
+    def _targets(self, prediction: Array, scores: Array) -> list[Array]:
+        """Return the flat indices to explain, for each instance.
+
+        "topK … defaults to 1 … When set to -1, returns explanations for all outputs"; ties go to
+        the lower index. "If neither topK nor outputIndices is populated, returns the argmax".
+        """
+        n, k = scores.shape
+        shape = prediction.shape[1:]
+        if self.parameters.output_indices is not None:
+            flat = [_flat_index(index, shape) for index in self.parameters.output_indices]
+            return [np.array(flat)] * n
+        count = 1 if self.parameters.top_k is None else self.parameters.top_k
+        order = np.argsort(-scores, axis=1, kind="stable")
+        return list(order if count == -1 else order[:, :count])
+
+    def _label(
+        self,
+        attribution: Attribution,
+        j: int,
+        prediction: Array,
+        names: Nested | Array | None,
+        ranks: dict[str, int | None],
+    ) -> LabelAttribution:
+        shape = prediction.shape[1:]
+        target = int(attribution.target[j])
+        index = tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
+        error = attribution.approx_error
+        values = {name: value[j] for name, value in attribution.values.items()}
+        return LabelAttribution(
+            index=index,
+            name=_name_at(names, index),
+            score=float(attribution.score[j]),
+            baseline_score=float(attribution.baseline_score[j]),
+            values=values,
+            features=feature_attributions(self.metadata.inputs, values, ranks),
+            approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
+        )
+
+    def _names(self, request: Tensors, prediction: Array) -> Nested | Array | None:
+        mapping = self.metadata.output.index_name_mapping
+        if mapping is not None:
+            return mapping
+        names = self.model.display_names(request)
+        return None if names is None else names[0] if len(names) else None
+
+    # What would make an explanation worthless
+
+    def _check(self, prediction: Array, scores: Array, x: Tensors, numbers: Sequence[int]) -> None:
+        bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        if len(bad):
+            i = int(bad[0])
+            raise InstanceError(
+                f"instances[{numbers[i]}]: the model's output is not finite "
+                f"({np.ravel(prediction[i])[~np.isfinite(scores[i])][0]}), which nothing can explain",
+                numbers[i],
+            )
+
+    def _refuse_held(self) -> None:
+        """Refuse a feature that was asked for and has no gradient."""
+        reached = self.model.differentiable
+        lost = [s for s in self.metadata.inputs if s.name not in reached]
+        if lost and self.explicit:
+            names = ", ".join(
+                f"'{s.name}' ({s.encoded_tensor_name or s.tensor_name})" for s in lost
+            )
+            raise NotDifferentiableError(
+                f"no gradient reaches {names}, so integrated gradients cannot explain it; name an "
+                "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
+            )
+
+    def _refuse_flat(self, attribution: Attribution) -> None:
+        """Refuse gradients that are 0 although the output moves, as behind a bucketized column."""
+        moved = np.abs(attribution.score - attribution.baseline_score)
+        moves = moved > 1e-6 * np.maximum(1.0, np.abs(attribution.score))
+        total = np.sum(
+            [np.abs(v).reshape(len(moved), -1).sum(1) for v in attribution.values.values()], axis=0
+        )
+        if moves.any() and not total[moves].any():
+            raise NotDifferentiableError(
+                "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
+                f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
+                "bucket, a rounding or a cast; integrated gradients would say that nothing matters, "
+                "use sampled Shapley"
+            )
+
+    def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
+        if not self.model.random_ops:
+            return ()
+        if np.array_equal(self.model.outputs(x), scores):
+            return ()
+        ops = ", ".join(self.model.random_ops)
+        return (
+            f"the model answers differently each time ({ops}), as with augmentation or dropout left "
+            "on: the attributions are those of one draw, and need not add up",
+        )
+
+    def _warnings(self, labels: Sequence[LabelAttribution]) -> list[str]:
+        warnings = []
+        for label in labels:
+            of = f" for output {list(label.index)}" if label.index else ""
+            if label.approx_error is None:
+                warnings.append(
+                    f"the output equals that of the baseline{of}: there is nothing to attribute, and "
+                    "approx_error is undefined; choose another baseline"
+                )
+            elif label.approx_error > ADVISED_ERROR:
+                warnings.append(
+                    f"approx_error is {label.approx_error:.3g}{of}, above {ADVISED_ERROR}: the "
+                    "attributions do not add up to the change of the output; use more steps or "
+                    "another baseline"
+                )
+        return warnings
+
+
+def _never(method: NoReturn) -> NoReturn:
+    """Let the type checker name each method that the match above forgot (Python 3.10 has none)."""
+    raise AssertionError(f"no such method: {method}")
+
+
+def _flat_index(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    written = index[0] if len(index) == 1 else list(index)
+    if len(index) != len(shape) and not (len(index) == 1 and int(np.prod(shape)) == 1):
+        raise SpecError(
+            f"outputIndices: {written} has {len(index)} axes and the output of one instance has "
+            f"{len(shape)}, {list(shape)}"
+        )
+    try:
+        return int(np.ravel_multi_index(index, shape or (1,)))
+    except ValueError:
+        raise SpecError(
+            f"outputIndices: {written} is outside the output, whose shape for one instance is "
+            f"{list(shape)}"
+        ) from None
+
+
+def _name_at(names: Nested | Array | None, index: tuple[int, ...]) -> str | None:
+    found: Any = names
+    for i in index or (0,):
+        if isinstance(found, tuple | list | np.ndarray) and i < len(found):
+            found = found[i]
+        else:
+            return None
+    return (
+        found.decode(errors="replace")
+        if isinstance(found, bytes)
+        else (found if isinstance(found, str) else None)
+    )
+
+
+__all__ = ["Explainer", "Explanation", "LabelAttribution", "ModelError", "ServedModel"]

@@ -1,0 +1,388 @@
+"""Requests, JSON Lines, CSV and image files made into instances: the one door for data.
+
+Every reader takes the model's inputs and yields `Instance` records whose tensors fit them; nothing
+behind this door checks again. A wrong instance costs one sentence, an `InstanceError` that says
+where it is; with `on_error` the reader passes that sentence on and goes on with the next instance.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from pellucid.errors import InstanceError, did_you_mean
+from pellucid.images import decode_picture, image_input_of, to_picture, to_tensor
+from pellucid.inputs import InputInfo, check_names, is_binary, plain, shape_text, to_array
+from pellucid.model import Array
+from pellucid.tables import Row, open_table
+
+__all__ = [
+    "InputInfo",
+    "Instance",
+    "Request",
+    "read_csv",
+    "read_file",
+    "read_image",
+    "read_jsonl",
+    "read_request",
+    "show_image",
+    "stack",
+]
+
+OnError: TypeAlias = Callable[[InstanceError], None]
+
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance: what was said, and the arrays that it means.
+
+    `value` is JSON, as given (the name of an image file); `tensors` maps every input to an array
+    without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
+    or request, wrong instances included; `source` is the file; `image` is the picture at its own
+    resolution, 8-bit RGB, lying as the model sees it.
+    """
+
+    value: object
+    tensors: dict[str, Array]
+    index: int = 0
+    source: str | None = None
+    image: Image.Image | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request body: its instances, and every other key as `parameters`."""
+
+    instances: tuple[Instance, ...]
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def read_request(
+    document: str | bytes | Mapping[str, object],
+    inputs: Sequence[InputInfo],
+    *,
+    source: str | None = None,
+    on_error: OnError | None = None,
+) -> Request:
+    """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
+
+    "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
+    object for `instances` is read as a list of one and costs a warning. Raises `InstanceError`;
+    sentences begin with the path, as ``instances[3].image[0]``.
+    """
+    parsed = _parse(document, source) if isinstance(document, str | bytes) else document
+    prefix = f"{source}: " if source else ""
+    if not isinstance(parsed, Mapping):
+        raise InstanceError(
+            f'{prefix}a request is an object, {{"instances": […]}}, got {_kind(parsed)}'
+        )
+    if "instances" not in parsed:
+        hint = did_you_mean("instances", [key for key in parsed if isinstance(key, str)])
+        found = hint.replace("did you mean", "is it") if hint else ""
+        raise InstanceError(f"{prefix}the request has no key 'instances'{found}")
+    values = plain(parsed["instances"])
+    warnings: tuple[str, ...] = ()
+    if isinstance(values, Mapping):
+        values = [values]
+        warnings = (f"{prefix}'instances' is one bare object; read as a list of one instance",)
+    if not isinstance(values, list | tuple):
+        raise InstanceError(f"{prefix}'instances' must be a list, got {_kind(values)}")
+    if not values:
+        raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
+    named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
+
+    def convert(index: int) -> Instance:
+        where = f"{prefix}instances[{index}]"
+        if named[index] != named[0]:
+            raise InstanceError(
+                f"{where}: {'names its inputs' if named[index] else 'does not name its inputs'}, "
+                f"unlike instances[0]; all instances must have the same keys",
+                index,
+            )
+        tensors = _tensors(values[index], inputs, where, index)
+        return Instance(values[index], tensors, index, source)
+
+    instances = tuple(_each(convert, range(len(values)), on_error))
+    rest = {key: value for key, value in parsed.items() if key != "instances"}
+    return Request(instances=instances, parameters=rest, warnings=warnings)
+
+
+def read_jsonl(
+    lines: Iterable[str],
+    inputs: Sequence[InputInfo],
+    *,
+    source: str | None = None,
+    on_error: OnError | None = None,
+) -> Iterator[Instance]:
+    """Yield one instance for each line of JSON; blank lines are skipped."""
+
+    def convert(item: tuple[int, tuple[int, str]]) -> Instance:
+        index, (number, line) = item
+        value = _parse(line.rstrip(), source, first_line=number, index=index)
+        where = f"{source}:{number}" if source else f"line {number}"
+        return Instance(value, _tensors(value, inputs, where, index), index, source)
+
+    filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
+    return _each(convert, enumerate(filled), on_error)
+
+
+def read_csv(
+    lines: Iterable[str],
+    inputs: Sequence[InputInfo],
+    *,
+    source: str | None = None,
+    on_error: OnError | None = None,
+) -> Iterator[Instance]:
+    """Yield one instance for each row of a table whose first row names the columns.
+
+    Each column is an input (several numbers in one cell are written as a JSON list), or the columns
+    in order are the elements of the model's single vector input, and then the first row may be
+    missing if it is all numbers. Blank rows are skipped. Raises `InstanceError` with the line.
+    """
+    table = open_table(lines, inputs, source)
+
+    def convert(item: tuple[int, Row]) -> Instance:
+        index, row = item
+        value = table.value(row, index)
+        tensors = _tensors(value, inputs, table.where(row[0]), index)
+        return Instance(value, tensors, index, source)
+
+    return _each(convert, enumerate(table.rows), on_error)
+
+
+def read_image(
+    picture: str | PathLike[str] | bytes,
+    inputs: Sequence[InputInfo],
+    image_input: str | None = None,
+    *,
+    values: Mapping[str, object] | None = None,
+    index: int = 0,
+) -> Instance:
+    """Return the instance that a PNG, JPEG, BMP, GIF, WebP or TIFF file is for this model.
+
+    A string input gets the file's bytes, a numeric one the resized and scaled pixels (see
+    `images.to_tensor`). `image_input` says which input, where several could hold a picture;
+    `values` are the other inputs, as in a request. EXIF orientation is applied to pixels; a model
+    that decodes the bytes itself does not apply it, so its `image` is left as it lies in the file.
+    """
+    source = None if isinstance(picture, bytes) else fspath(picture)
+    where = source or "the picture"
+    info = image_input_of(inputs, image_input, where)
+    data = picture if isinstance(picture, bytes) else _read_bytes(picture)
+    decoded = decode_picture(data, where, upright=not info.is_string)
+    others = [other for other in inputs if other.name != info.name]
+    given = dict(values or {})
+    check_names(list(given), {other.name: other for other in others}, where, index, "input")
+    tensors = {o.name: to_array(given[o.name], o, f"{where}: {o.name}", index) for o in others}
+    if info.is_string:
+        held = np.empty(1, dtype=object)
+        held[0] = data
+        tensors[info.name] = held.reshape([1] * len(info.instance_shape or ()))
+    else:
+        tensors[info.name] = to_tensor(decoded, info)
+    value: object = source if source else {"b64": base64.b64encode(data).decode()}
+    if given:
+        value = {info.name: value, **given}
+    return Instance(value, tensors, index, source, decoded)
+
+
+def read_file(
+    path: str | PathLike[str],
+    inputs: Sequence[InputInfo],
+    *,
+    image_input: str | None = None,
+    on_error: OnError | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Iterator[Instance]:
+    """Yield the instances in a file: a request (.json), JSON Lines, CSV, or a picture.
+
+    The suffix decides, else the content. A ``.json`` file may also hold one instance a line, as
+    gcloud's ``--json-instances`` takes. `warn` is given the request's warnings. Raises
+    `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
+    """
+    source = fspath(path)
+    suffix = Path(path).suffix.lower()
+    data = _read_bytes(path)
+    if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and _looks_binary(data)):
+        return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
+    text = _decode(data, source)
+    if suffix == ".csv":
+        return read_csv(io.StringIO(text, newline=""), inputs, source=source, on_error=on_error)
+    if suffix not in (".jsonl", ".ndjson"):
+        kind = _kind_of_json(text, inputs)
+        if kind == "request":
+            request = read_request(text, inputs, source=source, on_error=on_error)
+            for sentence in request.warnings:
+                if warn is not None:
+                    warn(sentence)
+            return iter(request.instances)
+        if kind is None and suffix != ".json":
+            raise InstanceError(
+                f"{source}: cannot tell what this is; name it .json, .jsonl, .csv or as a picture"
+            )
+    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error)
+
+
+def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
+    """Return one array [n, …] for each input; the instances must agree in shape."""
+    batch: dict[str, Array] = {}
+    for info in inputs:
+        arrays = [instance.tensors[info.name] for instance in instances]
+        for instance, array in zip(instances, arrays, strict=True):
+            if array.shape != arrays[0].shape:
+                raise InstanceError(
+                    f"instances[{instance.index}]: input '{info.name}' has shape "
+                    f"{shape_text(array.shape)}, instances[{instances[0].index}] has "
+                    f"{shape_text(arrays[0].shape)}; one batch needs one shape",
+                    instance.index,
+                )
+        if not arrays:
+            raise InstanceError("there are no instances")
+        batch[info.name] = np.stack(arrays)
+    return batch
+
+
+def show_image(values: Array, info: InputInfo) -> Array:
+    """Return one instance's tensor (or the bytes of a picture) as uint8 [h, w, 3] to look at.
+
+    The model's scale is undone by the domain, or read off the values where there is none. Raises
+    `InstanceError` for values that are not a picture.
+    """
+    if info.is_string:
+        data = np.asarray(values, object).ravel()
+        where = f"input '{info.name}'"
+        return np.array(decode_picture(bytes(data[0]), where, upright=False))
+    return to_picture(values, info)
+
+
+_TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
+
+
+def _each(
+    convert: Callable[[Any], Instance], items: Iterable[Any], on_error: OnError | None
+) -> Iterator[Instance]:
+    for item in items:
+        try:
+            instance = convert(item)
+        except InstanceError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            yield instance
+
+
+def _tensors(
+    value: object, inputs: Sequence[InputInfo], where: str, index: int
+) -> dict[str, Array]:
+    """Return one instance's arrays, by input."""
+    if isinstance(value, Mapping) and not is_binary(value):
+        check_names(list(value), {info.name: info for info in inputs}, where, index, "input")
+        return {
+            info.name: to_array(value[info.name], info, f"{where}.{info.name}", index)
+            for info in inputs
+        }
+    if len(inputs) != 1:
+        names = ", ".join(f"'{info.name}'" for info in inputs)
+        raise InstanceError(
+            f"{where}: the model has {len(inputs)} inputs, so an instance must be an object with "
+            f"the keys {names}; got {_kind(value)}",
+            index,
+        )
+    return {inputs[0].name: to_array(value, inputs[0], where, index)}
+
+
+def _parse(
+    text: str | bytes, source: str | None, *, first_line: int = 1, index: int | None = None
+) -> object:
+    prefix = f"{source}: " if source else ""
+    if isinstance(text, bytes):
+        text = _decode(text, source or "the request")
+    text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise InstanceError(f"{prefix}empty, expected JSON", index)
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in pairs:
+            if key in found:
+                line = f"{source}:{first_line}: " if first_line > 1 and source else prefix
+                raise InstanceError(f"{line}the key '{key}' is written twice in one object", index)
+            found[key] = value
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        at = f"{source}:{line}:{error.colno}" if source else f"line {line}, column {error.colno}"
+        raise InstanceError(f"{at}: not JSON: {error.msg}", index) from None
+    except RecursionError:
+        raise InstanceError(f"{prefix}lists are nested too deeply", index) from None
+    except ValueError as error:  # a number of more than 4300 digits
+        raise InstanceError(f"{prefix}not JSON: {error}", index) from None
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", tuple: "a list", str: "a string", bool: "a boolean"}
+    if value is None:
+        return "null"
+    return names.get(type(value), "a number" if isinstance(value, int | float) else "something")
+
+
+def _kind_of_json(text: str, inputs: Sequence[InputInfo]) -> str | None:
+    """Return "request", "lines", or None where the text does not begin as JSON does."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        value, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return "request"  # whose reader will say what is wrong, and where
+    if text.lstrip()[end:].strip():
+        return "lines"
+    names = {info.name for info in inputs}
+    bare = isinstance(value, dict) and "instances" not in value
+    return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"
+
+
+def _read_bytes(path: str | PathLike[str]) -> bytes:
+    source = fspath(path)
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InstanceError(f"{source}: no such file") from None
+    except IsADirectoryError:
+        raise InstanceError(f"{source}: is a directory; name the files in it") from None
+    except OSError as error:
+        raise InstanceError(f"{source}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise InstanceError(f"{source}: the file is empty")
+    return data
+
+
+def _decode(data: bytes, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InstanceError(
+            f"{source}: not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})"
+        ) from None
+
+
+def _looks_binary(data: bytes) -> bool:
+    head = data[:4096]
+    return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"

@@ -1,0 +1,135 @@
+"""Integrated gradients: (x − x') · ∫₀¹ ∇f(x' + α (x − x')) dα, by quadrature.
+
+```python
+>>> import numpy as np
+>>> from pellucid.model import FunctionModel
+>>> model = FunctionModel(
+...     lambda x: (x["x"] ** 2).sum(1, keepdims=True),
+...     lambda x, target: {"x": 2 * x["x"]},
+...     frozenset({"x"}),
+... )
+>>> x = {"x": np.array([[1.0, 2.0]])}
+>>> integrated_gradients(model, x, [{"x": np.zeros((1, 2))}], np.array([0])).values["x"]
+array([[1., 4.]])
+
+```
+
+Choosing: Gauss–Legendre with 50 nodes is the default, and exact for smooth networks with far
+fewer; on ReLU networks, whose gradient jumps along the path, midpoint is as good. The attributions
+should sum to f(x) − f(x'); `Attribution.approx_error` says how nearly they do. It is a necessary
+check, not a bound on the error of the single attributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.spec import IntegratedGradients, Quadrature
+
+
+def integrated_gradients(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    config: IntegratedGradients = IntegratedGradients(),
+    *,
+    seed: int = 0,
+    numbers: Sequence[int] | None = None,
+) -> Attribution:
+    """Return the integrated gradients of n instances, averaged over the baselines.
+
+    `x` and each baseline map features to arrays [n, …] (a baseline may have one row, [1, …]);
+    `target` is the flat index of the explained output, [n]. `numbers` are the instances' places in
+    the whole run (default 0 … n−1): with SmoothGrad, instance i draws its noise from
+    ``default_rng([seed, i])``, whatever its neighbours are. The values are float64 [n, …], and
+    `approx_error` is |Σ attributions − d| / |d| with d = f(x) − f(x'), NaN where d = 0. Features
+    without a gradient are held, and get no values. Source: arXiv 1703.01365; SmoothGrad:
+    arXiv 1706.03825.
+    """
+    target = np.asarray(target, np.int64)
+    n = len(target)
+    nodes, weights = quadrature(config.quadrature, config.step_count)
+    shifts = _noise(model, x, config, seed, range(n) if numbers is None else numbers)
+    values = {name: np.zeros(np.shape(x[name])) for name in sorted(model.differentiable)}
+    baseline_score = np.zeros(n)
+    for baseline in baselines:
+        start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in values}
+        held = {name: value for name, value in x.items() if name not in values}
+        baseline_score += model.outputs({**start, **held})[np.arange(n), target]
+        for shift in shifts:
+            noisy = [{**x, **_added(ends, shift)} for ends in (start, {k: x[k] for k in values})]
+            slope = model.path_gradient(noisy[0], noisy[1], nodes, weights, target)
+            for name in values:
+                difference = np.asarray(x[name], np.float64) - np.asarray(start[name], np.float64)
+                values[name] += difference * slope[name] / len(shifts)
+    for name in values:
+        values[name] /= len(baselines)
+    baseline_score /= len(baselines)
+    score = model.outputs(x)[np.arange(n), target]
+    return Attribution(
+        values=values,
+        score=score,
+        baseline_score=baseline_score,
+        target=target,
+        approx_error=completeness_error(values, score - baseline_score),
+    )
+
+
+def quadrature(rule: Quadrature, count: int) -> tuple[Array, Array]:
+    """Return the nodes and weights of `count` points on [0, 1]; the weights sum to 1.
+
+    Gauss–Legendre integrates polynomials of degree 2·count − 1 exactly, the midpoint and the
+    trapezoidal rule (which includes both ends) polynomials of degree 1. Raises ValueError for a
+    count below 1.
+    """
+    if count < 1:
+        raise ValueError(f"a quadrature needs at least 1 node, not {count}")
+    if rule is Quadrature.GAUSS_LEGENDRE:
+        nodes, weights = np.polynomial.legendre.leggauss(count)
+        return (nodes + 1) / 2, weights / 2
+    if rule is Quadrature.MIDPOINT or count == 1:
+        return (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
+    weights = np.full(count, 1 / (count - 1))
+    weights[[0, -1]] /= 2
+    return np.linspace(0, 1, count), weights
+
+
+def completeness_error(values: Tensors, difference: Array) -> Array:
+    """Return |Σ attributions − d| / |d| for each instance, NaN where d = 0."""
+    total = np.sum([v.reshape(len(difference), -1).sum(1) for v in values.values()], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.abs(total - difference) / np.abs(difference)
+    return np.where(difference == 0, np.nan, error)
+
+
+def _noise(
+    model: Model, x: Tensors, config: IntegratedGradients, seed: int, numbers: Sequence[int]
+) -> list[dict[str, Array]]:
+    """Return what is added to the whole path, for each noisy sample: ε for each feature, [n, …].
+
+    A noisy copy of every point of a path is the path between noisy ends:
+    x' + α (x − x') + ε = (x' + ε) + α ((x + ε) − (x' + ε)).
+    """
+    if config.smooth_grad is None:
+        return [{}]
+    features = sorted(model.differentiable)
+    count = config.smooth_grad.noisy_sample_count
+    samples = [{name: np.zeros(np.shape(x[name])) for name in features} for _ in range(count)]
+    for row, number in enumerate(numbers):
+        generator = np.random.default_rng([seed, number])
+        for sample in samples:
+            for name in features:
+                normal = generator.standard_normal(np.shape(x[name])[1:])
+                sample[name][row] = config.smooth_grad.sigma(name) * normal
+    return samples
+
+
+def _added(ends: Tensors, shift: Tensors) -> dict[str, Array]:
+    return {
+        name: (value + shift[name]).astype(value.dtype) if name in shift else value
+        for name, value in ends.items()
+    }

@@ -1,0 +1,119 @@
+"""What a method may ask: a `Model` answers a few numerical questions about arrays.
+
+Everything is batch-first. `FunctionModel` is the executable definition of the questions, in plain
+numpy; the compiled model answers the same ones and is tested against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Tensors: TypeAlias = Mapping[str, Array]
+"""Feature name → array [n, …], one row for each instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """What one method says about one output of n instances.
+
+    `values` has the shapes of the explained tensors; `score` is f(x) and `baseline_score` the mean
+    of f(x') over the baselines, both [n]; `target` is the flat index of the output, [n];
+    `approx_error` is [n], NaN where f(x) = f(x'), or None for a method that has no such measure.
+    """
+
+    values: Tensors
+    score: Array
+    baseline_score: Array
+    target: Array
+    approx_error: Array | None
+
+
+class Model(Protocol):
+    """The questions. Rows are independent: a row's answer never depends on its neighbours."""
+
+    @property
+    def differentiable(self) -> frozenset[str]:
+        """The features that a gradient can be taken with respect to; the others are held."""
+        ...
+
+    def outputs(self, x: Tensors) -> Array:
+        """Return every output of every instance, float64 [n, k] (k = the flattened output)."""
+        ...
+
+    def path_gradient(
+        self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
+    ) -> dict[str, Array]:
+        """Return Σ_k w_k ∇f_t(start + a_k (stop − start)) for each of n straight paths.
+
+        `start` and `stop` are [n, …]; `nodes` a and `weights` w are [m] or [n, m]; `target` t is
+        [n]. Returns float64 arrays [n, …] for the differentiable features.
+        """
+        ...
+
+    def coalition_scores(
+        self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
+    ) -> Array:
+        """Return f_t of x where a mask is true and of the baseline where it is false, [n, m].
+
+        `masks` are boolean, [m, …] with trailing axes that broadcast against one instance.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionModel:
+    """A `Model` from two numpy functions: the definition that the tests stand on.
+
+    `function` maps Tensors to [n, k]; `gradient` maps (Tensors, target [n]) to Tensors, ∇f_t.
+    """
+
+    function: Callable[[Tensors], Array]
+    gradient: Callable[[Tensors, Array], Tensors]
+    differentiable: frozenset[str]
+
+    def outputs(self, x: Tensors) -> Array:
+        return np.asarray(self.function(x), np.float64)
+
+    def path_gradient(
+        self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
+    ) -> dict[str, Array]:
+        n = len(target)
+        nodes, weights = (np.broadcast_to(a, (n, np.shape(a)[-1])) for a in (nodes, weights))
+        total = {name: np.zeros(np.shape(stop[name])) for name in self.differentiable}
+        for a, w in zip(nodes.T, weights.T, strict=True):
+            point = {
+                name: start[name] + _rows(a, stop[name]) * (stop[name] - start[name])
+                if name in self.differentiable
+                else stop[name]
+                for name in stop
+            }
+            gradient = self.gradient(point, target)
+            for name in total:
+                total[name] += _rows(w, stop[name]) * gradient[name]
+        return total
+
+    def coalition_scores(
+        self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
+    ) -> Array:
+        m = len(next(iter(masks.values())))
+        scores = np.empty((len(target), m))
+        for j in range(m):
+            mixed = {
+                name: np.where(masks[name][j], x[name], baseline[name])
+                if name in masks
+                else x[name]
+                for name in x
+            }
+            scores[:, j] = self.outputs(mixed)[np.arange(len(target)), target]
+        return scores
+
+
+def _rows(values: Array, like: Array) -> Array:
+    """Reshape [n] so that it broadcasts over the trailing axes of `like` [n, …]."""
+    return values.reshape((-1,) + (1,) * (np.ndim(like) - 1))

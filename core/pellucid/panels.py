@@ -1,0 +1,143 @@
+"""Pictures for people: the original beside its overlay, with a title and a colour bar; and files."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pellucid.colors import LEVELS, color_table
+from pellucid.errors import SpecError
+from pellucid.model import Array
+from pellucid.spec import OverlayType, Polarity, Visualization, VisualizationType
+
+# Pictures are shown with their longer side in this span; smaller ones are magnified, not smoothed.
+SHORTEST, LONGEST = 256, 640
+_MARGIN = 16
+_BAR = 14
+_INK, _FAINT, _PAPER = (32, 33, 36), (95, 99, 104), (255, 255, 255)
+
+
+def panel(
+    image: Array,
+    overlay: Array,
+    *,
+    title: str,
+    visualization: Visualization,
+    subtitle: str | None = None,
+) -> Array:
+    """Return the picture beside its overlay under a title, with a colour bar, as uint8 [h, w, 3].
+
+    `image` is uint8 [H, W], [H, W, 1] or [H, W, 3], `overlay` what `draw` returned for it. Text too
+    long for the panel is cut with an ellipsis; letters outside the font of Pillow are boxes.
+    """
+    pictures = [_framed(image), _framed(overlay)]
+    width, height = pictures[0].size
+    titles = [(title, _font(20), _INK)]
+    if subtitle:
+        titles.append((subtitle, _font(14), _FAINT))
+    labels = _labels(visualization)
+    small = _font(13)
+    label_width = max(int(small.getlength(text)) for _, text in labels) + 8
+    whole = 2 * width + 4 * _MARGIN + _BAR + label_width
+    top = _MARGIN + sum(int(font.size * 1.4) for _, font, _ in titles) + _MARGIN // 2
+    canvas = Image.new("RGB", (whole, top + height + _MARGIN), _PAPER)
+    pen = ImageDraw.Draw(canvas)
+    y = _MARGIN
+    for text, font, ink in titles:
+        pen.text((_MARGIN, y), _cut(text, font, whole - 2 * _MARGIN), font=font, fill=ink)
+        y += int(font.size * 1.4)
+    for i, picture in enumerate(pictures):
+        canvas.paste(picture, (_MARGIN + i * (width + _MARGIN), top))
+    left = 2 * width + 3 * _MARGIN
+    bar = Image.fromarray(np.repeat(_bar(visualization, height)[:, np.newaxis], _BAR, axis=1))
+    canvas.paste(bar, (left, top))
+    for at, text in labels:
+        place = (left + _BAR + 6, top + at * (height - 1))
+        anchor = {0.0: "lt", 1.0: "ls"}.get(at, "lm")
+        pen.text(place, text, font=small, fill=_FAINT, anchor=anchor)
+    return np.array(canvas)
+
+
+def encode(picture: Array, output_format: str) -> bytes:
+    """Return uint8 [h, w, 3] as the bytes of a file, ``"jpeg"`` or ``"png"``."""
+    out = BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if output_format == "png":
+        image.save(out, "PNG")
+    elif output_format == "jpeg":
+        # Without subsampling: with colour at half the resolution, outlines of one pixel smear.
+        image.save(out, "JPEG", quality=90, subsampling=0)
+    else:
+        raise SpecError(f"output_format must be jpeg or png, got '{output_format}'")
+    return out.getvalue()
+
+
+def _framed(picture: Array) -> Image.Image:
+    """Return a picture at a size to look at."""
+    pixels = np.asarray(picture)
+    pixels = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    pixels = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    image = Image.fromarray(pixels)
+    longer = max(image.size)
+    if longer > LONGEST:
+        size = [max(1, round(side * LONGEST / longer)) for side in image.size]
+        return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    if longer < SHORTEST:
+        times = -(-SHORTEST // longer)
+        return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    return image
+
+
+def _bar(visualization: Visualization, height: int) -> Array:
+    """Return the colours of the bar from its top, uint8 [height, 3]."""
+    polarity = visualization.polarity or Polarity.POSITIVE
+    if visualization.overlay_type is OverlayType.MASK_BLACK:
+        gray = np.linspace(255, 0, height)[:, np.newaxis]
+        return np.rint(np.broadcast_to(gray, (height, 3))).astype(np.uint8)
+    top, bottom = {
+        Polarity.POSITIVE: (1.0, 0.0),
+        Polarity.NEGATIVE: (-1.0, 0.0),
+        Polarity.BOTH: (1.0, -1.0),
+    }[polarity]
+    strength = np.linspace(top, bottom, height)
+    if visualization.type is VisualizationType.OUTLINES:
+        # A region has a sign and no strength.
+        strength = np.where(strength == 0, np.sign(top), np.sign(strength))
+    if visualization.color_map is None:
+        raise SpecError("visualization: color_map is not set; resolve the defaults first")
+    table = color_table(visualization.color_map, polarity)
+    level = np.rint(strength * LEVELS).astype(np.int16)
+    return np.asarray(np.rint(table[level + LEVELS]), np.uint8)
+
+
+def _labels(visualization: Visualization) -> list[tuple[float, str]]:
+    """Return what is written beside the bar: (share of the height from the top, text)."""
+    outlines = visualization.type is VisualizationType.OUTLINES
+    if visualization.overlay_type is OverlayType.MASK_BLACK:
+        return [(0.0, "most"), (1.0, "none")]
+    match visualization.polarity:
+        case Polarity.BOTH:
+            middle = [] if outlines else [(0.5, "0")]
+            return [(0.0, "for"), *middle, (1.0, "against")]
+        case Polarity.NEGATIVE:
+            return [(0.0, "against")] if outlines else [(0.0, "most against"), (1.0, "least")]
+        case _:
+            return [(0.0, "for")] if outlines else [(0.0, "most"), (1.0, "least")]
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size=size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise SpecError("this Pillow was built without FreeType, so no text can be drawn")
+    return font
+
+
+def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    text = " ".join(text.split())
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "...") > width:
+        text = text[:-1]
+    return text.rstrip() + "..."

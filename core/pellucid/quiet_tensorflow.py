@@ -1,0 +1,61 @@
+"""The one place that imports TensorFlow: quietly, and with a helpful error when it is absent.
+
+TensorFlow prints start-up chatter straight to file descriptor 2, whatever the log level says. The
+descriptor is held in a temporary file during the import, and replayed only when the import fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pellucid.errors import DependencyError
+
+INSTALL = "pip install 'pellucid[cpu]' (or [gpu] for NVIDIA, [tf] for the standard build)"
+
+
+@contextmanager
+def _stderr_held() -> Iterator[None]:
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                os.dup2(saved, 2)
+                held.seek(0)
+                os.write(2, held.read())
+                raise
+            finally:
+                os.dup2(saved, 2)
+    finally:
+        os.close(saved)
+
+
+def _import() -> tuple[Any, Any]:
+    # Read at import; a caller who wants TensorFlow's own log sets it first.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _stderr_held(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import tensorflow
+            from tensorflow.python.framework import op_def_registry as registry
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "tensorflow":
+            raise
+        raise DependencyError(
+            f"TensorFlow is not installed, and this needs it: type {INSTALL}"
+        ) from error
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return tensorflow, registry
+
+
+tf, op_def_registry = _import()

@@ -1,0 +1,117 @@
+"""Explanations as response JSON, in the form of either service.
+
+What real clients of both need: every score is a JSON float; no key beyond the documented ones
+inside an attribution; an image feature is ``{"b64_jpeg": …}``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from pellucid.explain import Explanation, LabelAttribution
+from pellucid.model import Array
+from pellucid.spec import Dialect, ExplanationMetadata
+
+Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
+"""(number of the explanation, label) → image feature → (encoded picture, ``jpeg`` or ``png``)."""
+
+
+def response(
+    explanations: Sequence[Explanation],
+    metadata: ExplanationMetadata,
+    pictures: Picture = lambda number, label: {},
+    *,
+    dialect: Dialect | None = None,
+) -> dict[str, Any]:
+    """Return the response body for explanations, in the dialect of their metadata."""
+    if (dialect or metadata.dialect) is Dialect.VERTEX:
+        return vertex(explanations, metadata, pictures)
+    return ai_platform(explanations, metadata, pictures)
+
+
+def ai_platform(
+    explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
+) -> dict[str, Any]:
+    """Return ``{"explanations": [{"attributions_by_label": […]}]}``, sorted by example_score."""
+    result = []
+    for number, explanation in enumerate(explanations):
+        labels = sorted(explanation.labels, key=lambda label: -label.score)
+        result.append(
+            {
+                "attributions_by_label": [
+                    {
+                        "approx_error": label.approx_error,
+                        "attributions": _features(label, pictures(number, label)),
+                        "baseline_score": label.baseline_score,
+                        "example_score": label.score,
+                        "label_index": _label_index(label.index),
+                        **({} if label.name is None else {"label_name": label.name}),
+                        "output_name": metadata.output.name,
+                    }
+                    for label in labels
+                ]
+            }
+        )
+    return {"explanations": result}
+
+
+def vertex(
+    explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
+) -> dict[str, Any]:
+    """Return ``{"explanations": [{"attributions": […]}], "predictions": […], …}``."""
+    result = []
+    for number, explanation in enumerate(explanations):
+        result.append(
+            {
+                "attributions": [
+                    {
+                        "baselineOutputValue": label.baseline_score,
+                        "instanceOutputValue": label.score,
+                        "featureAttributions": _features(label, pictures(number, label)),
+                        **({"outputIndex": list(label.index)} if label.index else {}),
+                        **({} if label.name is None else {"outputDisplayName": label.name}),
+                        "approximationError": label.approx_error,
+                        "outputName": metadata.output.name,
+                    }
+                    for label in explanation.labels
+                ]
+            }
+        )
+    predictions = [_json(explanation.prediction) for explanation in explanations]
+    return {"explanations": result, "predictions": predictions, "deployedModelId": "local"}
+
+
+def encode(document: Any, *, indent: bool = True) -> bytes:
+    """Return a document as UTF-8 JSON; numpy arrays are written as nested lists."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(document, option=options | (orjson.OPT_INDENT_2 if indent else 0))
+
+
+def _features(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:
+    features: dict[str, Any] = {}
+    for name, value in label.features.items():
+        if name in drawn:
+            picture, form = drawn[name]
+            features[name] = {f"b64_{form}": base64.b64encode(picture).decode()}
+        else:
+            features[name] = _json(value)
+    return features
+
+
+def _json(value: Array) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind == "f":
+        array = np.ascontiguousarray(array, np.float64)
+    return float(array) if array.ndim == 0 else array
+
+
+def _label_index(index: tuple[int, ...]) -> int | list[int]:
+    """ "label_index": an int; -1 for a scalar output, a list for an n-dimensional one."""
+    if not index:
+        return -1
+    return index[0] if len(index) == 1 else list(index)

@@ -1,0 +1,256 @@
+"""A road: one way of running a model, and the questions asked along it.
+
+There are three, from the best to the last resort: `pellucid.graph_road`, `pellucid.object_road`
+and `pellucid.loader_road`. They differ in how the model is loaded and how its network is applied
+to rows; what is asked is the same.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pellucid import questions
+from pellucid.model import Array, Tensors
+from pellucid.questions import Batch, Operand
+from pellucid.quiet_tensorflow import tf
+
+
+def held(key: str) -> str:
+    """Return the name of the operand that holds a request input: no feature has such a name."""
+    return f"{key} (held)"
+
+
+class Unsupported(Exception):
+    """This road does not carry this model; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be compiled; every tensor name is a flat name.
+
+    `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
+    attributions are for (which may lie behind the request's), `output` is the explained output.
+    """
+
+    directory: Path
+    meta_graph: Any
+    signature_key: str
+    request: Mapping[str, str]
+    explained: Mapping[str, str]
+    output: str
+    batch: Batch = Batch()
+    device: str = "auto"
+
+    @property
+    def checkpoint(self) -> str:
+        """The prefix of the checkpoint's files."""
+        return str(self.directory / "variables" / "variables")
+
+
+Build: TypeAlias = Callable[[], tuple[list[Any], dict[str, Any]]]
+"""Adds the ops of a question to the current graph; returns its arguments and named results."""
+
+
+class Road(ABC):
+    """One way from a `Plan` to answers: the questions, each compiled once, at its first call.
+
+    `traces` counts how often each question was compiled: never more than once.
+    """
+
+    operands: tuple[Operand, ...]
+    random_ops: tuple[str, ...] = ()
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.traces: Counter[str] = Counter()
+        self._calls: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+
+    @abstractmethod
+    def network(self, rows: dict[str, Any]) -> Any:
+        """Return the output for `rows`, as new ops of the current graph."""
+
+    def row_bytes(self) -> int | None:
+        """Return roughly how many bytes one row takes on its way forward, if that is known."""
+        return None
+
+    @abstractmethod
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        """Return a function of arrays, from the ops that `build` adds."""
+
+    @abstractmethod
+    def encode(self, request: Tensors) -> dict[str, Array]:
+        """Return the operands for rows of a request: explained tensors, and what is held."""
+
+    def outputs(self, rows: Tensors) -> Array:
+        """Return the output of each row, [r, …]."""
+
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            x = self._arguments(self.operands)
+            output = questions.outputs(self.network, self.operands, self.plan.batch, x)
+            return list(x.values()), {"output": output}
+
+        call, _ = self._compiled("outputs", build)
+        return call(*(rows[o.name] for o in self.operands))[0]  # type: ignore[no-any-return]
+
+    def gradients_reach(self) -> frozenset[str]:
+        """Return the explained operands that a gradient reaches."""
+        return frozenset(self._path_question()[1])
+
+    def path_gradient(
+        self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, target: Array
+    ) -> dict[str, Array]:
+        """Answer `questions.path_gradient` for one block of rows."""
+        call, names = self._path_question()
+        starts = (start[o.name] for o in self.operands if o.real)
+        stops = (stop[o.name] for o in self.operands)
+        return dict(zip(names, call(*starts, *stops, path, node, weight, target), strict=True))
+
+    def coalition_scores(
+        self,
+        x: Tensors,
+        baseline: Tensors,
+        masks: Tensors,
+        instance: Array,
+        coalition: Array,
+        target: Array,
+    ) -> Array:
+        """Answer `questions.coalition_scores` for one block of rows."""
+        explained = [o for o in self.operands if o.explained]
+
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            xs, others = self._arguments(self.operands), self._arguments(explained)
+            where = {
+                o.name: tf.compat.v1.placeholder(
+                    tf.bool, None if o.shape is None else [None] * (len(o.shape) + 1)
+                )
+                for o in explained
+            }
+            indices = [tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.int32, tf.int64)]
+            scores = questions.coalition_scores(
+                self.network, self.operands, self.plan.batch, xs, others, where, *indices
+            )
+            return [*xs.values(), *others.values(), *where.values(), *indices], {"scores": scores}
+
+        call, _ = self._compiled("coalition_scores", build)
+        xs = (x[o.name] for o in self.operands)
+        others = (baseline[o.name] for o in explained)
+        where = (masks[o.name] for o in explained)
+        return call(*xs, *others, *where, instance, coalition, target)[0]  # type: ignore[no-any-return]
+
+    def _path_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            start = self._arguments([o for o in self.operands if o.real])
+            stop = self._arguments(self.operands)
+            types = (tf.int32, tf.float64, tf.float64, tf.int64)
+            rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
+            sums = questions.path_gradient(
+                self.network, self.operands, self.plan.batch, start, stop, *rows
+            )
+            return [*start.values(), *stop.values(), *rows], sums
+
+        return self._compiled("path_gradient", build)
+
+    def _compiled(self, question: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        if question not in self._calls:
+            names: tuple[str, ...] = ()
+
+            def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
+                nonlocal names
+                arguments, results = build()
+                names = tuple(results)
+                return arguments, results
+
+            self.traces[question] += 1
+            self._calls[question] = self.compile(build_and_note_names), names
+        return self._calls[question]
+
+    def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
+        return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
+
+
+class SessionRoad(Road):
+    """A road that runs in a session of its own.
+
+    A subclass sets `graph`, `session`, `tensors` (operand → tensor name) and `request` (key of a
+    request → tensor name, for those that the graph has).
+    """
+
+    graph: Any
+    session: Any
+    tensors: dict[str, str]
+    request: dict[str, str]
+
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        with self.graph.as_default(), device_scope(self.plan.device):
+            arguments, results = build()
+        call = self.session.make_callable(list(results.values()), feed_list=arguments)
+        return call  # type: ignore[no-any-return]
+
+    def encode(self, request: Tensors) -> dict[str, Array]:
+        keys = {tensor: key for key, tensor in self.request.items()}
+        answer = {name: request[keys[t]] for name, t in self.tensors.items() if t in keys}
+        behind = [name for name in self.tensors if name not in answer]
+        if behind:
+            get = self.graph.get_tensor_by_name
+            fetches = {name: get(self.tensors[name]) for name in behind}
+            needed = questions.ancestors(t.op for t in fetches.values())
+            feeds = {k: get(t) for k, t in self.request.items() if get(t).op in needed}
+            call, _ = self._compiled("encode", lambda: (list(feeds.values()), fetches))
+            rows = (
+                request[k] if self.plan.batch.axis and feeds[k].shape != [] else request[k][0]
+                for k in feeds
+            )
+            for name, value in zip(behind, call(*rows), strict=True):
+                answer[name] = value if self.plan.batch.axis else value[None]
+        return answer
+
+    def row_bytes(self) -> int | None:
+        total = 0
+        for op in self.graph.get_operations():
+            if op.name.startswith("network/"):
+                for tensor in op.outputs:
+                    shape = tensor.shape
+                    if shape.rank and tensor.dtype.is_floating and None not in shape[1:].as_list():
+                        total += shape[1:].num_elements() * tensor.dtype.size
+        return total or None
+
+    def describe(self) -> tuple[Operand, ...]:
+        """Return the operands, one for each of `tensors`."""
+        get = self.graph.get_tensor_by_name
+        return tuple(
+            operand_of(name, get(t), name in self.plan.explained, self.plan.batch)
+            for name, t in self.tensors.items()
+        )
+
+
+def operand_of(name: str, tensor: Any, explained: bool, batch: Batch) -> Operand:
+    """Describe a tensor of a graph as an operand."""
+    shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+    shared = batch.axis and shape == ()
+    if shape and batch.axis:
+        shape = shape[1:]
+    return Operand(
+        name=name, dtype=tensor.dtype.base_dtype, shape=shape, explained=explained, shared=shared
+    )
+
+
+def device_scope(device: str) -> AbstractContextManager[Any]:
+    """Return the device scope for ``auto``, ``cpu``, ``gpu`` or ``gpu:n``."""
+    names = {"auto": None, "cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
+    name = names[device] if device in names else f"/device:{device.upper()}"
+    return tf.device(name)  # type: ignore[no-any-return]
+
+
+def session_config(device: str) -> Any:
+    """Return the configuration of a session: grow memory, place what a GPU lacks on the CPU."""
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+    config.gpu_options.allow_growth = True
+    if device == "cpu":
+        config.device_count["GPU"] = 0
+    return config
