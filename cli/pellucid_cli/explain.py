@@ -49,7 +49,7 @@ def explain(
     if not inputs:
         raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")
     from pellucid.errors import InstanceError
-    from pellucid_cli.files import check_free, read_inputs, write
+    from pellucid_cli.files import check_free, read_inputs, write, write_stdout
 
     talk = Talk(verbose, quiet)
     for path in (out, raw):
@@ -61,7 +61,7 @@ def explain(
 
     def deliver(data: bytes) -> None:
         if out is None:
-            click.get_binary_stream("stdout").write(data)
+            write_stdout(data)
         else:
             write(out, data, force=force)
 

@@ -36,6 +36,14 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
             os.unlink(temporary)
 
 
+def write_stdout(data: bytes) -> None:
+    """Write all of `data` to stdout, even when it is unbuffered and takes only a part at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.buffer.flush()
+
+
 def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
     if path.is_dir():
@@ -53,19 +61,13 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> Iterator[Any]:
     """Yield the instances of all inputs, numbered through; ``-`` is stdin."""
     from dataclasses import replace
 
-    from pellucid.instances import read_file, read_jsonl, read_request
+    from pellucid.instances import read_data, read_file
 
     number = 0
     for name in inputs:
         if name == "-":
-            text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
-            if _is_request(text):
-                request = read_request(text, model.inputs, source="<stdin>")
-                for sentence in request.warnings:
-                    warn(sentence)
-                found: Iterable[Any] = request.instances
-            else:
-                found = read_jsonl(text.splitlines(), model.inputs, source="<stdin>")
+            data = sys.stdin.buffer.read()
+            found = read_data(data, model.inputs, source="<stdin>", warn=warn)
         else:
             found = read_file(name, model.inputs, warn=warn)
         for instance in found:
@@ -73,16 +75,3 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> Iterator[Any]:
             number += 1
     if number == 0:
         raise InstanceError("there are no instances in the input")
-
-
-def _is_request(text: str) -> bool:
-    """Whether text is one request body, rather than an instance a line."""
-    import json
-
-    try:
-        document, end = json.JSONDecoder().raw_decode(text.lstrip())
-    except ValueError:
-        return True  # the reader of requests says where it is wrong
-    return isinstance(document, dict) and (
-        "instances" in document or not text.lstrip()[end:].strip()
-    )

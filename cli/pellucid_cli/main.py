@@ -27,7 +27,26 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@click.group(context_settings=SETTINGS)
+class ClosedPipeError(Exception):
+    """Nobody reads stdout any more."""
+
+
+class Program(click.Group):
+    """A group that reports a closed pipe, which Click's own `main` would pass over in silence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            # What is still buffered must not raise again when the interpreter closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise ClosedPipeError from error
+        return result
+
+
+@click.group(cls=Program, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="pellucid")
 @click.option(
     "--color",
@@ -63,7 +82,6 @@ def main() -> None:
     """Run the program and exit with the code that the result deserves."""
     try:
         code = cli.main(prog_name="pellucid", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -71,9 +89,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = 2
-    except BrokenPipeError:
-        # What is still buffered must not raise again when the interpreter closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except ClosedPipeError:
         code = _fail("the output was closed before all of it was written", 141)
     except InstanceError as error:
         code = _fail(str(error), 1)
@@ -98,6 +114,6 @@ def _fail(sentence: str, code: int) -> int:
         import traceback
 
         traceback.print_exc()
-    line = " ".join(sentence.split())
-    click.echo(click.style("error: ", fg="red", bold=True) + line, err=True)
+    for line in sentence.splitlines():
+        click.echo(click.style("error: ", fg="red", bold=True) + line.strip(), err=True)
     return code

@@ -129,7 +129,7 @@ def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     _choose_device(options["device"])
-    from pellucid.load import load as load_model
+    from pellucid.loaded_model import load as load_model
 
     tags = options.pop("tag_set", None)
     options.pop("method", None)

@@ -24,13 +24,15 @@ def table(explanations: Any) -> str:
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
             error = "undefined" if label.approx_error is None else f"{label.approx_error:.2g}"
-            grid = Table(
-                title=f"{source}: {explanations.loaded.metadata.output.name} {what} = "
-                f"{label.score:.4g} (baseline {label.baseline_score:.4g}, approx_error {error})",
-                title_justify="left",
-                box=None,
-                padding=(0, 2, 0, 0),
+            console.print(
+                f"{source}: {explanations.loaded.metadata.output.name} {what} = {label.score:.4g} "
+                f"(baseline {label.baseline_score:.4g}, approx_error {error})",
+                style="bold",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
             )
+            grid = Table(box=None, padding=(0, 2, 0, 0))
             grid.add_column("feature")
             grid.add_column("attribution", justify="right")
             grid.add_column("")

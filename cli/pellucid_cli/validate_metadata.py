@@ -40,7 +40,8 @@ def _rules(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -
 )
 @click.option(
     "-o",
-    "--output",
+    "--out",
+    "output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the findings to this file, not to stdout.",
 )

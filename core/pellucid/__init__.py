@@ -21,7 +21,7 @@ from pellucid.errors import (
 )
 
 if TYPE_CHECKING:
-    from pellucid.load import Explanations, LoadedModel, load
+    from pellucid.loaded_model import Explanations, LoadedModel, load
 
 __all__ = [
     "DependencyError",
@@ -41,7 +41,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # What needs numpy or TensorFlow is imported when it is asked for.
     if name in ("Explanations", "LoadedModel", "load"):
-        from pellucid import load as module
+        from pellucid import loaded_model as module
 
         return getattr(module, name)
     raise AttributeError(f"module 'pellucid' has no attribute '{name}'")

@@ -16,7 +16,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, NotDifferentiableError, OutputError
 from pellucid.instances import IMAGE_SUFFIXES, Instance, read_file
-from pellucid.load import Explanations, LoadedModel
+from pellucid.loaded_model import Explanations, LoadedModel
 from pellucid.model import Array
 from pellucid.panels import encode as encode_picture
 from pellucid.response import encode

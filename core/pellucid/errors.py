@@ -19,7 +19,10 @@ class PellucidError(Exception):
 
 
 class SpecError(PellucidError):
-    """Metadata or parameters that cannot be used; ``problems`` holds every one that was found."""
+    """Metadata or parameters that cannot be used: one line for each fault.
+
+    ``problems`` holds every problem that was found in a document, warnings included.
+    """
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)

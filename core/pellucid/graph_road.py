@@ -13,6 +13,7 @@ from typing import Any
 
 from pellucid.errors import ModelError
 from pellucid.flat_graph import FlatGraph, node_of
+from pellucid.fold import fold
 from pellucid.quiet_tensorflow import op_def_registry, tf
 from pellucid.road import (
     Plan,
@@ -101,6 +102,7 @@ class GraphRoad(FlatSession):
             if node_of(t) in inside and t not in tensors
         }
         cuts = set(self.tensors.values())
+        fold(flat, self._output, cuts)
         moving = _downstream(flat, flat.ancestors([self._output], cuts), cuts)
         if node_of(self._output) not in moving:
             raise ModelError(

@@ -30,6 +30,7 @@ __all__ = [
     "Instance",
     "Request",
     "read_csv",
+    "read_data",
     "read_file",
     "read_image",
     "read_jsonl",
@@ -219,6 +220,23 @@ def read_file(
     data = _read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and _looks_binary(data)):
         return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
+    return read_data(data, inputs, source=source, suffix=suffix, on_error=on_error, warn=warn)
+
+
+def read_data(
+    data: bytes,
+    inputs: Sequence[InputInfo],
+    *,
+    source: str,
+    suffix: str = "",
+    on_error: OnError | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Iterator[Instance]:
+    """Yield the instances in the content of a file, or of stdin: see `read_file`."""
+    if not data.strip():
+        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+    if suffix not in _TEXT_SUFFIXES and _looks_binary(data):
+        return _each(lambda d: read_image(d, inputs), [data], on_error)
     text = _decode(data, source)
     if suffix == ".csv":
         return read_csv(io.StringIO(text, newline=""), inputs, source=source, on_error=on_error)
@@ -232,7 +250,7 @@ def read_file(
             return iter(request.instances)
         if kind is None and suffix != ".json":
             raise InstanceError(
-                f"{source}: cannot tell what this is; name it .json, .jsonl, .csv or as a picture"
+                f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
             )
     return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error)
 

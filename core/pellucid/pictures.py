@@ -83,10 +83,15 @@ def draw_images(
             overlay=draw(plane, below, settings),
             empty=shows_nothing(plane, settings),
             visualization=settings,
-            title=f"{what}: {label.score:.4g}",
-            subtitle=f"baseline {label.baseline_score:.4g}, approx_error {error}",
+            title=f"{what}: {_number(label.score)}",
+            subtitle=f"baseline {_number(label.baseline_score)}, approx_error {error}",
         )
     return drawings
+
+
+def _number(score: float) -> str:
+    """Write a score: probabilities with three decimals, anything large in four digits."""
+    return f"{score:.3f}" if 1e-3 <= abs(score) < 100 or score == 0 else f"{score:.4g}"
 
 
 def tensor_picture(tensor: Array, domain: Domain | None) -> Array:

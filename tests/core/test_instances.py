@@ -835,5 +835,5 @@ def test_warnings_and_faults_of_a_file_are_told(tmp_path: Path) -> None:
     plain = tmp_path / "notes.txt"
     plain.write_text("hello")
     assert message(lambda: list(read_file(plain, [SCALAR]))) == (
-        f"{plain}: cannot tell what this is; name it .json, .jsonl, .csv or as a picture"
+        f"{plain}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
     )

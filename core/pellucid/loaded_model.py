@@ -273,6 +273,7 @@ def load(
             f"inputs {names}, output '{output or document.output.name}'"
         )
     if output is not None and output != document.output.name:
+        resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
         document = replace(document, output=OutputSpec(name=output, tensor_name=output))
     if not inferred:
         problems, _ = check(
@@ -411,8 +412,7 @@ def _raise_errors(problems: Sequence[Problem], say: Callable[[str], None]) -> No
         if problem.severity is Severity.WARNING and not errors:
             say(str(problem))
     if errors:
-        more = f" (and {len(errors) - 1} more: see validate-metadata)" if len(errors) > 1 else ""
-        raise SpecError(f"{errors[0]}{more}", problems)
+        raise SpecError("\n".join(map(str, errors)), problems)
 
 
 def _check_parameters(parameters: ExplanationParameters) -> None:

@@ -1,0 +1,62 @@
+"""What all tests share: where things are, and the program as a function."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_models"
+
+# Tests import their own modules (functions, …) by name.
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the program left: its exit code and both streams."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+Program = Callable[..., Run]
+
+
+@pytest.fixture
+def program(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Iterator[Program]:
+    """The program in this process: ``program("explain", …)``; TensorFlow is imported only once."""
+    from pellucid_cli.main import main
+
+    for name in ("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: object, stdin: bytes | None = None) -> Run:
+        monkeypatch.setattr(sys, "argv", ["pellucid", *map(str, arguments)])
+        capfdbinary.readouterr()
+        with io.TextIOWrapper(io.BytesIO(stdin or b"")) as standard_input:
+            monkeypatch.setattr(sys, "stdin", standard_input)
+            with pytest.raises(SystemExit) as stop:
+                main()
+        captured = capfdbinary.readouterr()
+        assert isinstance(stop.value.code, int)
+        return Run(stop.value.code, captured.out, captured.err.decode())
+
+    yield run
+
+
+@pytest.fixture
+def samples() -> Path:
+    return SAMPLES
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden", action="store_true", help="rewrite the goldens")

@@ -1,0 +1,164 @@
+"""Goldens: what the sample models answer, and the example of the services' documentation.
+
+``make golden`` rewrites the files; the diff is to be reviewed. Numbers are compared with a
+tolerance, since they differ in the last digits between processors; pictures by their pixels.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pellucid
+import pytest
+from conftest import ROOT, SAMPLES
+from PIL import Image
+
+GOLDENS = Path(__file__).parent / "goldens"
+NAMES = sorted(path.parent.name for path in SAMPLES.glob("*/make.py"))
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--golden"))
+
+
+def inputs_of(name: str) -> list[Path]:
+    """The request of a sample, or, where a request would be too large, its pictures."""
+    request = SAMPLES / name / "instances.json"
+    return [request] if request.exists() else sorted((SAMPLES / name / "images").iterdir())
+
+
+def assert_alike(got: Any, expected: Any, path: str = "$") -> None:
+    """The same document: keys in the same order, numbers alike, pictures alike."""
+    if isinstance(expected, dict):
+        assert list(got) == list(expected), path
+        for key in expected:
+            assert_alike(got[key], expected[key], f"{path}.{key}")
+    elif isinstance(expected, list):
+        assert len(got) == len(expected), path
+        if expected and all(isinstance(item, float) for item in expected):
+            scale = np.abs(expected).max()
+            np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * scale, err_msg=path)
+        else:
+            for i, (one, other) in enumerate(zip(got, expected, strict=True)):
+                assert_alike(one, other, f"{path}[{i}]")
+    elif isinstance(expected, float):
+        # approx_error is a small difference of large numbers: compare it as a share of 1.
+        absolute = 1e-4 if path.endswith("approx_error") else 1e-9
+        assert got == pytest.approx(expected, rel=1e-3, abs=absolute), path
+    elif "b64_" in path:
+        one, other = (_pixels(value) for value in (got, expected))
+        assert one.shape == other.shape, path
+        assert np.abs(one - other).mean() < 1.0, path
+    else:
+        assert got == expected, path
+
+
+def _pixels(encoded: str) -> Any:
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
+    return np.asarray(picture, dtype=np.float64)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sample_models_answer_as_expected(
+    name: str, rewrite: bool, program: Any, tmp_path: Path
+) -> None:
+    expected = SAMPLES / name / "expected_response.json"
+    out = tmp_path / "response.json"
+    run = program("explain", SAMPLES / name / "model", *inputs_of(name), "-o", out)
+    assert run.code == 0, run.err
+    if rewrite:
+        expected.write_bytes(out.read_bytes())
+    assert_alike(json.loads(out.read_text()), json.loads(expected.read_text()))
+
+
+def test_the_example_of_the_documentation(rewrite: bool, tmp_path: Path) -> None:
+    """Request, metadata and response of ``projects.explain``: a bike ride's duration.
+
+    The model is ours (theirs was not published), so the numbers are; keys, nesting, order and
+    types are those of the documentation.
+    """
+    import tensorflow as tf
+
+    class Rides(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            generator = np.random.default_rng(2)
+            self.first = tf.Variable(generator.normal(0, 0.3, (10, 8)).astype(np.float32))
+            self.last = tf.Variable(generator.normal(0, 3.0, (8, 1)).astype(np.float32))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 10], tf.float32, name="data")])  # type: ignore[misc]
+        def __call__(self, data: Any) -> Any:
+            scale = [24.0, 7, 5000, 90, 70, 10, 100, 1, 0.1, 1]
+            return {"duration": 14.0 + tf.nn.relu(data / scale @ self.first) @ self.last}
+
+    directory = tmp_path / "model"
+    tf.saved_model.save(Rides(), str(directory))
+    example = GOLDENS / "projects_explain"
+    metadata = example / "explanation_metadata.json"
+    (directory / "explanation_metadata.json").write_bytes(metadata.read_bytes())
+    request = json.loads((example / "request.json").read_text())
+    got = pellucid.load(directory).explain(request["instances"]).json()
+    response = example / "response.json"
+    if rewrite:
+        response.write_bytes(got)
+    assert_alike(json.loads(got), json.loads(response.read_text()))
+
+    # The documentation's own response, letter for letter but for the numbers.
+    (explanation,) = json.loads(got)["explanations"]
+    assert list(explanation) == ["attributions_by_label"]
+    (label,) = explanation["attributions_by_label"]
+    assert list(label) == [
+        "approx_error",
+        "attributions",
+        "baseline_score",
+        "example_score",
+        "label_index",
+        "output_name",
+    ]
+    assert list(label["attributions"]) == ["data"]
+    assert len(label["attributions"]["data"]) == 10
+    assert all(type(value) is float for value in label["attributions"]["data"])
+    assert type(label["approx_error"]) is type(label["baseline_score"]) is float
+    assert label["label_index"] == 0 and label["output_name"] == "duration"
+    total = sum(label["attributions"]["data"])
+    difference = label["example_score"] - label["baseline_score"]
+    assert abs(total - difference) / abs(difference) == pytest.approx(label["approx_error"], rel=1e-6)
+
+
+def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> None:
+    """The picture that the README opens with is what the program draws."""
+    expected = SAMPLES / "overview.png"
+    run = program(
+        "visualize", SAMPLES / "photos/model",
+        *(SAMPLES / "photos/images" / f"{name}.jpg" for name in ("cat", "coffee", "motorcycle")),
+        "--panel", "-o", tmp_path,
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    panels = [Image.open(line.strip()) for line in run.out.decode().splitlines()]
+    panels = [panel.resize((760, round(panel.height * 760 / panel.width))) for panel in panels]
+    width = 760
+    sheet = Image.new("RGB", (width, sum(panel.height for panel in panels)), "white")
+    top = 0
+    for panel in panels:
+        sheet.paste(panel, (0, top))
+        top += panel.height
+    if rewrite:
+        sheet.save(expected, optimize=True)
+    saved = np.asarray(Image.open(expected), dtype=np.float64)
+    assert saved.shape == (sheet.height, sheet.width, 3)
+    assert np.abs(np.asarray(sheet) - saved).mean() < 1.0
+
+
+def test_samples_are_small() -> None:
+    sizes = {
+        name: sum(f.stat().st_size for f in (SAMPLES / name).rglob("*") if f.is_file())
+        for name in NAMES
+    }
+    assert len(sizes) == 7
+    assert max(sizes.values()) < 3_000_000 and sum(sizes.values()) < 12_000_000, sizes
+    assert (ROOT / "sample_models") == SAMPLES
