@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from pellucid.model import Array, FunctionModel
 
 WEIGHTS = np.array([1.5, -2.0, 0.25, 3.0, 0.0])

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pellucid
 import pytest
-from conftest import ROOT, SAMPLES
 from PIL import Image
+
+import pellucid
+from conftest import ROOT, SAMPLES
 
 GOLDENS = Path(__file__).parent / "goldens"
 NAMES = sorted(path.parent.name for path in SAMPLES.glob("*/make.py"))
@@ -127,7 +128,9 @@ def test_the_example_of_the_documentation(rewrite: bool, tmp_path: Path) -> None
     assert label["label_index"] == 0 and label["output_name"] == "duration"
     total = sum(label["attributions"]["data"])
     difference = label["example_score"] - label["baseline_score"]
-    assert abs(total - difference) / abs(difference) == pytest.approx(label["approx_error"], rel=1e-6)
+    assert abs(total - difference) / abs(difference) == pytest.approx(
+        label["approx_error"], rel=1e-6
+    )
 
 
 def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> None:

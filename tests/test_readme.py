@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from conftest import ROOT
 from pellucid_cli.main import cli
 

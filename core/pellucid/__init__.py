@@ -19,12 +19,14 @@ from pellucid.errors import (
     PellucidError,
     SpecError,
 )
+from pellucid.spec import Dialect
 
 if TYPE_CHECKING:
     from pellucid.loaded_model import Explanations, LoadedModel, load
 
 __all__ = [
     "DependencyError",
+    "Dialect",
     "Explanations",
     "InstanceError",
     "LoadedModel",

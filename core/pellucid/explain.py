@@ -113,11 +113,18 @@ class Explainer:
         `numbers` are the instances' places in the whole run: they name the noise that each one
         draws, and the instance in a message. Raises InstanceError, NotDifferentiableError.
         """
-        inputs = self.model.preprocess(request)
-        x = self.model.encode(inputs)
-        prediction = self.model.predict(x)
-        n = len(prediction)
+        n = len(next(iter(request.values())))
         numbers = list(range(n)) if numbers is None else list(numbers)
+        try:
+            inputs = self.model.preprocess(request)
+            x = self.model.encode(inputs)
+            prediction = self.model.predict(x)
+        except InstanceError as error:
+            place = 0 if n == 1 else error.index
+            if place is None:
+                raise
+            number = numbers[place]
+            raise InstanceError(f"instances[{number}]: {error}", number) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
         self._check(prediction, scores, x, numbers)
         chosen = self._targets(prediction, scores)

@@ -4,8 +4,8 @@ The top-level graph of a SavedModel reaches its network through nested function 
 are expanded, so that
 
 - every tensor has one name: node ``b`` in the body that ``C`` calls is ``C/b``, recursively;
-- a gradient is taken through plain ops, whatever wrote the file (custom gradients that were not
-  saved with the model give way to the gradients of the ops themselves).
+- a gradient is taken through plain ops, whatever wrote the file; custom gradients that were saved
+  with the model are honoured, others give way to the gradients of the ops themselves.
 
 Nothing here runs the model: it is a rewriting of protocol buffers. Loops and conditionals that are
 written as functions (``While``, ``If``, …) stay functions.
@@ -13,14 +13,17 @@ written as functions (``While``, ``If``, …) stay functions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.errors import ModelError
 from pellucid.quiet_tensorflow import op_def_registry, tf
+from pellucid.saved_gradients import SavedGradient, bound_argument, saved_gradients
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+UNWANTED = ("_class", "_gradient_op_type", "_XlaMustCompile", "_noinline")
 
 
 def node_of(tensor: str) -> str:
@@ -58,12 +61,15 @@ class FlatGraph:
     _scopes: dict[str, _Scope] = field(default_factory=dict)
     _alias: dict[str, str] = field(default_factory=dict)
     _controls: dict[str, list[str]] = field(default_factory=dict)
+    _gradients: dict[bytes, SavedGradient] = field(default_factory=dict)
+    _registered: dict[bytes, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.meta_graph.graph_def
         self._library = {f.signature.name: f for f in graph.library.function}
         top = _Scope("", {node.name: node for node in graph.node})
         self._scopes = dict.fromkeys(top.nodes, top)
+        self._gradients = saved_gradients(self.meta_graph)
 
     def add(self, targets: Iterable[str]) -> None:
         """Bring in everything that `targets` (tensors or ``^nodes``) depend on.
@@ -222,10 +228,62 @@ class FlatGraph:
                 if value.WhichOneof("value") == "placeholder":
                     flat.attr[key].CopyFrom(scope.call.attr[value.placeholder])
         # Colocation names nodes of another graph; an unsaved custom gradient names nothing.
-        for key in ("_class", "_gradient_op_type", "_XlaMustCompile", "_noinline"):
+        own = self._gradients.get(flat.attr["_gradient_op_type"].s) if self._gradients else None
+        if own is not None and flat.op == "IdentityN":
+            self._attach(own, flat, scope)
+            return flat
+        for key in UNWANTED:
             if key in flat.attr:
                 del flat.attr[key]
         return flat
+
+    def _attach(self, gradient: SavedGradient, flat: Any, scope: _Scope) -> None:
+        """Let an ``IdentityN`` have its saved gradient; what that captured become inputs, too."""
+        key = flat.attr["_gradient_op_type"].s
+        if key not in self._registered:
+            self._registered[key] = gradient.register(self._add_library)
+        controls = [i for i in flat.input if i.startswith("^")]
+        data = [i for i in flat.input if not i.startswith("^")]
+        types = [*flat.attr["T"].list.type, *gradient.captured_types]
+        captured = (self._captured(c.function, c.name, c.node, scope) for c in gradient.captured)
+        del flat.input[:]
+        flat.input.extend([*data, *captured, *controls])
+        flat.attr.clear()
+        flat.attr["T"].list.type.extend(types)
+        flat.attr["_gradient_op_type"].s = self._registered[key].encode()
+
+    def _captured(self, function: str, name: str, node: int, scope: _Scope) -> str:
+        """Return the flat tensor that a saved gradient captured, seen from the node's scope."""
+        inner = scope
+        while inner.function is not None:
+            if not function:  # a variable
+                argument = bound_argument(self.meta_graph, inner.function, node)
+                if argument is not None:
+                    return f"{inner.prefix}{argument}:0"
+            elif inner.function.signature.name == function:
+                if node_of(name) in inner.nodes:
+                    return f"{inner.prefix}{canonical(name)}"
+                # In the library, the names of arguments are in lower case and of few letters.
+                argument = re.sub("[^a-z0-9_]", "_", node_of(name).lower())
+                if argument in (a.name for a in inner.function.signature.input_arg):
+                    return f"{inner.prefix}{argument}:0"
+            inner = self._scopes[inner.call.name]
+        raise LookupError(f"a gradient that was saved with the model needs '{name or node}'")
+
+    def ops(self, nodes: Iterable[str]) -> set[str]:
+        """Return the types of `nodes` and of all that the functions they call consist of."""
+        flat = [self.nodes[n] for n in nodes]
+        inner = (n for f in self._called(flat) for n in self._library[f].node_def)
+        return {n.op for n in (*flat, *inner) if n.op not in self._library}
+
+    def hides_gradients(self, nodes: Iterable[str]) -> bool:
+        """Whether a saved gradient is inside a loop or a conditional that one of `nodes` runs."""
+        return bool(self._gradients) and any(
+            inner.attr["_gradient_op_type"].s in self._gradients
+            for function in self._called(self.nodes[n] for n in nodes)
+            for inner in self._library[function].node_def
+            if "_gradient_op_type" in inner.attr
+        )
 
     def _flat_input(self, name: str, scope: _Scope) -> str:
         """Turn an input as written in `scope` into a flat tensor name.
@@ -277,9 +335,10 @@ class FlatGraph:
         flat.input.extend(dict.fromkeys(i for i in inputs if i[0] == "^" and i[1:] in keep))
         return flat
 
-    def _add_library(self, graph: Any) -> None:
+    def _called(self, nodes: Iterable[Any]) -> set[str]:
+        """Return the functions that are still called by `nodes`, directly or not."""
         wanted: set[str] = set()
-        stack = [name for node in graph.node for name in _functions_of(node)]
+        stack = [name for node in nodes for name in _functions_of(node)]
         while stack:
             name = stack.pop()
             if name in wanted or name not in self._library:
@@ -288,7 +347,10 @@ class FlatGraph:
             function = self._library[name]
             stack.extend(n for node in function.node_def for n in _functions_of(node))
             stack.extend(node.op for node in function.node_def if node.op in self._library)
-        for name in sorted(wanted):
+        return wanted
+
+    def _add_library(self, graph: Any) -> None:
+        for name in sorted(self._called(graph.node)):
             copy = graph.library.function.add()
             copy.CopyFrom(self._library[name])
             for node in copy.node_def:

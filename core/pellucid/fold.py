@@ -7,7 +7,8 @@ chain of per-channel constants: a bias, a normalization written as ops, a scale.
 
 No name changes its value: a folded layer is a new node, and only the last op of the chain is
 rewritten, to give the same result from it. What lay between is not computed any more unless
-somebody else reads it. Nothing is folded across a tensor that is explained or fed, since the
+somebody else reads it; what the ops of the chain wait for, the last one still waits for (but a
+constant waits for nothing). Nothing is folded across a tensor that is explained or fed, since the
 gradient with respect to it would be lost.
 """
 
@@ -37,6 +38,7 @@ CHANNEL_AXES = {
     "MatMul": (1,),
 }
 RANKS = {"Conv3D": 5, "MatMul": 2}
+OWN_GRADIENT = "_gradient_op_type"
 # In lower precision the product of weight and scale would be rounded once more than before.
 TYPES = {tf.float32.as_datatype_enum: np.float32, tf.float64.as_datatype_enum: np.float64}
 
@@ -201,13 +203,15 @@ class _Folding:
         """Return the constant weights of a layer that can take a scale up, or None."""
         if layer.op not in CHANNEL_AXES or layer.attr["T"].type not in TYPES:
             return None
-        if _text(layer, "data_format") == "NCDHW":
+        if _text(layer, "data_format") == "NCDHW" or OWN_GRADIENT in layer.attr:
             return None
         return self._constant(self.flat.inputs(layer)[1])
 
     def _affine(self, node: Any, tensor: str, seen: _Channels) -> _Affine | None:
         """Return what `node` does to each channel of its input `tensor`, or None."""
         if node.op not in AFFINE or node.attr["T"].type not in TYPES:
+            return None
+        if OWN_GRADIENT in node.attr:
             return None
         inputs = [i for i in self.flat.inputs(node) if i[0] != "^"]
         constants = [self._constant(i) for i in inputs if i != tensor]

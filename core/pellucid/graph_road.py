@@ -21,6 +21,7 @@ from pellucid.road import (
     Unsupported,
     device_scope,
     held,
+    random_ops,
     session_config,
 )
 from pellucid.weights import checkpoint_reader, freeze, makes_state, restored_keys, restorers
@@ -38,8 +39,6 @@ class FlatSession(SessionRoad):
         self.flat.add(wanted)
         self.wanted = [self.flat.resolve(t) for t in wanted]
         _refuse_unknown_ops(self.flat, self.wanted)
-        if any(self.flat.nodes[n].op in ("Enter", "RefEnter") for n in self.flat.nodes):
-            raise Unsupported("the graph has the loop frames of TensorFlow 1")
         resolved = {key: self.flat.resolve(t) for key, t in plan.request.items()}
         self.request = {key: t for key, t in resolved.items() if node_of(t) in self.flat.nodes}
         self._init, self._restore = self._initializers()
@@ -104,12 +103,17 @@ class GraphRoad(FlatSession):
         cuts = set(self.tensors.values())
         fold(flat, self._output, cuts)
         moving = _downstream(flat, flat.ancestors([self._output], cuts), cuts)
-        if node_of(self._output) not in moving:
+        if node_of(self._output) not in moving and self._output not in tensors:
             raise ModelError(
                 f"the output '{plan.output}' does not depend on "
                 + ", ".join(f"'{name}' ({t})" for name, t in plan.explained.items())
             )
-        self.random_ops = tuple(sorted({op for n in moving if _draws(op := flat.nodes[n].op)}))
+        # Frames are tied to their nodes when a graph is built; a copy of them has no gradient.
+        if any(flat.nodes[n].op in ("Enter", "RefEnter") for n in moving):
+            raise Unsupported("the graph has the loop frames of TensorFlow 1")
+        if flat.hides_gradients(moving):
+            raise Unsupported("a gradient that was saved with the model is inside a loop")
+        self.random_ops = random_ops(flat.ops(flat.ancestors([self._output], cuts)))
         inputs = {t for n in moving for t in flat.inputs(flat.nodes[n]) if t[0] != "^"}
         self._read = inputs & cuts
         # What does not change from row to row is imported once, and shared by all questions.
@@ -119,6 +123,9 @@ class GraphRoad(FlatSession):
         self.operands = self.describe()
 
     def network(self, rows: dict[str, Any]) -> Any:
+        for name, tensor in self.tensors.items():
+            if tensor == self._output:  # passed through
+                return tf.identity(rows[name])
         tensors = ((self.tensors[name], row) for name, row in rows.items())
         replaced = {tensor: row for tensor, row in tensors if tensor in self._read}
         replaced |= {t: self.graph.get_tensor_by_name(t) for t in self._boundary}
@@ -141,11 +148,6 @@ class Preprocessor(FlatSession):
         raise ModelError("a preprocessing signature has no output to explain")
 
 
-def _draws(op: str) -> bool:
-    """Whether an op draws random numbers anew at each run."""
-    return not op.startswith("Stateless") and ("Random" in op or op == "Multinomial")
-
-
 def _downstream(flat: FlatGraph, inside: set[str], cuts: set[str]) -> set[str]:
     """Return the nodes of `inside` that depend on a tensor of `cuts`."""
     moving: set[str] = set()
@@ -165,15 +167,19 @@ def _downstream(flat: FlatGraph, inside: set[str], cuts: set[str]) -> set[str]:
 
 
 def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
-    unknown = sorted(
-        {op for n in flat.ancestors(wanted) if op_def_registry.get(op := flat.nodes[n].op) is None}
-    )
+    ops = flat.ops(flat.ancestors(wanted))
+    unknown = sorted(op for op in ops if op_def_registry.get(op) is None)
     if unknown:
         names = ", ".join(f"'{op}'" for op in unknown)
         raise ModelError(
             f"the model needs the operation{'s' if len(unknown) > 1 else ''} {names}, which "
             f"TensorFlow {tf.__version__} does not have: it was written with an add-on or a custom "
             "operation, and cannot run without it"
+        )
+    if ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}:
+        raise ModelError(
+            "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
+            "not in the file; export it with TensorFlow operations in its place"
         )
 
 

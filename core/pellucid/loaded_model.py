@@ -33,7 +33,7 @@ from pellucid.model import Array, Tensors
 from pellucid.parse_parameters import parse_parameters
 from pellucid.parse_spec import parse_metadata
 from pellucid.pictures import Drawing, draw_images
-from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Signature, TensorInfo, read
+from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Signature, read
 from pellucid.spec import (
     Dialect,
     ExplanationMetadata,
@@ -298,8 +298,8 @@ def _compile(
 ) -> LoadedModel:
     from pellucid.graph_road import Preprocessor
     from pellucid.quiet_tensorflow import tf
-    from pellucid.road import Plan
-    from pellucid.tensorflow_model import TensorFlowModel, batch_of
+    from pellucid.road import Plan, is_shared
+    from pellucid.tensorflow_model import TensorFlowModel, batch_of_signature
 
     def name_of(written: str, role: Any) -> str:
         return resolve_tensor(meta_graph, signature, written, role=role).tensor
@@ -318,10 +318,7 @@ def _compile(
     request_of = signature
     if signature.key == "xai_model" and "xai_preprocess" in meta_graph.signatures:
         request_of = meta_graph.signatures["xai_preprocess"]
-    known = {info.name: info for info in signature.outputs.values()}.get(output)
-    batch = batch_of(
-        [info.shape for info in signature.inputs.values()], known.shape if known else None
-    )
+    batch = batch_of_signature(signature, output)
     plan = Plan(
         directory=saved.directory,
         meta_graph=message,
@@ -335,8 +332,9 @@ def _compile(
     before = {key: info.name for key, info in request_of.inputs.items()}
     preprocessor = names = None
     if request_of is not signature:
+        before_batch = batch_of_signature(request_of)
         wanted = {key: info.name for key, info in request_of.outputs.items()}
-        preprocessor = Preprocessor(replace(plan, request=before), wanted)
+        preprocessor = Preprocessor(replace(plan, request=before, batch=before_batch), wanted)
     names_key = metadata.output.index_name_mapping_key
     if names_key is not None:
         tensor = name_of(names_key, "output")
@@ -356,7 +354,7 @@ def _compile(
             dtype=info.dtype,
             shape=info.shape,
             domain=domains.get(key) if request_of is signature else None,
-            batch=_has_batch(info, batch.axis),
+            batch=batch.axis and not is_shared(info.shape, batch),
         )
         for key, info in request_of.inputs.items()
     )
@@ -368,10 +366,6 @@ def _compile(
         inferred=inferred,
         warn=say,
     )
-
-
-def _has_batch(info: TensorInfo, axis: bool) -> bool:
-    return axis and info.shape != ()
 
 
 def _document(

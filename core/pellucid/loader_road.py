@@ -6,6 +6,7 @@ network cannot be applied anew: rows are computed here, and fed at the explained
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ import numpy as np
 from pellucid import questions
 from pellucid.model import Array, Tensors
 from pellucid.quiet_tensorflow import tf
-from pellucid.road import Plan, SessionRoad, device_scope, held, session_config
+from pellucid.road import (
+    Plan,
+    SessionRoad,
+    all_ops,
+    device_scope,
+    held,
+    random_ops,
+    session_config,
+)
 
 
 class LoaderRoad(SessionRoad):
@@ -21,6 +30,7 @@ class LoaderRoad(SessionRoad):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
+        self.random_ops = random_ops(all_ops(plan.meta_graph))
         self.graph = tf.Graph()
         self.session = tf.compat.v1.Session(graph=self.graph, config=session_config(plan.device))
         tags = list(plan.meta_graph.meta_info_def.tags)
@@ -43,13 +53,15 @@ class LoaderRoad(SessionRoad):
         return self._output
 
     def outputs(self, rows: Tensors) -> Array:
-        def build() -> tuple[list[Any], dict[str, Any]]:
-            points = self._points()
-            return list(points.values()), {"output": self._scored()}
-
-        call, _ = self._compiled("outputs", build)
+        call, _ = self._output_question()
         (output,) = call(*self._fed(rows))
         return output  # type: ignore[no-any-return]
+
+    def _output_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            return list(self._points().values()), {"output": self._scored()}
+
+        return self._compiled("outputs", build)
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, target: Array
@@ -85,7 +97,7 @@ class LoaderRoad(SessionRoad):
         output = np.asarray(self.outputs(rows), np.float64).reshape(len(target), -1)
         return output[np.arange(len(target)), target]
 
-    def _path_question(self) -> Any:
+    def _path_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             points = self._points()
             path, weight, target = (

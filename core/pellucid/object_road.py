@@ -13,7 +13,17 @@ import numpy as np
 
 from pellucid.model import Array, Tensors
 from pellucid.quiet_tensorflow import tf
-from pellucid.road import Build, Plan, Road, Unsupported, device_scope, held, operand_of
+from pellucid.road import (
+    Build,
+    Plan,
+    Road,
+    Unsupported,
+    all_ops,
+    device_scope,
+    held,
+    operand_of,
+    random_ops,
+)
 
 
 class ObjectRoad(Road):
@@ -22,13 +32,14 @@ class ObjectRoad(Road):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         _revive_optimizers()
+        self.random_ops = random_ops(all_ops(plan.meta_graph))
         tags = list(plan.meta_graph.meta_info_def.tags)
         with device_scope(plan.device):
             self._object = tf.saved_model.load(str(plan.directory), tags=tags)
         signature = plan.meta_graph.signature_def[plan.signature_key]
         keys = {tensor: key for key, tensor in plan.request.items()}
         explained = {name: keys[t] for name, t in plan.explained.items() if t in keys}
-        if hasattr(self._object, "prune"):
+        if not plan.meta_graph.HasField("object_graph_def"):  # of TensorFlow 1
             self._feeds = dict(plan.explained)
             if len(explained) == len(plan.explained):
                 others = (i for i in plan.request.items() if i[1] not in plan.explained.values())

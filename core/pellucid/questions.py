@@ -7,6 +7,7 @@ that only the end points of a path travel. Each question is built once and then 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -72,10 +73,13 @@ def path_gradient(
     """
     rows = {}
     for operand in operands:
-        row = tf.gather(stop[operand.name], path)
+        end = stop[operand.name]
         if operand.real:
-            begin = tf.gather(start[operand.name], path)
-            row = begin + _like_rows(tf.cast(node, operand.dtype), row) * (row - begin)
+            begin = start[operand.name]
+            step = tf.gather(end - begin, path)  # the difference once for a path, not for a row
+            row = tf.gather(begin, path) + _like_rows(tf.cast(node, operand.dtype), step) * step
+        else:
+            row = tf.gather(end, path)
         rows[operand.name] = _with_static_rows(row, operand, batch)
     output = outputs(network, operands, batch, rows)
     paths = tf.shape(stop[operands[0].name])[0]
@@ -96,13 +100,14 @@ def gradient_sums(
     if not points:
         raise NotDifferentiableError(_no_floats(operands))
     score = _score(output, target)
+    # A weight at the score costs a number for a row; behind the gradient, a whole input. In half
+    # precision it would be rounded away.
+    early = score.dtype.size >= 4
+    seed = tf.cast(weight, score.dtype) if early else None
     try:
-        slopes = tf.gradients(score, list(points.values()))
+        slopes = tf.gradients(score, list(points.values()), grad_ys=seed)
     except (LookupError, NotImplementedError) as error:
-        raise NotDifferentiableError(
-            "TensorFlow has no gradient for an operation between the explained inputs and the "
-            f"output: {error}"
-        ) from error
+        raise NotDifferentiableError(_without_gradient(str(error))) from error
     reaching = ancestors([score.op])
     answer = {}
     for name, slope in zip(points, slopes, strict=True):
@@ -110,8 +115,9 @@ def gradient_sums(
             slope = tf.zeros_like(points[name])  # the output does not depend on it at all
         if slope is not None:
             slope = tf.cast(tf.convert_to_tensor(slope), tf.float64)
-            weighted = _like_rows(weight, slope) * slope
-            answer[name] = tf.math.unsorted_segment_sum(weighted, path, paths)
+            if not early:
+                slope = _like_rows(weight, slope) * slope
+            answer[name] = tf.math.unsorted_segment_sum(slope, path, paths)
     if not answer:
         raise NotDifferentiableError(_blocked(points, score))
     return answer
@@ -198,16 +204,31 @@ def _blocked(points: Mapping[str, Any], score: Any) -> str:
                 if op in seen or op not in reaching:
                     continue
                 seen.add(op)
-                through = [t for t in op.outputs if t.dtype.is_floating]
+                through = [t for t in op.outputs if t.dtype.is_floating or t.dtype.is_complex]
                 if through and tf.gradients(through, tensor)[0] is not None:
                     queue.extend(through)
                 else:
-                    place = op.name.removeprefix("network/")
                     return (
-                        f"no gradient reaches '{name}': operation '{place}' ({op.type}) on the way "
-                        "to the output is not differentiable"
+                        f"no gradient reaches '{name}': operation '{_place(op.name)}' ({op.type}) on "
+                        "the way to the output is not differentiable"
                     )
     return "no gradient reaches the explained inputs"
+
+
+def _without_gradient(error: str) -> str:
+    """Return the sentence for an operation that TensorFlow cannot differentiate at all."""
+    found = re.search(r"operation '([^']+)' \(op type: (\w+)\)", error)
+    if found is None:
+        return f"TensorFlow cannot differentiate the model: {error}"
+    return (
+        f"TensorFlow has no gradient for operation '{_place(found[1])}' ({found[2]}), which is "
+        "between the explained inputs and the output"
+    )
+
+
+def _place(op: str) -> str:
+    """Return an operation's name in the model: a question's copy of it is in a scope."""
+    return re.sub(r"^network(_\d+)?/", "", op)
 
 
 def ancestors(ops: Iterable[Any], cuts: Sequence[Any] = ()) -> set[Any]:

@@ -106,7 +106,7 @@ def _features(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> d
 def _json(value: Array) -> Any:
     array = np.asarray(value)
     if array.dtype.kind == "f":
-        array = np.ascontiguousarray(array, np.float64)
+        array = np.array(array, np.float64, order="C")
     return float(array) if array.ndim == 0 else array
 
 

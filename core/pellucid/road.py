@@ -89,14 +89,20 @@ class Road(ABC):
 
     def outputs(self, rows: Tensors) -> Array:
         """Return the output of each row, [r, …]."""
+        call, _ = self._output_question()
+        return call(*(rows[o.name] for o in self.operands))[0]  # type: ignore[no-any-return]
 
+    def ready(self) -> None:
+        """Compile what every explanation asks; from then on `row_bytes` may be known."""
+        self._output_question()
+
+    def _output_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             x = self._arguments(self.operands)
             output = questions.outputs(self.network, self.operands, self.plan.batch, x)
             return list(x.values()), {"output": output}
 
-        call, _ = self._compiled("outputs", build)
-        return call(*(rows[o.name] for o in self.operands))[0]  # type: ignore[no-any-return]
+        return self._compiled("outputs", build)
 
     def gradients_reach(self) -> frozenset[str]:
         """Return the explained operands that a gradient reaches."""
@@ -202,8 +208,11 @@ class SessionRoad(Road):
             needed = questions.ancestors(t.op for t in fetches.values())
             feeds = {k: get(t) for k, t in self.request.items() if get(t).op in needed}
             call, _ = self._compiled("encode", lambda: (list(feeds.values()), fetches))
+            batch = self.plan.batch
             rows = (
-                request[k] if self.plan.batch.axis and feeds[k].shape != [] else request[k][0]
+                request[k]
+                if batch.axis and not is_shared(_shape(feeds[k]), batch)
+                else request[k][0]
                 for k in feeds
             )
             for name, value in zip(behind, call(*rows), strict=True):
@@ -229,14 +238,63 @@ class SessionRoad(Road):
         )
 
 
+def _shape(tensor: Any) -> tuple[int | None, ...] | None:
+    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+
+
+def is_shared(shape: Sequence[int | None] | None, batch: Batch) -> bool:
+    """Whether an input is one for a whole batch: it has no axis for the rows, or another one."""
+    if not batch.axis or shape is None:
+        return False
+    return not shape or (batch.rows is None and shape[0] is not None)
+
+
 def operand_of(name: str, tensor: Any, explained: bool, batch: Batch) -> Operand:
     """Describe a tensor of a graph as an operand."""
-    shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
-    shared = batch.axis and shape == ()
-    if shape and batch.axis:
+    shape = _shape(tensor)
+    shared = is_shared(shape, batch) and (shape == () or not explained)
+    if shape and batch.axis and not shared:
         shape = shape[1:]
     return Operand(
         name=name, dtype=tensor.dtype.base_dtype, shape=shape, explained=explained, shared=shared
+    )
+
+
+# What draws, and does not say so in its name.
+_DRAWS = (
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "StatefulStandardNormal",
+    "StatefulStandardNormalV2",
+    "StatefulTruncatedNormal",
+    "StatefulUniform",
+    "StatefulUniformFullInt",
+    "StatefulUniformInt",
+    "TruncatedNormal",
+)
+
+
+def all_ops(meta_graph: Any) -> set[str]:
+    """Return the types of all operations of a graph and its functions, needed or not."""
+    graph = meta_graph.graph_def
+    functions = (node.op for function in graph.library.function for node in function.node_def)
+    return {*(node.op for node in graph.node), *functions}
+
+
+def random_ops(ops: set[str]) -> tuple[str, ...]:
+    """Return those of the operation types that draw new random numbers at each run.
+
+    A stateless one does, too, where the state that it is given moves on.
+    """
+    moves = any(op.startswith(("Assign", "RngReadAndSkip", "RngSkip")) for op in ops)
+    return tuple(
+        sorted(
+            op
+            for op in ops
+            if (not op.startswith("Stateless") or moves)
+            and (("Random" in op and not op.endswith("Dataset")) or op in _DRAWS)
+            and not op.startswith(("StatelessRandomGet", "AnonymousRandom"))
+        )
     )
 
 

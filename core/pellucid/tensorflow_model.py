@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from pellucid.object_road import ObjectRoad
 from pellucid.questions import Batch, Operand
 from pellucid.quiet_tensorflow import tf
 from pellucid.road import Plan, Road, Unsupported, held
+from pellucid.saved_model_pb import Signature
 
 ROADS: tuple[Callable[[Plan], Road], ...] = (GraphRoad, ObjectRoad, LoaderRoad)
 # What TensorFlow raises when it cannot import, differentiate or run a graph.
@@ -36,9 +37,14 @@ FAILURES = (
     RuntimeError,
     NotImplementedError,
     AssertionError,
+    OSError,
 )
-MEMORY = {"cpu": 2**30, "gpu": 4 * 2**30}
-MAX_ROWS = 1024
+# What it raises for values that an operation does not take, such as a damaged JPEG.
+DATA = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DataLossError)
+# A block has at most so many bytes of activations, or, while they stay below the second number,
+# 16 rows: larger ones leave the processor's caches, smaller ones do not pay for the call.
+BLOCK_BYTES = {"cpu": (2**26, 2**30), "gpu": (2**32, 2**32)}
+FEW_ROWS, MAX_ROWS = 16, 4096
 
 Answer = TypeVar("Answer")
 
@@ -60,6 +66,7 @@ class TensorFlowModel:
         self._preprocessor = preprocessor
         self._names = names
         self._roads = list(ROADS)
+        self._answered: set[str] = set()
         self._failures: list[str] = []
         self._road = self._next_road()
         self._rows: int | None = None
@@ -84,7 +91,7 @@ class TensorFlowModel:
 
     @property
     def differentiable(self) -> frozenset[str]:
-        return self._try(lambda road: road.gradients_reach())
+        return self._try(lambda road: road.gradients_reach(), "gradients_reach")
 
     def preprocess(self, request: Tensors) -> dict[str, Array]:
         """Return the signature's inputs, [n, …], from a request's arrays [n, …].
@@ -94,20 +101,42 @@ class TensorFlowModel:
         before = self._preprocessor
         if before is None:
             return dict(request)
-        return self._gathered(len(_any(request)), request, before.encode, Batch())
+        return self._prepared(before, request)
 
     def encode(self, inputs: Tensors) -> dict[str, Array]:
         """Return the operands, [n, …]: explained tensors behind the inputs are computed."""
-        n = len(_any(inputs))
         self._check_shared(inputs)
-        return self._try(lambda road: self._gathered(n, inputs, road.encode, self.plan.batch))
+
+        def run(road: Road) -> dict[str, Array]:
+            def answer(rows: Tensors) -> dict[str, Array]:
+                encoded = road.encode(rows)
+                for name, value in encoded.items():
+                    if np.shape(value)[:1] != (len(_any(rows)),):
+                        raise ModelError(
+                            f"the explained tensor '{self.plan.explained.get(name, name)}' has "
+                            f"shape {list(np.shape(value))} for {len(_any(rows))} instances: its "
+                            "first axis is not the batch"
+                        )
+                return encoded
+
+            return self._gathered(len(_any(inputs)), inputs, answer, self.plan.batch)
+
+        return self._try(run, "encode")
 
     def display_names(self, request: Tensors) -> Array | None:
         """Return the outputs' names, [n, …], where another output of the model carries them."""
         if self._names is None:
             return None
-        (names,) = self._names.encode(request).values()
+        (names,) = self._prepared(self._names, request).values()
         return names
+
+    def _prepared(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
+        try:
+            return self._gathered(len(_any(request)), request, before.encode, before.plan.batch)
+        except DATA as error:
+            raise InstanceError(_refused(error), _only(request)) from error
+        except FAILURES as error:
+            raise ModelError(f"{self.plan.directory}: {_sentence(error)}") from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
@@ -125,7 +154,7 @@ class TensorFlowModel:
 
             return self._gathered(n, x, answer, self.plan.batch)[""]
 
-        return self._try(run)
+        return self._try(run, "outputs")
 
     def outputs(self, x: Tensors) -> Array:
         return self.predict(x).astype(np.float64).reshape(len(_any(x)), -1)
@@ -156,7 +185,7 @@ class TensorFlowModel:
                     sums[name][ends] += value
             return sums
 
-        return self._try(run)
+        return self._try(run, "path_gradient")
 
     def coalition_scores(
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
@@ -186,7 +215,7 @@ class TensorFlowModel:
                 )[:count]
             return scores.reshape(n, m)
 
-        return self._try(run)
+        return self._try(run, "coalition_scores")
 
     def _check_shared(self, inputs: Tensors) -> None:
         shared = {operand.name for operand in self.operands if operand.shared}
@@ -216,8 +245,10 @@ class TensorFlowModel:
         if self._rows is None:
             # A gradient keeps the activations of the way forward, and as much again on the way back.
             row = 2 * (self._road.row_bytes() or 64 * sum(map(_bytes, self.operands)) or 1)
-            memory = MEMORY["gpu" if tf.config.list_physical_devices("GPU") else "cpu"]
-            self._rows = int(np.clip(2 ** int(np.log2(max(1, memory // row))), 1, MAX_ROWS))
+            gpu = bool(tf.config.list_physical_devices("GPU")) and self.plan.device != "cpu"
+            good, most = BLOCK_BYTES["gpu" if gpu else "cpu"]
+            rows = max(1, good // row, min(FEW_ROWS, most // row))
+            self._rows = min(2 ** int(np.log2(rows)), MAX_ROWS)
         return self._rows
 
     def _gathered(
@@ -226,17 +257,43 @@ class TensorFlowModel:
         """Ask block by block and put the answers together, [n, …]."""
         parts: list[dict[str, Array]] = []
         for rows, count in self._blocks(n, batch):
-            answer = ask({name: value[rows] for name, value in x.items()})
+            try:
+                answer = ask({name: value[rows] for name, value in x.items()})
+            except DATA as error:
+                self._blame(x, rows, ask, error)
+                raise
             parts.append({name: value[:count] for name, value in answer.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def _blame(
+        self, x: Tensors, rows: Array, ask: Callable[[Tensors], Any], why: Exception
+    ) -> None:
+        """Raise InstanceError if some rows of a block fail alone and others do not."""
+        bad: list[int] = []
+        fine = False
+        for row in dict.fromkeys(rows.tolist()):
+            try:
+                ask({name: np.stack([value[row]] * self._width()) for name, value in x.items()})
+                fine = True
+            except DATA as error:
+                bad.append(row)
+                why = error if len(bad) == 1 else why
+        if bad and fine:
+            raise InstanceError(_refused(why), bad[0]) from why
+
+    def _width(self) -> int:
+        return self.plan.batch.rows or 1
+
     # Roads
 
-    def _try(self, run: Callable[[Road], Answer]) -> Answer:
+    def _try(self, run: Callable[[Road], Answer], question: str) -> Answer:
         """Run on the road at hand, with smaller blocks or on the next road if that fails."""
+        first, others, failures = self._road, list(self._roads), list(self._failures)
         while True:
             try:
-                return run(self._road)
+                answer = run(self._road)
+                self._answered.add(question)
+                return answer
             except PellucidError:
                 raise
             except tf.errors.ResourceExhaustedError as error:
@@ -244,19 +301,46 @@ class TensorFlowModel:
                     raise ModelError("the device has not enough memory for a single row") from error
                 self._rows = self._block_rows() // 2
             except FAILURES as error:
+                # Where the road has answered before, or none goes further, it is the data.
+                data = isinstance(error, DATA) and question in ("encode", "outputs")
                 self._failures.append(_sentence(error))
-                self._road = self._next_road()
+                try:
+                    if data and question in self._answered:
+                        raise ModelError
+                    self._road = self._next_road()
+                    self._answered.clear()
+                except ModelError:
+                    if not data:
+                        raise
+                    self._road, self._roads, self._failures = first, others, failures
+                    raise InstanceError(_refused(error)) from error
 
     def _next_road(self) -> Road:
         while self._roads:
             try:
-                return self._roads.pop(0)(self.plan)
+                road = self._roads.pop(0)(self.plan)
+                road.ready()  # blocks are cut alike from the first call on
+                return road
             except PellucidError:
                 raise
             except FAILURES as error:
                 self._failures.append(_sentence(error))
         reasons = "; ".join(dict.fromkeys(self._failures))
         raise ModelError(f"{self.plan.directory}: TensorFlow cannot run this model: {reasons}")
+
+
+def batch_of_signature(signature: Signature, output: str | None = None) -> Batch:
+    """Return how a signature takes rows; `output` is the tensor that is explained.
+
+    A sparse input comes as three, none of which has the batch as its first axis alone: then an
+    instance is a whole batch.
+    """
+    keys = signature.inputs.keys()
+    if any(k.endswith("_dense_shape") and k[:-12] + "_indices" in keys for k in keys):
+        return Batch(axis=False)
+    infos = signature.outputs.values()
+    shapes = [info.shape for info in infos if output is None or info.name == output]
+    return batch_of([info.shape for info in signature.inputs.values()], (shapes or [None])[0])
 
 
 def batch_of(
@@ -272,8 +356,10 @@ def batch_of(
         return Batch(axis=not inputs)
     first = {None if shape is None else shape[0] for shape in shapes}
     if None in first:
+        # One with a first axis of its own, such as class weights, is not batched.
         fixed = first - {None}
-        return Batch(rows=fixed.pop() if len(fixed) == 1 else None)
+        same = output is not None and len(output) > 0 and output[0] in fixed
+        return Batch(rows=output[0] if same and output else None)
     rows = first.pop()
     agrees = output is None or (len(output) > 0 and output[0] in (None, rows))
     return Batch(axis=False) if first or not agrees else Batch(rows=rows)
@@ -287,11 +373,27 @@ def _bytes(operand: Operand) -> int:
     return int(np.prod([n or 224 for n in operand.shape or ()], dtype=np.int64)) * 4
 
 
+def _only(tensors: Tensors) -> int | None:
+    return 0 if len(_any(tensors)) == 1 else None
+
+
+def _refused(error: Exception) -> str:
+    return f"the model cannot take this instance: {_sentence(error)}"
+
+
 def _sentence(error: Exception) -> str:
     """Return the line of a TensorFlow error that says what happened, and where."""
     text = str(error)
-    node = re.search(r"{{node ([^}]+)}}", text)
-    noise = ("Graph execution error", "Detected at node", "\t", " ", "[[", "Traceback")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(noise)]
-    line = (lines[0] if lines else text or type(error).__name__).strip().rstrip(".")
-    return f"{line} (at '{node[1]}')" if node and node[1] not in line else line
+    nodes = re.findall(r"{{node ([^}]+)}}", text) or re.findall(r"^Node: '([^']+)'", text, re.M)
+    # Behind a stack trace of the model's own making there is the message.
+    message = re.split(r"^Node: '[^']*'$", text, flags=re.M)[-1]
+    found = None
+    for line in message.splitlines():
+        line = re.sub(r"^\s*\(\d+\)\s*[A-Z_ ]+:\s*|{{(function_)?node [^}]*}}\s*", "", line).strip()
+        if line and not re.match(
+            r"\[\[|\d+ root error|Graph execution error|Detected at node", line
+        ):
+            found = line.rstrip(".")
+            break
+    found = found or type(error).__name__
+    return f"{found} (at '{nodes[0]}')" if nodes and nodes[0] not in found else found

@@ -129,13 +129,15 @@ def freeze(
             if not tensor.startswith("^"):
                 consumers[node_of(tensor)].append((name, position))
     total = 0
-    for name in sorted(alive):
+    variables = (n for n in alive if flat.nodes[n].op in VARIABLES and n in keys)
+    # The small ones first: what folds into its neighbours is small, a huge embedding does not.
+    for name in sorted(variables, key=lambda n: (_declared_bytes(flat.nodes[n]), n)):
         node = flat.nodes[name]
-        if node.op not in VARIABLES or name not in keys:
-            continue
         users = [(flat.nodes[user], position) for user, position in consumers[name]]
-        if not all(_only_reads(user, position) for user, position in users):
+        if not all(_only_reads(node.op, user, position) for user, position in users):
             continue
+        if total + _declared_bytes(node) > FREEZE_LIMIT:
+            return
         key, part = keys[name]
         value = np.asarray(read(key))[slice_of(part)]
         total += value.nbytes
@@ -151,27 +153,23 @@ def dtype_of(node: Any) -> Any:
     return tf.dtypes.as_dtype(node.attr["dtype"].type)
 
 
-def _only_reads(user: Any, position: int) -> bool:
-    if user.op in ("ReadVariableOp", "VariableShape"):
-        return True
-    if user.op == "ResourceGather":
-        return position == 0
-    definition = op_def_registry.get(user.op)
-    if definition is None or any(
-        a.type == tf.dtypes.resource.as_datatype_enum for a in definition.input_arg
-    ):
-        return False
-    # A reference variable: any op that does not ask for a reference reads its value.
-    return (
-        not any(a.is_ref for a in definition.input_arg)
-        and user.op != "RefSwitch"
-        and (
-            user.op not in ("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase")
+def _declared_bytes(node: Any) -> int:
+    shape = tf.TensorShape(node.attr["shape"].shape)
+    return (shape.num_elements() or 0) * int(dtype_of(node).size)
+
+
+def _only_reads(variable: str, user: Any, position: int) -> bool:
+    if variable == "VarHandleOp":
+        return user.op in ("ReadVariableOp", "VariableShape") or (
+            user.op == "ResourceGather" and position == 0
         )
-    )
+    # A reference variable: any op that does not ask for a reference reads its value.
+    definition = op_def_registry.get(user.op)
+    return definition is not None and not any(a.is_ref for a in definition.input_arg)
 
 
 def replace_by_constant(node: Any, value: Any, dtype: Any) -> None:
+    """Make a node, in place, a constant."""
     node.op = "Const"
     del node.input[:]
     node.attr.clear()

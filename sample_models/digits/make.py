@@ -4,9 +4,9 @@ Data: the 1797 digits that come inside scikit-learn (`sklearn.datasets.load_digi
 of the UCI "Optical Recognition of Handwritten Digits" set, E. Alpaydin and C. Kaynak, CC BY 4.0;
 scikit-learn itself is BSD-3). They are 8x8 grey images, here enlarged to 28x28 (cubic) and scaled
 to [0, 1] with a background of 0.
-Network: two convolutions with ReLU and max pooling, a third convolution, a dense layer, softmax
-over ten classes.
-Score: accuracy 0.9867 on 450 held-out digits (stratified split, never used in training or to
+Network: two convolutions with ReLU and average pooling, a third convolution, a dense layer, softmax
+over ten classes; trained with smoothed labels.
+Score: accuracy 0.9933 on 450 held-out digits (stratified split, never used in training or to
 choose anything).
 
 Run `python sample_models/digits/make.py`; it writes `model/`, `instances.json` and `images/`
@@ -46,7 +46,7 @@ def build() -> Any:
     x = keras.layers.Reshape((28, 28, 1))(image)
     for filters in (16, 32):
         x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = keras.layers.MaxPooling2D()(x)
+        x = keras.layers.AveragePooling2D(2)(x)
     x = keras.layers.Conv2D(32, 3, activation="relu")(x)
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dropout(0.4)(x)
@@ -67,9 +67,12 @@ def main() -> None:
     steps = 40 * (len(x_train) // 64)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     optimizer = keras.optimizers.Adam(rate)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x_train, y_train, batch_size=64, epochs=40, verbose=0)
-    score = model.evaluate(x_test, y_test, verbose=0)[1]
+    # Smoothed labels keep the softmax from saturating, where gradients vanish.
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    one_hot = np.eye(len(NAMES), dtype=np.float32)
+    model.fit(x_train, one_hot[y_train], batch_size=64, epochs=40, verbose=0)
+    score = model.evaluate(x_test, one_hot[y_test], verbose=0)[1]
     print(f"accuracy on {len(x_test)} held-out digits: {score:.4f}")
 
     shutil.rmtree(HERE / "model", ignore_errors=True)

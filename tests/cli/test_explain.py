@@ -191,12 +191,16 @@ def test_blur_noise_and_several_baselines_change_the_answer(
 
 def test_a_spec_file_sets_the_parameters(program: Any, samples: Path, tmp_path: Path) -> None:
     spec = tmp_path / "spec.json"
-    spec.write_text('{"parameters": {"topK": 2, "integratedGradientsAttribution": {"stepCount": 7}}}')
+    spec.write_text(
+        '{"parameters": {"topK": 2, "integratedGradientsAttribution": {"stepCount": 7}}}'
+    )
     image = samples / "digits/images/seven.png"
     run = program("explain", samples / "digits/model", image, "--spec", spec)
     labels = json.loads(run.out)["explanations"][0]["attributions_by_label"]
     assert [label["label_index"] for label in labels][0] == 7 and len(labels) == 2
-    spec.write_text('{"parameters": {"topK": 2, "integratedGradientsAttribution": {"stepCont": 7}}}')
+    spec.write_text(
+        '{"parameters": {"topK": 2, "integratedGradientsAttribution": {"stepCont": 7}}}'
+    )
     run = program("explain", samples / "digits/model", image, "--spec", spec)
     assert run.code == 2 and "did you mean 'stepCount'?" in run.err
 
@@ -337,7 +341,7 @@ def test_one_bad_instance_leaves_no_explanations(
     path.write_text(json.dumps(request))
     out = tmp_path / "out.json"
     run = program("explain", samples / "diabetes/model", path, "-o", out)
-    sentence = f'{path}: instances[2][4]: input \'patient\' is float32 [10], got the string "many"'
+    sentence = f"{path}: instances[2][4]: input 'patient' is float32 [10], got the string \"many\""
     assert run.code == 1 and run.out == b"" and run.err == f"error: {sentence}\n"
     assert json.loads(out.read_text()) == {"error": sentence}
 
@@ -345,9 +349,13 @@ def test_one_bad_instance_leaves_no_explanations(
 def test_a_directory_where_a_file_was_meant_and_an_unwritable_output(
     program: Any, digits: Path, seven: Path, tmp_path: Path
 ) -> None:
-    refused(program("explain", digits, tmp_path), 1, f"{tmp_path}: is a directory; name the files in it")
     refused(
-        program("explain", digits, seven, "-o", tmp_path), 2, f"{tmp_path}: is a directory; name a file in it"
+        program("explain", digits, tmp_path), 1, f"{tmp_path}: is a directory; name the files in it"
+    )
+    refused(
+        program("explain", digits, seven, "-o", tmp_path),
+        2,
+        f"{tmp_path}: is a directory; name a file in it",
     )
     nowhere = tmp_path / "no" / "x.json"
     refused(
@@ -371,9 +379,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_traceback_is_shown_only_when_asked_for(
-    program: Any, seven: Path, tmp_path: Path
-) -> None:
+def test_traceback_is_shown_only_when_asked_for(program: Any, seven: Path, tmp_path: Path) -> None:
     quiet = program("explain", tmp_path, seven)
     loud = program("--traceback", "explain", tmp_path, seven)
     assert "Traceback" not in quiet.err and "Traceback" in loud.err
@@ -391,7 +397,15 @@ def test_a_closed_pipe_is_one_sentence(samples: Path) -> None:
     """The reader takes one line of a response that is larger than a pipe holds, and leaves."""
     photos = samples / "photos"
     images = sorted((photos / "images").iterdir())
-    command = [*START, "explain", str(photos / "model"), *map(str, images * 3), "--steps", "2", "-q"]
+    command = [
+        *START,
+        "explain",
+        str(photos / "model"),
+        *map(str, images * 3),
+        "--steps",
+        "2",
+        "-q",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     os.read(process.stdout.fileno(), 10)

@@ -90,9 +90,7 @@ def export(
     tf.saved_model.save(module, str(directory), signatures=concrete, options=options)
 
 
-def metadata(
-    inputs: Mapping[str, Mapping[str, Any]], output: str, **others: Any
-) -> dict[str, Any]:
+def metadata(inputs: Mapping[str, Mapping[str, Any]], output: str, **others: Any) -> dict[str, Any]:
     return {
         "inputs": {name: dict(value) for name, value in inputs.items()},
         "outputs": {"out": {"output_tensor_name": output}},
@@ -117,7 +115,7 @@ def expected(
     assert sample.function is not None
     positions, weights = np.polynomial.legendre.leggauss(nodes)
     positions, weights = (positions + 1) / 2, weights / 2
-    values = {k: v for k, v in {**sample.x, **sample.points}.items()}
+    values = {**sample.x, **sample.points}
     answer: dict[str, list[np.ndarray]] = {name: [] for name in explained}
     for i, index in enumerate(target):
         total = {name: np.zeros(values[name][i].shape) for name in explained}

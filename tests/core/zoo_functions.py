@@ -90,7 +90,7 @@ def float_ids(directory: Path) -> Sample:
     export(directory, serve, table, ids=float_rows(3))
     return Sample(
         x={"ids": np.array([[1, 2, 3]], np.float32)},
-        refusal="no gradient reaches 'ids': operation 'StatefulPartitionedCall/Cast' (Cast)",
+        refusal="no gradient reaches 'ids': operation 'StatefulPartitionedCall/StatefulPartitionedCall/Cast' (Cast)",
     )
 
 
@@ -99,9 +99,7 @@ def while_loop(directory: Path) -> Sample:
     net = Net()
 
     def serve(x: Any) -> Any:
-        _, y = tf.while_loop(
-            lambda i, _: i < 3, lambda i, y: (i + 1, tf.tanh(y * 1.5) + x), (0, x)
-        )
+        _, y = tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, tf.tanh(y * 1.5) + x), (0, x))
         return net(y)
 
     export(directory, serve, net, x=float_rows(4))

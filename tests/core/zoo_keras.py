@@ -33,19 +33,28 @@ def _sequential(*stack: Any, shape: tuple[int | None, ...]) -> Any:
 @model
 def keras_dense(directory: Path) -> Sample:
     network = _sequential(
-        layers.Dense(5, "swish"), layers.BatchNormalization(), layers.Dense(3, "softmax"), shape=(4,)
+        layers.Dense(5, "swish"),
+        layers.BatchNormalization(),
+        layers.Dense(3, "softmax"),
+        shape=(4,),
     )
     return _export(directory, network, 4)
 
 
 @model
 def keras_with_optimizer(directory: Path) -> Sample:
-    """Trained, and saved with `tf.saved_model.save`: the optimizer's slots come along."""
+    """Trained, and saved with `tf.saved_model.save`: the optimizer's variables come along.
+
+    Each variable is in the graph twice, and only the one that nobody reads is restored there: the
+    object graph alone says which is which.
+    """
     network = _sequential(layers.Dense(5, "tanh"), layers.Dense(1), shape=(4,))
     network.compile("adam", "mse")
     network.fit(normal(8, 4), normal(8, 1), verbose=0)
     tf.saved_model.save(network, str(directory))
-    return Sample(x={"x": normal(2, 4)}, function=lambda x: network(x))
+    return Sample(
+        x={"inputs": normal(2, 4)}, function=lambda inputs: network(inputs), road="ObjectRoad"
+    )
 
 
 @model

@@ -272,7 +272,7 @@ def bucketized(directory: Path) -> Sample:
     export(directory, serve, x=float_rows(4))
     return Sample(
         x=X,
-        refusal="no gradient reaches 'x': operation 'PartitionedCall/Bucketize' (Bucketize) on "
+        refusal="no gradient reaches 'x': operation 'PartitionedCall/PartitionedCall/Bucketize' (Bucketize) on "
         "the way to the output is not differentiable",
     )
 
@@ -282,12 +282,12 @@ def rounded_input(directory: Path) -> Sample:
     export(directory, lambda x: tf.round(x * 10.0) @ normal(4, 2), x=float_rows(4))
     return Sample(
         x=X,
-        refusal="no gradient reaches 'x': operation 'PartitionedCall/Round' (Round) on the way "
+        refusal="no gradient reaches 'x': operation 'PartitionedCall/PartitionedCall/Round' (Round) on the way "
         "to the output is not differentiable",
     )
 
 
 @model
-def floored_input(directory: Path) -> Sample:
-    export(directory, lambda x: (x > 0.1) * 1.0 if False else tf.sign(x) @ normal(4, 2), x=float_rows(4))
+def sign_of_input(directory: Path) -> Sample:
+    export(directory, lambda x: tf.sign(x) @ normal(4, 2), x=float_rows(4))
     return Sample(x=X, refusal="the gradient is exactly 0 everywhere between baseline and instance")

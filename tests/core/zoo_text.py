@@ -89,7 +89,11 @@ def mutable_table(directory: Path) -> Sample:
 def dense_table(directory: Path) -> Sample:
     table = tf.lookup.experimental.DenseHashTable(tf.string, tf.int64, 4, "", "-")
     table.insert(WORDS, np.arange(4))
-    return _serve(directory, table)
+
+    def look_up(words: Any) -> Any:
+        return tf.reshape(table.lookup(tf.reshape(words, [-1])), tf.shape(words))
+
+    return _serve(directory, table, look_up=look_up)
 
 
 @model

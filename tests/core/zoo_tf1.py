@@ -177,7 +177,7 @@ def table_from_asset(directory: Path) -> Sample:
             tf.lookup.TextFileIndex.LINE_NUMBER,
         ),
         legacy_init_op=v1.tables_initializer,
-        assets_list=lambda: v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
+        assets_collection=lambda: v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
     )
 
 
@@ -186,9 +186,7 @@ def loop_in_frames(directory: Path) -> Sample:
     """Enter, Exit and NextIteration, with a gradient through them; a variable is read inside."""
 
     def steps(x: Any, w: Any) -> Any:
-        _, y = v1.while_loop(
-            lambda i, _: i < 3, lambda i, y: (i + 1, tf.tanh(y @ w) + x), (0, x)
-        )
+        _, y = v1.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, tf.tanh(y @ w) + x), (0, x))
         return y
 
     square = normal(4, 4)
@@ -210,7 +208,13 @@ def loop_before_the_tensor(directory: Path) -> Sample:
         points={"x": np.sin(X["x"])},
         function=net,
         metadata=metadata(
-            {"x": {"input_tensor_name": "x", "encoded_tensor_name": "sines", "encoding": "identity"}},
+            {
+                "x": {
+                    "input_tensor_name": "x",
+                    "encoded_tensor_name": "sines",
+                    "encoding": "identity",
+                }
+            },
             "y",
         ),
     )

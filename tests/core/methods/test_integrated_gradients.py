@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pellucid.methods.integrated_gradients import (
     completeness_error,
     integrated_gradients,

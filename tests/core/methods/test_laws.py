@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+
 from functions import FUNCTIONS, WEIGHTS, Function
 from pellucid.methods.integrated_gradients import integrated_gradients, quadrature
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
@@ -21,7 +22,11 @@ Law: TypeAlias = Callable[[Method, Function], None]
 
 def method_of(config: IntegratedGradients) -> Method:
     def method(
-        model: FunctionModel, x: Tensors, baselines: Sequence[Tensors], target: Array, **options: Any
+        model: FunctionModel,
+        x: Tensors,
+        baselines: Sequence[Tensors],
+        target: Array,
+        **options: Any,
     ) -> Attribution:
         return integrated_gradients(model, x, baselines, target, config, **options)
 
@@ -48,7 +53,7 @@ def completeness(method: Method, function: Function) -> None:
     """The attributions sum to f(x) − f(x')."""
     got = method(function.model(), X, BASELINES, TARGET)
     total = got.values["x"].sum(axis=1)
-    difference = (function.value(X["x"]) - np.mean([function.value(b["x"]) for b in BASELINES]))
+    difference = function.value(X["x"]) - np.mean([function.value(b["x"]) for b in BASELINES])
     np.testing.assert_allclose(
         total, FACTOR * difference, rtol=0, atol=2 * max(function.error, SECOND_ORDER)
     )
@@ -82,7 +87,9 @@ def symmetry(method: Method, function: Function) -> None:
         return x[:, [1, 0, 2, 3, 4]]
 
     even = Function(
-        "even", lambda x: value(x) + value(swapped(x)), lambda x: slope(x) + swapped(slope(swapped(x)))
+        "even",
+        lambda x: value(x) + value(swapped(x)),
+        lambda x: slope(x) + swapped(slope(swapped(x))),
     )
     x = X["x"].copy()
     x[:, 1] = x[:, 0]
@@ -206,8 +213,11 @@ FAULTS: dict[str, Method] = {
     "no factor (x − x')": lambda model, x, baselines, target, **options: replace(
         RIGHT(model, x, baselines, target, **options),
         values=model.path_gradient(
-            {"x": np.broadcast_to(baselines[0]["x"], x["x"].shape)}, x, *quadrature(
-                Quadrature.GAUSS_LEGENDRE, 50), target),
+            {"x": np.broadcast_to(baselines[0]["x"], x["x"].shape)},
+            x,
+            *quadrature(Quadrature.GAUSS_LEGENDRE, 50),
+            target,
+        ),
     ),
     "factor x, not x − x'": lambda model, x, baselines, target, **options: _scaled(
         RIGHT(model, x, baselines, target, **options),

@@ -1,0 +1,175 @@
+"""`pellucid.load`: what a notebook can do with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid
+
+
+@pytest.fixture(scope="module")
+def diabetes() -> pellucid.LoadedModel:
+    from conftest import SAMPLES
+
+    return pellucid.load(SAMPLES / "diabetes/model", warn=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[list[float]]:
+    from conftest import SAMPLES
+
+    request = json.loads((SAMPLES / "diabetes/instances.json").read_text())
+    instances: list[list[float]] = request["instances"]
+    return instances
+
+
+def test_lists_arrays_and_mappings_are_the_same(
+    diabetes: pellucid.LoadedModel, rows: list[list[float]]
+) -> None:
+    expected = diabetes.explain(rows).json()
+    array = np.array(rows)
+    for same in (array, list(array), {"patient": array}, [{"patient": row} for row in rows]):
+        assert diabetes.explain(same).json() == expected
+
+
+def test_explanations_are_a_sequence_that_knows_its_response(
+    diabetes: pellucid.LoadedModel, rows: list[list[float]]
+) -> None:
+    found = diabetes.explain(rows)
+    assert len(found) == len(rows) == len(list(found)) == len(found[:])
+    document = found.response()
+    assert list(document) == ["explanations"]
+    assert list(found.response(dialect=pellucid.Dialect.VERTEX))[0] == "explanations"
+    label = found[0].labels[0]
+    total = sum(float(value.sum()) for value in label.features.values())
+    assert total == pytest.approx(label.score - label.baseline_score, rel=1e-4)
+
+
+def test_options_hold_for_one_call_or_for_a_copy(
+    diabetes: pellucid.LoadedModel, rows: list[list[float]]
+) -> None:
+    coarse = diabetes.explain(rows, steps=1)
+    fine = diabetes.explain(rows)
+    assert diabetes.parameters.method.step_count == 50  # type: ignore[union-attr]
+    assert coarse[0].labels[0].approx_error > 100 * fine[0].labels[0].approx_error  # type: ignore[operator]
+    copy = diabetes.configured(steps=1)
+    assert copy.explain(rows).json() == coarse.json()
+    assert copy.explainer.model is diabetes.explainer.model  # nothing is loaded again
+
+
+def test_one_trace_for_each_question_whatever_was_asked(
+    diabetes: pellucid.LoadedModel, rows: list[list[float]]
+) -> None:
+    for count in (1, 3, 200):
+        diabetes.explain((rows * 60)[:count], steps=7 + count % 3)
+    assert diabetes.explainer.model.traces == {"outputs": 1, "path_gradient": 1}  # type: ignore[attr-defined]
+
+
+def test_linear_attributions_equal_w_times_x_minus_baseline(tmp_path: Path) -> None:
+    """Through a SavedModel in single precision, to 1e-6 of the largest."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    weights = generator.normal(size=(20, 3)).astype(np.float32)
+
+    class Linear(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.weights = tf.Variable(weights)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 20], tf.float32, name="x")])  # type: ignore[misc]
+        def __call__(self, x: object) -> object:
+            return {"y": tf.matmul(x, self.weights)}
+
+    tf.saved_model.save(Linear(), str(tmp_path))
+    (tmp_path / "explanation_metadata.json").write_text(
+        json.dumps(
+            {
+                "inputs": {"x": {"input_tensor_name": "x:0", "input_baselines": [0.25]}},
+                "outputs": {"y": {"output_tensor_name": "y:0"}},
+                "framework": "tensorflow",
+            }
+        )
+    )
+    x = generator.normal(size=(8, 20)).astype(np.float32)
+    found = pellucid.load(tmp_path).explain(x, top_k=-1)
+    for row, explanation in zip(x, found, strict=True):
+        for label in explanation.labels:
+            expected = weights[:, label.index[0]].astype(np.float64) * (
+                row.astype(np.float64) - 0.25
+            )
+            np.testing.assert_allclose(label.values["x"], expected, rtol=0, atol=1e-6)
+
+
+def test_warnings_are_python_warnings_unless_someone_listens(samples: Path, tmp_path: Path) -> None:
+    import shutil
+
+    model = shutil.copytree(samples / "diabetes/model", tmp_path / "model")
+    (model / "explanation_metadata.json").unlink()
+    with pytest.warns(UserWarning, match="inferred from signature 'serving_default'"):
+        pellucid.load(model)
+    said: list[str] = []
+    pellucid.load(model, warn=said.append)
+    assert len(said) == 1 and said[0].endswith("inputs 'patient', output 'output_0'")
+
+
+def test_instances_of_different_shapes_go_in_one_call(samples: Path) -> None:
+    model = pellucid.load(samples / "code_or_prose/model")
+    texts = [{"text": "for x in range(10): print(x)"}, {"text": "Return the number of items."}]
+    found = model.explain(texts)
+    assert [e.labels[0].name for e in found] == ["code", "prose"]
+    alone = [model.explain([text])[0] for text in texts]
+    for one, other in zip(found, alone, strict=True):
+        np.testing.assert_allclose(
+            one.labels[0].features["tokens"], other.labels[0].features["tokens"], atol=1e-6
+        )
+
+
+def test_drawings_have_the_photo_s_own_size_or_the_model_s(samples: Path) -> None:
+    from pellucid.instances import read_file
+
+    model = pellucid.load(samples / "photos/model", steps=4, warn=lambda _: None)
+    path = samples / "photos/images/cat.jpg"
+    found = model.explain(list(read_file(path, model.inputs)))
+    with Image.open(path) as picture:
+        width, height = picture.size
+    assert found.draw(0)["image"].overlay.shape == (height, width, 3)
+    assert found.draw(0, own_size=False)["image"].overlay.shape == (224, 224, 3)
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        ({"steps": 0}, "steps: 0 is out of range, must be 1 or more"),
+        ({"noisy_samples": 0}, "noisy_samples: 0 is out of range, must be 1 or more"),
+        ({"top_k": -2}, "top_k: -2 is out of range, must be 1 or more, or -1"),
+    ],
+)
+def test_options_out_of_range(
+    diabetes: pellucid.LoadedModel, options: dict[str, int], sentence: str
+) -> None:
+    with pytest.raises(pellucid.SpecError, match=f"^{sentence}$"):
+        diabetes.configured(**options)  # type: ignore[arg-type]
+
+
+def test_a_mapping_needs_rows(diabetes: pellucid.LoadedModel) -> None:
+    with pytest.raises(pellucid.InstanceError, match="^a mapping of inputs to arrays needs"):
+        diabetes.explain({"patient": 3.0})
+
+
+def test_digits_at_fifty_steps_have_a_median_error_below_5e_3(samples: Path) -> None:
+    """On held-out kinds of error: a hundred digits as scikit-learn bundles them."""
+    from skimage.transform import resize
+    from sklearn.datasets import load_digits
+
+    small, _ = load_digits(return_X_y=True)
+    chosen = np.random.default_rng(0).choice(len(small), 100, replace=False)
+    big = [resize(small[i].reshape(8, 8) / 16, (28, 28), order=3, mode="constant") for i in chosen]
+    model = pellucid.load(samples / "digits/model", warn=lambda _: None)
+    found = model.explain(np.clip(np.stack(big), 0, 1))
+    errors = [explanation.labels[0].approx_error for explanation in found]
+    assert np.median([e for e in errors if e is not None]) < 5e-3
