@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +30,7 @@ Program = Callable[..., Run]
 
 
 @pytest.fixture
-def program(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Iterator[Program]:
+def program(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Program:
     """The program in this process: ``program("explain", …)``; TensorFlow is imported only once."""
     from pellucid_cli.main import main
 
@@ -50,7 +48,7 @@ def program(
         assert isinstance(stop.value.code, int)
         return Run(stop.value.code, captured.out, captured.err.decode())
 
-    yield run
+    return run
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_both_make_targets_stand_on_the_first_screen() -> None:
     first = "\n".join(TEXT.splitlines()[:40])
     assert "make demo" in first and "make test" in first
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {word for word in re.findall(r"`?make ([a-z]+)", TEXT)}
+    named = set(re.findall(r"`?make ([a-z]+)", TEXT))
     assert {"demo", "test", "check", "samples", "golden", "bench", "help"} <= named <= targets
 
 

@@ -112,7 +112,7 @@ def run(
     summary = Summary()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _aside(out / RESULTS) as results, _aside(out / ERRORS) as errors:
+        with _Aside(out / RESULTS) as results, _Aside(out / ERRORS) as errors:
 
             def failed(source: str | None, sentence: str) -> None:
                 summary.failed += 1
@@ -123,7 +123,7 @@ def run(
                 for explanations in _explained(model, block, failed):
                     _write(explanations, root, out, results, summary, overlays=overlays)
                     on_done(len(explanations))
-        with _aside(out / SUMMARY) as file:
+        with _Aside(out / SUMMARY) as file:
             file.write(encode(summary.document()))
     except OSError as error:
         raise OutputError(
@@ -205,7 +205,7 @@ def _write(
                     out / "overlays" / _place(instance, root, name, len(model_images(explanations)))
                 )
                 path.parent.mkdir(parents=True, exist_ok=True)
-                with _aside(path) as file:
+                with _Aside(path) as file:
                     file.write(encode_picture(drawing.overlay, "png"))
 
 
@@ -226,7 +226,7 @@ def _place(instance: Instance, root: Path, feature: str, features: int) -> Path:
     return place.parent / (".".join(parts) + ".png")
 
 
-class _aside:
+class _Aside:
     """Opens a file under another name and renames it into place when all went well."""
 
     def __init__(self, path: Path) -> None:

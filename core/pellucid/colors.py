@@ -1,8 +1,8 @@
 """Colour maps: the colour of a signed strength from −1 (strongest against) to 1 (strongest for).
 
-The hue maps are ramps of intensity from black to one pure colour for each sign. PiYG is interpolated
-from the eleven colours that define it. The 256 colours of viridis have no closed form; they are data,
-written here by a script from matplotlib and compared with it by a test.
+The hue maps are ramps of intensity from black to one pure colour for each sign. PiYG is
+interpolated from the eleven colours that define it. The 256 colours of viridis have no closed form;
+they are data, written here by a script from matplotlib and compared with it by a test.
 
 Viridis is by Nathaniel J. Smith, Stefan van der Walt and Eric Firing, released under CC0. PiYG is
 from ColorBrewer (colorbrewer2.org), © 2002 Cynthia Brewer, Mark Harrower and The Pennsylvania State
@@ -33,7 +33,8 @@ _HUES = {  # (negative, positive)
 }
 
 _PIYG = (
-    "8e0152" "c51b7d" "de77ae" "f1b6da" "fde0ef" "f7f7f7" "e6f5d0" "b8e186" "7fbc41" "4d9221" "276419"
+    "8e0152" "c51b7d" "de77ae" "f1b6da" "fde0ef" "f7f7f7"
+    "e6f5d0" "b8e186" "7fbc41" "4d9221" "276419"
 )  # fmt: skip
 
 _VIRIDIS = (
@@ -66,7 +67,7 @@ def is_gradient(color_map: ColorMap) -> bool:
 
 @cache
 def color_table(color_map: ColorMap, polarity: Polarity) -> Array:
-    """Return float32 [2 · LEVELS + 1, 3] in 0..255, read-only: row LEVELS + i is strength i / LEVELS.
+    """Return float32 [2 · LEVELS + 1, 3] in 0..255, read-only: row LEVELS + i is i / LEVELS.
 
     "PINK_GREEN Positive: green. Negative: pink." "VIRIDIS … Positive: yellow. Negative: blue."
     Where only positive attributions are shown viridis runs its whole length, "the most influential

@@ -126,7 +126,7 @@ class Explainer:
             number = numbers[place]
             raise InstanceError(f"instances[{number}]: {error}", number) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
-        self._check(prediction, scores, x, numbers)
+        self._check(scores, numbers)
         chosen = self._targets(prediction, scores)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         attribution = self._attribute(
@@ -226,7 +226,7 @@ class Explainer:
         "topK … defaults to 1 … When set to -1, returns explanations for all outputs"; ties go to
         the lower index. "If neither topK nor outputIndices is populated, returns the argmax".
         """
-        n, k = scores.shape
+        n = len(scores)
         shape = prediction.shape[1:]
         if self.parameters.output_indices is not None:
             flat = [_flat_index(index, shape) for index in self.parameters.output_indices]
@@ -267,13 +267,13 @@ class Explainer:
 
     # What would make an explanation worthless
 
-    def _check(self, prediction: Array, scores: Array, x: Tensors, numbers: Sequence[int]) -> None:
+    def _check(self, scores: Array, numbers: Sequence[int]) -> None:
         bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
         if len(bad):
             i = int(bad[0])
             raise InstanceError(
                 f"instances[{numbers[i]}]: the model's output is not finite "
-                f"({np.ravel(prediction[i])[~np.isfinite(scores[i])][0]}), which nothing can explain",
+                f"({scores[i][~np.isfinite(scores[i])][0]}), which nothing can explain",
                 numbers[i],
             )
 
@@ -299,10 +299,10 @@ class Explainer:
         )
         if moves.any() and not total[moves].any():
             raise NotDifferentiableError(
-                "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
-                f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
-                "bucket, a rounding or a cast; integrated gradients would say that nothing matters, "
-                "use sampled Shapley"
+                "the gradient is exactly 0 everywhere between baseline and instance, yet the "
+                f"output changes by {float(moved.max()):.6g}: the inputs pass through a step, such "
+                "as a bucket, a rounding or a cast; integrated gradients would say that nothing "
+                "matters, use sampled Shapley"
             )
 
     def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
@@ -312,8 +312,8 @@ class Explainer:
             return ()
         ops = ", ".join(self.model.random_ops)
         return (
-            f"the model answers differently each time ({ops}), as with augmentation or dropout left "
-            "on: the attributions are those of one draw, and need not add up",
+            f"the model answers differently each time ({ops}), as with augmentation or dropout "
+            "left on: the attributions are those of one draw, and need not add up",
         )
 
     def _warnings(self, labels: Sequence[LabelAttribution]) -> list[str]:
@@ -322,8 +322,8 @@ class Explainer:
             of = f" for output {list(label.index)}" if label.index else ""
             if label.approx_error is None:
                 warnings.append(
-                    f"the output equals that of the baseline{of}: there is nothing to attribute, and "
-                    "approx_error is undefined; choose another baseline"
+                    f"the output equals that of the baseline{of}: there is nothing to attribute, "
+                    "and approx_error is undefined; choose another baseline"
                 )
             elif label.approx_error > ADVISED_ERROR:
                 warnings.append(

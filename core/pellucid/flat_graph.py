@@ -184,9 +184,10 @@ class FlatGraph:
         for end in range(len(parts) - 1, 0, -1):
             prefix = "/".join(parts[:end])
             scope = self._scopes.get(prefix)
-            if scope is not None and prefix not in self._controls:
-                if self._callee(scope.nodes[prefix[len(scope.prefix) :]]) is not None:
-                    return prefix
+            if scope is None or prefix in self._controls:
+                continue
+            if self._callee(scope.nodes[prefix[len(scope.prefix) :]]) is not None:
+                return prefix
         return None
 
     def _expand(self, name: str) -> None:
@@ -196,7 +197,10 @@ class FlatGraph:
         outer = self._scopes[name]
         call = self._flat_node(outer.nodes[name[len(outer.prefix) :]], outer)
         function = self._callee(call)
-        body = _Scope(f"{name}/", {n.name: n for n in function.node_def}, function, call)
+        prefix = f"{name}/"
+        while any(prefix + inner.name in self._scopes for inner in function.node_def):
+            prefix += "body/"  # the graph around it has nodes of the same names
+        body = _Scope(prefix, {n.name: n for n in function.node_def}, function, call)
         for inner in body.nodes:
             self._scopes[body.prefix + inner] = body
         data = [i for i in call.input if not i.startswith("^")]

@@ -115,31 +115,28 @@ class _Folding:
         order = [name for name in self.flat.nodes if name in self.inside]
         with np.errstate(all="ignore"):  # what overflows is not folded
             for name in order:
-                weights = self._weights(self.flat.nodes[name])
-                if weights is not None:
-                    count += self._fold_layer(self.flat.nodes[name], weights, taken)
+                count += self._fold_layer(self.flat.nodes[name], taken)
             # The normalizations that are left have no layer before them.
             for name in order:
                 if name not in taken and self.flat.nodes[name].op in FUSED:
                     count += self._unfuse(self.flat.nodes[name])
         return count
 
-    def _fold_layer(self, layer: Any, weights: Any, taken: set[str]) -> bool:
+    def _fold_layer(self, layer: Any, taken: set[str]) -> bool:
+        shape = self._weights_shape(layer)
+        if shape is None:
+            return False
         axes = _channel_axes(layer)
-        shape = [weights.shape[axis] for axis in axes]
-        seen = _Channels(int(np.prod(shape)), RANKS.get(layer.op, 4), _channels_second(layer))
-        total = _Affine(np.ones(seen.count), np.zeros(seen.count))
-        tensor, chain = f"{layer.name}:0", []
-        while (reader := self._only_reader(tensor)) is not None:
-            step = self._affine(reader, tensor, seen)
-            if step is None:
-                break
-            total = total.then(step)
-            chain.append(reader)
-            tensor = f"{reader.name}:0"
+        count = int(np.prod([shape[axis] for axis in axes]))
+        seen = _Channels(count, RANKS.get(layer.op, 4), _channels_second(layer))
+        chain, total = self._chain(layer, seen)
         if [node.op for node in chain if node.op != "Identity"] in ([], ["BiasAdd"]):
             return False  # the runtime fuses these by itself
-        across = [n if axis in axes else 1 for axis, n in enumerate(weights.shape)]
+        weights = self._constant(self.flat.inputs(layer)[1])
+        self._constants.clear()  # weights are large, and needed once
+        if weights is None:
+            return False
+        across = [n if axis in axes else 1 for axis, n in enumerate(shape)]
         scaled = weights * total.scale.reshape(across)
         last, dtype = chain[-1], TYPES[layer.attr["T"].type]
         if not (_fits(scaled, dtype) and _fits(total.shift, dtype)):
@@ -154,6 +151,19 @@ class _Folding:
         controls = [i for node in chain for i in node.input if i.startswith("^")]
         self._become_bias_add(last, f"{folded.name}:0", bias, layer, controls)
         return True
+
+    def _chain(self, layer: Any, seen: _Channels) -> tuple[list[Any], _Affine]:
+        """Return the ops behind a layer that it can take up, and what they do together."""
+        total = _Affine(np.ones(seen.count), np.zeros(seen.count))
+        tensor, chain = f"{layer.name}:0", []
+        while (reader := self._only_reader(tensor)) is not None:
+            step = self._affine(reader, tensor, seen)
+            if step is None:
+                break
+            total = total.then(step)
+            chain.append(reader)
+            tensor = f"{reader.name}:0"
+        return chain, total
 
     def _unfuse(self, node: Any) -> bool:
         """Turn a fused normalization into a product and a sum."""
@@ -199,13 +209,18 @@ class _Folding:
             return None
         return self.flat.nodes[readers[0]]
 
-    def _weights(self, layer: Any) -> Any:
-        """Return the constant weights of a layer that can take a scale up, or None."""
+    def _weights_shape(self, layer: Any) -> tuple[int, ...] | None:
+        """Return the shape of a layer's weights if they are constant and can be scaled."""
         if layer.op not in CHANNEL_AXES or layer.attr["T"].type not in TYPES:
             return None
         if _text(layer, "data_format") == "NCDHW" or OWN_GRADIENT in layer.attr:
             return None
-        return self._constant(self.flat.inputs(layer)[1])
+        weights = self.flat.inputs(layer)[1]
+        source = self.flat.nodes[node_of(self.flat.through_identities(weights))]
+        if source.op == "Const":
+            return tuple(d.size for d in source.attr["value"].tensor.tensor_shape.dim)
+        value = self._constant(weights)
+        return None if value is None else value.shape
 
     def _affine(self, node: Any, tensor: str, seen: _Channels) -> _Affine | None:
         """Return what `node` does to each channel of its input `tensor`, or None."""

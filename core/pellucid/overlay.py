@@ -6,8 +6,8 @@
 
 PIXELS colours every pixel by t. OUTLINES takes the largest regions where s ≥ lower, and draws their
 border at full strength and their inside at half. The result is 0.4 · picture + 0.6 · colour at the
-default `overlay_multiplier`, 0.6; where nothing is shown the colour is black, as measured on pictures
-that the service returned, so that what is shown stands out from a picture that steps back.
+default `overlay_multiplier`, 0.6; where nothing is shown the colour is black, as measured on
+pictures that the service returned, so that what is shown stands out from a picture that steps back.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _mixture(visualization: Visualization, *, dim: bool) -> tuple[Array, Array]:
 
 
 def shows_nothing(attribution: Array, visualization: Visualization) -> bool:
-    """Return whether no part of the attribution has the polarity asked for, so that all is plain."""
+    """Return whether no part of the attribution has the polarity asked for: all is plain."""
     return not _strength(_signed(attribution, visualization), visualization).any()
 
 
@@ -161,7 +161,7 @@ def _strength(signed: Array, visualization: Visualization) -> Array:
 
 def _painter(signed: Array, size: tuple[int, int], visualization: Visualization) -> Painter:
     lower, upper = clip_thresholds(signed, visualization)
-    # "mask_black: The opacity … correspond to the intensity of the attributions", whatever the type.
+    # "mask_black: The opacity … correspond to the intensity of the attributions", for any type.
     mask = visualization.overlay_type is OverlayType.MASK_BLACK
     if visualization.type is VisualizationType.OUTLINES and not mask:
         return _outlines(signed, size, lower, visualization)

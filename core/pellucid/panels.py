@@ -1,4 +1,4 @@
-"""Pictures for people: the original beside its overlay, with a title and a colour bar; and files."""
+"""Pictures for people: the original beside its overlay, with title and colour bar; and files."""
 
 from __future__ import annotations
 

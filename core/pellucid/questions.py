@@ -209,8 +209,8 @@ def _blocked(points: Mapping[str, Any], score: Any) -> str:
                     queue.extend(through)
                 else:
                     return (
-                        f"no gradient reaches '{name}': operation '{_place(op.name)}' ({op.type}) on "
-                        "the way to the output is not differentiable"
+                        f"no gradient reaches '{name}': operation '{_place(op.name)}' ({op.type}) "
+                        "on the way to the output is not differentiable"
                     )
     return "no gradient reaches the explained inputs"
 

@@ -197,7 +197,7 @@ def test_a_spec_file_sets_the_parameters(program: Any, samples: Path, tmp_path: 
     image = samples / "digits/images/seven.png"
     run = program("explain", samples / "digits/model", image, "--spec", spec)
     labels = json.loads(run.out)["explanations"][0]["attributions_by_label"]
-    assert [label["label_index"] for label in labels][0] == 7 and len(labels) == 2
+    assert labels[0]["label_index"] == 7 and len(labels) == 2
     spec.write_text(
         '{"parameters": {"topK": 2, "integratedGradientsAttribution": {"stepCont": 7}}}'
     )

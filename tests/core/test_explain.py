@@ -226,7 +226,7 @@ def test_a_model_that_repeats_no_answer_is_said_to() -> None:
 
 def test_a_method_of_a_later_version_is_refused_by_name() -> None:
     with pytest.raises(
-        SpecError, match="^the method 'sampled-shapley' is not part of this version"
+        SpecError, match=r"^the method 'sampled-shapley' is not part of this version"
     ):
         explainer(method=SampledShapley()).explain(X)
 

@@ -8,13 +8,14 @@ gradients with a tape, independently of the program.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from pellucid.quiet_tensorflow import tf
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -101,7 +102,9 @@ def metadata(inputs: Mapping[str, Mapping[str, Any]], output: str, **others: Any
 
 def build(builder: Builder, directory: Path) -> Sample:
     """Write the model, and its metadata where it has some."""
-    sample = builder(directory)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorFlow and Keras, which write it
+        sample = builder(directory)
     if sample.metadata is not None:
         text = json.dumps(sample.metadata)
         (directory / "explanation_metadata.json").write_text(text, "utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from pellucid.quiet_tensorflow import tf
 from zoo import Net, Sample, export, float_rows, model, normal
 
 X = {"x": normal(2, 4, seed=1)}

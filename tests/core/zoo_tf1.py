@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from pellucid.quiet_tensorflow import tf
 from tensorflow.python.framework import function as legacy_function
 from zoo import Sample, metadata, model, normal
 

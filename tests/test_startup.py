@@ -1,0 +1,105 @@
+"""What needs no model starts without TensorFlow and numpy, and quickly; and starting is quiet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_models"
+LIGHT = (
+    ["--help"],
+    ["--version"],
+    ["completion", "bash"],
+    ["explain", "--help"],
+    ["validate-metadata", str(SAMPLES / "digits" / "model")],
+    ["validate-metadata", str(SAMPLES / "photos" / "model")],
+)
+HEAVY = ("tensorflow", "numpy", "keras", "skimage", "scipy", "PIL")
+BOUND = 0.6  # seconds of CPU time, from the start of the interpreter to the end of the work
+
+# Runs the program as its entry point does; the last line of stderr is what we ask about.
+PROBE = """
+import json, resource, sys
+sys.argv = ["pellucid", *sys.argv[1:]]
+code = 0
+try:
+    from pellucid_cli.main import main
+    main()
+except SystemExit as stop:
+    code = stop.code
+used = resource.getrusage(resource.RUSAGE_SELF)
+found = {"code": code, "cpu": used.ru_utime + used.ru_stime, "modules": list(sys.modules)}
+print(json.dumps(found), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which bytecode is compiled at the first run and found at the next."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment.pop("PYTHONWARNINGS", None)  # a filter imports `warnings` and more
+    return environment | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
+
+
+def probe(arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    found: dict[str, object] = json.loads(run.stderr.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
+def test_starts_without_tensorflow_and_numpy_in_little_time(
+    arguments: list[str], compiled: dict[str, str]
+) -> None:
+    first = probe(arguments, compiled)
+    assert first["code"] == 0
+    roots = {str(name).partition(".")[0] for name in list(first["modules"])}  # type: ignore[call-overload]
+    assert not roots & set(HEAVY)
+    # The best of five: what else the machine does can only add to it.
+    best = min(float(str(probe(arguments, compiled)["cpu"])) for _ in range(5))
+    assert best < BOUND
+
+
+def imported_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    return {name.partition(".")[0] for name in run.stdout.split()}
+
+
+def test_importing_the_library_imports_neither() -> None:
+    assert not imported_by("import pellucid") & set(HEAVY)
+
+
+def test_reading_metadata_and_models_imports_neither() -> None:
+    statement = "import pellucid.check, pellucid.parse_spec, pellucid.saved_model_pb"
+    assert not imported_by(statement) & set(HEAVY)
+
+
+@pytest.mark.slow
+def test_explain_says_nothing_on_stderr_when_all_is_well(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    run = subprocess.run(
+        [
+            *(sys.executable, "-c", "from pellucid_cli.main import main; main()"),
+            *("explain", str(SAMPLES / "digits" / "model")),
+            str(SAMPLES / "digits" / "images" / "seven.png"),
+        ],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert run.stderr == b""
+    assert json.loads(run.stdout)["explanations"]
