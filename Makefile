@@ -24,14 +24,18 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.run
 
+PHOTO := sample_models/photos/model sample_models/photos/images/cat.jpg
+DIGIT := sample_models/digits/model sample_models/digits/images/five.png
+
 demo: $(VENV)/.run  ## Explain a real photo and a real digit; prints what it wrote
 	@rm -rf demo && mkdir demo
-	@$(BIN)/pellucid explain sample_models/photos/model sample_models/photos/images/cat.jpg -o demo/cat.json
-	@$(BIN)/pellucid visualize sample_models/photos/model sample_models/photos/images/cat.jpg --panel -o demo/cat.png
-	@$(BIN)/pellucid visualize sample_models/digits/model sample_models/digits/images/seven.png --panel -o demo/seven.png
-	@$(BIN)/pellucid explain sample_models/digits/model sample_models/digits/images/seven.png -o demo/seven.json
-	@$(BIN)/pellucid explain sample_models/diabetes/model sample_models/diabetes/instances.json --format table
-	@echo "wrote demo/cat.json demo/cat.png demo/seven.json demo/seven.png"
+	@$(BIN)/pellucid explain $(PHOTO) --format table
+	@$(BIN)/pellucid explain $(DIGIT) --format table --top-k 2
+	@$(BIN)/pellucid explain $(PHOTO) -o demo/cat.json
+	@$(BIN)/pellucid explain $(DIGIT) -o demo/five.json --top-k 2
+	@echo "wrote:"; echo demo/cat.json; echo demo/five.json
+	@$(BIN)/pellucid visualize $(PHOTO) --panel -o demo/cat.png
+	@$(BIN)/pellucid visualize $(DIGIT) --panel -o demo/five.png
 
 test: $(VENV)/.dev  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal

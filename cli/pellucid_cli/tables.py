@@ -1,4 +1,4 @@
-"""Explanations as a table to read on a terminal."""
+"""Explanations at a glance: tables and small maps to read on a terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST = 12
+# A feature with at least so many rows and columns is shown as a picture.
+PICTURE = 8
+ROWS = 14
+SHADES = " ░▒▓█"
 
 
 def table(explanations: Any) -> str:
@@ -45,8 +49,31 @@ def table(explanations: Any) -> str:
                 rest = sum(value for _, value, _ in rows[MOST:])
                 grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
             console.print(grid)
+            for value in label.features.values():
+                if value.ndim in (2, 3) and min(value.shape[:2]) >= PICTURE:
+                    console.print(shades(value), markup=False, highlight=False)
             console.print()
     return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def shades(value: Any) -> str:
+    """Return where an image's attribution speaks for the output, as a picture of characters."""
+    import numpy as np
+
+    plane = value.reshape(*value.shape[:2], -1).sum(axis=2)
+    height, width = plane.shape
+    rows = min(ROWS, height)
+    # A character is twice as high as it is wide.
+    columns = max(1, round(2 * rows * width / height))
+    row = np.arange(height) * rows // height
+    column = np.arange(width) * columns // width if columns <= width else None
+    if column is None:
+        plane, column = plane.repeat(2, axis=1), np.arange(2 * width) * columns // (2 * width)
+    cells = np.zeros((rows, columns))
+    np.add.at(cells, (row[:, None], column[None, :]), plane)
+    strength = np.maximum(cells, 0) / max(float(cells.max()), 1e-300)
+    levels = np.rint(strength * (len(SHADES) - 1)).astype(int)
+    return "\n".join("".join(SHADES[level] for level in line) for line in levels)
 
 
 def _rows(label: Any) -> Iterator[tuple[str, float, str]]:

@@ -354,13 +354,36 @@ class FlatGraph:
         return wanted
 
     def _add_library(self, graph: Any) -> None:
-        for name in sorted(self._called(graph.node)):
-            copy = graph.library.function.add()
-            copy.CopyFrom(self._library[name])
-            for node in copy.node_def:
-                node.device = ""
-                if "_gradient_op_type" in node.attr:
-                    del node.attr["_gradient_op_type"]
+        """Add what the nodes call; each node has functions of its own.
+
+        TensorFlow rewrites a loop's functions for its gradient, and trips over a second loop with
+        the same ones.
+        """
+        taken: set[str] = set()
+        for node in graph.node:
+            called = self._called([node])
+            suffix = f"_{len(graph.library.function)}" if called & taken else ""
+            for name in sorted(called):
+                copy = graph.library.function.add()
+                copy.CopyFrom(self._library[name])
+                copy.signature.name += suffix
+                for inner in copy.node_def:
+                    inner.device = ""
+                    if "_gradient_op_type" in inner.attr:
+                        del inner.attr["_gradient_op_type"]
+                    self._rename_functions(inner, suffix)
+            self._rename_functions(node, suffix)
+            taken |= called
+
+    def _rename_functions(self, node: Any, suffix: str) -> None:
+        if not suffix:
+            return
+        if node.op in self._library:
+            node.op += suffix
+        for value in node.attr.values():
+            for function in (value.func, *value.list.func):
+                if function.name in self._library:
+                    function.name += suffix
 
 
 def _functions_of(node: Any) -> list[str]:

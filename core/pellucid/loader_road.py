@@ -1,7 +1,8 @@
 """The last road: the version 1 loader, the whole graph as it is, in a session.
 
 It restores everything that TensorFlow ever wrote, loops and reference variables included, but its
-network cannot be applied anew: rows are computed here, and fed at the explained tensors.
+network cannot be applied anew: rows are computed here, and fed at the explained tensors. Through
+the functions of TensorFlow 2 it has no gradient to be trusted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pellucid.road import (
     device_scope,
     held,
     random_ops,
+    refuse_calls,
     session_config,
 )
 
@@ -100,12 +102,20 @@ class LoaderRoad(SessionRoad):
     def _path_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             points = self._points()
+            refuse_calls(questions.ancestors([self._output.op], list(points.values())))
             path, weight, target = (
                 tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.float64, tf.int64)
             )
             paths = tf.compat.v1.placeholder(tf.int32, [])
             sums = questions.gradient_sums(
-                self.operands, points, self._scored(), path, weight, target, paths
+                self.operands,
+                points,
+                self._scored(),
+                path,
+                weight,
+                target,
+                paths,
+                lone=not self.plan.batch.axis,
             )
             return [*points.values(), path, weight, target, paths], sums
 

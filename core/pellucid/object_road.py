@@ -21,8 +21,11 @@ from pellucid.road import (
     all_ops,
     device_scope,
     held,
+    is_shared,
     operand_of,
     random_ops,
+    refuse_calls,
+    shape_of,
 )
 
 
@@ -39,7 +42,8 @@ class ObjectRoad(Road):
         signature = plan.meta_graph.signature_def[plan.signature_key]
         keys = {tensor: key for key, tensor in plan.request.items()}
         explained = {name: keys[t] for name, t in plan.explained.items() if t in keys}
-        if not plan.meta_graph.HasField("object_graph_def"):  # of TensorFlow 1
+        # Of TensorFlow 1, or one of several graphs, it gives the graph.
+        if isinstance(getattr(self._object, "graph", None), tf.Graph):
             self._feeds = dict(plan.explained)
             if len(explained) == len(plan.explained):
                 others = (i for i in plan.request.items() if i[1] not in plan.explained.values())
@@ -88,12 +92,27 @@ class ObjectRoad(Road):
 
         return call
 
+    def gradients_reach(self) -> frozenset[str]:
+        if self._keys is None:
+            refuse_calls(self._function.graph.get_operations())
+        return super().gradients_reach()
+
     def _encode_inside(self, request: Tensors) -> dict[str, Array]:
         """Run a TensorFlow 1 graph from its request tensors to tensors behind them."""
+        batch = self.plan.batch
         feeds = list(self.plan.request.values())
         encode = self._object.prune(feeds, [self._feeds[o.name] for o in self.operands])
-        values = encode(*(tf.constant(request[k]) for k in self.plan.request))
-        return {o.name: np.asarray(v) for o, v in zip(self.operands, values, strict=True)}
+        get = self._object.graph.get_tensor_by_name
+        rows = (
+            request[key]
+            if batch.axis and not is_shared(shape_of(get(t)), batch)
+            else request[key][0]
+            for key, t in self.plan.request.items()
+        )
+        values = [np.asarray(v) for v in encode(*map(tf.constant, rows))]
+        return {
+            o.name: v if batch.axis else v[None] for o, v in zip(self.operands, values, strict=True)
+        }
 
 
 class _Optimizer(tf.__internal__.tracking.AutoTrackable):  # type: ignore[misc]

@@ -94,8 +94,13 @@ def gradient_sums(
     weight: Any,
     target: Any,
     paths: Any,
+    *,
+    lone: bool = False,
 ) -> dict[str, Any]:
-    """Return the second half of `path_gradient`: from rows and their output to sums per path."""
+    """Return the second half of `path_gradient`: from rows and their output to sums per path.
+
+    With `lone`, the rows have no row axis: each is one row.
+    """
     points = {o.name: rows[o.name] for o in operands if o.real}
     if not points:
         raise NotDifferentiableError(_no_floats(operands))
@@ -115,6 +120,7 @@ def gradient_sums(
             slope = tf.zeros_like(points[name])  # the output does not depend on it at all
         if slope is not None:
             slope = tf.cast(tf.convert_to_tensor(slope), tf.float64)
+            slope = slope[None] if lone else slope
             if not early:
                 slope = _like_rows(weight, slope) * slope
             answer[name] = tf.math.unsorted_segment_sum(slope, path, paths)

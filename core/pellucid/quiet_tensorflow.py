@@ -40,7 +40,7 @@ def _stderr_held() -> Iterator[None]:
         os.close(saved)
 
 
-def _import() -> tuple[Any, Any]:
+def _import() -> tuple[Any, Any, Any]:
     # Read at import; a caller who wants TensorFlow's own log sets it first.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -48,6 +48,7 @@ def _import() -> tuple[Any, Any]:
             warnings.simplefilter("ignore")
             import tensorflow
             from tensorflow.python.framework import op_def_registry as registry
+            from tensorflow.python.ops.op_selector import UnliftableError as Unliftable
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != "tensorflow":
             raise
@@ -55,7 +56,7 @@ def _import() -> tuple[Any, Any]:
             f"TensorFlow is not installed, and this needs it: type {INSTALL}"
         ) from error
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    return tensorflow, registry
+    return tensorflow, registry, Unliftable
 
 
-tf, op_def_registry = _import()
+tf, op_def_registry, UnliftableError = _import()

@@ -211,7 +211,7 @@ class SessionRoad(Road):
             batch = self.plan.batch
             rows = (
                 request[k]
-                if batch.axis and not is_shared(_shape(feeds[k]), batch)
+                if batch.axis and not is_shared(shape_of(feeds[k]), batch)
                 else request[k][0]
                 for k in feeds
             )
@@ -238,7 +238,8 @@ class SessionRoad(Road):
         )
 
 
-def _shape(tensor: Any) -> tuple[int | None, ...] | None:
+def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
+    """Return the static shape of a tensor; None = unknown rank."""
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
@@ -251,7 +252,7 @@ def is_shared(shape: Sequence[int | None] | None, batch: Batch) -> bool:
 
 def operand_of(name: str, tensor: Any, explained: bool, batch: Batch) -> Operand:
     """Describe a tensor of a graph as an operand."""
-    shape = _shape(tensor)
+    shape = shape_of(tensor)
     shared = is_shared(shape, batch) and (shape == () or not explained)
     if shape and batch.axis and not shared:
         shape = shape[1:]
@@ -272,6 +273,17 @@ _DRAWS = (
     "StatefulUniformInt",
     "TruncatedNormal",
 )
+
+
+def refuse_calls(ops: Iterable[Any]) -> None:
+    """Raise Unsupported if one of the operations of a session's graph calls a function.
+
+    The gradient that TensorFlow would take there differentiates op by op in its runtime: it lacks
+    most ops, does not know gradients that were saved, and gives 0 behind a loop.
+    """
+    for op in ops:
+        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            raise Unsupported(f"a gradient through the function call '{op.name}' is not to be had")
 
 
 def all_ops(meta_graph: Any) -> set[str]:

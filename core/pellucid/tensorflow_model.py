@@ -20,7 +20,7 @@ from pellucid.loader_road import LoaderRoad
 from pellucid.model import Array, Tensors
 from pellucid.object_road import ObjectRoad
 from pellucid.questions import Batch, Operand
-from pellucid.quiet_tensorflow import tf
+from pellucid.quiet_tensorflow import UnliftableError, tf
 from pellucid.road import Plan, Road, Unsupported, held
 from pellucid.saved_model_pb import Signature
 
@@ -38,6 +38,7 @@ FAILURES = (
     NotImplementedError,
     AssertionError,
     OSError,
+    UnliftableError,
 )
 # What it raises for values that an operation does not take, such as a damaged JPEG.
 DATA = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DataLossError)
@@ -385,15 +386,20 @@ def _sentence(error: Exception) -> str:
     """Return the line of a TensorFlow error that says what happened, and where."""
     text = str(error)
     nodes = re.findall(r"{{node ([^}]+)}}", text) or re.findall(r"^Node: '([^']+)'", text, re.M)
-    # Behind a stack trace of the model's own making there is the message.
-    message = re.split(r"^Node: '[^']*'$", text, flags=re.M)[-1]
-    found = None
-    for line in message.splitlines():
-        line = re.sub(r"^\s*\(\d+\)\s*[A-Z_ ]+:\s*|{{(function_)?node [^}]*}}\s*", "", line).strip()
-        if line and not re.match(
-            r"\[\[|\d+ root error|Graph execution error|Detected at node", line
-        ):
-            found = line.rstrip(".")
+    found = ""
+    for line in text.splitlines():
+        # Indented lines are of stack traces, but for the items of a list of errors.
+        if _NOISE.match(line) or (line[:1].isspace() and not _ITEM.match(line)):
+            continue
+        found = _TAGS.sub("", _ITEM.sub("", line)).strip().rstrip(".")
+        if found:
             break
     found = found or type(error).__name__
     return f"{found} (at '{nodes[0]}')" if nodes and nodes[0] not in found else found
+
+
+_NOISE = re.compile(
+    r"\d+ root error|Graph execution error|Detected at node|Node: '|Traceback|<stack"
+)
+_ITEM = re.compile(r"\s*\(\d+\)\s*[A-Z_ ]+:\s*")
+_TAGS = re.compile(r"{{(function_)?node [^}]*}}\s*|\s*\[Op:\w+\]")

@@ -126,6 +126,24 @@ def while_over_input(directory: Path) -> Sample:
 
 
 @model
+def loop_called_twice(directory: Path) -> Sample:
+    """The same function with a loop in two places: the loop's gradient is made for each."""
+
+    @tf.function
+    def looped(x: Any) -> Any:
+        return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, tf.sin(y) + x), (0, x))[1]
+
+    def serve(x: Any) -> Any:
+        return looped(looped(x) * 0.5)
+
+    def plain(x: Any) -> Any:
+        return tf.sin(tf.sin(tf.sin(x) + x) + x) + x
+
+    export(directory, serve, x=float_rows(4))
+    return Sample(x=X, function=lambda x: plain(plain(x) * 0.5))
+
+
+@model
 def map_fn(directory: Path) -> Sample:
     net = Net()
 
