@@ -14,7 +14,7 @@ written as functions (``While``, ``If``, …) stay functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,16 @@ def node_of(tensor: str) -> str:
 def canonical(tensor: str) -> str:
     """Return ``a:0`` for ``a``."""
     return tensor if ":" in tensor else f"{tensor}:0"
+
+
+def missing_ops(ops: Sequence[str]) -> ModelError:
+    """Return the error for operations that this TensorFlow does not know."""
+    names = ", ".join(f"'{op}'" for op in ops)
+    return ModelError(
+        f"the model needs the operation{'s' if len(ops) > 1 else ''} {names}, which "
+        f"TensorFlow {tf.__version__} does not have: it was written with an add-on or a custom "
+        "operation, and cannot run without it"
+    )
 
 
 @dataclass(slots=True)
@@ -310,7 +320,7 @@ class FlatGraph:
         function = self._library.get(node.op)
         op_def = function.signature if function is not None else op_def_registry.get(node.op)
         if op_def is None:
-            raise ModelError(f"this TensorFlow has no op '{node.op}'")
+            raise missing_ops([node.op])
         offset = 0
         for argument in op_def.output_arg:
             if argument.name == output:

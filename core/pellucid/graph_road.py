@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pellucid.errors import ModelError
-from pellucid.flat_graph import FlatGraph, node_of
+from pellucid.flat_graph import FlatGraph, missing_ops, node_of
 from pellucid.fold import fold
 from pellucid.quiet_tensorflow import op_def_registry, tf
 from pellucid.road import (
@@ -170,12 +170,7 @@ def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
     ops = flat.ops(flat.ancestors(wanted))
     unknown = sorted(op for op in ops if op_def_registry.get(op) is None)
     if unknown:
-        names = ", ".join(f"'{op}'" for op in unknown)
-        raise ModelError(
-            f"the model needs the operation{'s' if len(unknown) > 1 else ''} {names}, which "
-            f"TensorFlow {tf.__version__} does not have: it was written with an add-on or a custom "
-            "operation, and cannot run without it"
-        )
+        raise missing_ops(unknown)
     if ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}:
         raise ModelError(
             "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
