@@ -62,16 +62,19 @@ def cli(context: click.Context, color: str, traceback: bool) -> None:
 
     Which pixels, regions, words or columns made the model say what it said.
     """
-    context.obj = {"traceback": traceback}
-    if color == "auto":
-        if os.environ.get("NO_COLOR"):
-            context.color = False
-        elif os.environ.get("FORCE_COLOR"):
-            context.color = True
-    else:
-        context.color = color == "always"
-        os.environ.pop("FORCE_COLOR", None)
-        os.environ["FORCE_COLOR" if context.color else "NO_COLOR"] = "1"
+    if color != "auto":
+        # Rich reads the environment, and so does `_colour`: one place that says what was chosen.
+        for name in ("NO_COLOR", "FORCE_COLOR"):
+            os.environ.pop(name, None)
+        os.environ["FORCE_COLOR" if color == "always" else "NO_COLOR"] = "1"
+    context.color = _colour()
+
+
+def _colour() -> bool | None:
+    """Whether to write colour; None leaves it to whether the stream is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
 
 
 for command in (explain, visualize, validate_metadata, batch, completion):
@@ -115,5 +118,6 @@ def _fail(sentence: str, code: int) -> int:
 
         traceback.print_exc()
     for line in sentence.splitlines():
-        click.echo(click.style("error: ", fg="red", bold=True) + line.strip(), err=True)
+        head = click.style("error: ", fg="red", bold=True)
+        click.echo(head + line.strip(), err=True, color=_colour())
     return code
