@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-SAMPLES = ROOT / "sample_models"
-
-# Tests import their own modules (functions, …) by name.
-sys.path.insert(0, str(ROOT / "tests"))
+# Tests import their own modules (functions, places, …) by name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,8 @@ def program(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
 
 @pytest.fixture
 def samples() -> Path:
+    from places import SAMPLES
+
     return SAMPLES
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import pellucid
-from conftest import ROOT, SAMPLES
+from places import ROOT, SAMPLES
 
 GOLDENS = Path(__file__).parent / "goldens"
 NAMES = sorted(path.parent.name for path in SAMPLES.glob("*/make.py"))

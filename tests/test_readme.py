@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from conftest import ROOT
+from places import ROOT
 from pellucid_cli.main import cli
 
 README = ROOT / "README.md"

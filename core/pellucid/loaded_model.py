@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 from warnings import warn as warn_of
 
 import numpy as np
@@ -33,20 +33,25 @@ from pellucid.model import Array, Tensors
 from pellucid.parse_parameters import parse_parameters
 from pellucid.parse_spec import parse_metadata
 from pellucid.pictures import Drawing, draw_images
-from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Signature, read
+from pellucid.saved_model_pb import read
 from pellucid.spec import (
     Dialect,
     ExplanationMetadata,
     ExplanationParameters,
     IntegratedGradients,
+    Method,
     OutputSpec,
     Problem,
     Quadrature,
     Severity,
     SmoothGrad,
     Visualization,
+    Xrai,
 )
 from pellucid.tensor_names import choose_signature, resolve_tensor
+
+if TYPE_CHECKING:
+    from pellucid.compile_model import Compiler
 
 METADATA_FILE = "explanation_metadata.json"
 
@@ -121,6 +126,7 @@ class LoadedModel:
     explainer: Explainer
     signature: str
     inferred: bool
+    compiler: Compiler = field(repr=False)
     warn: Callable[[str], None] = field(repr=False)
 
     @property
@@ -207,6 +213,7 @@ class LoadedModel:
             metadata = replace(metadata, inputs=tuple(inputs))
         explainer = replace(
             self.explainer,
+            model=self.compiler.model(gradients=_has_gradient(chosen.method)),
             parameters=chosen,
             metadata=metadata,
             seed=self.explainer.seed if seed is None else seed,
@@ -282,90 +289,32 @@ def load(
         _raise_errors(problems, say)
     if spec is not None:
         parameters = _parameters(Path(spec), say)
-    loaded = _compile(saved, meta_graph, chosen, document, parameters, inferred, device, say)
+    from pellucid.compile_model import Compiler
+
+    compiler = Compiler(saved.directory, meta_graph, chosen, document, device)
+    chosen_parameters = parameters or ExplanationParameters()
+    explainer = Explainer(
+        model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),
+        metadata=document,
+        parameters=chosen_parameters,
+        input_keys=compiler.input_keys,
+        explicit=not inferred,
+    )
+    loaded = LoadedModel(
+        directory=saved.directory,
+        inputs=compiler.inputs,
+        explainer=explainer,
+        signature=chosen.key,
+        inferred=inferred,
+        compiler=compiler,
+        warn=say,
+    )
     return loaded.configured(**options) if options else loaded
 
 
-def _compile(
-    saved: SavedModelFile,
-    meta_graph: MetaGraph,
-    signature: Signature,
-    metadata: ExplanationMetadata,
-    parameters: ExplanationParameters | None,
-    inferred: bool,
-    device: str,
-    say: Callable[[str], None],
-) -> LoadedModel:
-    from pellucid.graph_road import Preprocessor
-    from pellucid.quiet_tensorflow import tf
-    from pellucid.road import Plan, is_shared
-    from pellucid.tensorflow_model import TensorFlowModel, batch_of_signature
-
-    def name_of(written: str, role: Any) -> str:
-        return resolve_tensor(meta_graph, signature, written, role=role).tensor
-
-    explained, input_keys = {}, {}
-    keys = {info.name: key for key, info in signature.inputs.items()}
-    for feature in metadata.inputs:
-        tensor = name_of(feature.tensor_name or feature.name, "input")
-        if tensor in keys:
-            input_keys[feature.name] = keys[tensor]
-        if feature.encoded_tensor_name is not None:
-            tensor = name_of(feature.encoded_tensor_name, "input")
-        explained[feature.name] = tensor
-    output = name_of(metadata.output.tensor_name or metadata.output.name, "output")
-    message = tf.compat.v1.MetaGraphDef.FromString(meta_graph.message.SerializeToString())
-    request_of = signature
-    if signature.key == "xai_model" and "xai_preprocess" in meta_graph.signatures:
-        request_of = meta_graph.signatures["xai_preprocess"]
-    batch = batch_of_signature(signature, output)
-    plan = Plan(
-        directory=saved.directory,
-        meta_graph=message,
-        signature_key=signature.key,
-        request={key: info.name for key, info in signature.inputs.items()},
-        explained=explained,
-        output=output,
-        batch=batch,
-        device=device,
-    )
-    before = {key: info.name for key, info in request_of.inputs.items()}
-    preprocessor = names = None
-    if request_of is not signature:
-        before_batch = batch_of_signature(request_of)
-        wanted = {key: info.name for key, info in request_of.outputs.items()}
-        preprocessor = Preprocessor(replace(plan, request=before, batch=before_batch), wanted)
-    names_key = metadata.output.index_name_mapping_key
-    if names_key is not None:
-        tensor = name_of(names_key, "output")
-        names = Preprocessor(plan, {"names": tensor})
-    model = TensorFlowModel(plan, preprocessor, names)
-    explainer = Explainer(
-        model=model,
-        metadata=metadata,
-        parameters=parameters or ExplanationParameters(),
-        input_keys=input_keys,
-        explicit=not inferred,
-    )
-    domains = {input_keys.get(i.name): i.domain for i in metadata.inputs}
-    infos = tuple(
-        InputInfo(
-            name=key,
-            dtype=info.dtype,
-            shape=info.shape,
-            domain=domains.get(key) if request_of is signature else None,
-            batch=batch.axis and not is_shared(info.shape, batch),
-        )
-        for key, info in request_of.inputs.items()
-    )
-    return LoadedModel(
-        directory=saved.directory,
-        inputs=infos,
-        explainer=explainer,
-        signature=signature.key,
-        inferred=inferred,
-        warn=say,
-    )
+def _has_gradient(method: Method) -> bool:
+    """Whether a method takes gradients, which a feature's encoded tensor is for."""
+    return isinstance(method, IntegratedGradients | Xrai)
 
 
 def _document(

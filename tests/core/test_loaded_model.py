@@ -14,14 +14,14 @@ import pellucid
 
 @pytest.fixture(scope="module")
 def diabetes() -> pellucid.LoadedModel:
-    from conftest import SAMPLES
+    from places import SAMPLES
 
     return pellucid.load(SAMPLES / "diabetes/model", warn=lambda _: None)
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[list[float]]:
-    from conftest import SAMPLES
+    from places import SAMPLES
 
     request = json.loads((SAMPLES / "diabetes/instances.json").read_text())
     instances: list[list[float]] = request["instances"]

@@ -1,0 +1,119 @@
+"""From names in a SavedModel to a compiled model: what the metadata mean in this graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pellucid.graph_road import Preprocessor
+from pellucid.inputs import InputInfo
+from pellucid.quiet_tensorflow import tf
+from pellucid.road import Plan
+from pellucid.saved_model_pb import MetaGraph, Signature
+from pellucid.spec import ExplanationMetadata
+from pellucid.tensor_names import Role, resolve_tensor
+from pellucid.tensorflow_model import TensorFlowModel, batch_of
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """One signature of a SavedModel and its metadata; gives the compiled model for a method.
+
+    A method that takes gradients explains encoded tensors, where the metadata name them; others
+    explain the inputs themselves. Each of the two models is made once.
+    """
+
+    directory: Path
+    meta_graph: MetaGraph
+    signature: Signature
+    metadata: ExplanationMetadata
+    device: str = "auto"
+    _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
+
+    def model(self, *, gradients: bool) -> TensorFlowModel:
+        """Return the model whose explained tensors are those that a method needs."""
+        encoded = gradients and any(i.encoded_tensor_name for i in self.metadata.inputs)
+        if encoded not in self._models:
+            plan = self._plan(encoded)
+            before, names = self._before(plan), self._names(plan)
+            self._models[encoded] = TensorFlowModel(plan, before, names)
+        return self._models[encoded]
+
+    @cached_property
+    def input_keys(self) -> dict[str, str]:
+        """The key of the signature's inputs that each feature is, where it is one."""
+        keys = {info.name: key for key, info in self.signature.inputs.items()}
+        tensors = {i.name: self._tensor(i.tensor_name or i.name) for i in self.metadata.inputs}
+        return {name: keys[tensor] for name, tensor in tensors.items() if tensor in keys}
+
+    @cached_property
+    def inputs(self) -> tuple[InputInfo, ...]:
+        """What an instance has to give."""
+        domains = {self.input_keys.get(i.name): i.domain for i in self.metadata.inputs}
+        same = self._requested is self.signature
+        return tuple(
+            InputInfo(
+                name=key,
+                dtype=info.dtype,
+                shape=info.shape,
+                domain=domains.get(key) if same else None,
+                batch=self._batch.axis and info.shape != (),
+            )
+            for key, info in self._requested.inputs.items()
+        )
+
+    @cached_property
+    def _requested(self) -> Signature:
+        """The signature that requests are keyed by: ``xai_preprocess`` before ``xai_model``."""
+        if self.signature.key == "xai_model":
+            return self.meta_graph.signatures.get("xai_preprocess", self.signature)
+        return self.signature
+
+    @cached_property
+    def _output(self) -> str:
+        output = self.metadata.output
+        return self._tensor(output.tensor_name or output.name, "output")
+
+    @cached_property
+    def _batch(self) -> Any:
+        known = {info.name: info for info in self.signature.outputs.values()}.get(self._output)
+        shapes = [info.shape for info in self.signature.inputs.values()]
+        return batch_of(shapes, known.shape if known else None)
+
+    @cached_property
+    def _message(self) -> Any:
+        return tf.compat.v1.MetaGraphDef.FromString(self.meta_graph.message.SerializeToString())
+
+    def _tensor(self, written: str, role: Role = "input") -> str:
+        return resolve_tensor(self.meta_graph, self.signature, written, role=role).tensor
+
+    def _plan(self, encoded: bool) -> Plan:
+        explained = {}
+        for spec in self.metadata.inputs:
+            written = spec.encoded_tensor_name if encoded else None
+            explained[spec.name] = self._tensor(written or spec.tensor_name or spec.name)
+        return Plan(
+            directory=self.directory,
+            meta_graph=self._message,
+            signature_key=self.signature.key,
+            request={key: info.name for key, info in self.signature.inputs.items()},
+            explained=explained,
+            output=self._output,
+            batch=self._batch,
+            device=self.device,
+        )
+
+    def _before(self, plan: Plan) -> Preprocessor | None:
+        if self._requested is self.signature:
+            return None
+        inputs = {key: info.name for key, info in self._requested.inputs.items()}
+        outputs = {key: info.name for key, info in self._requested.outputs.items()}
+        return Preprocessor(replace(plan, request=inputs), outputs)
+
+    def _names(self, plan: Plan) -> Preprocessor | None:
+        key = self.metadata.output.index_name_mapping_key
+        if key is None:
+            return None
+        return Preprocessor(plan, {"names": self._tensor(key, "output")})
