@@ -80,11 +80,12 @@ model_options = _all(
 method_options = _all(
     click.option(
         "--method",
-        type=click.Choice(["integrated-gradients"]),
+        type=click.Choice(["integrated-gradients", "sampled-shapley"]),
         default=None,
         help="The attribution method [default: integrated-gradients].",
     ),
     click.option("--steps", type=click.IntRange(1), help="Quadrature nodes [default: 50]."),
+    click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--quadrature",
         type=click.Choice(["gauss-legendre", "midpoint", "trapezoid"]),
@@ -132,7 +133,6 @@ def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
     from pellucid.loaded_model import load as load_model
 
     tags = options.pop("tag_set", None)
-    options.pop("method", None)
     chosen = {key: value for key, value in options.items() if value is not None and value != ()}
     model = load_model(model_dir, tags=tags.split(",") if tags else None, warn=talk.warn, **chosen)
     talk.note(

@@ -24,7 +24,7 @@ def table(explanations: Any) -> str:
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
     console = Console(file=io.StringIO(), force_terminal=terminal or None, width=100)
     for number, explanation in enumerate(explanations):
-        source = explanations.instances[number].source or f"instances[{number}]"
+        source = explanations.instances[number].place
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
             error = "undefined" if label.approx_error is None else f"{label.approx_error:.2g}"

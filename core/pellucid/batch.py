@@ -33,13 +33,14 @@ LARGEST_MEAN = 1024
 class Summary:
     """What a run did: how many inputs were explained, how many failed, and what was found.
 
-    `errors` are the approx_error of each first label; `means` the mean attributions of the
+    `warnings` counts the explanations that came with one; `errors` are the approx_error of each first label; `means` the mean attributions of the
     features that have at most 1024 elements.
     """
 
     explained: int = 0
     failed: int = 0
     errors: list[float] = field(default_factory=list)
+    warnings: int = 0
     _sums: dict[str, Array] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class Summary:
         return {
             "explained": self.explained,
             "failed": self.failed,
+            "withWarnings": self.warnings,
             "approxError": quantiles,
             "meanAttributions": means,
         }
@@ -108,6 +110,8 @@ def run(
     Each file appears under its name when it is complete. Raises OutputError.
     """
     inputs = inputs_in(root)
+    # A million warnings are none: they are counted, and the errors are in the summary.
+    model = replace(model, warn=lambda sentence: None)
     _ = model.explainer.model.differentiable  # a model that cannot be explained fails here, once
     summary = Summary()
     try:
@@ -199,6 +203,7 @@ def _write(
         results.write(encode(line, indent=False))
         first = explanation.labels[0]
         summary.add(first.features, first.approx_error)
+        summary.warnings += bool(explanation.warnings)
         if overlays:
             for name, drawing in explanations.draw(number).items():
                 path = (

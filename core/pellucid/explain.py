@@ -15,6 +15,7 @@ import numpy as np
 from pellucid.errors import InstanceError, ModelError, NotDifferentiableError, SpecError
 from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
 from pellucid.methods.integrated_gradients import integrated_gradients
+from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import (
     METHOD_NAMES,
@@ -28,7 +29,9 @@ from pellucid.spec import (
     Xrai,
 )
 
+# "approx_error … above 0.05": the services' advice was to take more steps.
 ADVISED_ERROR = 0.05
+STEPPED_ERROR = 0.5
 
 
 class ServedModel(Model, Protocol):
@@ -138,7 +141,8 @@ class Explainer:
             np.concatenate(chosen).astype(np.int64),
             [numbers[i] for i in row],
         )
-        self._refuse_flat(attribution)
+        if self._gradients:
+            self._refuse_flat(attribution)
         names = self._names(request, prediction)
         ranks: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
@@ -162,6 +166,10 @@ class Explainer:
             )
         return result
 
+    @property
+    def _gradients(self) -> bool:
+        return isinstance(self.parameters.method, IntegratedGradients | Xrai)
+
     def _attribute(
         self, x: Tensors, baselines: Sequence[Tensors], target: Array, numbers: Sequence[int]
     ) -> Attribution:
@@ -172,7 +180,19 @@ class Explainer:
                 return integrated_gradients(
                     self.model, x, baselines, target, method, seed=self.seed, numbers=numbers
                 )
-            case Xrai() | SampledShapley() | Examples():
+            case SampledShapley():
+                groups = {s.name: s.group_name for s in self.metadata.inputs if s.group_name}
+                return sampled_shapley(
+                    self.model,
+                    x,
+                    baselines,
+                    target,
+                    method,
+                    groups=groups,
+                    seed=self.seed,
+                    numbers=numbers,
+                )
+            case Xrai() | Examples():
                 raise SpecError(
                     f"the method '{METHOD_NAMES[type(method)]}' is not part of this version; "
                     "choose integrated-gradients with --method"
@@ -183,7 +203,10 @@ class Explainer:
     def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
         """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
         specs = [s for s in self.metadata.inputs if s.name in x]
-        given = {s.name: s.encoded_baselines or s.input_baselines for s in specs}
+        encoded = self._gradients
+        given = {
+            s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
+        }
         count = max([1, *(len(b) for b in given.values())])
         sigma = getattr(self.parameters.method, "max_blur_sigma", None)
         result = []
@@ -195,7 +218,7 @@ class Explainer:
                     baseline[spec.name] = blurred(value, sigma)
                 elif k >= len(given[spec.name]):
                     baseline[spec.name] = zero(value.shape[1:], value.dtype)[None]
-                elif spec.encoded_tensor_name and not spec.encoded_baselines:
+                elif encoded and spec.encoded_tensor_name and not spec.encoded_baselines:
                     baseline[spec.name] = self._encoded(spec, k, inputs)
                 else:
                     one = given[spec.name][k]
@@ -254,7 +277,9 @@ class Explainer:
             score=float(attribution.score[j]),
             baseline_score=float(attribution.baseline_score[j]),
             values=values,
-            features=feature_attributions(self.metadata.inputs, values, ranks),
+            features=feature_attributions(
+                self.metadata.inputs, values, ranks, encoded=self._gradients
+            ),
             approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
         )
 
@@ -316,6 +341,29 @@ class Explainer:
             "left on: the attributions are those of one draw, and need not add up",
         )
 
+    def _advice(self, error: float) -> str:
+        if not self._gradients:
+            return (
+                "the attributions are uncertain by that share of the change of the output; use "
+                "more paths"
+            )
+        held = [s.name for s in self.metadata.inputs if s.name not in self.model.differentiable]
+        if held:
+            return (
+                "they do not explain the whole change; what has no gradient was held ("
+                + ", ".join(f"'{name}'" for name in held)
+                + "): sampled-shapley explains it too"
+            )
+        if error > STEPPED_ERROR:
+            return (
+                "the attributions hardly explain the change of the output, as where inputs pass "
+                "through buckets, roundings or casts; sampled-shapley needs no gradients"
+            )
+        return (
+            "the attributions do not add up to the change of the output; use more steps or another "
+            "baseline"
+        )
+
     def _warnings(self, labels: Sequence[LabelAttribution]) -> list[str]:
         warnings = []
         for label in labels:
@@ -327,9 +375,8 @@ class Explainer:
                 )
             elif label.approx_error > ADVISED_ERROR:
                 warnings.append(
-                    f"approx_error is {label.approx_error:.3g}{of}, above {ADVISED_ERROR}: the "
-                    "attributions do not add up to the change of the output; use more steps or "
-                    "another baseline"
+                    f"approx_error is {label.approx_error:.3g}{of}, above {ADVISED_ERROR}: "
+                    + self._advice(label.approx_error)
                 )
         return warnings
 

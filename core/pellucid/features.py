@@ -85,7 +85,11 @@ def is_image(shape: Sequence[int | None] | None) -> bool:
 
 
 def feature_attributions(
-    specs: Sequence[InputSpec], values: Tensors, input_ranks: dict[str, int | None]
+    specs: Sequence[InputSpec],
+    values: Tensors,
+    input_ranks: dict[str, int | None],
+    *,
+    encoded: bool = True,
 ) -> dict[str, Array]:
     """Return what is reported for one instance: feature name → attribution.
 
@@ -93,7 +97,8 @@ def feature_attributions(
     Bags are split, [1] for each name; a concatenated embedding [n, d] is summed to [n]; a combined
     one [d] to one value; inputs with a group name are added up to one value, [1]. `input_ranks`
     has the rank of one instance's input, where it is known: an encoded tensor with more axes than
-    that is summed over the last of them.
+    that is summed over the last of them. `encoded` is false if the values are those of the inputs
+    themselves, even where the metadata name an encoded tensor.
     """
     result: dict[str, Array] = {}
     for spec in specs:
@@ -104,7 +109,7 @@ def feature_attributions(
             result[spec.group_name] = result.get(spec.group_name, np.zeros(1)) + value.sum()
         elif spec.encoding is Encoding.COMBINED_EMBEDDING:
             result[spec.name] = value.sum(keepdims=True).reshape(1)
-        elif spec.encoding is Encoding.CONCAT_EMBEDDING:
+        elif spec.encoding is Encoding.CONCAT_EMBEDDING and encoded:
             result[spec.name] = value.sum(axis=-1)
         elif spec.encoding.is_bag and spec.index_feature_mapping is not None:
             rows = value.reshape(len(spec.index_feature_mapping), -1).sum(axis=1)

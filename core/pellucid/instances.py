@@ -62,6 +62,15 @@ class Instance:
     source: str | None = None
     image: Image.Image | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it comes from, for messages: a picture's file, or a place in a request."""
+        if self.image is not None and self.source is not None:
+            return self.source
+        return (
+            f"{self.source}: instances[{self.index}]" if self.source else f"instances[{self.index}]"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

@@ -23,7 +23,7 @@ import numpy as np
 from pellucid import response
 from pellucid.check import check
 from pellucid.document import text_problems
-from pellucid.errors import InstanceError, SpecError
+from pellucid.errors import InstanceError, SpecError, did_you_mean
 from pellucid.explain import Explainer, Explanation, LabelAttribution
 from pellucid.infer import infer_metadata
 from pellucid.inputs import InputInfo
@@ -35,6 +35,7 @@ from pellucid.parse_spec import parse_metadata
 from pellucid.pictures import Drawing, draw_images
 from pellucid.saved_model_pb import read
 from pellucid.spec import (
+    METHOD_NAMES,
     Dialect,
     ExplanationMetadata,
     ExplanationParameters,
@@ -43,6 +44,7 @@ from pellucid.spec import (
     OutputSpec,
     Problem,
     Quadrature,
+    SampledShapley,
     Severity,
     SmoothGrad,
     Visualization,
@@ -160,17 +162,19 @@ class LoadedModel:
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
             for sentence in explanation.warnings:
-                self.warn(f"{record.source or f'instances[{record.index}]'}: {sentence}")
+                self.warn(f"{record.place}: {sentence}")
         return Explanations(found, tuple(records), self)
 
     def configured(
         self,
         *,
         parameters: ExplanationParameters | None = None,
+        method: str | None = None,
         steps: int | None = None,
         quadrature: str | Quadrature | None = None,
         noisy_samples: int | None = None,
         noise_sigma: float | None = None,
+        paths: int | None = None,
         blur_sigma: float | None = None,
         top_k: int | None = None,
         output_indices: Sequence[int | Sequence[int]] | None = None,
@@ -179,28 +183,34 @@ class LoadedModel:
     ) -> LoadedModel:
         """Return the same model, loaded and compiled, with other settings.
 
-        `steps` is the number of quadrature nodes; `noisy_samples` turns SmoothGrad on, with noise
-        of `noise_sigma` (default 0.1); `blur_sigma` takes the blurred image as the baseline, in
-        pixels; `top_k` (-1 for all) or `output_indices` choose the outputs.
+        `method` is ``integrated-gradients`` or ``sampled-shapley``; what it does not have is
+        ignored. `steps` is the number of quadrature nodes; `noisy_samples` turns SmoothGrad on,
+        with noise of `noise_sigma` (default 0.1); `blur_sigma` takes the blurred image as the
+        baseline, in pixels; `paths` is the number of sampled permutations; `top_k` (-1 for all) or
+        `output_indices` choose the outputs.
         """
         chosen = parameters or self.parameters
-        method = chosen.method
-        if isinstance(method, IntegratedGradients):
-            smooth = method.smooth_grad
+        if method is not None and method != METHOD_NAMES[type(chosen.method)]:
+            chosen = replace(chosen, method=_default_of(method))
+        config = chosen.method
+        if isinstance(config, SampledShapley) and paths is not None:
+            config = replace(config, path_count=paths)
+        if isinstance(config, IntegratedGradients):
+            smooth = config.smooth_grad
             if noisy_samples is not None or noise_sigma is not None:
                 smooth = smooth or SmoothGrad()
                 if noisy_samples is not None:
                     smooth = replace(smooth, noisy_sample_count=noisy_samples)
                 if noise_sigma is not None:
                     smooth = replace(smooth, noise_sigma=noise_sigma, feature_noise_sigma=None)
-            method = replace(
-                method,
-                step_count=method.step_count if steps is None else steps,
-                quadrature=method.quadrature if quadrature is None else Quadrature(quadrature),
-                max_blur_sigma=method.max_blur_sigma if blur_sigma is None else blur_sigma,
+            config = replace(
+                config,
+                step_count=config.step_count if steps is None else steps,
+                quadrature=config.quadrature if quadrature is None else Quadrature(quadrature),
+                max_blur_sigma=config.max_blur_sigma if blur_sigma is None else blur_sigma,
                 smooth_grad=smooth,
             )
-        chosen = replace(chosen, method=method)
+        chosen = replace(chosen, method=config)
         if top_k is not None:
             chosen = replace(chosen, top_k=top_k, output_indices=None)
         if output_indices is not None:
@@ -312,6 +322,17 @@ def load(
     return loaded.configured(**options) if options else loaded
 
 
+def _default_of(name: str) -> Method:
+    """Return a method's settings by its name."""
+    known = {METHOD_NAMES[kind]: kind for kind in (IntegratedGradients, SampledShapley)}
+    if name not in known:
+        raise SpecError(
+            f"method: '{name}' is unknown{did_you_mean(name, list(known))}; choose one of "
+            + ", ".join(known)
+        )
+    return known[name]()
+
+
 def _has_gradient(method: Method) -> bool:
     """Whether a method takes gradients, which a feature's encoded tensor is for."""
     return isinstance(method, IntegratedGradients | Xrai)
@@ -368,6 +389,8 @@ def _check_parameters(parameters: ExplanationParameters) -> None:
             raise SpecError(
                 f"noisy_samples: {smooth.noisy_sample_count} is out of range, must be 1 or more"
             )
+    if isinstance(method, SampledShapley) and method.path_count < 1:
+        raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
     if parameters.top_k is not None and parameters.top_k < 1 and parameters.top_k != -1:
         raise SpecError(f"top_k: {parameters.top_k} is out of range, must be 1 or more, or -1")
 

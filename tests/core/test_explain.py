@@ -13,6 +13,7 @@ from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.explain import Explainer
 from pellucid.model import FunctionModel
 from pellucid.spec import (
+    Examples,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
@@ -225,10 +226,48 @@ def test_a_model_that_repeats_no_answer_is_said_to() -> None:
 
 
 def test_a_method_of_a_later_version_is_refused_by_name() -> None:
-    with pytest.raises(
-        SpecError, match=r"^the method 'sampled-shapley' is not part of this version"
-    ):
-        explainer(method=SampledShapley()).explain(X)
+    with pytest.raises(SpecError, match=r"^the method 'examples' is not part of this version"):
+        explainer(method=Examples()).explain(X)
+
+
+def test_sampled_shapley_explains_what_has_no_gradient() -> None:
+    """f = floor(x) · k, a step times an integer: 3 players and 2 factors, exact by enumeration."""
+    step = FunctionModel(
+        lambda x: (np.floor(x["x"]).sum(1) * x["k"])[:, None],
+        lambda x, target: {},
+        frozenset(),
+    )
+    inputs = (
+        InputSpec(name="x", tensor_name="x:0"),
+        InputSpec(name="k", tensor_name="k:0", input_baselines=(ValueBaseline(1),)),
+    )
+    chosen = explainer(ServedFunction(step, (1,)), method=SampledShapley(path_count=20))
+    chosen = replace(chosen, metadata=replace(chosen.metadata, inputs=inputs))
+    (found,) = chosen.explain({"x": np.array([[1.5, 2.5, 3.5]]), "k": np.array([3])})
+    features = found.labels[0].features
+    # Each step alone adds 1, 2, 3 with k = 1; k adds 2 to each of them; half of that is shared.
+    np.testing.assert_allclose(features["x"], [2.0, 4.0, 6.0])
+    np.testing.assert_allclose(features["k"], 6.0)
+    assert found.labels[0].approx_error == 0 and found.warnings == ()
+
+
+def test_sampled_shapley_takes_input_baselines_and_groups() -> None:
+    inputs = (
+        InputSpec(
+            name="x",
+            tensor_name="x:0",
+            group_name="all",
+            input_baselines=(ValueBaseline((1, 1, 1)),),
+            encoded_baselines=(),
+        ),
+    )
+    chosen = explainer(method=SampledShapley(path_count=2), output_indices=((0,),))
+    chosen = replace(chosen, metadata=replace(chosen.metadata, inputs=inputs))
+    (first, _) = chosen.explain(X)
+    label = first.labels[0]
+    assert list(label.features) == ["all"]
+    np.testing.assert_allclose(label.features["all"], [label.score - label.baseline_score])
+    assert label.baseline_score == pytest.approx(WEIGHTS[:, 0].sum())
 
 
 def test_a_blurred_baseline_is_the_image_itself_without_its_detail() -> None:
