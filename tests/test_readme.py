@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from places import ROOT
 from pellucid_cli.main import cli
+from places import ROOT
 
 README = ROOT / "README.md"
 MARK = "<!-- reference -->"

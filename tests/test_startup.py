@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return environment | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
 
 
-def probe(arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
+@dataclass(frozen=True)
+class Found:
+    code: int | None
+    cpu: float
+    modules: list[str]
+
+
+def probe(arguments: list[str], environment: dict[str, str]) -> Found:
     run = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments],
         env=environment,
@@ -55,8 +63,7 @@ def probe(arguments: list[str], environment: dict[str, str]) -> dict[str, object
         capture_output=True,
         check=True,
     )
-    found: dict[str, object] = json.loads(run.stderr.splitlines()[-1])
-    return found
+    return Found(**json.loads(run.stderr.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
@@ -64,12 +71,11 @@ def test_starts_without_tensorflow_and_numpy_in_little_time(
     arguments: list[str], compiled: dict[str, str]
 ) -> None:
     first = probe(arguments, compiled)
-    assert first["code"] == 0
-    roots = {str(name).partition(".")[0] for name in list(first["modules"])}  # type: ignore[call-overload]
+    assert first.code == 0
+    roots = {name.partition(".")[0] for name in first.modules}
     assert not roots & set(HEAVY)
     # The best of five: what else the machine does can only add to it.
-    best = min(float(str(probe(arguments, compiled)["cpu"])) for _ in range(5))
-    assert best < BOUND
+    assert min(probe(arguments, compiled).cpu for _ in range(5)) < BOUND
 
 
 def imported_by(statement: str) -> set[str]:

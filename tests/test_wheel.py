@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from places import ROOT
 from pellucid import __version__
+from places import ROOT
 
 
 @pytest.fixture(scope="module")

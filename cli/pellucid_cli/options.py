@@ -85,6 +85,16 @@ method_options = _all(
         help="The attribution method [default: integrated-gradients].",
     ),
     click.option("--steps", type=click.IntRange(1), help="Quadrature nodes [default: 50]."),
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(0, min_open=True),
+        help="Refine each instance until approx_error is below this, instead of --steps.",
+    ),
+    click.option(
+        "--max-steps",
+        type=click.IntRange(3),
+        help="The most that --tolerance takes [default: 500].",
+    ),
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--quadrature",

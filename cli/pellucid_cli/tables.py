@@ -9,8 +9,6 @@ from typing import Any
 MOST = 12
 # A feature with at least so many rows and columns is shown as a picture.
 PICTURE = 8
-ROWS = 14
-SHADES = " ░▒▓█"
 
 
 def table(explanations: Any) -> str:
@@ -19,6 +17,8 @@ def table(explanations: Any) -> str:
 
     from rich.console import Console
     from rich.table import Table
+
+    from pellucid.shades import shades
 
     terminal = sys.stdout.isatty()
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
@@ -29,7 +29,7 @@ def table(explanations: Any) -> str:
             what = label.name or (str(list(label.index)) if label.index else "")
             error = "undefined" if label.approx_error is None else f"{label.approx_error:.2g}"
             console.print(
-                f"{source}: {explanations.loaded.metadata.output.name} {what} = {label.score:.4g} "
+                f"{source}: {explanations.metadata.output.name} {what} = {label.score:.4g} "
                 f"(baseline {label.baseline_score:.4g}, approx_error {error})",
                 style="bold",
                 highlight=False,
@@ -54,26 +54,6 @@ def table(explanations: Any) -> str:
                     console.print(shades(value), markup=False, highlight=False)
             console.print()
     return str(console.file.getvalue())  # type: ignore[attr-defined]
-
-
-def shades(value: Any) -> str:
-    """Return where an image's attribution speaks for the output, as a picture of characters."""
-    import numpy as np
-
-    plane = value.reshape(*value.shape[:2], -1).sum(axis=2)
-    height, width = plane.shape
-    rows = min(ROWS, height)
-    # A character is twice as high as it is wide.
-    columns = max(1, round(2 * rows * width / height))
-    row = np.arange(height) * rows // height
-    column = np.arange(width) * columns // width if columns <= width else None
-    if column is None:
-        plane, column = plane.repeat(2, axis=1), np.arange(2 * width) * columns // (2 * width)
-    cells = np.zeros((rows, columns))
-    np.add.at(cells, (row[:, None], column[None, :]), plane)
-    strength = np.maximum(cells, 0) / max(float(cells.max()), 1e-300)
-    levels = np.rint(strength * (len(SHADES) - 1)).astype(int)
-    return "\n".join("".join(SHADES[level] for level in line) for line in levels)
 
 
 def _rows(label: Any) -> Iterator[tuple[str, float, str]]:

@@ -22,7 +22,8 @@ from pellucid.errors import (
 from pellucid.spec import Dialect
 
 if TYPE_CHECKING:
-    from pellucid.loaded_model import Explanations, LoadedModel, load
+    from pellucid.explanations import Explanations
+    from pellucid.loaded_model import LoadedModel, load
 
 __all__ = [
     "DependencyError",

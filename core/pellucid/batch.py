@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pellucid.errors import InstanceError, NotDifferentiableError, OutputError
+from pellucid.explanations import Explanations
 from pellucid.instances import IMAGE_SUFFIXES, Instance, read_file
-from pellucid.loaded_model import Explanations, LoadedModel
+from pellucid.loaded_model import LoadedModel
 from pellucid.model import Array
 from pellucid.panels import encode as encode_picture
 from pellucid.response import encode
@@ -33,8 +34,8 @@ LARGEST_MEAN = 1024
 class Summary:
     """What a run did: how many inputs were explained, how many failed, and what was found.
 
-    `warnings` counts the explanations that came with one; `errors` are the approx_error of each first label; `means` the mean attributions of the
-    features that have at most 1024 elements.
+    `warnings` counts the explanations that came with one; `errors` are the approx_error of each
+    first label; `means` the mean attributions of the features that have at most 1024 elements.
     """
 
     explained: int = 0
@@ -216,7 +217,7 @@ def _write(
 
 def model_images(explanations: Explanations) -> list[str]:
     """Return the names of the features that are drawn."""
-    return [i.name for i in explanations.loaded.metadata.inputs if i.modality.value == "image"]
+    return [i.name for i in explanations.metadata.inputs if i.modality.value == "image"]
 
 
 def _place(instance: Instance, root: Path, feature: str, features: int) -> Path:

@@ -7,14 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pellucid.batch_axis import batch_of_signature, is_shared
 from pellucid.graph_road import Preprocessor
 from pellucid.inputs import InputInfo
+from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
 from pellucid.road import Plan
 from pellucid.saved_model_pb import MetaGraph, Signature
 from pellucid.spec import ExplanationMetadata
 from pellucid.tensor_names import Role, resolve_tensor
-from pellucid.tensorflow_model import TensorFlowModel, batch_of
+from pellucid.tensorflow_model import TensorFlowModel
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Compiler:
                 dtype=info.dtype,
                 shape=info.shape,
                 domain=domains.get(key) if same else None,
-                batch=self._batch.axis and info.shape != (),
+                batch=self._batch.axis and not is_shared(info.shape, self._batch),
             )
             for key, info in self._requested.inputs.items()
         )
@@ -77,10 +79,8 @@ class Compiler:
         return self._tensor(output.tensor_name or output.name, "output")
 
     @cached_property
-    def _batch(self) -> Any:
-        known = {info.name: info for info in self.signature.outputs.values()}.get(self._output)
-        shapes = [info.shape for info in self.signature.inputs.values()]
-        return batch_of(shapes, known.shape if known else None)
+    def _batch(self) -> Batch:
+        return batch_of_signature(self.signature, self._output)
 
     @cached_property
     def _message(self) -> Any:
@@ -110,7 +110,8 @@ class Compiler:
             return None
         inputs = {key: info.name for key, info in self._requested.inputs.items()}
         outputs = {key: info.name for key, info in self._requested.outputs.items()}
-        return Preprocessor(replace(plan, request=inputs), outputs)
+        batch = batch_of_signature(self._requested)
+        return Preprocessor(replace(plan, request=inputs, batch=batch), outputs)
 
     def _names(self, plan: Plan) -> Preprocessor | None:
         key = self.metadata.output.index_name_mapping_key

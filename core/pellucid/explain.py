@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 
-from pellucid.errors import InstanceError, ModelError, NotDifferentiableError, SpecError
+from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.methods.sampled_shapley import sampled_shapley
@@ -28,6 +28,7 @@ from pellucid.spec import (
     SampledShapley,
     Xrai,
 )
+from pellucid.targets import name_at, targets_of
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
 ADVISED_ERROR = 0.05
@@ -69,7 +70,8 @@ class LabelAttribution:
     """Why one output of one instance is what it is.
 
     `index` is () for a scalar output; `values` are the attributions of the explained tensors,
-    `features` what they mean for each feature; `approx_error` is None where it is undefined.
+    `features` what they mean for each feature; `approx_error` is None where it is undefined;
+    `evaluations` is the number of gradients that were taken for it.
     """
 
     index: tuple[int, ...]
@@ -79,6 +81,7 @@ class LabelAttribution:
     values: dict[str, Array]
     features: dict[str, Array]
     approx_error: float | None
+    evaluations: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ class Explainer:
             raise InstanceError(f"instances[{number}]: {error}", number) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
         self._check(scores, numbers)
-        chosen = self._targets(prediction, scores)
+        chosen = targets_of(prediction, self.parameters)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         attribution = self._attribute(
             {name: value[row] for name, value in x.items()},
@@ -169,6 +172,10 @@ class Explainer:
     @property
     def _gradients(self) -> bool:
         return isinstance(self.parameters.method, IntegratedGradients | Xrai)
+
+    @property
+    def _tolerance(self) -> float | None:
+        return getattr(self.parameters.method, "tolerance", None)
 
     def _attribute(
         self, x: Tensors, baselines: Sequence[Tensors], target: Array, numbers: Sequence[int]
@@ -243,21 +250,6 @@ class Explainer:
         others = {name: other[:1] for name, other in inputs.items()}
         return self.model.encode({**others, key: one[None]})[spec.name]
 
-    def _targets(self, prediction: Array, scores: Array) -> list[Array]:
-        """Return the flat indices to explain, for each instance.
-
-        "topK … defaults to 1 … When set to -1, returns explanations for all outputs"; ties go to
-        the lower index. "If neither topK nor outputIndices is populated, returns the argmax".
-        """
-        n = len(scores)
-        shape = prediction.shape[1:]
-        if self.parameters.output_indices is not None:
-            flat = [_flat_index(index, shape) for index in self.parameters.output_indices]
-            return [np.array(flat)] * n
-        count = 1 if self.parameters.top_k is None else self.parameters.top_k
-        order = np.argsort(-scores, axis=1, kind="stable")
-        return list(order if count == -1 else order[:, :count])
-
     def _label(
         self,
         attribution: Attribution,
@@ -273,7 +265,7 @@ class Explainer:
         values = {name: value[j] for name, value in attribution.values.items()}
         return LabelAttribution(
             index=index,
-            name=_name_at(names, index),
+            name=name_at(names, index),
             score=float(attribution.score[j]),
             baseline_score=float(attribution.baseline_score[j]),
             values=values,
@@ -281,6 +273,9 @@ class Explainer:
                 self.metadata.inputs, values, ranks, encoded=self._gradients
             ),
             approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
+            evaluations=None
+            if attribution.evaluations is None
+            else int(attribution.evaluations[j]),
         )
 
     def _names(self, request: Tensors, prediction: Array) -> Nested | Array | None:
@@ -373,6 +368,11 @@ class Explainer:
                     f"the output equals that of the baseline{of}: there is nothing to attribute, "
                     "and approx_error is undefined; choose another baseline"
                 )
+            elif self._tolerance is not None and label.approx_error > self._tolerance:
+                warnings.append(
+                    f"approx_error is {label.approx_error:.3g}{of}, above the tolerance of "
+                    f"{self._tolerance:g}, after {label.evaluations} gradients; raise --max-steps"
+                )
             elif label.approx_error > ADVISED_ERROR:
                 warnings.append(
                     f"approx_error is {label.approx_error:.3g}{of}, above {ADVISED_ERROR}: "
@@ -384,36 +384,3 @@ class Explainer:
 def _never(method: NoReturn) -> NoReturn:
     """Let the type checker name each method that the match above forgot (Python 3.10 has none)."""
     raise AssertionError(f"no such method: {method}")
-
-
-def _flat_index(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
-    written = index[0] if len(index) == 1 else list(index)
-    if len(index) != len(shape) and not (len(index) == 1 and int(np.prod(shape)) == 1):
-        raise SpecError(
-            f"outputIndices: {written} has {len(index)} axes and the output of one instance has "
-            f"{len(shape)}, {list(shape)}"
-        )
-    try:
-        return int(np.ravel_multi_index(index, shape or (1,)))
-    except ValueError:
-        raise SpecError(
-            f"outputIndices: {written} is outside the output, whose shape for one instance is "
-            f"{list(shape)}"
-        ) from None
-
-
-def _name_at(names: Nested | Array | None, index: tuple[int, ...]) -> str | None:
-    found: Any = names
-    for i in index or (0,):
-        if isinstance(found, tuple | list | np.ndarray) and i < len(found):
-            found = found[i]
-        else:
-            return None
-    return (
-        found.decode(errors="replace")
-        if isinstance(found, bytes)
-        else (found if isinstance(found, str) else None)
-    )
-
-
-__all__ = ["Explainer", "Explanation", "LabelAttribution", "ModelError", "ServedModel"]

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.errors import ModelError
+from pellucid.function_library import FunctionLibrary
 from pellucid.quiet_tensorflow import op_def_registry, tf
 from pellucid.saved_gradients import SavedGradient, bound_argument, saved_gradients
 
-CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 UNWANTED = ("_class", "_gradient_op_type", "_XlaMustCompile", "_noinline")
 
 
@@ -67,7 +67,7 @@ class FlatGraph:
     meta_graph: Any
     nodes: dict[str, Any] = field(default_factory=dict)
     _added: set[str] = field(default_factory=set)
-    _library: dict[str, Any] = field(default_factory=dict)
+    _library: FunctionLibrary = field(init=False)
     _scopes: dict[str, _Scope] = field(default_factory=dict)
     _alias: dict[str, str] = field(default_factory=dict)
     _controls: dict[str, list[str]] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class FlatGraph:
 
     def __post_init__(self) -> None:
         graph = self.meta_graph.graph_def
-        self._library = {f.signature.name: f for f in graph.library.function}
+        self._library = FunctionLibrary(self.meta_graph)
         top = _Scope("", {node.name: node for node in graph.node})
         self._scopes = dict.fromkeys(top.nodes, top)
         self._gradients = saved_gradients(self.meta_graph)
@@ -104,7 +104,7 @@ class FlatGraph:
                 continue
             self._added.add(name)
             node = scope.nodes[name[len(scope.prefix) :]]
-            if self._callee(node) is not None:
+            if self._library.callee(node) is not None:
                 self._expand(name)
                 stack.extend(node_of(t) for t in self._controls[name])
                 stack.extend(
@@ -138,7 +138,7 @@ class FlatGraph:
         for name in self.nodes:
             if name in keep:
                 graph.node.append(self._with_flat_inputs(self.nodes[name], keep))
-        self._add_library(graph)
+        self._library.add_to(graph)
         return graph
 
     def ancestors(self, fetches: Iterable[str], cuts: Iterable[str] = ()) -> set[str]:
@@ -183,11 +183,6 @@ class FlatGraph:
 
     # Expansion
 
-    def _callee(self, node: Any) -> Any:
-        if node.op in CALLS:
-            return self._library.get(node.attr["f"].func.name)
-        return self._library.get(node.op)
-
     def _enclosing_call(self, name: str) -> str | None:
         """Return the longest prefix of `name` that is a call not expanded yet."""
         parts = name.split("/")
@@ -196,7 +191,7 @@ class FlatGraph:
             scope = self._scopes.get(prefix)
             if scope is None or prefix in self._controls:
                 continue
-            if self._callee(scope.nodes[prefix[len(scope.prefix) :]]) is not None:
+            if self._library.callee(scope.nodes[prefix[len(scope.prefix) :]]) is not None:
                 return prefix
         return None
 
@@ -206,7 +201,7 @@ class FlatGraph:
             return
         outer = self._scopes[name]
         call = self._flat_node(outer.nodes[name[len(outer.prefix) :]], outer)
-        function = self._callee(call)
+        function = self._library.callee(call)
         prefix = f"{name}/"
         while any(prefix + inner.name in self._scopes for inner in function.node_def):
             prefix += "body/"  # the graph around it has nodes of the same names
@@ -224,7 +219,7 @@ class FlatGraph:
 
     def _returns(self, name: str) -> list[str]:
         scope = self._scopes[name]
-        function = self._callee(scope.nodes[name[len(scope.prefix) :]])
+        function = self._library.callee(scope.nodes[name[len(scope.prefix) :]])
         return [self._alias[f"{name}:{i}"] for i in range(len(function.signature.output_arg))]
 
     def _flat_node(self, node: Any, scope: _Scope) -> Any:
@@ -255,7 +250,7 @@ class FlatGraph:
         """Let an ``IdentityN`` have its saved gradient; what that captured become inputs, too."""
         key = flat.attr["_gradient_op_type"].s
         if key not in self._registered:
-            self._registered[key] = gradient.register(self._add_library)
+            self._registered[key] = gradient.register(self._library.add_to)
         controls = [i for i in flat.input if i.startswith("^")]
         data = [i for i in flat.input if not i.startswith("^")]
         types = [*flat.attr["T"].list.type, *gradient.captured_types]
@@ -287,15 +282,14 @@ class FlatGraph:
     def ops(self, nodes: Iterable[str]) -> set[str]:
         """Return the types of `nodes` and of all that the functions they call consist of."""
         flat = [self.nodes[n] for n in nodes]
-        inner = (n for f in self._called(flat) for n in self._library[f].node_def)
-        return {n.op for n in (*flat, *inner) if n.op not in self._library}
+        ops = {n.op for n in (*flat, *self._library.bodies(flat))}
+        return ops - self._library.functions.keys()
 
     def hides_gradients(self, nodes: Iterable[str]) -> bool:
         """Whether a saved gradient is inside a loop or a conditional that one of `nodes` runs."""
         return bool(self._gradients) and any(
             inner.attr["_gradient_op_type"].s in self._gradients
-            for function in self._called(self.nodes[n] for n in nodes)
-            for inner in self._library[function].node_def
+            for inner in self._library.bodies(self.nodes[n] for n in nodes)
             if "_gradient_op_type" in inner.attr
         )
 
@@ -317,7 +311,7 @@ class FlatGraph:
         return f"{scope.prefix}{parts[0]}:{offset}"
 
     def _output_offset(self, node: Any, output: str) -> int:
-        function = self._library.get(node.op)
+        function = self._library.functions.get(node.op)
         op_def = function.signature if function is not None else op_def_registry.get(node.op)
         if op_def is None:
             raise missing_ops([node.op])
@@ -348,60 +342,3 @@ class FlatGraph:
         flat.input.extend(i for i in inputs if not i.startswith("^"))
         flat.input.extend(dict.fromkeys(i for i in inputs if i[0] == "^" and i[1:] in keep))
         return flat
-
-    def _called(self, nodes: Iterable[Any]) -> set[str]:
-        """Return the functions that are still called by `nodes`, directly or not."""
-        wanted: set[str] = set()
-        stack = [name for node in nodes for name in _functions_of(node)]
-        while stack:
-            name = stack.pop()
-            if name in wanted or name not in self._library:
-                continue
-            wanted.add(name)
-            function = self._library[name]
-            stack.extend(n for node in function.node_def for n in _functions_of(node))
-            stack.extend(node.op for node in function.node_def if node.op in self._library)
-        return wanted
-
-    def _add_library(self, graph: Any) -> None:
-        """Add what the nodes call; each node has functions of its own.
-
-        TensorFlow rewrites a loop's functions for its gradient, and trips over a second loop with
-        the same ones.
-        """
-        taken: set[str] = set()
-        for node in graph.node:
-            called = self._called([node])
-            suffix = f"_{len(graph.library.function)}" if called & taken else ""
-            for name in sorted(called):
-                copy = graph.library.function.add()
-                copy.CopyFrom(self._library[name])
-                copy.signature.name += suffix
-                for inner in copy.node_def:
-                    inner.device = ""
-                    if "_gradient_op_type" in inner.attr:
-                        del inner.attr["_gradient_op_type"]
-                    self._rename_functions(inner, suffix)
-            self._rename_functions(node, suffix)
-            taken |= called
-
-    def _rename_functions(self, node: Any, suffix: str) -> None:
-        if not suffix:
-            return
-        if node.op in self._library:
-            node.op += suffix
-        for value in node.attr.values():
-            for function in (value.func, *value.list.func):
-                if function.name in self._library:
-                    function.name += suffix
-
-
-def _functions_of(node: Any) -> list[str]:
-    names = []
-    for value in node.attr.values():
-        kind = value.WhichOneof("value")
-        if kind == "func":
-            names.append(value.func.name)
-        elif kind == "list":
-            names.extend(f.name for f in value.list.func)
-    return names

@@ -24,6 +24,7 @@ from pellucid.road import (
     random_ops,
     session_config,
 )
+from pellucid.tensorflow_errors import FAILURES, sentence
 from pellucid.weights import checkpoint_reader, freeze, makes_state, restored_keys, restorers
 
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
@@ -102,8 +103,10 @@ class GraphRoad(FlatSession):
         }
         cuts = set(self.tensors.values())
         fold(flat, self._output, cuts)
-        moving = _downstream(flat, flat.ancestors([self._output], cuts), cuts)
-        if node_of(self._output) not in moving and self._output not in tensors:
+        alive = flat.ancestors([self._output], cuts)
+        moving = _downstream(flat, alive, cuts)
+        reached = _downstream(flat, alive, set(tensors))
+        if node_of(self._output) not in reached and self._output not in tensors:
             raise ModelError(
                 f"the output '{plan.output}' does not depend on "
                 + ", ".join(f"'{name}' ({t})" for name, t in plan.explained.items())
@@ -113,7 +116,7 @@ class GraphRoad(FlatSession):
             raise Unsupported("the graph has the loop frames of TensorFlow 1")
         if flat.hides_gradients(moving):
             raise Unsupported("a gradient that was saved with the model is inside a loop")
-        self.random_ops = random_ops(flat.ops(flat.ancestors([self._output], cuts)))
+        self.random_ops = random_ops(flat.ops(alive))
         inputs = {t for n in moving for t in flat.inputs(flat.nodes[n]) if t[0] != "^"}
         self._read = inputs & cuts
         # What does not change from row to row is imported once, and shared by all questions.
@@ -139,10 +142,16 @@ class Preprocessor(FlatSession):
     """The ``xai_preprocess`` signature: from a request to the inputs of ``xai_model``."""
 
     def __init__(self, plan: Plan, outputs: Mapping[str, str]) -> None:
-        super().__init__(plan, list(outputs.values()))
-        self.tensors = dict(zip(outputs, self.wanted, strict=True))
-        self.open(self.wanted)
-        self.operands = self.describe()
+        try:
+            super().__init__(plan, list(outputs.values()))
+            self.tensors = dict(zip(outputs, self.wanted, strict=True))
+            self.open(self.wanted)
+            self.operands = self.describe()
+        except FAILURES as error:
+            names = ", ".join(f"'{t}'" for t in outputs.values())
+            raise ModelError(
+                f"{plan.directory}: {names} cannot be computed: {sentence(error)}"
+            ) from error
 
     def network(self, rows: dict[str, Any]) -> Any:
         raise ModelError("a preprocessing signature has no output to explain")

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, did_you_mean
-from pellucid.images import decode_picture, image_input_of, to_picture, to_tensor
+from pellucid.images import decode_picture, image_input_of, to_tensor
 from pellucid.inputs import InputInfo, check_names, is_binary, plain, shape_text, to_array
 from pellucid.model import Array
 from pellucid.tables import Row, open_table
@@ -35,7 +35,6 @@ __all__ = [
     "read_image",
     "read_jsonl",
     "read_request",
-    "show_image",
     "stack",
 ]
 
@@ -67,9 +66,7 @@ class Instance:
         """Where it comes from, for messages: a picture's file, or a place in a request."""
         if self.image is not None and self.source is not None:
             return self.source
-        return (
-            f"{self.source}: instances[{self.index}]" if self.source else f"instances[{self.index}]"
-        )
+        return (f"{self.source}: " if self.source else "") + f"instances[{self.index}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,19 +278,6 @@ def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[st
             raise InstanceError("there are no instances")
         batch[info.name] = np.stack(arrays)
     return batch
-
-
-def show_image(values: Array, info: InputInfo) -> Array:
-    """Return one instance's tensor (or the bytes of a picture) as uint8 [h, w, 3] to look at.
-
-    The model's scale is undone by the domain, or read off the values where there is none. Raises
-    `InstanceError` for values that are not a picture.
-    """
-    if info.is_string:
-        data = np.asarray(values, object).ravel()
-        where = f"input '{info.name}'"
-        return np.array(decode_picture(bytes(data[0]), where, upright=False))
-    return to_picture(values, info)
 
 
 _TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))

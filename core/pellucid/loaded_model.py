@@ -15,38 +15,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 from warnings import warn as warn_of
 
 import numpy as np
 
-from pellucid import response
 from pellucid.check import check
-from pellucid.document import text_problems
-from pellucid.errors import InstanceError, SpecError, did_you_mean
-from pellucid.explain import Explainer, Explanation, LabelAttribution
+from pellucid.errors import InstanceError
+from pellucid.explain import Explainer, Explanation
+from pellucid.explanations import Explanations
 from pellucid.infer import infer_metadata
 from pellucid.inputs import InputInfo
 from pellucid.instances import Instance, read_request, stack
-from pellucid.json_source import load as load_json
-from pellucid.model import Array, Tensors
-from pellucid.parse_parameters import parse_parameters
-from pellucid.parse_spec import parse_metadata
-from pellucid.pictures import Drawing, draw_images
+from pellucid.metadata_file import (
+    METADATA_FILE,
+    raise_errors,
+    read_document,
+    read_parameters_file,
+)
 from pellucid.saved_model_pb import read
+from pellucid.settings import Settings
 from pellucid.spec import (
-    METHOD_NAMES,
-    Dialect,
     ExplanationMetadata,
     ExplanationParameters,
     IntegratedGradients,
     Method,
     OutputSpec,
-    Problem,
-    Quadrature,
-    SampledShapley,
-    Severity,
-    SmoothGrad,
     Visualization,
     Xrai,
 )
@@ -54,66 +48,6 @@ from pellucid.tensor_names import choose_signature, resolve_tensor
 
 if TYPE_CHECKING:
     from pellucid.compile_model import Compiler
-
-METADATA_FILE = "explanation_metadata.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanations(Sequence[Explanation]):
-    """The explanations of one call, in the order of the instances."""
-
-    items: tuple[Explanation, ...]
-    instances: tuple[Instance, ...]
-    loaded: LoadedModel
-
-    @overload
-    def __getitem__(self, index: int) -> Explanation: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Explanation, ...]: ...
-    def __getitem__(self, index: int | slice) -> Explanation | tuple[Explanation, ...]:
-        return self.items[index]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Explanation]:
-        return iter(self.items)
-
-    def response(self, *, dialect: Dialect | None = None) -> dict[str, Any]:
-        """Return the response body, in the dialect of the metadata unless another is given."""
-
-        def pictures(number: int, label: LabelAttribution) -> dict[str, tuple[bytes, str]]:
-            drawings = self.draw(number, label, own_size=False)
-            return {name: drawing.encoded() for name, drawing in drawings.items()}
-
-        return response.response(self.items, self.loaded.metadata, pictures, dialect=dialect)
-
-    def json(self, *, dialect: Dialect | None = None) -> bytes:
-        """Return the response body as UTF-8 JSON."""
-        return response.encode(self.response(dialect=dialect))
-
-    def draw(
-        self,
-        number: int,
-        label: LabelAttribution | None = None,
-        *,
-        own_size: bool = True,
-        visualization: Visualization = Visualization(),
-    ) -> dict[str, Drawing]:
-        """Return the overlay of each image feature of one instance.
-
-        Drawn at the photo's own resolution where there is one, or at the model's. `label` is one
-        of the explanation's labels, by default the first; what `visualization` sets
-        overrides the metadata.
-        """
-        explanation = self.items[number]
-        return draw_images(
-            explanation,
-            label or explanation.labels[0],
-            self.loaded.metadata,
-            photo=self.instances[number].image if own_size else None,
-            visualization=visualization,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,60 +97,23 @@ class LoadedModel:
         for record, explanation in zip(records, found, strict=True):
             for sentence in explanation.warnings:
                 self.warn(f"{record.place}: {sentence}")
-        return Explanations(found, tuple(records), self)
+        return Explanations(found, tuple(records), self.metadata, self.parameters)
 
     def configured(
         self,
         *,
         parameters: ExplanationParameters | None = None,
-        method: str | None = None,
-        steps: int | None = None,
-        quadrature: str | Quadrature | None = None,
-        noisy_samples: int | None = None,
-        noise_sigma: float | None = None,
-        paths: int | None = None,
-        blur_sigma: float | None = None,
-        top_k: int | None = None,
-        output_indices: Sequence[int | Sequence[int]] | None = None,
         visualization: Visualization | None = None,
         seed: int | None = None,
+        **settings: Any,
     ) -> LoadedModel:
-        """Return the same model, loaded and compiled, with other settings.
+        """Return the same model, loaded and compiled, explained in another way.
 
-        `method` is ``integrated-gradients`` or ``sampled-shapley``; what it does not have is
-        ignored. `steps` is the number of quadrature nodes; `noisy_samples` turns SmoothGrad on,
-        with noise of `noise_sigma` (default 0.1); `blur_sigma` takes the blurred image as the
-        baseline, in pixels; `paths` is the number of sampled permutations; `top_k` (-1 for all) or
-        `output_indices` choose the outputs.
+        `settings` are those of `pellucid.settings.Settings`: `method`, `steps`, `tolerance`,
+        `top_k` and others. They change `parameters`, by default those that it had;
+        `visualization` takes the place of that of the metadata; `seed` names the random numbers.
         """
-        chosen = parameters or self.parameters
-        if method is not None and method != METHOD_NAMES[type(chosen.method)]:
-            chosen = replace(chosen, method=_default_of(method))
-        config = chosen.method
-        if isinstance(config, SampledShapley) and paths is not None:
-            config = replace(config, path_count=paths)
-        if isinstance(config, IntegratedGradients):
-            smooth = config.smooth_grad
-            if noisy_samples is not None or noise_sigma is not None:
-                smooth = smooth or SmoothGrad()
-                if noisy_samples is not None:
-                    smooth = replace(smooth, noisy_sample_count=noisy_samples)
-                if noise_sigma is not None:
-                    smooth = replace(smooth, noise_sigma=noise_sigma, feature_noise_sigma=None)
-            config = replace(
-                config,
-                step_count=config.step_count if steps is None else steps,
-                quadrature=config.quadrature if quadrature is None else Quadrature(quadrature),
-                max_blur_sigma=config.max_blur_sigma if blur_sigma is None else blur_sigma,
-                smooth_grad=smooth,
-            )
-        chosen = replace(chosen, method=config)
-        if top_k is not None:
-            chosen = replace(chosen, top_k=top_k, output_indices=None)
-        if output_indices is not None:
-            tuples = [(i,) if isinstance(i, int) else tuple(i) for i in output_indices]
-            chosen = replace(chosen, output_indices=tuple(tuples))
-        _check_parameters(chosen)
+        chosen = Settings.of(settings).over(parameters or self.parameters)
         metadata = self.metadata
         if visualization is not None:
             inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
@@ -274,7 +171,7 @@ def load(
     """
     say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
     saved = read(model_dir)
-    document, parameters, file = _document(saved.directory, metadata, say)
+    document, parameters, file = read_document(saved.directory, metadata, say)
     tags = tags or (document.tags if document is not None else None)
     meta_graph = saved.meta_graph(tags)
     chosen = choose_signature(
@@ -296,9 +193,9 @@ def load(
         problems, _ = check(
             document, saved, chosen.key, tags, parameters=parameters, file=str(file)
         )
-        _raise_errors(problems, say)
+        raise_errors(problems, say)
     if spec is not None:
-        parameters = _parameters(Path(spec), say)
+        parameters = read_parameters_file(Path(spec), say)
     from pellucid.compile_model import Compiler
 
     compiler = Compiler(saved.directory, meta_graph, chosen, document, device)
@@ -322,77 +219,9 @@ def load(
     return loaded.configured(**options) if options else loaded
 
 
-def _default_of(name: str) -> Method:
-    """Return a method's settings by its name."""
-    known = {METHOD_NAMES[kind]: kind for kind in (IntegratedGradients, SampledShapley)}
-    if name not in known:
-        raise SpecError(
-            f"method: '{name}' is unknown{did_you_mean(name, list(known))}; choose one of "
-            + ", ".join(known)
-        )
-    return known[name]()
-
-
 def _has_gradient(method: Method) -> bool:
     """Whether a method takes gradients, which a feature's encoded tensor is for."""
     return isinstance(method, IntegratedGradients | Xrai)
-
-
-def _document(
-    directory: Path, metadata: str | Path | None, say: Callable[[str], None]
-) -> tuple[ExplanationMetadata | None, ExplanationParameters | None, Path]:
-    path = directory / METADATA_FILE if metadata is None else Path(metadata)
-    if metadata is None and not path.exists():
-        return None, None, path
-    parsed = parse_metadata(_text(path), file=str(path))
-    _raise_errors(parsed.problems, say)
-    return parsed.metadata, parsed.parameters, path
-
-
-def _parameters(path: Path, say: Callable[[str], None]) -> ExplanationParameters | None:
-    text = _text(path)
-    document, source = load_json(text)
-    problems = text_problems(source, str(path)) if source else ()
-    _raise_errors(problems, say)
-    if not isinstance(document, dict):
-        raise SpecError(f"{path}: must be an object with parameters")
-    parameters, problems = parse_parameters(document, text=text, file=str(path))
-    _raise_errors(problems, say)
-    return parameters
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is not UTF-8 text; metadata are JSON") from error
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _raise_errors(problems: Sequence[Problem], say: Callable[[str], None]) -> None:
-    errors = [p for p in problems if p.severity is Severity.ERROR]
-    for problem in problems:
-        if problem.severity is Severity.WARNING and not errors:
-            say(str(problem))
-    if errors:
-        raise SpecError("\n".join(map(str, errors)), problems)
-
-
-def _check_parameters(parameters: ExplanationParameters) -> None:
-    method = parameters.method
-    if isinstance(method, IntegratedGradients):
-        if method.step_count < 1:
-            raise SpecError(f"steps: {method.step_count} is out of range, must be 1 or more")
-        smooth = method.smooth_grad
-        if smooth is not None and smooth.noisy_sample_count < 1:
-            raise SpecError(
-                f"noisy_samples: {smooth.noisy_sample_count} is out of range, must be 1 or more"
-            )
-    if isinstance(method, SampledShapley) and method.path_count < 1:
-        raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
-    if parameters.top_k is not None and parameters.top_k < 1 and parameters.top_k != -1:
-        raise SpecError(f"top_k: {parameters.top_k} is out of range, must be 1 or more, or -1")
 
 
 def _same_shapes(records: Sequence[Instance]) -> Iterator[list[int]]:
@@ -402,6 +231,3 @@ def _same_shapes(records: Sequence[Instance]) -> Iterator[list[int]]:
         shape = tuple(record.tensors[name].shape for name in sorted(record.tensors))
         groups.setdefault(shape, []).append(place)
     yield from groups.values()
-
-
-__all__ = ["Array", "Explanations", "LoadedModel", "Tensors", "load"]

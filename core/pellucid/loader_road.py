@@ -7,7 +7,8 @@ the functions of TensorFlow 2 it has no gradient to be trusted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pellucid import questions
 from pellucid.model import Array, Tensors
 from pellucid.quiet_tensorflow import tf
 from pellucid.road import (
+    Build,
     Plan,
     SessionRoad,
     all_ops,
@@ -53,6 +55,10 @@ class LoaderRoad(SessionRoad):
 
     def network(self, rows: dict[str, Any]) -> Any:
         return self._output
+
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        with _control_flow_of_tensorflow_1():
+            return super().compile(build)
 
     def outputs(self, rows: Tensors) -> Array:
         call, _ = self._output_question()
@@ -131,3 +137,15 @@ class LoaderRoad(SessionRoad):
         """Return the arrays to feed: without the batch axis, where the graph has none."""
         axis = self.plan.batch.axis
         return [rows[o.name] if axis and not o.shared else rows[o.name][0] for o in self.operands]
+
+
+@contextmanager
+def _control_flow_of_tensorflow_1() -> Iterator[None]:
+    """Let the gradient of an array in a loop be an array, which is what this graph has."""
+    new = tf.compat.v1.control_flow_v2_enabled()
+    tf.compat.v1.disable_control_flow_v2()
+    try:
+        yield
+    finally:
+        if new:
+            tf.compat.v1.enable_control_flow_v2()

@@ -24,7 +24,8 @@ class Attribution:
 
     `values` has the shapes of the explained tensors; `score` is f(x) and `baseline_score` the mean
     of f(x') over the baselines, both [n]; `target` is the flat index of the output, [n];
-    `approx_error` is [n], NaN where f(x) = f(x'), or None for a method that has no such measure.
+    `approx_error` is [n], NaN where f(x) = f(x'), or None for a method that has no such measure;
+    `evaluations` [n] counts the gradients that were taken, where that was left to the method.
     """
 
     values: Tensors
@@ -32,6 +33,7 @@ class Attribution:
     baseline_score: Array
     target: Array
     approx_error: Array | None
+    evaluations: Array | None = None
 
 
 class Model(Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.batch_axis import is_shared
 from pellucid.model import Array, Tensors
 from pellucid.quiet_tensorflow import tf
 from pellucid.road import (
@@ -21,7 +22,6 @@ from pellucid.road import (
     all_ops,
     device_scope,
     held,
-    is_shared,
     operand_of,
     random_ops,
     refuse_calls,
@@ -61,9 +61,7 @@ class ObjectRoad(Road):
             self._keys = {**explained, **{held(key): key for key in kept}}
             specs = self._function.structured_input_signature[1]
             tensors = {name: specs[key] for name, key in self._keys.items()}
-        self.operands = tuple(
-            operand_of(name, t, name in plan.explained, plan.batch) for name, t in tensors.items()
-        )
+        self.operands = tuple(operand_of(plan, name, t) for name, t in tensors.items())
 
     def encode(self, request: Tensors) -> dict[str, Array]:
         keys = {tensor: key for key, tensor in self.plan.request.items()}

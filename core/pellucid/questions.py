@@ -223,9 +223,9 @@ def _blocked(points: Mapping[str, Any], score: Any) -> str:
 
 def _without_gradient(error: str) -> str:
     """Return the sentence for an operation that TensorFlow cannot differentiate at all."""
-    found = re.search(r"operation '([^']+)' \(op type: (\w+)\)", error)
+    found = re.search(r"operation ?'([^']+)' \(op type: (\w+)\)", error)
     if found is None:
-        return f"TensorFlow cannot differentiate the model: {error}"
+        return f"TensorFlow cannot differentiate the model: {error.split('. ')[0]}"
     return (
         f"TensorFlow has no gradient for operation '{_place(found[1])}' ({found[2]}), which is "
         "between the explained inputs and the output"

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pellucid import questions
+from pellucid.batch_axis import is_shared
+from pellucid.function_library import CALLS
 from pellucid.model import Array, Tensors
 from pellucid.questions import Batch, Operand
 from pellucid.quiet_tensorflow import tf
@@ -232,10 +234,7 @@ class SessionRoad(Road):
     def describe(self) -> tuple[Operand, ...]:
         """Return the operands, one for each of `tensors`."""
         get = self.graph.get_tensor_by_name
-        return tuple(
-            operand_of(name, get(t), name in self.plan.explained, self.plan.batch)
-            for name, t in self.tensors.items()
-        )
+        return tuple(operand_of(self.plan, name, get(t)) for name, t in self.tensors.items())
 
 
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
@@ -243,21 +242,20 @@ def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
-def is_shared(shape: Sequence[int | None] | None, batch: Batch) -> bool:
-    """Whether an input is one for a whole batch: it has no axis for the rows, or another one."""
-    if not batch.axis or shape is None:
-        return False
-    return not shape or (batch.rows is None and shape[0] is not None)
-
-
-def operand_of(name: str, tensor: Any, explained: bool, batch: Batch) -> Operand:
+def operand_of(plan: Plan, name: str, tensor: Any) -> Operand:
     """Describe a tensor of a graph as an operand."""
     shape = shape_of(tensor)
-    shared = is_shared(shape, batch) and (shape == () or not explained)
-    if shape and batch.axis and not shared:
+    # Of a tensor behind the request, a known number of rows says nothing.
+    given = name not in plan.explained or plan.explained[name] in plan.request.values()
+    shared = is_shared(shape, plan.batch) and (shape == () or given)
+    if shape and plan.batch.axis and not shared:
         shape = shape[1:]
     return Operand(
-        name=name, dtype=tensor.dtype.base_dtype, shape=shape, explained=explained, shared=shared
+        name=name,
+        dtype=tensor.dtype.base_dtype,
+        shape=shape,
+        explained=name in plan.explained,
+        shared=shared,
     )
 
 
@@ -282,7 +280,7 @@ def refuse_calls(ops: Iterable[Any]) -> None:
     most ops, does not know gradients that were saved, and gives 0 behind a loop.
     """
     for op in ops:
-        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+        if op.type in CALLS:
             raise Unsupported(f"a gradient through the function call '{op.name}' is not to be had")
 
 

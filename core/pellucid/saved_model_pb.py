@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, final
 from pellucid.checkpoint_index import is_lfs_pointer, variables_fault
 from pellucid.errors import ModelError
 from pellucid.model_directory import model_file
+from pellucid.op_types import output_types
 
 Shape: TypeAlias = "tuple[int | None, ...] | None"
 """The length of each axis, None where it is free; None for an unknown rank."""
@@ -24,54 +25,6 @@ Shape: TypeAlias = "tuple[int | None, ...] | None"
 _PRIVATE_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
-_BOOL_OPS = frozenset(
-    {
-        "Equal",
-        "NotEqual",
-        "Less",
-        "LessEqual",
-        "Greater",
-        "GreaterEqual",
-        "ApproximateEqual",
-        "IsNan",
-        "IsInf",
-        "IsFinite",
-        "InTopK",
-        "InTopKV2",
-        "LogicalAnd",
-        "LogicalOr",
-        "LogicalNot",
-    }
-)
-# Their attribute T speaks of an input, not of the first output.
-_OTHER_TYPE_OPS = frozenset(
-    {
-        "VarHandleOp",
-        "Where",
-        "Bucketize",
-        "Rank",
-        "Size",
-        "Shape",
-        "ShapeN",
-        "ArgMax",
-        "ArgMin",
-        "Multinomial",
-        "NonMaxSuppressionV2",
-        "NonMaxSuppressionV3",
-        "NonMaxSuppressionV4",
-        "TensorListReserve",
-        "EmptyTensorList",
-        "QuantizeV2",
-        "Dequantize",
-        "SparseFillEmptyRows",
-        "ComplexAbs",
-        "Real",
-        "Imag",
-        "Angle",
-        "Assert",
-    }
-)
-_STRING_OPS = frozenset({"AsString", "StringFormat", "StringJoin", "DecodeBase64", "EncodeBase64"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,18 +343,8 @@ def _call(message: Any, functions: Mapping[str, Function]) -> str | None:
 
 
 def _dtypes(message: Any) -> tuple[str, ...]:
-    op, attr = message.op, message.attr
-    if op in _BOOL_OPS:
-        return ("bool",)
-    if op in _STRING_OPS:
-        return ("string",)
-    if "Tout" in attr and attr["Tout"].WhichOneof("value") == "list":
-        return tuple(_dtype(it) for it in attr["Tout"].list.type)
-    keys: tuple[str, ...] = ("DstT", "out_type", "output_type", "Tout", "dtype", "T", "Tparams")
-    for key in keys[1:3] if op in _OTHER_TYPE_OPS else keys:
-        if key in attr and attr[key].WhichOneof("value") == "type":
-            return (_dtype(attr[key].type),)
-    return ()
+    types = output_types(message)
+    return (types,) if isinstance(types, str) else tuple(_dtype(it) for it in types)
 
 
 def _shapes(attr: Mapping[str, Any]) -> tuple[Shape, ...]:

@@ -269,6 +269,8 @@ class IntegratedGradients:
     smooth_grad: SmoothGrad | None = None
     max_blur_sigma: float | None = None
     quadrature: Quadrature = Quadrature.GAUSS_LEGENDRE
+    tolerance: float | None = None
+    max_steps: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +280,8 @@ class Xrai:
     step_count: int = 50
     smooth_grad: SmoothGrad | None = None
     max_blur_sigma: float | None = None
+    tolerance: float | None = None
+    max_steps: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ that fit the memory; a block is halved when the device runs out of it.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,28 +19,11 @@ from pellucid.loader_road import LoaderRoad
 from pellucid.model import Array, Tensors
 from pellucid.object_road import ObjectRoad
 from pellucid.questions import Batch, Operand
-from pellucid.quiet_tensorflow import UnliftableError, tf
-from pellucid.road import Plan, Road, Unsupported, held
-from pellucid.saved_model_pb import Signature
+from pellucid.quiet_tensorflow import tf
+from pellucid.road import Plan, Road, held
+from pellucid.tensorflow_errors import DATA, FAILURES, sentence
 
 ROADS: tuple[Callable[[Plan], Road], ...] = (GraphRoad, ObjectRoad, LoaderRoad)
-# What TensorFlow raises when it cannot import, differentiate or run a graph.
-FAILURES = (
-    Unsupported,
-    tf.errors.OpError,
-    ValueError,
-    TypeError,
-    KeyError,
-    LookupError,
-    AttributeError,
-    RuntimeError,
-    NotImplementedError,
-    AssertionError,
-    OSError,
-    UnliftableError,
-)
-# What it raises for values that an operation does not take, such as a damaged JPEG.
-DATA = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DataLossError)
 # A block has at most so many bytes of activations, or, while they stay below the second number,
 # 16 rows: larger ones leave the processor's caches, smaller ones do not pay for the call.
 BLOCK_BYTES = {"cpu": (2**26, 2**30), "gpu": (2**32, 2**32)}
@@ -137,7 +119,7 @@ class TensorFlowModel:
         except DATA as error:
             raise InstanceError(_refused(error), _only(request)) from error
         except FAILURES as error:
-            raise ModelError(f"{self.plan.directory}: {_sentence(error)}") from error
+            raise ModelError(f"{self.plan.directory}: {sentence(error)}") from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
@@ -221,7 +203,7 @@ class TensorFlowModel:
     def _check_shared(self, inputs: Tensors) -> None:
         shared = {operand.name for operand in self.operands if operand.shared}
         for key, values in inputs.items():
-            if shared & {key, held(key)} and len(np.unique(values)) > 1:
+            if shared & {key, held(key)} and np.any(values != values[:1]):
                 raise InstanceError(
                     f"input '{key}' is one value for a whole batch, and the instances "
                     "differ in it; explain them one by one"
@@ -244,7 +226,7 @@ class TensorFlowModel:
 
     def _block_rows(self) -> int:
         if self._rows is None:
-            # A gradient keeps the activations of the way forward, and as much again on the way back.
+            # A gradient keeps the activations of the way forward, and as many on the way back.
             row = 2 * (self._road.row_bytes() or 64 * sum(map(_bytes, self.operands)) or 1)
             gpu = bool(tf.config.list_physical_devices("GPU")) and self.plan.device != "cpu"
             good, most = BLOCK_BYTES["gpu" if gpu else "cpu"]
@@ -304,7 +286,7 @@ class TensorFlowModel:
             except FAILURES as error:
                 # Where the road has answered before, or none goes further, it is the data.
                 data = isinstance(error, DATA) and question in ("encode", "outputs")
-                self._failures.append(_sentence(error))
+                self._failures.append(sentence(error))
                 try:
                     if data and question in self._answered:
                         raise ModelError
@@ -325,45 +307,9 @@ class TensorFlowModel:
             except PellucidError:
                 raise
             except FAILURES as error:
-                self._failures.append(_sentence(error))
+                self._failures.append(sentence(error))
         reasons = "; ".join(dict.fromkeys(self._failures))
         raise ModelError(f"{self.plan.directory}: TensorFlow cannot run this model: {reasons}")
-
-
-def batch_of_signature(signature: Signature, output: str | None = None) -> Batch:
-    """Return how a signature takes rows; `output` is the tensor that is explained.
-
-    A sparse input comes as three, none of which has the batch as its first axis alone: then an
-    instance is a whole batch.
-    """
-    keys = signature.inputs.keys()
-    if any(k.endswith("_dense_shape") and k[:-12] + "_indices" in keys for k in keys):
-        return Batch(axis=False)
-    infos = signature.outputs.values()
-    shapes = [info.shape for info in infos if output is None or info.name == output]
-    return batch_of([info.shape for info in signature.inputs.values()], (shapes or [None])[0])
-
-
-def batch_of(
-    inputs: Sequence[Sequence[int | None] | None], output: Sequence[int | None] | None
-) -> Batch:
-    """Return how a signature takes rows, from the declared shapes of its inputs and its output.
-
-    A first axis of unknown size is the batch; one of fixed size is too if the output's agrees with
-    it; else there is no batch axis, and an instance is the whole input.
-    """
-    shapes = [shape for shape in inputs if shape is None or len(shape) > 0]
-    if not shapes:
-        return Batch(axis=not inputs)
-    first = {None if shape is None else shape[0] for shape in shapes}
-    if None in first:
-        # One with a first axis of its own, such as class weights, is not batched.
-        fixed = first - {None}
-        same = output is not None and len(output) > 0 and output[0] in fixed
-        return Batch(rows=output[0] if same and output else None)
-    rows = first.pop()
-    agrees = output is None or (len(output) > 0 and output[0] in (None, rows))
-    return Batch(axis=False) if first or not agrees else Batch(rows=rows)
 
 
 def _any(tensors: Tensors) -> Array:
@@ -379,27 +325,4 @@ def _only(tensors: Tensors) -> int | None:
 
 
 def _refused(error: Exception) -> str:
-    return f"the model cannot take this instance: {_sentence(error)}"
-
-
-def _sentence(error: Exception) -> str:
-    """Return the line of a TensorFlow error that says what happened, and where."""
-    text = str(error)
-    nodes = re.findall(r"{{node ([^}]+)}}", text) or re.findall(r"^Node: '([^']+)'", text, re.M)
-    found = ""
-    for line in text.splitlines():
-        # Indented lines are of stack traces, but for the items of a list of errors.
-        if _NOISE.match(line) or (line[:1].isspace() and not _ITEM.match(line)):
-            continue
-        found = _TAGS.sub("", _ITEM.sub("", line)).strip().rstrip(".")
-        if found:
-            break
-    found = found or type(error).__name__
-    return f"{found} (at '{nodes[0]}')" if nodes and nodes[0] not in found else found
-
-
-_NOISE = re.compile(
-    r"\d+ root error|Graph execution error|Detected at node|Node: '|Traceback|<stack"
-)
-_ITEM = re.compile(r"\s*\(\d+\)\s*[A-Z_ ]+:\s*")
-_TAGS = re.compile(r"{{(function_)?node [^}]*}}\s*|\s*\[Op:\w+\]")
+    return f"the model cannot take this instance: {sentence(error)}"

@@ -274,7 +274,7 @@ def test_absent_variables(program: Any, digits: Path, seven: Path, tmp_path: Pat
             ("--output-index", "44"),
             "outputIndices: 44 is outside the output, whose shape for one instance is [10]",
         ),
-        (("--top-k", "0"), "top_k: 0 is out of range, must be 1 or more, or -1"),
+        (("--top-k", "0"), "top_k: 0 is out of range, must be 1 or more, or -1 for all"),
     ],
 )
 def test_what_the_model_does_not_have(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from pellucid import __version__
 from pellucid_cli.main import cli
 
@@ -41,7 +42,11 @@ def test_completion_scripts(program: Any, shell: str) -> None:
     ],
 )
 def test_colour(
-    program: Any, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], flag: str, colour: bool
+    program: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    flag: str,
+    colour: bool,
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -41,7 +41,8 @@ class Network:
             weight = tf.cast(tf.range(tf.size(y)) % 7, y.dtype)
             slope = tf.gradients(tf.reduce_sum(tf.reshape(y, [-1]) * weight), x)
             with tf.compat.v1.Session(graph=graph) as session:
-                return session.run([y, *slope, *others], {x: self.x})
+                values: list[np.ndarray] = session.run([y, *slope, *others], {x: self.x})
+                return values
 
 
 def same(ours: list[np.ndarray], expected: list[np.ndarray]) -> None:
@@ -124,7 +125,7 @@ def two_in_a_row(x: Any, rng: np.random.Generator) -> Any:
     return fused(tf.identity(written_out(conv(x, rng), rng)), rng)
 
 
-FORMS = {
+FORMS: dict[Build, tuple[tuple[int, ...], set[str]]] = {
     conv_fused: ((6, 6, 4), {"FusedBatchNormV3"}),
     conv_bias_written_out: ((6, 6, 4), {"Mul", "AddV2", "Rsqrt"}),
     grouped: ((7, 7, 4), {"FusedBatchNormV3"}),

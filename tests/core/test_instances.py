@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from pellucid.errors import InstanceError, ModelError
+from pellucid.images import to_picture
 from pellucid.instances import (
     InputInfo,
     Instance,
@@ -27,7 +28,6 @@ from pellucid.instances import (
     read_image,
     read_jsonl,
     read_request,
-    show_image,
     stack,
 )
 from pellucid.spec import Domain
@@ -561,7 +561,6 @@ def test_bytes_are_sent_as_they_are_and_drawn_as_the_model_sees_them(tmp_path: P
     got = read_image(path, [BYTES])
     assert got.tensors["image_bytes"].shape == () and got.tensors["image_bytes"].item() == data
     assert got.image is not None and got.image.size == (6, 4)
-    assert np.array_equal(show_image(got.tensors["image_bytes"], BYTES), np.asarray(got.image))
     assert read_image(data, [BYTES]).value == {"b64": base64.b64encode(data).decode()}
 
 
@@ -651,7 +650,7 @@ def test_pixels_are_scaled_to_the_domain_and_shown_back(
     got = pixels_of(encoded(Image.fromarray(picture), "PNG"), info)
     assert got.dtype == dtype
     assert got[0, :, 0].tolist() == [black, white]
-    assert np.array_equal(show_image(got, info), picture)
+    assert np.array_equal(to_picture(got, info), picture)
 
 
 @given(hnp.arrays(np.uint8, (4, 6, 3)), st.sampled_from([(0, 1), (-1, 1), (0, 255), (-3, 5)]))
@@ -660,7 +659,7 @@ def test_showing_undoes_scaling_exactly(picture: Any, span: tuple[float, float])
     for shape in ((None, 4, 6, 3), (None, 3, 4, 6), (None, None, None, 3)):
         info = InputInfo(name="image", dtype="float32", shape=shape, domain=domain)
         got = pixels_of(encoded(Image.fromarray(picture), "PNG"), info)
-        assert np.array_equal(show_image(got, info), picture)
+        assert np.array_equal(to_picture(got, info), picture)
 
 
 def test_resizing_keeps_means_and_is_not_rounded_to_eight_bits() -> None:
@@ -688,16 +687,16 @@ def test_resizing_is_the_triangle_filter() -> None:
 def test_without_a_domain_the_values_tell_the_scale(
     low: float, high: float, expected: tuple[int, int]
 ) -> None:
-    got = show_image(np.array([[low, high]]), GRAY)
+    got = to_picture(np.array([[low, high]]), GRAY)
     assert got.dtype == np.uint8 and got.shape == (1, 2, 3)
     assert (int(got[0, 0, 0]), int(got[0, 1, 0])) == expected
 
 
 def test_what_is_no_picture_is_not_shown() -> None:
-    assert message(lambda: show_image(np.zeros(13), X4)) == (
+    assert message(lambda: to_picture(np.zeros(13), X4)) == (
         "input 'x': values of shape [13] are not a picture"
     )
-    assert message(lambda: show_image(np.full((2, 2), np.nan), GRAY)) == (
+    assert message(lambda: to_picture(np.full((2, 2), np.nan), GRAY)) == (
         "input 'image': the picture has values that are not finite"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -146,13 +147,24 @@ def test_drawings_have_the_photo_s_own_size_or_the_model_s(samples: Path) -> Non
     [
         ({"steps": 0}, "steps: 0 is out of range, must be 1 or more"),
         ({"noisy_samples": 0}, "noisy_samples: 0 is out of range, must be 1 or more"),
-        ({"top_k": -2}, "top_k: -2 is out of range, must be 1 or more, or -1"),
+        ({"top_k": -2}, "top_k: -2 is out of range, must be 1 or more, or -1 for all"),
+        ({"tolerance": 0.0}, "tolerance: 0 is out of range, must be above 0"),
+        (
+            {"tolerance": 0.1, "noisy_samples": 2},
+            "tolerance: cannot be kept with noisy samples, which do not end at the instance; leave "
+            "out one of the two",
+        ),
+        (
+            {"method": "sampled_shapley"},
+            "method: 'sampled_shapley' is unknown; did you mean 'sampled-shapley'?; choose one of "
+            "integrated-gradients, xrai, sampled-shapley",
+        ),
     ],
 )
 def test_options_out_of_range(
     diabetes: pellucid.LoadedModel, options: dict[str, int], sentence: str
 ) -> None:
-    with pytest.raises(pellucid.SpecError, match=f"^{sentence}$"):
+    with pytest.raises(pellucid.SpecError, match=f"^{re.escape(sentence)}$"):
         diabetes.configured(**options)  # type: ignore[arg-type]
 
 
@@ -173,3 +185,29 @@ def test_digits_at_fifty_steps_have_a_median_error_below_5e_3(samples: Path) -> 
     found = model.explain(np.clip(np.stack(big), 0, 1))
     errors = [explanation.labels[0].approx_error for explanation in found]
     assert np.median([e for e in errors if e is not None]) < 5e-3
+
+
+def test_a_tolerance_takes_less_than_half_the_gradients_of_fifty_steps(samples: Path) -> None:
+    """On the photos, and on digits; and each instance is as accurate as was asked."""
+    from pellucid.instances import read_file
+
+    for name, most in (("photos", 25), ("digits", 25)):
+        model = pellucid.load(samples / name / "model", warn=lambda _: None)
+        paths = sorted((samples / name / "images").iterdir())
+        found = model.explain(
+            [instance for path in paths for instance in read_file(path, model.inputs)],
+            tolerance=0.01,
+        )
+        labels = [explanation.labels[0] for explanation in found]
+        assert max(label.approx_error or 0.0 for label in labels) <= 0.01
+        assert np.mean([label.evaluations for label in labels if label.evaluations]) <= most
+
+
+def test_a_tolerance_that_is_not_reached_is_said_not_to_be(samples: Path) -> None:
+    said: list[str] = []
+    model = pellucid.load(samples / "photos/model", warn=said.append)
+    from pellucid.instances import read_file
+
+    cat = list(read_file(samples / "photos/images/cat.jpg", model.inputs))
+    model.explain(cat, tolerance=1e-6, max_steps=9)
+    assert len(said) == 1 and "above the tolerance of 1e-06, after 9 gradients" in said[0]

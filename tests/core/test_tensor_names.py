@@ -205,7 +205,7 @@ def test_any_text_is_a_tensor_or_a_sentence(name: str) -> None:
     try:
         found = resolve_tensor(graph, choose_signature(graph), name, role="output")
     except SpecError as error:
-        assert str(error)  # noqa: PT017 - either is right
+        assert str(error)
     else:
         assert found.written == name
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from pellucid.quiet_tensorflow import tf
 
 Arrays = Mapping[str, np.ndarray]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pellucid.quiet_tensorflow import tf
 from zoo import Net, Sample, export, float_rows, metadata, model, normal
+
+from pellucid.quiet_tensorflow import tf
 
 X = {"x": normal(2, 4, seed=1)}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pellucid.quiet_tensorflow import tf
 from zoo import Net, Sample, export, float_rows, metadata, model, normal
+
+from pellucid.quiet_tensorflow import tf
 
 WORDS = ["cat", "dog", "fish", "bird"]
 TABLE = normal(5, 4)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pellucid.quiet_tensorflow import tf
 from tensorflow.python.framework import function as legacy_function
 from zoo import Sample, metadata, model, normal
+
+from pellucid.quiet_tensorflow import tf
 
 v1 = tf.compat.v1
 X = {"x": normal(2, 4, seed=1)}

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pellucid.methods.refinement import refine
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import IntegratedGradients, Quadrature
 
@@ -47,8 +48,10 @@ def integrated_gradients(
     the whole run (default 0 … n−1): with SmoothGrad, instance i draws its noise from
     ``default_rng([seed, i])``, whatever its neighbours are. The values are float64 [n, …], and
     `approx_error` is |Σ attributions − d| / |d| with d = f(x) − f(x'), NaN where d = 0. Features
-    without a gradient are held, and get no values. Source: arXiv 1703.01365; SmoothGrad:
-    arXiv 1706.03825.
+    without a gradient are held, and get no values. With a tolerance, each path is refined until
+    its error is below it (see `pellucid.methods.refinement`) instead of having a fixed number of
+    nodes; a tolerance and SmoothGrad exclude each other, since noisy paths do not end at x.
+    Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
     target = np.asarray(target, np.int64)
     n = len(target)
@@ -56,26 +59,37 @@ def integrated_gradients(
     shifts = _noise(model, x, config, seed, range(n) if numbers is None else numbers)
     values = {name: np.zeros(np.shape(x[name])) for name in sorted(model.differentiable)}
     baseline_score = np.zeros(n)
+    score = model.outputs(x)[np.arange(n), target]
+    moving = {name: x[name] for name in values}
+    evaluations = np.zeros(n, np.int64)
     for baseline in baselines:
         start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in values}
         held = {name: value for name, value in x.items() if name not in values}
-        baseline_score += model.outputs({**start, **held})[np.arange(n), target]
+        base = model.outputs({**start, **held})[np.arange(n), target]
+        baseline_score += base
         for shift in shifts:
-            noisy = [{**x, **_added(ends, shift)} for ends in (start, {k: x[k] for k in values})]
-            slope = model.path_gradient(noisy[0], noisy[1], nodes, weights, target)
+            first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
+            if config.tolerance is None:
+                slope = model.path_gradient(first, last, nodes, weights, target)
+                evaluations += len(nodes)
+            else:
+                slope, used = refine(
+                    model, first, last, target, (base, score), config.tolerance, config.max_steps
+                )
+                evaluations += used
             for name in values:
                 difference = np.asarray(x[name], np.float64) - np.asarray(start[name], np.float64)
                 values[name] += difference * slope[name] / len(shifts)
     for name in values:
         values[name] /= len(baselines)
     baseline_score /= len(baselines)
-    score = model.outputs(x)[np.arange(n), target]
     return Attribution(
         values=values,
         score=score,
         baseline_score=baseline_score,
         target=target,
         approx_error=completeness_error(values, score - baseline_score),
+        evaluations=evaluations,
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from functions import FUNCTIONS, WEIGHTS, Function
 from pellucid.methods.integrated_gradients import integrated_gradients, quadrature
+from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
-from pellucid.spec import IntegratedGradients, Quadrature, SmoothGrad
+from pellucid.spec import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
 
 Method: TypeAlias = Callable[..., Attribution]
 """(model, x, baselines, target, numbers=…) → Attribution."""
@@ -20,7 +21,7 @@ Method: TypeAlias = Callable[..., Attribution]
 Law: TypeAlias = Callable[[Method, Function], None]
 
 
-def method_of(config: IntegratedGradients) -> Method:
+def method_of(config: IntegratedGradients | SampledShapley) -> Method:
     def method(
         model: FunctionModel,
         x: Tensors,
@@ -28,6 +29,8 @@ def method_of(config: IntegratedGradients) -> Method:
         target: Array,
         **options: Any,
     ) -> Attribution:
+        if isinstance(config, SampledShapley):
+            return sampled_shapley(model, x, baselines, target, config, **options)
         return integrated_gradients(model, x, baselines, target, config, **options)
 
     return method
@@ -37,8 +40,11 @@ METHODS = {
     "integrated gradients": method_of(IntegratedGradients()),
     "midpoint": method_of(IntegratedGradients(quadrature=Quadrature.MIDPOINT, step_count=2000)),
     "trapezoid": method_of(IntegratedGradients(quadrature=Quadrature.TRAPEZOID, step_count=2000)),
+    "shapley, all coalitions": method_of(SampledShapley(path_count=50)),
 }
 NOISY = method_of(IntegratedGradients(smooth_grad=SmoothGrad(noisy_sample_count=4)))
+# Too few for all coalitions of 5 players, so that they are sampled.
+SAMPLED = method_of(SampledShapley(path_count=10))
 # 2000 nodes of a rule of the second order leave this much of a smooth function.
 SECOND_ORDER = 1e-6
 
@@ -137,8 +143,9 @@ def test_law(method: Method, law: Law, function: Function) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
 @pytest.mark.parametrize("law", NOISY_LAWS, ids=lambda law: law.__name__)
-def test_law_with_noise(law: Law, function: Function) -> None:
-    law(NOISY, function)
+@pytest.mark.parametrize("method", [NOISY, SAMPLED], ids=["smoothgrad", "sampled shapley"])
+def test_law_with_noise(method: Method, law: Law, function: Function) -> None:
+    law(method, function)
 
 
 def test_noise_changes_with_the_seed_and_the_place_of_the_instance() -> None:

@@ -1,0 +1,79 @@
+"""The explanations of one call: their response, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from pellucid import response
+from pellucid.explain import Explanation, LabelAttribution
+from pellucid.instances import Instance
+from pellucid.pictures import Drawing, draw_images
+from pellucid.spec import (
+    Dialect,
+    ExplanationMetadata,
+    ExplanationParameters,
+    Visualization,
+    Xrai,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanations(Sequence[Explanation]):
+    """The explanations of one call, in the order of the instances."""
+
+    items: tuple[Explanation, ...]
+    instances: tuple[Instance, ...]
+    metadata: ExplanationMetadata
+    parameters: ExplanationParameters
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Explanation, ...]: ...
+    def __getitem__(self, index: int | slice) -> Explanation | tuple[Explanation, ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return iter(self.items)
+
+    def response(self, *, dialect: Dialect | None = None) -> dict[str, Any]:
+        """Return the response body, in the dialect of the metadata unless another is given."""
+
+        def pictures(number: int, label: LabelAttribution) -> dict[str, tuple[bytes, str]]:
+            drawings = self.draw(number, label, own_size=False)
+            return {name: drawing.encoded() for name, drawing in drawings.items()}
+
+        return response.response(self.items, self.metadata, pictures, dialect=dialect)
+
+    def json(self, *, dialect: Dialect | None = None) -> bytes:
+        """Return the response body as UTF-8 JSON."""
+        return response.encode(self.response(dialect=dialect))
+
+    def draw(
+        self,
+        number: int,
+        label: LabelAttribution | None = None,
+        *,
+        own_size: bool = True,
+        visualization: Visualization = Visualization(),
+    ) -> dict[str, Drawing]:
+        """Return the overlay of each image feature of one instance.
+
+        Drawn at the photo's own resolution where there is one, or at the model's. `label` is one
+        of the explanation's labels, by default the first; what `visualization` sets
+        overrides the metadata.
+        """
+        explanation = self.items[number]
+        return draw_images(
+            explanation,
+            label or explanation.labels[0],
+            self.metadata,
+            photo=self.instances[number].image if own_size else None,
+            visualization=visualization,
+            regions=isinstance(self.parameters.method, Xrai),
+        )

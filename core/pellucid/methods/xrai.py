@@ -1,0 +1,134 @@
+"""XRAI: integrated gradients, redistributed to the regions of a picture and ranked.
+
+```python
+>>> import numpy as np
+>>> picture = np.zeros((64, 64, 3), np.float32)
+>>> picture[:, 32:] = 1
+>>> attribution = np.where(picture > 0, 2.0, 1.0)
+>>> heat, ranks = rank_regions(picture, attribution)
+>>> int(ranks[0, -1]), float(heat[0, -1]), float(heat[0, 0])
+(1, 2.0, 1.0)
+
+```
+
+Choosing: for photographs, where the question is "which parts", not "which pixels". The base
+attributions are those of a black and a white baseline, so that neither dark nor bright objects are
+invisible. A heat map says what a pixel of each region is worth on average: it no longer sums to
+f(x) − f(x'), so that `Attribution.approx_error` is that of the integrated gradients before ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pellucid.errors import InstanceError, SpecError
+from pellucid.methods.integrated_gradients import integrated_gradients
+from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.regions import greedy_cover
+from pellucid.segments import felzenszwalb_scales
+from pellucid.spec import IntegratedGradients, Xrai
+
+
+def xrai(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    config: Xrai = Xrai(),
+    *,
+    images: Tensors,
+    labels: Tensors | None = None,
+    seed: int = 0,
+    numbers: Sequence[int] | None = None,
+) -> tuple[Attribution, dict[str, Array]]:
+    """Return the heat maps of n instances, and the ranks of their regions.
+
+    `x`, `baselines` (black and white, unless others are given), `target`, `seed` and `numbers` are
+    those of `integrated_gradients`. `images` are the pictures that each feature is segmented by,
+    [n, h, w] or [n, h, w, c], usually `x` itself; `labels`, [n, scales, h, w], are their segments,
+    where these were computed while the gradients were. The values are float64 [n, h, w], the ranks
+    int32 [n, h, w], 1 for the region that is worth most. Raises SpecError for a feature that is not
+    an image, InstanceError for one whose attributions are not finite. Source: arXiv 1906.02825.
+    """
+    base = integrated_gradients(
+        model, x, baselines, target, _base(config), seed=seed, numbers=numbers
+    )
+    names = range(len(base.target)) if numbers is None else numbers
+    heat: dict[str, Array] = {}
+    ranks: dict[str, Array] = {}
+    for name, values in base.values.items():
+        if name not in images or values.ndim not in (3, 4):
+            raise SpecError(
+                f"inputs.{name}: XRAI explains images, [height, width] or [height, width, "
+                f"channels], and one instance of this input has the shape {list(values.shape[1:])}"
+                "; use integrated gradients or sampled Shapley"
+            )
+        heat[name] = np.empty(values.shape[:3])
+        ranks[name] = np.empty(values.shape[:3], np.int32)
+        segments: Array | None = None
+        for i, (image, value) in enumerate(zip(images[name], values, strict=True)):
+            try:
+                if labels is not None:
+                    segments = labels[name][i]
+                # Several outputs of one instance are explained in a row, on one picture.
+                elif segments is None or not np.array_equal(image, images[name][i - 1]):
+                    segments = felzenszwalb_scales(image)
+                heat[name][i], ranks[name][i] = rank_regions(image, value, labels=segments)
+            except InstanceError as error:
+                message = f"instances[{names[i]}].{name}: {error}"
+                raise InstanceError(message, names[i]) from error
+    return replace(base, values=heat), ranks
+
+
+def rank_regions(
+    image: Array, attribution: Array, *, labels: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the heat map of one picture and the ranks of its regions: XRAI after the gradients.
+
+    Of the channels of `attribution` the greatest counts; the regions of `image` at six scales,
+    dilated by 5 pixels, are painted with the mean of their uncovered pixels, the greatest first,
+    while 50 of these are left; what is left after that gets its own mean. The three constants are
+    absolute: an image of fewer than 50 pixels is one region. `image` and `attribution` are
+    [h, w] or [h, w, c]; `labels`, integers [scales, h, w], take the place of segmenting `image`.
+    Returns float64 [h, w] and int32 [h, w], 1 for the best region. Raises InstanceError for shapes
+    that do not fit, and for an attribution that is not finite. Source: arXiv 1906.02825.
+    """
+    attribution = np.asarray(attribution)
+    size = np.shape(image)[:2]
+    if attribution.ndim not in (2, 3) or 0 in attribution.shape or attribution.shape[:2] != size:
+        raise InstanceError(
+            f"the attribution has the shape {list(attribution.shape)}, and the image "
+            f"{list(np.shape(image))}: XRAI needs [height, width] or [height, width, channels], of "
+            "the same height and width"
+        )
+    values = attribution.max(axis=2) if attribution.ndim == 3 else attribution
+    values = values.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Also where the maximum of the channels hides −∞, or the sum of all pixels overflows.
+        usable = np.isfinite(np.abs(attribution, dtype=np.float64).sum())
+    if not usable:
+        bad = np.argwhere(~np.isfinite(attribution))
+        where = f"at {bad[0].tolist()}" if len(bad) else "in sum"
+        raise InstanceError(
+            f"the attribution is not finite {where}, so that its regions cannot be ranked; the "
+            "model's gradient is not finite between baseline and instance"
+        )
+    if labels is None:
+        labels = felzenszwalb_scales(image)
+    elif np.ndim(labels) != 3 or labels.shape[1:] != size or labels.dtype.kind not in "iu":
+        raise InstanceError(
+            f"labels are integers [scales, {size[0]}, {size[1]}], and these are "
+            f"{labels.dtype.name} {list(np.shape(labels))}"
+        )
+    return greedy_cover(values, labels)
+
+
+def _base(config: Xrai) -> IntegratedGradients:
+    return IntegratedGradients(
+        step_count=config.step_count,
+        smooth_grad=config.smooth_grad,
+        max_blur_sigma=config.max_blur_sigma,
+    )

@@ -1,0 +1,238 @@
+"""Speed, as ratios: ``make bench``, or ``python tests/bench/bench.py --quick`` without the peers.
+
+Prints a table and writes bench/results.json. What "must be" comes from the project's targets; the
+exit code is 1 when one is missed by CPU time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peers
+from hand_written import hand_written
+from rich.console import Console
+from rich.table import Table
+from timing import Case, Measured, in_process, in_subprocess, interleaved, middle, ratio
+
+import pellucid
+from pellucid.batch import run as run_batch
+from pellucid.instances import read_file
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "sample_models"
+BENCH = ROOT / "bench"
+PHOTOS, DIGITS = SAMPLES / "photos", SAMPLES / "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: seconds, or a ratio; `bound` is what its CPU time must not exceed."""
+
+    what: str
+    against: str
+    cpu: float | None = None
+    wall: float | None = None
+    bound: float | None = None
+    note: str = ""
+
+    @property
+    def missed(self) -> bool:
+        return self.bound is not None and self.cpu is not None and self.cpu > self.bound
+
+
+def compared(
+    what: str, against: str, measured: Measured, note: str = "", bound: float | None = None
+) -> Row:
+    """The row for ``measured["ours"]`` over ``measured[against]``."""
+    ratios = ratio(measured["ours"], measured[against])
+    return Row(what, against, ratios.cpu, ratios.wall, bound, note)
+
+
+def start_up(turns: int) -> Iterator[Row]:
+    """What the shell waits for before anything is explained."""
+    program = [sys.executable, "-c", "from pellucid_cli.main import main; main()"]
+    cases = {
+        "--help": in_subprocess([*program, "--help"]),
+        "validate-metadata photos": in_subprocess(
+            [*program, "validate-metadata", str(PHOTOS / "model")]
+        ),
+    }
+    for name, used in interleaved(cases, turns).items():
+        seconds = middle(used)
+        yield Row(f"pellucid {name}", "seconds", seconds.cpu, seconds.wall, 0.6)
+
+
+FLOOR = """
+import tensorflow as tf
+model = tf.saved_model.load(%r)
+call = model.signatures["serving_default"]
+call(**{key: tf.zeros([1, 28, 28]) for key in call.structured_input_signature[1]})
+"""
+
+
+def one_digit(turns: int) -> Iterator[Row]:
+    """The whole command against what TensorFlow alone needs to answer once."""
+    model = str(DIGITS / "model")
+    cases = {
+        "ours": in_subprocess(
+            [
+                *(sys.executable, "-c", "from pellucid_cli.main import main; main()"),
+                *("explain", model, str(DIGITS / "images" / "seven.png")),
+            ]
+        ),
+        "import, load, call": in_subprocess([sys.executable, "-c", FLOOR % model]),
+    }
+    measured = interleaved(cases, turns)
+    yield compared("explain one digit", "import, load, call", measured, bound=1.25)
+
+
+def load(name: str) -> Any:
+    """A sample model that keeps its advice to itself."""
+    return pellucid.load(SAMPLES / name / "model", warn=lambda sentence: None)
+
+
+def rows_of(name: str, count: int) -> tuple[Any, Any, Any]:
+    """A loaded sample model, `count` instances made of its pictures, and what it says of them."""
+    model = load(name)
+    pictures = sorted((SAMPLES / name / "images").iterdir())
+    read = [next(iter(read_file(path, model.inputs))) for path in pictures]
+    (key,) = read[0].tensors
+    base = np.stack([np.asarray(r.tensors[key], np.float32) for r in read])
+    # Dimmed copies, so that no two instances are the same.
+    dim = 1 - 0.5 * (np.arange(count) // len(base)) / max(1, count // len(base))
+    x = base[np.arange(count) % len(base)] * dim.reshape(-1, *[1] * (base.ndim - 1))
+    x = x.astype(np.float32)
+    return model, x, model.explainer.model.outputs({key: x}).argmax(1)
+
+
+def gradients(name: str, count: int, turns: int, with_peers: bool) -> Iterator[Row]:
+    """Integrated gradients at 50 steps, everything included, against a loop written by hand."""
+    model, x, target = rows_of(name, count)
+    loop = hand_written(SAMPLES / name / "model", x, target)
+    instances = list(x)
+    cases: dict[str, Case] = {
+        "ours": in_process(lambda: model.explain(instances)),
+        "hand-written loop": in_process(loop),
+    }
+    running, failed = [], []
+    for peer in peers.PACKAGES if with_peers else ():
+        try:
+            one = peers.start(peer, BENCH, SAMPLES / name / "model", x, target)
+        except peers.NoPeer as reason:
+            failed.append(Row(f"IG {name} {count}×50", peer, note=str(reason)))
+        else:
+            running.append(one)
+            cases[peer] = one.run
+    measured = interleaved(cases, turns)
+    explanations = model.explain(instances)
+    (values,) = zip(*(e.labels[0].values.values() for e in explanations), strict=True)
+    ours, what = np.stack(values), f"IG {name} {count}×50"
+    traces = model.explainer.model.traces["path_gradient"]
+    alike = f"{_alike(ours, loop())}; traces: {traces}"
+    yield compared(what, "hand-written loop", measured, alike, bound=1.1)
+    yield Row(f"traces of {what}", "count", traces, None, 1)
+    for one in running:
+        one.stop()
+        note = f"TensorFlow {one.tensorflow}; {_alike(ours, one.attributions)}"
+        yield compared(what, one.name, measured, note)
+    yield from failed
+
+
+def _alike(ours: Any, theirs: Any) -> str:
+    return f"correlation {np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]:.4f}"
+
+
+def pictures(turns: int) -> Iterator[Row]:
+    """Drawing, and the whole batch over the six photos, against explaining them."""
+    model = load("photos")
+    paths = sorted((PHOTOS / "images").iterdir())
+    instances = [instance for path in paths for instance in read_file(path, model.inputs)]
+    explanations = model.explain(instances)
+
+    def draw() -> None:
+        for i in range(len(explanations)):
+            explanations.draw(i)
+
+    def batch() -> None:
+        out = Path(tempfile.mkdtemp(dir=BENCH))
+        try:
+            run_batch(model, PHOTOS / "images", out)
+        finally:
+            shutil.rmtree(out)
+
+    cases = {
+        "explain": in_process(lambda: model.explain(instances)),
+        "draw": in_process(draw),
+        "batch": in_process(batch),
+    }
+    measured = interleaved(cases, turns)
+    for name in ("draw", "batch"):
+        share = ratio(measured[name], measured["explain"])
+        each = middle(measured[name]).wall / len(paths)
+        note = f"{each:.3f} s on the clock for each photo"
+        yield Row(f"{name} six photos", "explaining them", share.cpu, share.wall, None, note)
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table."""
+    table = Table(title="Pellucid, medians", title_justify="left")
+    for heading in ("what", "against, or unit"):
+        table.add_column(heading)
+    for heading in ("CPU", "clock", "at most"):
+        table.add_column(heading, justify="right")
+    table.add_column("note", overflow="fold")
+    for row in rows:
+        numbers = ["–" if n is None else f"{n:.2f}" for n in (row.cpu, row.wall, row.bound)]
+        style = "red" if row.missed else None
+        table.add_row(row.what, row.against, *numbers, row.note, style=style)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def main() -> int:
+    """Measure all, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer turns, and no peers")
+    quick = parser.parse_args().quick
+    BENCH.mkdir(exist_ok=True)
+    turns = 3 if quick else 7
+    sections: list[Callable[[], Iterator[Row]]] = [
+        lambda: start_up(turns),
+        lambda: one_digit(turns if quick else 5),
+        lambda: gradients("photos", 16, turns, not quick),
+        lambda: gradients("digits", 100, turns, not quick),
+        lambda: pictures(turns),
+    ]
+    rows: list[Row] = []
+    for section in sections:
+        for row in section():
+            rows.append(row)
+            numbers = [f"{n:.2f}" for n in (row.cpu, row.wall) if n is not None]
+            print(f"{row.what} / {row.against}: {' '.join(numbers) or row.note}", file=sys.stderr)
+    show(rows)
+    import tensorflow
+
+    document = {
+        "pellucid": pellucid.__version__,
+        "python": platform.python_version(),
+        "tensorflow": tensorflow.__version__,
+        "cores": os.cpu_count(),
+        "quick": quick,
+        "rows": [asdict(row) | {"missed": row.missed} for row in rows],
+    }
+    (BENCH / "results.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return int(any(row.missed for row in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
