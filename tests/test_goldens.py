@@ -65,6 +65,12 @@ def _pixels(encoded: str) -> Any:
     return np.asarray(picture, dtype=np.float64)
 
 
+def _at_height(path: Path, height: int) -> Image.Image:
+    with Image.open(path) as picture:
+        width = round(picture.width * height / picture.height)
+        return picture.convert("RGB").resize((width, height))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_sample_models_answer_as_expected(
     name: str, rewrite: bool, program: Any, tmp_path: Path
@@ -136,20 +142,23 @@ def test_the_example_of_the_documentation(rewrite: bool, tmp_path: Path) -> None
 def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> None:
     """The picture that the README opens with is what the program draws."""
     expected = SAMPLES / "overview.png"
-    run = program(
-        "visualize", SAMPLES / "photos/model",
-        *(SAMPLES / "photos/images" / f"{name}.jpg" for name in ("cat", "coffee", "motorcycle")),
-        "--panel", "-o", tmp_path,
-    )  # fmt: skip
-    assert run.code == 0, run.err
-    panels = [Image.open(line.strip()) for line in run.out.decode().splitlines()]
-    panels = [panel.resize((760, round(panel.height * 760 / panel.width))) for panel in panels]
-    width = 760
-    sheet = Image.new("RGB", (width, sum(panel.height for panel in panels)), "white")
-    top = 0
-    for panel in panels:
-        sheet.paste(panel, (0, top))
-        top += panel.height
+    photos = [SAMPLES / "photos/images" / f"{name}.jpg" for name in ("cat", "coffee", "rocket")]
+    regions = ("--method", "xrai", "--set", "color_map=viridis", "--set", "blur_sigma=0")
+    regions += ("--set", "clip_below_percentile=0", "--set", "clip_above_percentile=100")
+    rows = [photos]
+    for number, arguments in enumerate(((), regions)):
+        out = tmp_path / str(number)
+        run = program("visualize", SAMPLES / "photos/model", *photos, "-o", out, *arguments)
+        assert run.code == 0, run.err
+        rows.append([Path(line) for line in run.out.decode().splitlines()])
+    height, gap = 200, 6
+    pictures = [[_at_height(path, height) for path in row] for row in rows]
+    widths = [picture.width for picture in pictures[0]]
+    size = sum(widths) + 2 * gap, 3 * height + 2 * gap
+    sheet = Image.new("RGB", size, "white")
+    for i, row in enumerate(pictures):
+        for j, picture in enumerate(row):
+            sheet.paste(picture, (sum(widths[:j]) + j * gap, i * (height + gap)))
     if rewrite:
         sheet.save(expected, optimize=True)
     saved = np.asarray(Image.open(expected), dtype=np.float64)

@@ -31,7 +31,8 @@ def test_the_wheel_holds_the_two_packages_and_nothing_generic(wheel: Path) -> No
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names}
     assert top == {"pellucid", "pellucid_cli", f"pellucid-{__version__}.dist-info"}
-    assert not [n for n in names if "test" in n or "sample" in n or n.endswith("saved_model.pb")]
+    unwanted = ("tests/", "sample_models/", "saved_model.pb", "conftest")
+    assert not [n for n in names if any(part in n for part in unwanted)]
     for needed in (
         "pellucid/py.typed",
         "pellucid_cli/py.typed",

@@ -80,7 +80,7 @@ model_options = _all(
 method_options = _all(
     click.option(
         "--method",
-        type=click.Choice(["integrated-gradients", "sampled-shapley"]),
+        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley"]),
         default=None,
         help="The attribution method [default: integrated-gradients].",
     ),

@@ -7,18 +7,22 @@ the outputs, makes the baselines, asks the method, and says what each feature co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
 import numpy as np
 
+from pellucid.advice import warnings_of
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.methods.sampled_shapley import sampled_shapley
+from pellucid.methods.xrai import xrai
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import (
     METHOD_NAMES,
+    Baseline,
+    DomainBaseline,
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
@@ -29,10 +33,6 @@ from pellucid.spec import (
     Xrai,
 )
 from pellucid.targets import name_at, targets_of
-
-# "approx_error … above 0.05": the services' advice was to take more steps.
-ADVISED_ERROR = 0.05
-STEPPED_ERROR = 0.5
 
 
 class ServedModel(Model, Protocol):
@@ -71,7 +71,7 @@ class LabelAttribution:
 
     `index` is () for a scalar output; `values` are the attributions of the explained tensors,
     `features` what they mean for each feature; `approx_error` is None where it is undefined;
-    `evaluations` is the number of gradients that were taken for it.
+    `evaluations` is the number of gradients that were taken for it, `ranks` the ranks of regions.
     """
 
     index: tuple[int, ...]
@@ -82,6 +82,7 @@ class LabelAttribution:
     features: dict[str, Array]
     approx_error: float | None
     evaluations: int | None = None
+    ranks: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,18 +148,19 @@ class Explainer:
         if self._gradients:
             self._refuse_flat(attribution)
         names = self._names(request, prediction)
-        ranks: dict[str, int | None] = {
+        axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
         explained = [s.name for s in self.metadata.inputs if s.name in x]
         random = self._randomness(x, scores)
+        held = self._held()
         result = []
         for i in range(n):
             labels = tuple(
-                self._label(attribution, int(j), prediction, names, ranks)
+                self._label(attribution, int(j), prediction, names, axes)
                 for j in np.flatnonzero(row == i)
             )
-            warnings = (*random, *self._warnings(labels))
+            warnings = (*random, *warnings_of(labels, self.parameters.method, held))
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -173,9 +175,12 @@ class Explainer:
     def _gradients(self) -> bool:
         return isinstance(self.parameters.method, IntegratedGradients | Xrai)
 
-    @property
-    def _tolerance(self) -> float | None:
-        return getattr(self.parameters.method, "tolerance", None)
+    def _held(self) -> list[str]:
+        """Return the features that have no gradient, where the method takes gradients."""
+        reached = self.model.differentiable if self._gradients else None
+        return [
+            s.name for s in self.metadata.inputs if reached is not None and s.name not in reached
+        ]
 
     def _attribute(
         self, x: Tensors, baselines: Sequence[Tensors], target: Array, numbers: Sequence[int]
@@ -199,7 +204,21 @@ class Explainer:
                     seed=self.seed,
                     numbers=numbers,
                 )
-            case Xrai() | Examples():
+            case Xrai():
+                self._refuse_held()
+                images = {s.name: x[s.name] for s in self.metadata.inputs if s.name in x}
+                attribution, ranks = xrai(
+                    self.model,
+                    x,
+                    baselines,
+                    target,
+                    method,
+                    images=images,
+                    seed=self.seed,
+                    numbers=numbers,
+                )
+                return replace(attribution, ranks=ranks)
+            case Examples():
                 raise SpecError(
                     f"the method '{METHOD_NAMES[type(method)]}' is not part of this version; "
                     "choose integrated-gradients with --method"
@@ -211,9 +230,12 @@ class Explainer:
         """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
         specs = [s for s in self.metadata.inputs if s.name in x]
         encoded = self._gradients
-        given = {
+        given: dict[str, tuple[Baseline, ...]] = {
             s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
         }
+        if isinstance(self.parameters.method, Xrai) and not any(given.values()):
+            # "averaged over a black and a white baseline (unless baselines are given)"
+            given = {s.name: (DomainBaseline("min"), DomainBaseline("max")) for s in specs}
         count = max([1, *(len(b) for b in given.values())])
         sigma = getattr(self.parameters.method, "max_blur_sigma", None)
         result = []
@@ -256,7 +278,7 @@ class Explainer:
         j: int,
         prediction: Array,
         names: Nested | Array | None,
-        ranks: dict[str, int | None],
+        axes: dict[str, int | None],
     ) -> LabelAttribution:
         shape = prediction.shape[1:]
         target = int(attribution.target[j])
@@ -269,8 +291,9 @@ class Explainer:
             score=float(attribution.score[j]),
             baseline_score=float(attribution.baseline_score[j]),
             values=values,
+            ranks={name: rank[j] for name, rank in attribution.ranks.items()},
             features=feature_attributions(
-                self.metadata.inputs, values, ranks, encoded=self._gradients
+                self.metadata.inputs, values, axes, encoded=self._gradients
             ),
             approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
             evaluations=None
@@ -335,50 +358,6 @@ class Explainer:
             f"the model answers differently each time ({ops}), as with augmentation or dropout "
             "left on: the attributions are those of one draw, and need not add up",
         )
-
-    def _advice(self, error: float) -> str:
-        if not self._gradients:
-            return (
-                "the attributions are uncertain by that share of the change of the output; use "
-                "more paths"
-            )
-        held = [s.name for s in self.metadata.inputs if s.name not in self.model.differentiable]
-        if held:
-            return (
-                "they do not explain the whole change; what has no gradient was held ("
-                + ", ".join(f"'{name}'" for name in held)
-                + "): sampled-shapley explains it too"
-            )
-        if error > STEPPED_ERROR:
-            return (
-                "the attributions hardly explain the change of the output, as where inputs pass "
-                "through buckets, roundings or casts; sampled-shapley needs no gradients"
-            )
-        return (
-            "the attributions do not add up to the change of the output; use more steps or another "
-            "baseline"
-        )
-
-    def _warnings(self, labels: Sequence[LabelAttribution]) -> list[str]:
-        warnings = []
-        for label in labels:
-            of = f" for output {list(label.index)}" if label.index else ""
-            if label.approx_error is None:
-                warnings.append(
-                    f"the output equals that of the baseline{of}: there is nothing to attribute, "
-                    "and approx_error is undefined; choose another baseline"
-                )
-            elif self._tolerance is not None and label.approx_error > self._tolerance:
-                warnings.append(
-                    f"approx_error is {label.approx_error:.3g}{of}, above the tolerance of "
-                    f"{self._tolerance:g}, after {label.evaluations} gradients; raise --max-steps"
-                )
-            elif label.approx_error > ADVISED_ERROR:
-                warnings.append(
-                    f"approx_error is {label.approx_error:.3g}{of}, above {ADVISED_ERROR}: "
-                    + self._advice(label.approx_error)
-                )
-        return warnings
 
 
 def _never(method: NoReturn) -> NoReturn:

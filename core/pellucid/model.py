@@ -7,7 +7,7 @@ numpy; the compiled model answers the same ones and is tested against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -25,7 +25,8 @@ class Attribution:
     `values` has the shapes of the explained tensors; `score` is f(x) and `baseline_score` the mean
     of f(x') over the baselines, both [n]; `target` is the flat index of the output, [n];
     `approx_error` is [n], NaN where f(x) = f(x'), or None for a method that has no such measure;
-    `evaluations` [n] counts the gradients that were taken, where that was left to the method.
+    `evaluations` [n] counts the gradients that were taken, where that was left to the method;
+    `ranks` are those of an image's regions, [n, h, w], 1 for the best.
     """
 
     values: Tensors
@@ -34,6 +35,7 @@ class Attribution:
     target: Array
     approx_error: Array | None
     evaluations: Array | None = None
+    ranks: Tensors = field(default_factory=dict)
 
 
 class Model(Protocol):

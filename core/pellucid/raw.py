@@ -16,7 +16,8 @@ def pack(explanations: Sequence[Explanation]) -> bytes:
 
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
     float64, ``i/j/index`` int64, ``i/j/scores`` float64 [score, baseline_score, approx_error] (NaN
-    where undefined), and ``i/inputs/FEATURE``, the tensor that was explained.
+    where undefined), with XRAI ``i/j/ranks/FEATURE``; and ``i/inputs/FEATURE``, the tensor that was
+    explained.
     """
     arrays: dict[str, Array] = {}
     for i, explanation in enumerate(explanations):
@@ -27,6 +28,8 @@ def pack(explanations: Sequence[Explanation]) -> bytes:
             error = np.nan if label.approx_error is None else label.approx_error
             arrays[f"{i}/{j}/index"] = np.array(label.index, np.int64)
             arrays[f"{i}/{j}/scores"] = np.array([label.score, label.baseline_score, error])
+            for name, rank in label.ranks.items():
+                arrays[f"{i}/{j}/ranks/{name}"] = rank
             for name, value in label.values.items():
                 arrays[f"{i}/{j}/values/{name}"] = value
     out = BytesIO()

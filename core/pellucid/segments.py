@@ -193,7 +193,7 @@ def _segmented(image: Array) -> list[Array]:
 
 
 def _pixel_graph(image: Array) -> _Graph:
-    """Return the graph of all pixels and their eight neighbours; cost is the distance of colours."""
+    """Return the graph of all pixels and their eight neighbours, as costly as colours differ."""
     from scipy.ndimage import gaussian_filter
 
     smooth = [gaussian_filter(plane.astype(np.float64), SIGMA, mode="reflect") for plane in image]
@@ -261,7 +261,10 @@ def _merge_tree(graph: _Graph, largest: float) -> tuple[Array, Array, Array, Arr
     owner = list(range(len(graph.size)))
     size, inner = graph.size.tolist(), graph.inner.tolist()
     bound = [0.0] * len(owner)
-    merges: list[tuple[int, int, float, float]] = []
+    children: list[int] = []
+    parents: list[int] = []
+    bounds: list[float] = []
+    costs: list[float] = []
     for a, b, cost in zip(graph.a.tolist(), graph.b.tolist(), graph.cost.tolist(), strict=True):
         while owner[a] != a:
             owner[a] = a = owner[owner[a]]
@@ -277,9 +280,12 @@ def _merge_tree(graph: _Graph, largest: float) -> tuple[Array, Array, Array, Arr
         size[a] += size[b]
         inner[a], bound[a] = cost, least
         if least < largest:
-            merges.append((b, a, least, cost))
-    table = np.array(merges).reshape(-1, 4)
-    return table[:, 0].astype(np.intp), table[:, 1].astype(np.intp), table[:, 2], table[:, 3]
+            children.append(b)
+            parents.append(a)
+            bounds.append(least)
+            costs.append(cost)
+    ends = np.array(children, np.intp), np.array(parents, np.intp)
+    return *ends, np.array(bounds), np.array(costs)
 
 
 def _merged(graph: _Graph, scale: float) -> tuple[Array, Array]:
@@ -298,8 +304,8 @@ def _merged(graph: _Graph, scale: float) -> tuple[Array, Array]:
         if a == b or cost >= bound[b]:
             continue
         if cost * MARGIN * MARGIN >= min(bound[a], bound[b]) and not (
-            cost < np.float32(inner[a] + scale / size[a])
-            and cost < np.float32(inner[b] + scale / size[b])
+            cost < float(np.float32(inner[a] + scale / size[a]))
+            and cost < float(np.float32(inner[b] + scale / size[b]))
         ):
             continue
         owner[b] = a

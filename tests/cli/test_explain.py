@@ -205,6 +205,57 @@ def test_a_spec_file_sets_the_parameters(program: Any, samples: Path, tmp_path: 
     assert run.code == 2 and "did you mean 'stepCount'?" in run.err
 
 
+def test_xrai_ranks_regions_of_pictures(program: Any, samples: Path, tmp_path: Path) -> None:
+    """The cup is the best region of its photo: the heat is larger inside its outline than outside."""
+    photos = samples / "photos"
+    raw = tmp_path / "raw.npz"
+    run = program(
+        "explain", photos / "model", photos / "images/coffee.jpg", "--method", "xrai", "--raw", raw
+    )
+    assert run.code == 0, run.err
+    with np.load(raw) as arrays:
+        heat, ranks = arrays["0/0/values/image"], arrays["0/0/ranks/image"]
+    assert heat.shape == ranks.shape == (224, 224)
+    best = ranks == 1
+    assert heat[best].min() == heat.max() and ranks.min() == 1
+    # Regions are painted with one value each, the better ranks with the greater values.
+    for rank in range(1, 6):
+        region, following = heat[ranks == rank], heat[ranks == rank + 1]
+        assert np.ptp(region) == 0 and region[0] >= following[0]
+    # The cup and its handle stand in the middle of the picture.
+    rows, columns = np.nonzero(ranks <= 3)
+    assert 60 < rows.mean() < 160 and 60 < columns.mean() < 160
+
+
+def test_a_method_that_does_not_fit_is_refused_before_anything_is_computed(
+    program: Any, samples: Path
+) -> None:
+    wine = samples / "wine"
+    run = program("explain", wine / "model", wine / "instances.json", "--method", "xrai")
+    assert run.code == 2 and "XRAI explains images" in run.err
+    text = samples / "code_or_prose"
+    run = program("explain", text / "model", text / "instances.json", "--method", "xrai", "-q")
+    assert run.code == 2
+
+
+@pytest.mark.parametrize("name", ["diabetes", "wine", "tf1_embedding", "code_or_prose"])
+def test_sampled_shapley_sums_to_the_change_of_the_output(
+    program: Any, samples: Path, name: str
+) -> None:
+    sample = samples / name
+    run = program(
+        "explain", sample / "model", sample / "instances.json", "--method", "sampled-shapley",
+        "--paths", 10, "-q",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    for explanation in json.loads(run.out)["explanations"]:
+        (label,) = explanation["attributions_by_label"]
+        total = sum(np.sum(value) for value in label["attributions"].values())
+        assert total == pytest.approx(
+            label["example_score"] - label["baseline_score"], rel=1e-5, abs=1e-6
+        )
+
+
 # Bad input: one sentence, the right exit code, nothing half-written.
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 from skimage.transform import resize
 
+from pellucid import segments
 from pellucid.errors import InstanceError
 from pellucid.segments import felzenszwalb_scales
 
@@ -71,6 +72,47 @@ def test_labels_equal_the_reference(photo: Path) -> None:
 def test_labels_equal_the_steps_written_out(shape: tuple[int, ...]) -> None:
     image = noise(*shape)
     np.testing.assert_array_equal(felzenszwalb_scales(image), literal(image))
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 40])
+def test_how_many_edges_are_taken_at_once_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    image = noise(90, 120, 3)
+    expected = felzenszwalb_scales(image)
+    monkeypatch.setattr(segments, "ROUNDS", rounds)
+    np.testing.assert_array_equal(felzenszwalb_scales(image), expected)
+
+
+def test_equal_colours_make_equal_edges() -> None:
+    """Many edges of one cost: their order, which is the sort's, must be the segmenter's own."""
+    image = np.random.default_rng(0).integers(0, 3, (224, 224)).astype(np.float32)
+    np.testing.assert_array_equal(felzenszwalb_scales(image), literal(image))
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.3], ids=["float32 is above", "float32 is below"])
+@pytest.mark.parametrize("step", [-1, 0, 1])
+def test_a_bound_is_rounded_to_float32(scale: float, step: int) -> None:
+    bound = float(np.float32(scale))
+    cost = np.array([bound if step == 0 else np.nextafter(bound, step * np.inf)])
+    graph = segments._Graph(
+        a=np.array([0]), b=np.array([1]), cost=cost, size=np.ones(2, int), inner=np.zeros(2)
+    )
+    root, size = segments._merged(graph, scale)
+    assert (root[0] == root[1]) == (cost[0] < bound)
+    assert size.max() == 1 + (cost[0] < bound)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("SIGMA", 0.7), ("MINIMUM_SIZE", 149), ("SCALES", (50, 100, 150, 250, 500, 1100))],
+)
+def test_a_wrong_constant_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    images = [noise(224, 224, 3), noise(100, 150, 3), noise(180, 97)]
+    monkeypatch.setattr(segments, name, value)
+    assert any(not np.array_equal(felzenszwalb_scales(i), literal(i)) for i in images)
 
 
 def test_the_precision_of_the_image_is_kept() -> None:

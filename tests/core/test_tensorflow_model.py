@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import zoo_functions
 import zoo_keras
+import zoo_loops
 import zoo_shapes
 import zoo_text
 import zoo_tf1
@@ -25,7 +26,9 @@ from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
 from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
 
-assert all((zoo_functions, zoo_keras, zoo_shapes, zoo_text, zoo_tf1))  # they fill the zoo
+assert all(
+    (zoo_functions, zoo_keras, zoo_loops, zoo_shapes, zoo_text, zoo_tf1)
+)  # they fill the zoo
 Built = Callable[[str], tuple[Path, Sample]]
 
 

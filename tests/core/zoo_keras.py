@@ -110,6 +110,20 @@ def keras_mobile_blocks(directory: Path) -> Sample:
 
 
 @model
+def keras_named_inputs(directory: Path) -> Sample:
+    """A number and a word: the word is held."""
+    number, word = layers.Input((1,), name="number"), layers.Input((1,), name="w", dtype="string")
+    ids = layers.StringLookup(vocabulary=["u", "v"])(word)
+    both = layers.Concatenate()([number, layers.Flatten()(layers.Embedding(5, 2)(ids))])
+    network = keras.Model({"number": number, "w": word}, layers.Dense(1, "tanh")(both))
+    network.export(str(directory), verbose=False)
+    return Sample(
+        x={"number": normal(2, 1), "w": np.array([["u"], ["unheard"]], object)},
+        function=lambda number, w: network({"number": number, "w": w}),
+    )
+
+
+@model
 def batch_statistics(directory: Path) -> Sample:
     """Normalization in training mode: the moving averages are assigned in every call."""
     net, mean = Net(), tf.Variable(tf.zeros([4]))

@@ -35,6 +35,7 @@ def save(directory: Path, inputs: Any, outputs: Any, **options: Any) -> None:
     """Initialize the variables and write the model."""
     with v1.Session() as session:
         session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        session.run(v1.local_variables_initializer())
         infos = [
             {k: v1.saved_model.build_tensor_info(t) for k, t in tensors.items()}
             for tensors in (inputs, outputs)
@@ -370,3 +371,43 @@ def sparse_triplet(directory: Path) -> Sample:
             "y",
         ),
     )
+
+
+@model
+def recurrent_with_arrays(directory: Path) -> Sample:
+    """A dynamic RNN: in the loop, rows are read from a TensorArray."""
+    kernel = normal(8, 4)
+    with old_style():
+        x = placeholder(5, 4)
+        cell = variable("cell", kernel)
+        rows = v1.TensorArray(tf.float32, 5).unstack(tf.transpose(x, [1, 0, 2]))
+
+        def step(i: Any, state: Any) -> Any:
+            return i + 1, tf.tanh(tf.concat([rows.read(i), state], 1) @ cell)
+
+        _, state = v1.while_loop(lambda i, _: i < 5, step, (0, tf.zeros([tf.shape(x)[0], 4])))
+        save(directory, {"x": x}, {"y": net(state, variable("w", W), V)})
+
+    def function(x: Any) -> Any:
+        state = tf.zeros([tf.shape(x)[0], 4])
+        for i in range(5):
+            state = tf.tanh(tf.concat([x[:, i], state], 1) @ kernel)
+        return net(state)
+
+    return Sample(x={"x": normal(2, 5, 4)}, function=function, road="LoaderRoad", complete=0.01)
+
+
+@model
+def local_variable(directory: Path) -> Sample:
+    """A variable that is not in the checkpoint: the main op sets it."""
+    with old_style():
+        x = placeholder(4)
+        scale = variable(
+            "scale",
+            np.full(4, 2.0, np.float32),
+            collections=[v1.GraphKeys.LOCAL_VARIABLES],
+            trainable=False,
+        )
+        y = net(x * scale, variable("w", W), V)
+        save(directory, {"x": x}, {"y": y}, main_op=v1.local_variables_initializer())
+    return Sample(x=X, function=lambda x: net(2.0 * x))

@@ -131,4 +131,6 @@ def _base(config: Xrai) -> IntegratedGradients:
         step_count=config.step_count,
         smooth_grad=config.smooth_grad,
         max_blur_sigma=config.max_blur_sigma,
+        tolerance=config.tolerance,
+        max_steps=config.max_steps,
     )

@@ -207,14 +207,19 @@ def test_hidden_patches_have_the_colour_and_no_negative_zero(color: float, dtype
 
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     x = {"image": PICTURES[:1], "other": np.array([[2.0]])}
-    model = FunctionModel(
-        lambda x: x["image"].reshape(len(x["image"]), -1)[:, :5] * x["other"], deaf, frozenset()
-    )
-    (whole,) = lime(model, x, "image", [SEGMENTS])
-    for size in (1, 5000):  # one picture at a time, four at a time
-        monkeypatch.setattr(module, "PICTURE_BYTES", size)
-        (part,) = lime(model, x, "image", [SEGMENTS])
-        np.testing.assert_array_equal(part.coefficients, whole.coefficients)
+
+    def view(x: Tensors) -> Array:
+        return x["image"].reshape(len(x["image"]), -1)[:, 40:45]
+
+    for function in (view, lambda x: view(x) * x["other"]):
+        model = FunctionModel(function, deaf, frozenset())
+        monkeypatch.setattr(module, "PICTURE_BYTES", 2**24)
+        (whole,) = lime(model, x, "image", [SEGMENTS])
+        assert whole.r_squared.min() > 0.9
+        for size in (1, 5000):  # one picture at a time, four at a time
+            monkeypatch.setattr(module, "PICTURE_BYTES", size)
+            (part,) = lime(model, x, "image", [SEGMENTS])
+            np.testing.assert_array_equal(part.coefficients, whole.coefficients)
 
 
 def test_every_patch_can_be_hidden_though_slic_counts_from_one() -> None:
@@ -298,7 +303,7 @@ def test_the_heat_is_the_coefficient_of_each_pixel() -> None:
 
 
 def test_stability_foretells_how_alike_another_seed_s_coefficients_are() -> None:
-    for count in (40, 150):
+    for count in (16, 40, 150):
         config = Lime(num_samples=count, top_labels=1)
         found = lime(
             MODEL,
@@ -309,7 +314,7 @@ def test_stability_foretells_how_alike_another_seed_s_coefficients_are() -> None
         )
         alike = np.corrcoef([one.coefficients[0] for one in found])
         truth = alike[np.triu_indices(40, 1)].mean()
-        assert abs(np.median([one.stability[0] for one in found]) - truth) < 0.1
+        assert abs(np.median([one.stability[0] for one in found]) - truth) < 0.15
 
 
 def test_what_never_changes_has_no_measures() -> None:

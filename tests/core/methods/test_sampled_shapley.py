@@ -163,18 +163,19 @@ def test_one_pair_is_exact_where_at_most_two_interact() -> None:
     )
 
 
-def deviations(paths: int, seeds: Sequence[int], p: int = 9) -> tuple[Array, Array]:
+def deviations(paths: int, seeds: Sequence[int], baselines: int = 1) -> tuple[Array, Array]:
     """Return the squared errors of a network's estimates, and what they were said to be."""
+    p = 9
     random = np.random.default_rng(3)
     first, second = random.normal(size=(p, 20)), random.normal(size=20)
     model = model_of(lambda x: np.maximum(x["x"] @ first, 0) @ second)
-    x, baseline = {"x": random.normal(size=(4, p))}, {"x": np.zeros((1, p))}
+    x, baseline = {"x": random.normal(size=(4, p))}, [{"x": np.zeros((1, p))}] * baselines
     zeros = np.zeros(4, int)
-    exact = sampled_shapley(model, x, [baseline], zeros, SampledShapley(path_count=1000))
+    exact = sampled_shapley(model, x, baseline[:1], zeros, SampledShapley(path_count=1000))
     errors, claims = [], []
     for seed in seeds:
         got = sampled_shapley(
-            model, x, [baseline], zeros, SampledShapley(path_count=paths), seed=seed
+            model, x, baseline, zeros, SampledShapley(path_count=paths), seed=seed
         )
         errors.append(((got.values["x"] - exact.values["x"]) ** 2).sum(axis=1))
         assert got.approx_error is not None
@@ -186,6 +187,22 @@ def test_the_error_is_what_it_is_said_to_be() -> None:
     """Over 300 seeds the mean square of the stated error is that of the error, to 15 %."""
     errors, claims = deviations(10, range(300))
     np.testing.assert_allclose(claims.mean() / errors.mean(), 1.0, atol=0.15)
+
+
+def test_the_error_over_several_baselines_is_what_it_is_said_to_be() -> None:
+    """Each has paths of its own: with the same paths for all, nothing would be gained."""
+    errors, claims = deviations(24, range(200), baselines=4)
+    np.testing.assert_allclose(claims.mean() / errors.mean(), 1.0, atol=0.2)
+    np.testing.assert_allclose(deviations(24, range(200))[0].mean() / errors.mean(), 1, atol=0.25)
+
+
+@given(st.integers(1, 60), st.integers(1, 12))
+def test_every_path_belongs_to_a_baseline_and_every_baseline_has_one(
+    paths: int, baselines: int
+) -> None:
+    shares = module._shares(paths, baselines)
+    assert len(shares) == baselines and min(shares) >= 1
+    assert sum(shares) == max(paths, baselines) and max(shares) - min(shares) <= 1
 
 
 def test_an_odd_path_keeps_the_stated_error_honest() -> None:

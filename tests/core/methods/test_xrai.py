@@ -177,7 +177,6 @@ def test_memory_grows_by_less_than_200_bytes_a_pixel() -> None:
 def test_the_base_is_integrated_gradients_averaged_over_black_and_white() -> None:
     got, ranks = explain(0, 1, 2)
     factor = np.array([1, 2, 1])[:, None, None, None]
-    exact = factor * WEIGHTS * (PICTURES.astype(float) ** 2 - 0.5 * (2 * PICTURES - 1)) / 1
     # Black: w x²; white: w (x² − 1); their mean: w (x² − 1/2).
     exact = factor * WEIGHTS * (PICTURES.astype(float) ** 2 - 0.5)
     for i in range(3):
