@@ -26,6 +26,16 @@ class Judged(Protocol):
         ...
 
     @property
+    def score(self) -> float:
+        """The output of the instance."""
+        ...
+
+    @property
+    def baseline_score(self) -> float:
+        """The output of the baseline."""
+        ...
+
+    @property
     def evaluations(self) -> int | None:
         """The gradients that were taken."""
         ...
@@ -41,7 +51,11 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
     for label in labels:
         of = f" for output {list(label.index)}" if label.index else ""
         error = label.approx_error
-        if error is None:
+        if error is None and label.score != label.baseline_score:
+            warnings.append(
+                f"approx_error is undefined{of}: a single path has no spread; use more paths"
+            )
+        elif error is None:
             warnings.append(
                 f"the output equals that of the baseline{of}: there is nothing to attribute, and "
                 "approx_error is undefined; choose another baseline"

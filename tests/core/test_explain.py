@@ -289,3 +289,18 @@ def test_a_blurred_baseline_is_the_image_itself_without_its_detail() -> None:
     # A blur keeps the sum, so that nothing is left to attribute but detail.
     assert values.sum() == pytest.approx(0, abs=1e-6)
     assert np.ptp(values, axis=2).max() < 1e-12  # channels are not blurred into each other
+
+
+def test_a_single_path_has_no_error_and_says_so() -> None:
+    chosen = explainer(method=SampledShapley(path_count=1), output_indices=((0,),))
+    square = FunctionModel(
+        lambda x: np.repeat((x["x"].sum(1) ** 2)[:, None], 4, axis=1),
+        lambda x, target: {},
+        frozenset(),
+    )
+    x = {"x": np.array([[1.0, 2.0, 4.0]])}
+    (found,) = replace(chosen, model=ServedFunction(square, (4,))).explain(x)
+    assert found.labels[0].approx_error is None
+    assert found.warnings == (
+        "approx_error is undefined for output [0]: a single path has no spread; use more paths",
+    )
