@@ -47,7 +47,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     # 4: from instances to what people see
     (
-        "advice explain explanations targets response raw colors shades overlay panels pictures loaded_model batch",
+        "advice attribute explain explanations targets response raw colors shades overlay panels pictures loaded_model batch",
         "numpy PIL scipy orjson",
     ),
     # 5: the library's face, and the commands

@@ -80,7 +80,7 @@ model_options = _all(
 method_options = _all(
     click.option(
         "--method",
-        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley"]),
+        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime"]),
         default=None,
         help="The attribution method [default: integrated-gradients].",
     ),
@@ -96,6 +96,17 @@ method_options = _all(
         help="The most that --tolerance takes [default: 500].",
     ),
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
+    click.option(
+        "--players",
+        type=click.Choice(["elements", "regions"]),
+        help="Shapley: what is given a value; regions are of pictures [default: elements].",
+    ),
+    click.option("--samples", type=click.IntRange(2), help="LIME: samples [default: 1000]."),
+    click.option(
+        "--segmentation",
+        type=click.Choice(["quickshift", "felzenszwalb", "slic"]),
+        help="LIME: how a picture is cut [default: quickshift].",
+    ),
     click.option(
         "--quadrature",
         type=click.Choice(["gauss-legendre", "midpoint", "trapezoid"]),

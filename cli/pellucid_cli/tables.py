@@ -27,10 +27,9 @@ def table(explanations: Any) -> str:
         source = explanations.instances[number].place
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
-            error = "undefined" if label.approx_error is None else f"{label.approx_error:.2g}"
             console.print(
                 f"{source}: {explanations.metadata.output.name} {what} = {label.score:.4g} "
-                f"(baseline {label.baseline_score:.4g}, approx_error {error})",
+                f"(baseline {label.baseline_score:.4g}, {label.quality})",
                 style="bold",
                 highlight=False,
                 markup=False,

@@ -10,6 +10,8 @@ from pellucid.spec import Method, SampledShapley
 # "approx_error … above 0.05": the services' advice was to take more steps.
 ADVISED_ERROR = 0.05
 STEPPED_ERROR = 0.5
+# The correlation with the coefficients of another seed, below which a map of them is noise.
+ADVISED_STABILITY = 0.5
 
 
 class Judged(Protocol):
@@ -36,6 +38,11 @@ class Judged(Protocol):
         ...
 
     @property
+    def diagnostics(self) -> dict[str, float]:
+        """What else the method says of itself."""
+        ...
+
+    @property
     def evaluations(self) -> int | None:
         """The gradients that were taken."""
         ...
@@ -49,6 +56,14 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
     tolerance: float | None = getattr(method, "tolerance", None)
     warnings = []
     for label in labels:
+        stability = label.diagnostics.get("stability")
+        if stability is not None:
+            if not stability >= ADVISED_STABILITY:
+                warnings.append(
+                    f"the stability is {stability:.2g}: with another seed, the coefficients would "
+                    "be others; take more samples, or larger patches with --segmentation slic"
+                )
+            continue
         of = f" for output {list(label.index)}" if label.index else ""
         error = label.approx_error
         if error is None and label.score != label.baseline_score:

@@ -7,29 +7,24 @@ the outputs, makes the baselines, asks the method, and says what each feature co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NoReturn, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from pellucid.advice import warnings_of
+from pellucid.attribute import attribute
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
-from pellucid.methods.integrated_gradients import integrated_gradients
-from pellucid.methods.sampled_shapley import sampled_shapley
-from pellucid.methods.xrai import xrai
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import (
-    METHOD_NAMES,
     Baseline,
     DomainBaseline,
-    Examples,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
     IntegratedGradients,
     Nested,
-    SampledShapley,
     Xrai,
 )
 from pellucid.targets import name_at, targets_of
@@ -71,7 +66,8 @@ class LabelAttribution:
 
     `index` is () for a scalar output; `values` are the attributions of the explained tensors,
     `features` what they mean for each feature; `approx_error` is None where it is undefined;
-    `evaluations` is the number of gradients that were taken for it, `ranks` the ranks of regions.
+    `evaluations` is the number of gradients that were taken for it, `ranks` the ranks of regions,
+    `diagnostics` what else the method says of itself.
     """
 
     index: tuple[int, ...]
@@ -83,6 +79,15 @@ class LabelAttribution:
     approx_error: float | None
     evaluations: int | None = None
     ranks: dict[str, Array] = field(default_factory=dict)
+    diagnostics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> str:
+        """What the method says of how good it is, in a few words."""
+        if self.diagnostics:
+            return ", ".join(f"{name} {value:.2g}" for name, value in self.diagnostics.items())
+        error = "undefined" if self.approx_error is None else f"{self.approx_error:.2g}"
+        return f"approx_error {error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +141,20 @@ class Explainer:
         self._check(scores, numbers)
         chosen = targets_of(prediction, self.parameters)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
-        attribution = self._attribute(
+        if self._gradients:
+            self._refuse_held()
+        attribution = attribute(
+            self.model,
             {name: value[row] for name, value in x.items()},
             [
                 {k: v[row] if len(v) == n else v for k, v in b.items()}
                 for b in self._baselines(x, inputs)
             ],
             np.concatenate(chosen).astype(np.int64),
-            [numbers[i] for i in row],
+            self.metadata,
+            self.parameters.method,
+            seed=self.seed,
+            numbers=[numbers[i] for i in row],
         )
         if self._gradients:
             self._refuse_flat(attribution)
@@ -181,50 +192,6 @@ class Explainer:
         return [
             s.name for s in self.metadata.inputs if reached is not None and s.name not in reached
         ]
-
-    def _attribute(
-        self, x: Tensors, baselines: Sequence[Tensors], target: Array, numbers: Sequence[int]
-    ) -> Attribution:
-        method = self.parameters.method
-        match method:
-            case IntegratedGradients():
-                self._refuse_held()
-                return integrated_gradients(
-                    self.model, x, baselines, target, method, seed=self.seed, numbers=numbers
-                )
-            case SampledShapley():
-                groups = {s.name: s.group_name for s in self.metadata.inputs if s.group_name}
-                return sampled_shapley(
-                    self.model,
-                    x,
-                    baselines,
-                    target,
-                    method,
-                    groups=groups,
-                    seed=self.seed,
-                    numbers=numbers,
-                )
-            case Xrai():
-                self._refuse_held()
-                images = {s.name: x[s.name] for s in self.metadata.inputs if s.name in x}
-                attribution, ranks = xrai(
-                    self.model,
-                    x,
-                    baselines,
-                    target,
-                    method,
-                    images=images,
-                    seed=self.seed,
-                    numbers=numbers,
-                )
-                return replace(attribution, ranks=ranks)
-            case Examples():
-                raise SpecError(
-                    f"the method '{METHOD_NAMES[type(method)]}' is not part of this version; "
-                    "choose integrated-gradients with --method"
-                )
-            case _:
-                _never(method)
 
     def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
         """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
@@ -292,6 +259,7 @@ class Explainer:
             baseline_score=float(attribution.baseline_score[j]),
             values=values,
             ranks={name: rank[j] for name, rank in attribution.ranks.items()},
+            diagnostics={name: float(value[j]) for name, value in attribution.diagnostics.items()},
             features=feature_attributions(
                 self.metadata.inputs, values, axes, encoded=self._gradients
             ),
@@ -358,8 +326,3 @@ class Explainer:
             f"the model answers differently each time ({ops}), as with augmentation or dropout "
             "left on: the attributions are those of one draw, and need not add up",
         )
-
-
-def _never(method: NoReturn) -> NoReturn:
-    """Let the type checker name each method that the match above forgot (Python 3.10 has none)."""
-    raise AssertionError(f"no such method: {method}")

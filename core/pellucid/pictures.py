@@ -77,14 +77,13 @@ def draw_images(
         what = label.name or (
             f"output {list(label.index)}" if label.index else metadata.output.name
         )
-        error = "undefined" if label.approx_error is None else f"{label.approx_error:.2g}"
         drawings[spec.name] = Drawing(
             image=below,
             overlay=draw(plane, below, settings),
             empty=shows_nothing(plane, settings),
             visualization=settings,
             title=f"{what}: {_number(label.score)}",
-            subtitle=f"baseline {_number(label.baseline_score)}, approx_error {error}",
+            subtitle=f"baseline {_number(label.baseline_score)}, {label.quality}",
         )
     return drawings
 

@@ -54,7 +54,8 @@ def ai_platform(
                         "output_name": metadata.output.name,
                     }
                     for label in labels
-                ]
+                ],
+                **_diagnostics(labels),
             }
         )
     return {"explanations": result}
@@ -79,7 +80,8 @@ def vertex(
                         "outputName": metadata.output.name,
                     }
                     for label in explanation.labels
-                ]
+                ],
+                **_diagnostics(explanation.labels),
             }
         )
     predictions = [_json(explanation.prediction) for explanation in explanations]
@@ -90,6 +92,18 @@ def encode(document: Any, *, indent: bool = True) -> bytes:
     """Return a document as UTF-8 JSON; numpy arrays are written as nested lists."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(document, option=options | (orjson.OPT_INDENT_2 if indent else 0))
+
+
+def _diagnostics(labels: Sequence[LabelAttribution]) -> dict[str, Any]:
+    """Return what methods say of themselves, beside the attributions and in their order.
+
+    "No key beyond the listed ones inside an attribution": clients would stumble over it.
+    """
+    said = [
+        {name: value if np.isfinite(value) else None for name, value in label.diagnostics.items()}
+        for label in labels
+    ]
+    return {"diagnostics": said} if any(said) else {}
 
 
 def _features(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:

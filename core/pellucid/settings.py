@@ -11,9 +11,12 @@ from pellucid.spec import (
     METHOD_NAMES,
     ExplanationParameters,
     IntegratedGradients,
+    Lime,
     Method,
+    Players,
     Quadrature,
     SampledShapley,
+    Segmentation,
     SmoothGrad,
     Xrai,
 )
@@ -23,12 +26,13 @@ from pellucid.spec import (
 class Settings:
     """What may be chosen for one call; None leaves a parameter as it is.
 
-    `method` is ``integrated-gradients``, ``xrai`` or ``sampled-shapley``; settings that it does not
-    have are not used. `steps` is the number of quadrature nodes; with a `tolerance` it is chosen
-    for each instance, up to `max_steps`, so that approx_error is below it. `noisy_samples` turns
-    SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma` takes the blurred image
-    as the baseline, in pixels. `paths` is the number of sampled permutations. `top_k` (-1 for all)
-    or `output_indices` choose the outputs.
+    `method` is ``integrated-gradients``, ``xrai``, ``sampled-shapley`` or ``lime``; settings that
+    it does not have are not used. `steps` is the number of quadrature nodes; with a `tolerance` it
+    is chosen for each instance, up to `max_steps`, so that approx_error is below it.
+    `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
+    takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
+    permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
+    LIME. `top_k` (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -40,6 +44,9 @@ class Settings:
     tolerance: float | None = None
     max_steps: int | None = None
     paths: int | None = None
+    players: str | Players | None = None
+    samples: int | None = None
+    segmentation: str | Segmentation | None = None
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
 
@@ -62,6 +69,12 @@ class Settings:
             method = _default_of(self.method)
         if isinstance(method, SampledShapley):
             method = replace(method, path_count=_chosen(self.paths, method.path_count))
+            if self.players is not None:
+                method = replace(method, players=Players(self.players))
+        if isinstance(method, Lime):
+            method = replace(method, num_samples=_chosen(self.samples, method.num_samples))
+            if self.segmentation is not None:
+                method = replace(method, segmentation_alg=Segmentation(self.segmentation))
         if isinstance(method, IntegratedGradients | Xrai):
             method = replace(
                 method,
@@ -103,7 +116,7 @@ def _chosen(setting: Any, before: Any) -> Any:
 
 def _default_of(name: str) -> Method:
     """Return a method's default parameters by its name."""
-    kinds = (IntegratedGradients, Xrai, SampledShapley)
+    kinds = (IntegratedGradients, Xrai, SampledShapley, Lime)
     known = {METHOD_NAMES[kind]: kind for kind in kinds}
     if name not in known:
         raise SpecError(
@@ -117,6 +130,8 @@ def _check(method: Method) -> None:
     """Raise SpecError for what cannot be computed; what the services refused only warns."""
     if isinstance(method, SampledShapley) and method.path_count < 1:
         raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
+    if isinstance(method, Lime) and method.num_samples < 2:
+        raise SpecError(f"samples: {method.num_samples} is out of range, must be 2 or more")
     if not isinstance(method, IntegratedGradients | Xrai):
         return
     smooth = method.smooth_grad

@@ -98,6 +98,21 @@ class Percentile(Enum):
     RANK = "rank"
 
 
+class Segmentation(Enum):
+    """The ways to cut a picture that KServe's explainer knew."""
+
+    QUICKSHIFT = "quickshift"
+    FELZENSZWALB = "felzenszwalb"
+    SLIC = "slic"
+
+
+class Players(Enum):
+    """What Shapley values are given to: the elements of each tensor, or regions of a picture."""
+
+    ELEMENTS = "elements"
+    REGIONS = "regions"
+
+
 class Quadrature(Enum):
     """The rule by which the path integral is approximated."""
 
@@ -289,6 +304,7 @@ class SampledShapley:
     """Sampled Shapley (arXiv 1306.4265): permutations of the features are sampled."""
 
     path_count: int = 50
+    players: Players = Players.ELEMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,12 +314,28 @@ class Examples:
     neighbor_count: int = 10
 
 
-Method: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Examples
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lime:
+    """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
+
+    `hide_color` is what hidden patches are painted with, on the model's own scale.
+    """
+
+    top_labels: int = 10
+    segmentation_alg: Segmentation = Segmentation.QUICKSHIFT
+    num_samples: int = 1000
+    positive_only: bool = True
+    min_weight: float = 0.01
+    hide_color: float = 0.0
+
+
+Method: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime | Examples
 
 METHOD_NAMES: dict[type, str] = {
     IntegratedGradients: "integrated-gradients",
     Xrai: "xrai",
     SampledShapley: "sampled-shapley",
+    Lime: "lime",
     Examples: "examples",
 }
 

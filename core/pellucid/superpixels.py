@@ -17,21 +17,12 @@ large ones beside many small ones, slic at most a hundred of about the same size
 from __future__ import annotations
 
 import math
-from enum import Enum
 
 import numpy as np
 
 from pellucid.errors import InstanceError
 from pellucid.model import Array
-
-
-class Segmentation(Enum):
-    """The ways to cut a picture that KServe's explainer knew."""
-
-    QUICKSHIFT = "quickshift"
-    FELZENSZWALB = "felzenszwalb"
-    SLIC = "slic"
-
+from pellucid.spec import Segmentation
 
 # Above so many pixels a picture is cut at a half, a third, … of its size: the algorithms need about
 # 100, 310 and 110 bytes for each pixel.

@@ -227,6 +227,53 @@ def test_xrai_ranks_regions_of_pictures(program: Any, samples: Path, tmp_path: P
     assert 60 < rows.mean() < 160 and 60 < columns.mean() < 160
 
 
+def test_lime_says_how_stable_it_is_beside_its_attributions(program: Any, samples: Path) -> None:
+    digits = samples / "digits"
+    run = program(
+        "explain", digits / "model", digits / "images/seven.png", "--method", "lime",
+        "--samples", 400, "--top-k", 2,
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    (explanation,) = json.loads(run.out)["explanations"]
+    assert list(explanation) == ["attributions_by_label", "diagnostics"]
+    assert len(explanation["attributions_by_label"]) == len(explanation["diagnostics"]) == 2
+    for label, said in zip(
+        explanation["attributions_by_label"], explanation["diagnostics"], strict=True
+    ):
+        assert label["approx_error"] is None
+        assert 0 < said["r_squared"] <= 1 and 0.5 < said["stability"] <= 1
+
+
+def test_lime_warns_of_coefficients_that_are_noise(program: Any, samples: Path) -> None:
+    photos = samples / "photos"
+    run = program(
+        "explain", photos / "model", photos / "images/cat.jpg", "--method", "lime", "--samples", 60
+    )
+    assert run.code == 0 and "with another seed, the coefficients would be others" in run.err
+
+
+def test_shapley_values_of_regions_sum_to_the_change_of_the_output(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    digits, raw = samples / "digits", tmp_path / "raw.npz"
+    run = program(
+        "explain", digits / "model", digits / "images/seven.png", "--method", "sampled-shapley",
+        "--players", "regions", "--paths", 6, "--raw", raw, "-q",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    with np.load(raw) as arrays:
+        values, (score, baseline, _) = arrays["0/0/values/image"], arrays["0/0/scores"]
+    assert values.sum() == pytest.approx(score - baseline, rel=1e-5)
+    assert len(np.unique(values)) < 120  # a value for each region, not for each of 784 pixels
+    wine = samples / "wine"
+    run = program(
+        "explain", wine / "model", wine / "instances.json", "--method", "sampled-shapley",
+        "--players", "regions",
+    )  # fmt: skip
+    assert run.code == 2
+    assert run.err == "error: players: regions are of pictures, and no explained input is one\n"
+
+
 def test_a_method_that_does_not_fit_is_refused_before_anything_is_computed(
     program: Any, samples: Path
 ) -> None:
@@ -472,8 +519,11 @@ def test_control_c_is_one_sentence_and_leaves_no_file(samples: Path, tmp_path: P
     photos = samples / "photos"
     images = sorted((photos / "images").iterdir())
     out = tmp_path / "x.json"
+    # A shell starts what runs in the background with the signal ignored, and so its children.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [*START, "explain", str(photos / "model"), *map(str, images), "-o", str(out),
+        [sys.executable, "-c", heard + START[-1], "explain", str(photos / "model"),
+         *map(str, images), "-o", str(out),
          "--steps", "100", "--noisy-samples", "50", "-v"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -13,7 +13,8 @@ from skimage import segmentation
 import pellucid.superpixels as module
 from pellucid.errors import InstanceError
 from pellucid.model import Array
-from pellucid.superpixels import Segmentation, placed, superpixels
+from pellucid.spec import Segmentation
+from pellucid.superpixels import placed, superpixels
 
 EACH = pytest.mark.parametrize("algorithm", Segmentation, ids=lambda a: a.value)
 

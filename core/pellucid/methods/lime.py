@@ -38,7 +38,8 @@ import numpy as np
 
 from pellucid.errors import InstanceError
 from pellucid.model import Array, Model, Tensors
-from pellucid.superpixels import Segmentation, placed
+from pellucid.spec import Lime
+from pellucid.superpixels import placed
 
 KERNEL_WIDTH = 0.25
 ALPHA = 1.0
@@ -48,21 +49,6 @@ MOST_PATCHES = 10
 PICTURE_BYTES = 2**24
 # Random numbers and regressors that are held at a time.
 BLOCK_BYTES = 2**26
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lime:
-    """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
-
-    `hide_color` is what hidden patches are painted with, on the model's own scale.
-    """
-
-    top_labels: int = 10
-    segmentation_alg: Segmentation = Segmentation.QUICKSHIFT
-    num_samples: int = 1000
-    positive_only: bool = True
-    min_weight: float = 0.01
-    hide_color: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

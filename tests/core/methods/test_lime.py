@@ -16,8 +16,9 @@ from sklearn.metrics import pairwise_distances
 import pellucid
 import pellucid.methods.lime as module
 from pellucid.errors import InstanceError
-from pellucid.methods.lime import Lime, LimeExplanation, kernel, lime, ridge, samples
+from pellucid.methods.lime import LimeExplanation, kernel, lime, ridge, samples
 from pellucid.model import Array, FunctionModel, Tensors
+from pellucid.spec import Lime
 
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.uniform(-1, 1, size=(3, 6, 8, 3))
