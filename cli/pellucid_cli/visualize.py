@@ -61,9 +61,8 @@ def visualize(
 
     from pellucid.panels import encode
 
-    pictures = []
-    for number, instance in enumerate(explanations.instances):
-        stem = Path(instance.source).stem if instance.image is not None else f"instance-{number}"
+    pictures: list[tuple[str, bytes]] = []
+    for number, stem in enumerate(_stems(explanations.instances)):
         drawings = explanations.draw(number, visualization=chosen)
         for name, drawing in drawings.items():
             part = f".{name}" if len(drawings) > 1 else ""
@@ -85,6 +84,16 @@ def visualize(
         path = out if out is not None and single else (out or Path()) / name
         write(path, data, force=force)
         click.echo(path)
+
+
+def _stems(instances: Any) -> list[str]:
+    """Return a name for each instance's pictures: that of its file, told apart by a number."""
+    stems: list[str] = []
+    for number, instance in enumerate(instances):
+        named = instance.image is not None and instance.source is not None
+        stem = Path(instance.source).stem if named else f"instance-{number}"
+        stems.append(f"{stem}-{number}" if stem in stems else stem)
+    return stems
 
 
 def _pair(setting: str) -> tuple[str, Any]:

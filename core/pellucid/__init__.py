@@ -1,9 +1,10 @@
 """Pellucid: which pixels, regions, words or columns made a TensorFlow model say what it said.
 
-Start at `load`. The way from there: `pellucid.load` (files → model), `pellucid.explain` (instances
-→ explanations), `pellucid.methods` (the attribution methods, plain numpy over `pellucid.model`),
-`pellucid.tensorflow_model` (the compiled model), `pellucid.response` and `pellucid.overlay` (what
-comes out). Importing this package imports neither TensorFlow nor numpy.
+Start at `load`. The way from there: `pellucid.loaded_model` (files → model), `pellucid.explain`
+(instances → explanations), `pellucid.attribute` (the one place that knows every method),
+`pellucid.methods` (the methods, plain numpy over the questions of `pellucid.model`),
+`pellucid.tensorflow_model` (the compiled model, by one of three roads), `pellucid.response` and
+`pellucid.overlay` (what comes out). Importing this package imports neither TensorFlow nor numpy.
 """
 
 from __future__ import annotations

@@ -64,21 +64,21 @@ def start(name: str, folder: Path, model_dir: Path, x: object, target: object) -
     python = environment(name, folder)
     rows, result = folder / "rows.npz", folder / f"{name}.npy"
     np.savez(rows, x=x, target=target)  # type: ignore[arg-type]
-    errors = (folder / f"{name}.log").open("w+")
-    process = subprocess.Popen(
-        [str(python), str(WORKER), name, str(model_dir), str(rows), str(result)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-    )
+    log = folder / f"{name}.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [str(python), str(WORKER), name, str(model_dir), str(rows), str(result)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     assert process.stdout is not None
     for line in process.stdout:  # libraries chat on stdout, too
         if line.startswith("ready "):
             return Peer(name, line.split()[1], np.load(result), process)
     process.wait()
-    errors.seek(0)
-    raise NoPeer(f"does not run: {_last_line(errors.read())}")
+    raise NoPeer(f"does not run: {_last_line(log.read_text())}")
 
 
 def _last_line(text: str) -> str:

@@ -113,3 +113,23 @@ def test_a_file_is_not_overwritten_unasked(program: Any, photos: Path, tmp_path:
     run = program("visualize", photos / "model", cat, "-o", out)
     assert run.code == 2 and run.err == f"error: {out}: exists; add --force to overwrite it\n"
     assert out.read_bytes() == b"mine"
+
+
+def test_pictures_of_the_same_name_are_told_apart_and_stdin_has_a_name(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    digits = samples / "digits"
+    (tmp_path / "other").mkdir()
+    seven = digits / "images/seven.png"
+    (tmp_path / "other/seven.png").write_bytes((digits / "images/two.png").read_bytes())
+    out = tmp_path / "out"
+    run = program(
+        "visualize", digits / "model", seven, tmp_path / "other/seven.png", "-", "-o", out, "-q",
+        stdin=seven.read_bytes(),
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    names = [Path(line).name for line in run.out.decode().splitlines()]
+    assert names == ["seven.overlay.png", "seven-1.overlay.png", "instance-2.overlay.png"]
+    first, second, third = (pixels(out / name) for name in names)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(first, third)
