@@ -68,6 +68,9 @@ model_options = _all(
     ),
     click.option("--output", metavar="NAME", help="The output or tensor to explain."),
     click.option(
+        "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
+    ),
+    click.option(
         "--device",
         default="auto",
         show_default=True,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.batch_axis import batch_of_signature, is_shared
+from pellucid.errors import SpecError
+from pellucid.flat_graph import FlatGraph, node_of
 from pellucid.graph_road import Preprocessor
 from pellucid.inputs import InputInfo
 from pellucid.questions import Batch
@@ -18,13 +20,16 @@ from pellucid.spec import ExplanationMetadata
 from pellucid.tensor_names import Role, resolve_tensor
 from pellucid.tensorflow_model import TensorFlowModel
 
+SQUASHERS = ("Softmax", "LogSoftmax", "Sigmoid")
+
 
 @dataclass(frozen=True)
 class Compiler:
     """One signature of a SavedModel and its metadata; gives the compiled model for a method.
 
     A method that takes gradients explains encoded tensors, where the metadata name them; others
-    explain the inputs themselves. Each of the two models is made once.
+    explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
+    the score before its softmax or sigmoid, where gradients do not vanish.
     """
 
     directory: Path
@@ -32,6 +37,7 @@ class Compiler:
     signature: Signature
     metadata: ExplanationMetadata
     device: str = "auto"
+    logits: bool = False
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
 
     def model(self, *, gradients: bool) -> TensorFlowModel:
@@ -76,7 +82,8 @@ class Compiler:
     @cached_property
     def _output(self) -> str:
         output = self.metadata.output
-        return self._tensor(output.tensor_name or output.name, "output")
+        tensor = self._tensor(output.tensor_name or output.name, "output")
+        return self._before_softmax(tensor) if self.logits else tensor
 
     @cached_property
     def _batch(self) -> Batch:
@@ -88,6 +95,19 @@ class Compiler:
 
     def _tensor(self, written: str, role: Role = "input") -> str:
         return resolve_tensor(self.meta_graph, self.signature, written, role=role).tensor
+
+    def _before_softmax(self, output: str) -> str:
+        """Return the tensor that a softmax or sigmoid makes the output of."""
+        flat = FlatGraph(self._message)
+        flat.add([output])
+        node = flat.nodes[node_of(flat.through_identities(flat.resolve(output)))]
+        if node.op not in SQUASHERS:
+            raise SpecError(
+                f"the output '{self.metadata.output.name}' comes from the operation {node.op}, not "
+                "from a softmax or sigmoid, so there are no logits to find; name a tensor with "
+                "--output"
+            )
+        return flat.inputs(node)[0]
 
     def _plan(self, encoded: bool) -> Plan:
         explained = {}

@@ -155,6 +155,7 @@ def load(
     signature: str | None = None,
     tags: Sequence[str] | None = None,
     output: str | None = None,
+    logits: bool = False,
     device: str = "auto",
     warn: Callable[[str], None] | None = None,
     **options: Any,
@@ -164,7 +165,8 @@ def load(
     `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
-    among several; `output` is the key or tensor to explain; `device` is ``auto``, ``cpu``, ``gpu``
+    among several; `output` is the key or tensor to explain, `logits` takes the score
+    before its softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu``
     or ``gpu:n``. `options` are those of `LoadedModel.configured`. `warn` is called with one
     sentence for what is not an error; by default it becomes a Python warning. Raises ModelError,
     SpecError, NotDifferentiableError, DependencyError.
@@ -198,7 +200,7 @@ def load(
         parameters = read_parameters_file(Path(spec), say)
     from pellucid.compile_model import Compiler
 
-    compiler = Compiler(saved.directory, meta_graph, chosen, document, device)
+    compiler = Compiler(saved.directory, meta_graph, chosen, document, device, logits)
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
         model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),

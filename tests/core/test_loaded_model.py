@@ -157,7 +157,7 @@ def test_drawings_have_the_photo_s_own_size_or_the_model_s(samples: Path) -> Non
         (
             {"method": "sampled_shapley"},
             "method: 'sampled_shapley' is unknown; did you mean 'sampled-shapley'?; choose one of "
-            "integrated-gradients, xrai, sampled-shapley",
+            "integrated-gradients, xrai, sampled-shapley, lime",
         ),
     ],
 )
@@ -211,3 +211,64 @@ def test_a_tolerance_that_is_not_reached_is_said_not_to_be(samples: Path) -> Non
     cat = list(read_file(samples / "photos/images/cat.jpg", model.inputs))
     model.explain(cat, tolerance=1e-6, max_steps=9)
     assert len(said) == 1 and "above the tolerance of 1e-06, after 9 gradients" in said[0]
+
+
+def test_logits_are_the_scores_before_the_softmax(samples: Path) -> None:
+    model = samples / "digits/model"
+    request = json.loads((samples / "digits/instances.json").read_text())["instances"]
+    plain = pellucid.load(model, warn=lambda _: None).explain(request)
+    logits = pellucid.load(model, logits=True, warn=lambda _: None).explain(request)
+    for one, other in zip(plain, logits, strict=True):
+        softmax = np.exp(other.prediction) / np.exp(other.prediction).sum()
+        np.testing.assert_allclose(softmax, one.prediction, rtol=1e-4, atol=1e-6)
+        assert one.labels[0].index == other.labels[0].index
+        assert other.labels[0].score > 1.5
+
+
+def test_an_output_without_a_softmax_has_no_logits(samples: Path) -> None:
+    with pytest.raises(pellucid.SpecError) as error:
+        pellucid.load(samples / "diabetes/model", logits=True)
+    assert str(error.value).startswith("the output 'progression' comes from the operation ")
+    assert "there are no logits to find" in str(error.value)
+
+
+METHODS = {
+    "integrated-gradients": {"steps": 5},
+    "xrai": {"steps": 5},
+    "sampled-shapley": {"paths": 4},
+    "lime": {"samples": 50, "segmentation": "slic"},
+}
+IMAGES = ("digits", "photos", "jpeg_bytes")
+# Sampled Shapley over 150,528 pixels is refused; it has regions for players there.
+SENSIBLE = [
+    (name, method)
+    for name in (*IMAGES, "diabetes", "wine", "code_or_prose", "tf1_embedding")
+    for method in METHODS
+    if name in IMAGES or method in ("integrated-gradients", "sampled-shapley")
+]
+
+
+@pytest.mark.parametrize("name, method", SENSIBLE)
+def test_every_sample_with_every_method_that_makes_sense(
+    samples: Path, name: str, method: str
+) -> None:
+    from pellucid.instances import read_file
+
+    options: dict[str, object] = {"method": method, **METHODS[method]}
+    if method == "sampled-shapley" and name in ("photos", "jpeg_bytes"):
+        options["players"] = "regions"
+    model = pellucid.load(samples / name / "model", warn=lambda _: None)
+    request = samples / name / "instances.json"
+    path = request if request.exists() else samples / name / "images/cat.jpg"
+    instances = list(read_file(path, model.inputs))[:2]
+    found = model.explain(instances, **options)
+    assert len(found) == len(instances)
+    for explanation in found:
+        (label,) = explanation.labels
+        for value in label.features.values():
+            assert np.isfinite(value).all()
+        assert any(np.abs(value).max() > 0 for value in label.features.values())
+        if method == "sampled-shapley":
+            total = sum(float(value.sum()) for value in label.features.values())
+            assert total == pytest.approx(label.score - label.baseline_score, rel=1e-4, abs=1e-5)
+    assert found.json().startswith(b"{")
