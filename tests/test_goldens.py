@@ -146,7 +146,8 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> No
     regions = ("--method", "xrai", "--set", "color_map=viridis", "--set", "blur_sigma=0")
     regions += ("--set", "clip_below_percentile=0", "--set", "clip_above_percentile=100")
     rows = [photos]
-    for number, arguments in enumerate(((), regions)):
+    shapley = ("--method", "sampled-shapley", "--players", "regions", "--paths", "20", "-q")
+    for number, arguments in enumerate(((), regions, shapley)):
         out = tmp_path / str(number)
         run = program("visualize", SAMPLES / "photos/model", *photos, "-o", out, *arguments)
         assert run.code == 0, run.err
@@ -154,7 +155,7 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> No
     height, gap = 200, 6
     pictures = [[_at_height(path, height) for path in row] for row in rows]
     widths = [picture.width for picture in pictures[0]]
-    size = sum(widths) + 2 * gap, 3 * height + 2 * gap
+    size = sum(widths) + 2 * gap, 4 * height + 3 * gap
     sheet = Image.new("RGB", size, "white")
     for i, row in enumerate(pictures):
         for j, picture in enumerate(row):
