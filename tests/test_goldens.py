@@ -164,7 +164,8 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> No
         sheet.save(expected, optimize=True)
     saved = np.asarray(Image.open(expected), dtype=np.float64)
     assert saved.shape == (sheet.height, sheet.width, 3)
-    assert np.abs(np.asarray(sheet) - saved).mean() < 1.0
+    # A region may change its place in the order on another processor: a few patches differ then.
+    assert np.abs(np.asarray(sheet) - saved).mean() < 3.0
 
 
 def test_samples_are_small() -> None:
