@@ -153,7 +153,7 @@ def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
-    _choose_device(options["device"])
+    options["device"] = _choose_device(options["device"])
     from pellucid.loaded_model import load as load_model
 
     tags = options.pop("tag_set", None)
@@ -173,15 +173,23 @@ def _device(value: str) -> str:
     return value
 
 
-def _choose_device(device: str) -> None:
-    """Let TensorFlow see only the device that was asked for; it looks when it is imported."""
+def _choose_device(device: str) -> str:
+    """Let TensorFlow see only the device that was asked for; it looks when it is imported.
+
+    Returns what the device is called then: of the GPUs it sees one, which is the first.
+    """
     import os
 
     kind, _, number = device.partition(":")
     if kind == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     elif number:
-        os.environ["CUDA_VISIBLE_DEVICES"] = number
+        # The number counts the GPUs that this process may use.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        allowed = visible.split(",") if visible else []
+        place = int(number)
+        os.environ["CUDA_VISIBLE_DEVICES"] = allowed[place] if place < len(allowed) else number
+    return kind
 
 
 def _indices(values: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:

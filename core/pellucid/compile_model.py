@@ -14,7 +14,7 @@ from pellucid.graph_road import Preprocessor
 from pellucid.inputs import InputInfo
 from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
-from pellucid.road import Plan
+from pellucid.road import Plan, check_device
 from pellucid.saved_model_pb import MetaGraph, Signature
 from pellucid.spec import ExplanationMetadata
 from pellucid.tensor_names import Role, resolve_tensor
@@ -44,6 +44,7 @@ class Compiler:
         """Return the model whose explained tensors are those that a method needs."""
         encoded = gradients and any(i.encoded_tensor_name for i in self.metadata.inputs)
         if encoded not in self._models:
+            check_device(self.device)
             plan = self._plan(encoded)
             before, names = self._before(plan), self._names(plan)
             self._models[encoded] = TensorFlowModel(plan, before, names)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from pellucid import questions
 from pellucid.batch_axis import is_shared
+from pellucid.errors import ModelError
 from pellucid.function_library import CALLS
 from pellucid.model import Array, Tensors
 from pellucid.questions import Batch, Operand
@@ -313,6 +314,24 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     names = {"auto": None, "cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
     name = names[device] if device in names else f"/device:{device.upper()}"
     return tf.device(name)  # type: ignore[no-any-return]
+
+
+def check_device(device: str) -> None:
+    """Raise ModelError for a device that is none, or a GPU that TensorFlow does not see.
+
+    TensorFlow itself would compute on the CPU then, without a word.
+    """
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
+        raise ModelError(f"'{device}' is no device; choose auto, cpu, gpu or gpu:N")
+    if kind == "gpu":
+        count = len(tf.config.list_physical_devices("GPU"))
+        if int(number or 0) >= count:
+            seen = f"only {count}" if count else "no GPU"
+            raise ModelError(
+                f"device '{device}': TensorFlow sees {seen}; it needs NVIDIA's driver and "
+                "pip install 'pellucid[gpu]', or choose --device cpu"
+            )
 
 
 def session_config(device: str) -> Any:

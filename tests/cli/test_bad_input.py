@@ -94,6 +94,46 @@ def test_what_the_model_does_not_have(
     check_refused(program("explain", digits, seven, *arguments), 2, sentence.format(model=digits))
 
 
+def test_a_gpu_that_is_not_there_is_not_replaced_by_the_cpu_in_silence(
+    digits: Path, seven: Path
+) -> None:
+    """In a process of its own, from which every GPU is hidden."""
+    run = subprocess.run(
+        [*START, "explain", str(digits), str(seven), "--device", "gpu"],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 2 and run.stdout == ""
+    assert run.stderr == (
+        "error: device 'gpu': TensorFlow sees no GPU; it needs NVIDIA's driver and pip install "
+        "'pellucid[gpu]', or choose --device cpu\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "device, visible, seen",
+    [
+        ("cpu", None, "-1"),
+        ("gpu:1", None, "1"),
+        ("gpu:1", "4,7", "7"),
+        ("gpu", "4,7", "4,7"),
+        ("auto", None, None),
+    ],
+)
+def test_the_chosen_device_is_the_only_one_that_tensorflow_sees(
+    monkeypatch: pytest.MonkeyPatch, device: str, visible: str | None, seen: str | None
+) -> None:
+    from pellucid_cli.options import _choose_device
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert _choose_device(device) == device.partition(":")[0]
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == seen
+
+
 def test_an_unknown_tensor_name_and_broken_json_in_the_metadata(
     program: Any, digits: Path, seven: Path, tmp_path: Path, copy_of: Any
 ) -> None:
