@@ -84,10 +84,10 @@ class LabelAttribution:
     @property
     def quality(self) -> str:
         """What the method says of how good it is, in a few words."""
-        if self.diagnostics:
-            return ", ".join(f"{name} {value:.2g}" for name, value in self.diagnostics.items())
-        error = "undefined" if self.approx_error is None else f"{self.approx_error:.2g}"
-        return f"approx_error {error}"
+        said = [f"{name} {value:.3g}" for name, value in self.diagnostics.items()]
+        if self.approx_error is not None:
+            said.insert(0, f"approx_error {self.approx_error:.2g}")
+        return ", ".join(said) or "approx_error undefined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,7 @@ def integrated_gradients(
         target=target,
         approx_error=completeness_error(values, score - baseline_score),
         evaluations=evaluations,
+        diagnostics={} if config.tolerance is None else {"gradients": evaluations},
     )
 
 
