@@ -188,10 +188,10 @@ class Explainer:
 
     def _held(self) -> list[str]:
         """Return the features that have no gradient, where the method takes gradients."""
-        reached = self.model.differentiable if self._gradients else None
-        return [
-            s.name for s in self.metadata.inputs if reached is not None and s.name not in reached
-        ]
+        if not self._gradients:
+            return []
+        reached = self.model.differentiable
+        return [spec.name for spec in self.metadata.inputs if spec.name not in reached]
 
     def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
         """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""

@@ -181,7 +181,8 @@ def load(
     )
     inferred = document is None
     if document is None:
-        known = output if output in chosen.outputs else None
+        # A tensor that is no output of the signature takes the place of any of them below.
+        known = output if output is None or output in chosen.outputs else min(chosen.outputs)
         document = infer_metadata(chosen, known)
         names = ", ".join(f"'{i.name}'" for i in document.inputs)
         say(
@@ -191,13 +192,17 @@ def load(
     if output is not None and output != document.output.name:
         resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
         document = replace(document, output=OutputSpec(name=output, tensor_name=output))
+    if spec is not None:
+        parameters = read_parameters_file(Path(spec), say)
+    if "method" in options:
+        # Whether an input has to be differentiable depends on it.
+        method = Settings(method=options["method"])
+        parameters = method.over(parameters or ExplanationParameters())
     if not inferred:
         problems, _ = check(
             document, saved, chosen.key, tags, parameters=parameters, file=str(file)
         )
         raise_errors(problems, say)
-    if spec is not None:
-        parameters = read_parameters_file(Path(spec), say)
     from pellucid.compile_model import Compiler
 
     compiler = Compiler(saved.directory, meta_graph, chosen, document, device, logits)

@@ -349,14 +349,6 @@ class ExplanationParameters:
     output_indices: tuple[tuple[int, ...], ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplanationSpec:
-    """Metadata and parameters together; either may come from a file, an option or a default."""
-
-    metadata: ExplanationMetadata
-    parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
-
-
 class Severity(Enum):
     """An error makes a document unusable; a warning is advice."""
 

@@ -275,3 +275,34 @@ def test_every_sample_with_every_method_that_makes_sense(
             total = sum(float(value.sum()) for value in label.features.values())
             assert total == pytest.approx(label.score - label.baseline_score, rel=1e-4, abs=1e-5)
     assert found.json().startswith(b"{")
+
+
+def test_an_inner_tensor_is_explained_of_a_model_with_several_outputs(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Two(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])  # type: ignore[misc]
+        def __call__(self, x: object) -> object:
+            inner = tf.reduce_sum(x * [1.0, 2.0, 3.0], axis=1, keepdims=True, name="inner")
+            return {"a": inner + 1.0, "b": inner * 2.0}
+
+    tf.saved_model.save(Two(), str(tmp_path))
+    (found,) = pellucid.load(tmp_path, output="inner", warn=lambda _: None).explain([[1.0, 1, 1]])
+    np.testing.assert_allclose(found.labels[0].values["x"], [1.0, 2.0, 3.0], rtol=1e-6)
+
+
+def test_a_method_without_gradients_is_not_warned_of_what_has_none(
+    samples: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    document = json.loads((samples / "tf1_embedding/model/explanation_metadata.json").read_text())
+    tokens = document["inputs"]["tokens"]
+    for key in ("encoded_tensor_name", "encoding"):
+        del tokens[key]
+    file = tmp_path / "metadata.json"
+    file.write_text(json.dumps(document))
+    model = samples / "tf1_embedding/model"
+    pellucid.load(model, metadata=file, method="sampled-shapley", warn=said.append)
+    assert said == []
+    with pytest.raises(pellucid.SpecError, match="MD103 not-differentiable"):
+        pellucid.load(model, metadata=file, method="integrated-gradients")
