@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONWARNINGS ?= default
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format samples golden bench clean
+.PHONY: help demo browser test check format samples golden bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,7 +37,18 @@ demo: $(VENV)/.run  ## Explain a real photo and a real digit; prints what it wro
 	@$(BIN)/pellucid visualize $(PHOTO) --panel -o demo/cat.png
 	@$(BIN)/pellucid visualize $(DIGIT) --panel -o demo/five.png
 
-test: $(VENV)/.dev  ## Run every test
+# Debian's Chromium, where this may install it; without one, tests of pages are skipped and say so.
+browser:
+	@command -v chromium chromium-browser google-chrome-stable google-chrome chrome >/dev/null || \
+	if command -v apt-get >/dev/null; then \
+		root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+		echo "installing chromium, for the tests of pages"; \
+		{ $$root apt-get update && DEBIAN_FRONTEND=noninteractive \
+			$$root apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
+		echo "chromium could not be installed: tests of pages will be skipped"; \
+	fi
+
+test: $(VENV)/.dev browser  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.dev  ## Lint, format and types

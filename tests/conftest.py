@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # Tests import their own modules (functions, places, …) by name.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -53,6 +59,30 @@ def samples() -> Path:
     from places import SAMPLES
 
     return SAMPLES
+
+
+# One browser for each file of tests, not for the whole run: see `browser.launched`.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from browser import MISSING, executable, launched
+
+    path = executable()
+    if path is None or importlib.util.find_spec("playwright") is None:
+        # Continuous integration sets CI; what is skipped there is never tested.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    with launched(path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """``open_page(path or URL, …)`` is a page of Chromium; the test fails with what it logs."""
+    from browser import Pages
+
+    pages = Pages(browser)
+    yield pages.open
+    pages.close()
+    assert not pages.problems, "\n".join(pages.problems)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
