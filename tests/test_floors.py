@@ -29,7 +29,8 @@ FLOORS: tuple[tuple[str, str], ...] = (
     # 0: what a document and a model file say
     (
         "errors spec rules document dump_spec json_source parse_* metadata_reader saved_model_pb"
-        " checkpoint_index model_directory op_types tensor_names check infer lint settings metadata_file",
+        " checkpoint_index model_directory op_types tensor_names check infer lint settings request_settings"
+        " request_json metadata_file",
         "jsonschema referencing google",
     ),
     # 1: arrays
@@ -47,7 +48,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     # 4: from instances to what people see
     (
-        "advice attribute explain explanations targets response raw colors shades overlay panels pictures loaded_model batch",
+        "advice attribute explain explanations targets response kserve raw colors shades overlay panels pictures loaded_model batch",
         "numpy PIL scipy orjson",
     ),
     # 5: the library's face, and the commands

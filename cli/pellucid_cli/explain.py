@@ -17,10 +17,10 @@ from pellucid_cli.options import MODEL_DIR, Talk, load, method_options, model_op
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["auto", "ai-platform", "vertex", "table"]),
+    type=click.Choice(["auto", "ai-platform", "vertex", "kserve", "table"]),
     default="auto",
     show_default=True,
-    help="The response of either service, or a table to read.",
+    help="The response of a service, or a table to read; kserve is that of LIME.",
 )
 @click.option(
     "--raw",
@@ -55,7 +55,13 @@ def explain(
     for path in (out, raw):
         if path is not None:
             check_free(path, force=force)
+    if form == "kserve" and options["method"] not in (None, "lime"):
+        raise click.UsageError("--format kserve is the form of LIME; leave out --method")
+    if form == "kserve":
+        options["method"] = "lime"
     model = load(talk, model_dir, options)
+    if form == "kserve":
+        model = model.as_kserve()
     from pellucid.response import encode
     from pellucid.spec import Dialect
 
@@ -66,7 +72,8 @@ def explain(
             write(out, data, force=force)
 
     try:
-        explanations = model.explain(list(read_inputs(model, inputs, talk.warn)))
+        model, instances = read_inputs(model, inputs, talk.warn)
+        explanations = model.explain(instances)
     except InstanceError as error:
         # "If explanation fails for any instance, the response body contains no explanations."
         deliver(encode({"error": str(error)}))
@@ -79,5 +86,7 @@ def explain(
         from pellucid_cli.tables import table
 
         deliver(table(explanations).encode())
+    elif form == "kserve":
+        deliver(encode(explanations.kserve()))
     else:
         deliver(explanations.json(dialect=None if form == "auto" else Dialect(form)))

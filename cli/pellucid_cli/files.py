@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +57,34 @@ def check_free(path: Path, *, force: bool) -> None:
         raise OutputError(f"{path}: cannot be written: {parent} is not writable")
 
 
-def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> Iterator[Any]:
-    """Yield the instances of all inputs, numbered through; ``-`` is stdin."""
+def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list[Any]]:
+    """Return the instances of all inputs, numbered through; ``-`` is stdin.
+
+    With them comes the model with the settings that a request brings; requests with different ones
+    are refused.
+    """
     from dataclasses import replace
 
     from pellucid.instances import read_data, read_file
 
-    number = 0
+    instances: list[Any] = []
+    chosen: list[tuple[str, Any]] = []
     for name in inputs:
+        brought: list[Any] = []
+        options = {"warn": warn, "settings": brought.append}
         if name == "-":
-            data = sys.stdin.buffer.read()
-            found = read_data(data, model.inputs, source="<stdin>", warn=warn)
+            found = read_data(sys.stdin.buffer.read(), model.inputs, source="<stdin>", **options)
         else:
-            found = read_file(name, model.inputs, warn=warn)
-        for instance in found:
-            yield replace(instance, index=number)
-            number += 1
-    if number == 0:
+            found = read_file(name, model.inputs, **options)
+        instances += (
+            replace(instance, index=len(instances) + i) for i, instance in enumerate(found)
+        )
+        chosen.append((name, model.requested(brought[0]) if brought else model))
+    if not instances:
         raise InstanceError("there are no instances in the input")
+    for name, other in chosen:
+        if other.explainer != chosen[0][1].explainer:
+            raise InstanceError(
+                f"{name}: brings other settings than {chosen[0][0]}; explain them one at a time"
+            )
+    return chosen[0][1], instances

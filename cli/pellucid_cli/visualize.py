@@ -57,7 +57,8 @@ def visualize(
     if out is not None and out.suffix.lower() == ".png":
         check_free(out, force=force)
     model = load(talk, model_dir, options)
-    explanations = model.explain(list(read_inputs(model, inputs, talk.warn)))
+    model, instances = read_inputs(model, inputs, talk.warn)
+    explanations = model.explain(instances)
 
     from pellucid.panels import encode
 

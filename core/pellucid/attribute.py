@@ -65,10 +65,11 @@ def attribute(
         case SampledShapley():
             groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
             regions = _regions(specs, x, numbers) if method.players is Players.REGIONS else None
-            return sampled_shapley(
+            attribution = sampled_shapley(
                 model, x, baselines, target, method,
                 groups=groups, regions=regions, seed=seed, numbers=numbers,
             )  # fmt: skip
+            return replace(attribution, segments=regions or {})
         case Lime():
             return _lime(model, x, baselines, target, specs, method, seed, numbers)
         case Examples():
@@ -104,7 +105,7 @@ def _lime(
             + "; use sampled Shapley"
         )
     spec = images[0]
-    heats, r_squared, stability = [], [], []
+    heats, segments, r_squared, stability = [], [], [], []
     for number, group in groupby(range(len(target)), lambda row: numbers[row]):
         rows = list(group)
         one = {name: value[rows[:1]] for name, value in x.items()}
@@ -114,6 +115,7 @@ def _lime(
             labels=target[rows].tolist(), seed=seed, numbers=[number],
         )  # fmt: skip
         heats.append(found.heat())
+        segments += [patches] * len(rows)
         r_squared.append(found.r_squared)
         stability.append(found.stability)
     everything = np.arange(len(target))
@@ -124,6 +126,7 @@ def _lime(
         baseline_score=model.outputs({**x, **start})[everything, target],
         target=target,
         approx_error=None,
+        segments={spec.name: np.stack(segments)},
         diagnostics={
             "r_squared": np.concatenate(r_squared),
             "stability": np.concatenate(stability),

@@ -67,7 +67,8 @@ class LabelAttribution:
     `index` is () for a scalar output; `values` are the attributions of the explained tensors,
     `features` what they mean for each feature; `approx_error` is None where it is undefined;
     `evaluations` is the number of gradients that were taken for it, `ranks` the ranks of regions,
-    `diagnostics` what else the method says of itself.
+    `segments` the patch that each pixel of a picture is in, [h, w], where a method works on
+    patches, and `diagnostics` what else the method says of itself.
     """
 
     index: tuple[int, ...]
@@ -79,6 +80,7 @@ class LabelAttribution:
     approx_error: float | None
     evaluations: int | None = None
     ranks: dict[str, Array] = field(default_factory=dict)
+    segments: dict[str, Array] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -259,6 +261,7 @@ class Explainer:
             baseline_score=float(attribution.baseline_score[j]),
             values=values,
             ranks={name: rank[j] for name, rank in attribution.ranks.items()},
+            segments={name: patches[j] for name, patches in attribution.segments.items()},
             diagnostics={name: float(value[j]) for name, value in attribution.diagnostics.items()},
             features=feature_attributions(
                 self.metadata.inputs, values, axes, encoded=self._gradients

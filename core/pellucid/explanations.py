@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from pellucid import response
+from pellucid import kserve, response
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.instances import Instance
 from pellucid.pictures import Drawing, draw_images
@@ -53,6 +53,10 @@ class Explanations(Sequence[Explanation]):
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""
         return response.encode(self.response(dialect=dialect))
+
+    def kserve(self) -> dict[str, Any]:
+        """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
+        return kserve.kserve(self.items, self.parameters)
 
     def draw(
         self,

@@ -23,6 +23,7 @@ from pellucid.errors import InstanceError, did_you_mean
 from pellucid.images import decode_picture, image_input_of, to_tensor
 from pellucid.inputs import InputInfo, check_names, is_binary, plain, shape_text, to_array
 from pellucid.model import Array
+from pellucid.request_json import decode_text, kind_of, parse_json
 from pellucid.tables import Row, open_table
 
 __all__ = [
@@ -91,11 +92,11 @@ def read_request(
     object for `instances` is read as a list of one and costs a warning. Raises `InstanceError`;
     sentences begin with the path, as ``instances[3].image[0]``.
     """
-    parsed = _parse(document, source) if isinstance(document, str | bytes) else document
+    parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
     prefix = f"{source}: " if source else ""
     if not isinstance(parsed, Mapping):
         raise InstanceError(
-            f'{prefix}a request is an object, {{"instances": […]}}, got {_kind(parsed)}'
+            f'{prefix}a request is an object, {{"instances": […]}}, got {kind_of(parsed)}'
         )
     if "instances" not in parsed:
         hint = did_you_mean("instances", [key for key in parsed if isinstance(key, str)])
@@ -107,7 +108,7 @@ def read_request(
         values = [values]
         warnings = (f"{prefix}'instances' is one bare object; read as a list of one instance",)
     if not isinstance(values, list | tuple):
-        raise InstanceError(f"{prefix}'instances' must be a list, got {_kind(values)}")
+        raise InstanceError(f"{prefix}'instances' must be a list, got {kind_of(values)}")
     if not values:
         raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
@@ -139,7 +140,7 @@ def read_jsonl(
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
-        value = _parse(line.rstrip(), source, first_line=number, index=index)
+        value = parse_json(line.rstrip(), source, first_line=number, index=index)
         where = f"{source}:{number}" if source else f"line {number}"
         return Instance(value, _tensors(value, inputs, where, index), index, source)
 
@@ -214,19 +215,23 @@ def read_file(
     image_input: str | None = None,
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
+    settings: Callable[[Mapping[str, object]], None] | None = None,
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, or a picture.
 
     The suffix decides, else the content. A ``.json`` file may also hold one instance a line, as
     gcloud's ``--json-instances`` takes. `warn` is given the request's warnings. Raises
-    `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
+    `InstanceError` for a file that is missing, empty, a directory or not UTF-8. `settings` is given
+    what else is in a request, before its instances come.
     """
     source = fspath(path)
     suffix = Path(path).suffix.lower()
     data = _read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and _looks_binary(data)):
         return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
-    return read_data(data, inputs, source=source, suffix=suffix, on_error=on_error, warn=warn)
+    return read_data(
+        data, inputs, source=source, suffix=suffix, on_error=on_error, warn=warn, settings=settings
+    )
 
 
 def read_data(
@@ -237,13 +242,14 @@ def read_data(
     suffix: str = "",
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
+    settings: Callable[[Mapping[str, object]], None] | None = None,
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     if not data.strip():
         raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
     if suffix not in _TEXT_SUFFIXES and _looks_binary(data):
         return _each(lambda d: read_image(d, inputs), [data], on_error)
-    text = _decode(data, source)
+    text = decode_text(data, source)
     if suffix == ".csv":
         return read_csv(io.StringIO(text, newline=""), inputs, source=source, on_error=on_error)
     if suffix not in (".jsonl", ".ndjson"):
@@ -253,6 +259,8 @@ def read_data(
             for sentence in request.warnings:
                 if warn is not None:
                     warn(sentence)
+            if settings is not None and request.parameters:
+                settings(request.parameters)
             return iter(request.instances)
         if kind is None and suffix != ".json":
             raise InstanceError(
@@ -311,48 +319,10 @@ def _tensors(
         names = ", ".join(f"'{info.name}'" for info in inputs)
         raise InstanceError(
             f"{where}: the model has {len(inputs)} inputs, so an instance must be an object with "
-            f"the keys {names}; got {_kind(value)}",
+            f"the keys {names}; got {kind_of(value)}",
             index,
         )
     return {inputs[0].name: to_array(value, inputs[0], where, index)}
-
-
-def _parse(
-    text: str | bytes, source: str | None, *, first_line: int = 1, index: int | None = None
-) -> object:
-    prefix = f"{source}: " if source else ""
-    if isinstance(text, bytes):
-        text = _decode(text, source or "the request")
-    text = text.removeprefix("\ufeff")
-    if not text.strip():
-        raise InstanceError(f"{prefix}empty, expected JSON", index)
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for key, value in pairs:
-            if key in found:
-                line = f"{source}:{first_line}: " if first_line > 1 and source else prefix
-                raise InstanceError(f"{line}the key '{key}' is written twice in one object", index)
-            found[key] = value
-        return found
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
-        at = f"{source}:{line}:{error.colno}" if source else f"line {line}, column {error.colno}"
-        raise InstanceError(f"{at}: not JSON: {error.msg}", index) from None
-    except RecursionError:
-        raise InstanceError(f"{prefix}lists are nested too deeply", index) from None
-    except ValueError as error:  # a number of more than 4300 digits
-        raise InstanceError(f"{prefix}not JSON: {error}", index) from None
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", tuple: "a list", str: "a string", bool: "a boolean"}
-    if value is None:
-        return "null"
-    return names.get(type(value), "a number" if isinstance(value, int | float) else "something")
 
 
 def _kind_of_json(text: str, inputs: Sequence[InputInfo]) -> str | None:
@@ -383,15 +353,6 @@ def _read_bytes(path: str | PathLike[str]) -> bytes:
     if not data:
         raise InstanceError(f"{source}: the file is empty")
     return data
-
-
-def _decode(data: bytes, source: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InstanceError(
-            f"{source}: not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})"
-        ) from None
 
 
 def _looks_binary(data: bytes) -> bool:

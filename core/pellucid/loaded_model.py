@@ -33,12 +33,14 @@ from pellucid.metadata_file import (
     read_document,
     read_parameters_file,
 )
+from pellucid.request_settings import overridden
 from pellucid.saved_model_pb import read
 from pellucid.settings import Settings
 from pellucid.spec import (
     ExplanationMetadata,
     ExplanationParameters,
     IntegratedGradients,
+    Lime,
     Method,
     OutputSpec,
     Visualization,
@@ -126,6 +128,32 @@ class LoadedModel:
             seed=self.explainer.seed if seed is None else seed,
         )
         return replace(self, explainer=explainer)
+
+    def requested(self, request: Mapping[str, object]) -> LoadedModel:
+        """Return the same model with the settings that a request brings beside its instances.
+
+        They are ``explanationSpecOverride`` (Vertex) and, for LIME, the keys of KServe's explainer;
+        `request` may hold others. Raises SpecError.
+        """
+        metadata, parameters = overridden(self.metadata, self.parameters, request, self.warn)
+        if metadata is self.metadata and parameters is self.parameters:
+            return self
+        return replace(
+            self, explainer=replace(self.explainer, metadata=metadata, parameters=parameters)
+        )
+
+    def as_kserve(self) -> LoadedModel:
+        """Return the same model as KServe's explainer had it: LIME of the ``top_labels`` best.
+
+        Another method gives way to it; LIME's own settings, and outputs that were chosen, stay.
+        """
+        method = self.parameters.method
+        lime = method if isinstance(method, Lime) else Lime()
+        if self.parameters.top_k is None and self.parameters.output_indices is None:
+            return self.configured(
+                parameters=ExplanationParameters(method=lime, top_k=lime.top_labels)
+            )
+        return self.configured(parameters=replace(self.parameters, method=lime))
 
     def _records(self, instances: Any) -> list[Instance]:
         if isinstance(instances, np.ndarray):

@@ -26,8 +26,9 @@ class Attribution:
     of f(x') over the baselines, both [n]; `target` is the flat index of the output, [n];
     `approx_error` is [n], NaN where f(x) = f(x'), or None for a method that has no such measure;
     `evaluations` [n] counts the gradients that were taken, where that was left to the method;
-    `ranks` are those of an image's regions, [n, h, w], 1 for the best; `diagnostics` [n] each are
-    what else a method says of itself.
+    `ranks` are those of an image's regions, [n, h, w], 1 for the best; `segments` [n, h, w] say
+    which patch a pixel is in, counted from 0, where a method works on patches; `diagnostics` [n]
+    each are what else a method says of itself.
     """
 
     values: Tensors
@@ -37,6 +38,7 @@ class Attribution:
     approx_error: Array | None
     evaluations: Array | None = None
     ranks: Tensors = field(default_factory=dict)
+    segments: Tensors = field(default_factory=dict)
     diagnostics: Tensors = field(default_factory=dict)
 
 

@@ -13,7 +13,8 @@ label are those β that minimize Σ π (f(z) − α − z·β)² + |β|².
 ...     frozenset(),
 ... )
 >>> (found,) = lime(model, {"image": np.ones((1, 3))}, "image", [[[0, 1, 2]]])
->>> found.labels, found.coefficients[0].round(1), found.masks().tolist()
+>>> shown = masks(found.coefficients, found.segments, Lime())
+>>> found.labels, found.coefficients[0].round(1), shown.tolist()
 (array([0, 1]), array([1., 2., 3.]), [[[1, 1, 1]], [[0, 0, 1]]])
 
 ```
@@ -70,43 +71,42 @@ class LimeExplanation:
     fitted: Array
     r_squared: Array
     stability: Array
-    config: Lime
 
     def heat(self) -> Array:
         """Return each pixel's coefficient, float64 [k, h, w]."""
         return self.coefficients[:, self.segments]
 
-    def masks(self) -> Array:
-        """Return what is shown for each label, int8 [k, h, w].
 
-        With `positive_only`, 1 on the ten best patches whose coefficient is positive and above
-        `min_weight`; else the sign of the coefficient on those of the ten largest whose size is at
-        least `min_weight`.
-        """
-        order = np.argsort(-np.abs(self.coefficients), axis=1, kind="stable")
-        signs = np.zeros(self.coefficients.shape, np.int8)
-        for sign, weights, best in zip(signs, self.coefficients, order, strict=True):
-            if self.config.positive_only:
-                wanted = (weights[best] > 0) & (weights[best] > self.config.min_weight)
-                sign[best[wanted][:MOST_PATCHES]] = 1
-            else:
-                best = best[:MOST_PATCHES]
-                best = best[np.abs(weights[best]) >= self.config.min_weight]
-                sign[best] = np.where(weights[best] < 0, -1, 1)
-        return signs[:, self.segments]
+def masks(coefficients: Array, segments: Array, config: Lime) -> Array:
+    """Return what KServe's explainer shows for each label, int8 [k, h, w].
 
-    def marked(self, picture: Array, place: int = -1) -> Array:
-        """Return a picture [h, w, 3] with the patches of one label marked, KServe's ``temp``.
+    `coefficients` are [k, p], `segments` [h, w]. With `config.positive_only`, 1 on the ten best
+    patches whose coefficient is positive and above `min_weight`; else the sign of the coefficient
+    on those of the ten largest whose size is at least `min_weight`.
+    """
+    order = np.argsort(-np.abs(coefficients), axis=1, kind="stable")
+    signs = np.zeros(coefficients.shape, np.int8)
+    for sign, weights, best in zip(signs, coefficients, order, strict=True):
+        if config.positive_only:
+            wanted = (weights[best] > 0) & (weights[best] > config.min_weight)
+            sign[best[wanted][:MOST_PATCHES]] = 1
+        else:
+            best = best[:MOST_PATCHES]
+            best = best[np.abs(weights[best]) >= config.min_weight]
+            sign[best] = np.where(weights[best] < 0, -1, 1)
+    return np.ascontiguousarray(signs[:, segments])
 
-        With `positive_only` it is the picture itself; else positive patches have the picture's
-        maximum in green, and negative ones in red. `place` is that of the label: KServe's explainer
-        sent the picture of the last one.
-        """
-        marked = np.array(picture)
-        if not self.config.positive_only:
-            mask = self.masks()[place]
-            marked[mask < 0, 0] = marked[mask > 0, 1] = np.max(picture)
-        return marked
+
+def marked(picture: Array, mask: Array, config: Lime) -> Array:
+    """Return a picture [h, w, 3] with the patches of one label's mask marked, KServe's ``temp``.
+
+    With `config.positive_only` it is the picture itself; else positive patches have the picture's
+    maximum in green, and negative ones in red.
+    """
+    shown = np.array(picture)
+    if not config.positive_only:
+        shown[mask < 0, 0] = shown[mask > 0, 1] = np.max(picture)
+    return shown
 
 
 def lime(
@@ -241,7 +241,6 @@ def _one(
         fitted=intercepts + coefficients.sum(axis=1),
         r_squared=_r_squared(rows, scores, weights, coefficients, intercepts),
         stability=_stability(rows, scores, weights),
-        config=config,
     )
 
 

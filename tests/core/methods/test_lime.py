@@ -16,7 +16,7 @@ from sklearn.metrics import pairwise_distances
 import pellucid
 import pellucid.methods.lime as module
 from pellucid.errors import InstanceError
-from pellucid.methods.lime import LimeExplanation, kernel, lime, ridge, samples
+from pellucid.methods.lime import kernel, lime, marked, masks, ridge, samples
 from pellucid.model import Array, FunctionModel, Tensors
 from pellucid.spec import Lime
 
@@ -251,19 +251,9 @@ def test_top_labels_are_no_more_than_the_classes_and_ties_go_to_the_lower() -> N
     assert got.labels.tolist() == [2, 1] and got.scores.tolist() == [0.2, 0.3]
 
 
-def explained(weights: Array, **options: Any) -> LimeExplanation:
-    one = np.zeros(1)
-    return LimeExplanation(
-        segments=np.arange(len(weights))[None],
-        labels=np.array([3]),
-        scores=one,
-        coefficients=np.asarray(weights)[None],
-        intercepts=one,
-        fitted=one,
-        r_squared=one,
-        stability=one,
-        config=Lime(**options),
-    )
+def shown(weights: Array, **options: Any) -> Array:
+    weights = np.asarray(weights)
+    return masks(weights[None], np.arange(len(weights))[None], Lime(**options))
 
 
 # 14 patches: those of the ten largest sizes are 0 … 9, of which 1, 3 and 5 are negative.
@@ -271,36 +261,37 @@ WEIGHTS = np.array([14, -13, 12, -11, 10, -9, 8, 7, 6, 5, 4, 3, 2, 1]) / 1000
 
 
 def test_positive_masks_are_the_first_ten_above_the_least_weight() -> None:
-    got = explained(WEIGHTS, min_weight=0.002).masks()
+    got = shown(WEIGHTS, min_weight=0.002)
     # 0.002 itself is not above it; negative ones leave their places to others.
     assert got.dtype == np.int8
     assert got.tolist() == [[[1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0]]]
-    many = explained(np.arange(20, 0, -1) / 100, min_weight=0.0).masks()
+    many = shown(np.arange(20, 0, -1) / 100, min_weight=0.0)
     assert many.sum() == 10 and many[0, 0, :10].all()
-    assert explained(-WEIGHTS, min_weight=-1).masks().tolist() == [[[0, 1, 0, 1, 0, 1] + [0] * 8]]
+    assert shown(-WEIGHTS, min_weight=-1).tolist() == [[[0, 1, 0, 1, 0, 1] + [0] * 8]]
 
 
 def test_masks_of_both_signs_look_at_the_ten_largest_only() -> None:
-    got = explained(WEIGHTS, min_weight=0.006, positive_only=False).masks()
+    got = shown(WEIGHTS, min_weight=0.006, positive_only=False)
     # 0.006 itself is enough; nothing behind the tenth place is looked at.
     assert got.tolist() == [[[1, -1, 1, -1, 1, -1, 1, 1, 1, 0, 0, 0, 0, 0]]]
-    got = explained(WEIGHTS, min_weight=0.0, positive_only=False).masks()
+    got = shown(WEIGHTS, min_weight=0.0, positive_only=False)
     assert np.abs(got).sum() == 10
 
 
 def test_the_marked_picture_is_kserve_s() -> None:
     picture = np.full((1, 14, 3), 0.5)
     picture[0, 0, 2] = 0.9
-    np.testing.assert_array_equal(explained(WEIGHTS).marked(picture), picture)
-    both = explained(WEIGHTS, positive_only=False, min_weight=0.0129)
-    got = both.marked(picture)
+    np.testing.assert_array_equal(marked(picture, shown(WEIGHTS)[0], Lime()), picture)
+    both = {"positive_only": False, "min_weight": 0.0129}
+    got = marked(picture, shown(WEIGHTS, **both)[0], Lime(**both))
     assert got[0, :3].tolist() == [[0.5, 0.9, 0.9], [0.9, 0.5, 0.5], [0.5, 0.5, 0.5]]
     np.testing.assert_array_equal(got[0, 2:], picture[0, 2:])
     assert picture[0, 1].tolist() == [0.5, 0.5, 0.5], "the caller's picture was painted"
 
 
 def test_the_heat_is_the_coefficient_of_each_pixel() -> None:
-    np.testing.assert_array_equal(explained(WEIGHTS).heat(), WEIGHTS[None, None])
+    (found,) = lime(MODEL, {"image": PICTURES[:1]}, "image", [SEGMENTS])
+    np.testing.assert_array_equal(found.heat(), found.coefficients[:, SEGMENTS])
 
 
 def test_stability_foretells_how_alike_another_seed_s_coefficients_are() -> None:
@@ -322,7 +313,7 @@ def test_what_never_changes_has_no_measures() -> None:
     (got,) = lime(model_of(lambda x: np.ones((len(x), 1))), {"image": PICTURES[:1]}, "image", [SEGMENTS])  # fmt: skip
     assert np.isnan(got.r_squared).all() and np.isnan(got.stability).all()
     np.testing.assert_allclose(got.coefficients, 0.0, atol=1e-15)
-    assert not got.masks().any()
+    assert not masks(got.coefficients, SEGMENTS, Lime()).any()
 
 
 def test_company_order_and_repetition() -> None:
@@ -373,8 +364,8 @@ def test_a_digit_s_strokes_are_what_made_it_a_seven(samples: Path) -> None:
     (got,) = lime(model, {"image": picture[None]}, "image", [patches])
     assert got.labels[0] == 7 and len(got.labels) == 10
     assert got.r_squared[0] > 0.8 and got.stability[0] > 0.9
-    shown = got.masks()[0] == 1
-    assert picture[shown].mean() > picture[~shown].mean()
+    seen = masks(got.coefficients, patches, Lime())[0] == 1
+    assert picture[seen].mean() > picture[~seen].mean()
 
 
 def test_the_module_s_example_runs() -> None:
