@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     # 1: arrays
     (
-        "model inputs instances images tables features segments superpixels regions",
+        "model inputs instances images file_content tables features segments superpixels regions",
         "numpy PIL skimage scipy",
     ),
     # 2: the methods

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, did_you_mean
+from pellucid.file_content import lines_of, looks_binary, read_bytes
 from pellucid.images import decode_picture, image_input_of, to_tensor
 from pellucid.inputs import InputInfo, check_names, is_binary, plain, shape_text, to_array
 from pellucid.model import Array
@@ -53,7 +54,8 @@ class Instance:
     `value` is JSON, as given (the name of an image file); `tensors` maps every input to an array
     without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
     or request, wrong instances included; `source` is the file; `image` is the picture at its own
-    resolution, 8-bit RGB, lying as the model sees it.
+    resolution, 8-bit RGB, lying as the model sees it; `beside` is what else was asked for by name,
+    such as an ``id``.
     """
 
     value: object
@@ -61,6 +63,7 @@ class Instance:
     index: int = 0
     source: str | None = None
     image: Image.Image | None = None
+    beside: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -85,12 +88,14 @@ def read_request(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
+    beside: Collection[str] = (),
 ) -> Request:
     """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
-    object for `instances` is read as a list of one and costs a warning. Raises `InstanceError`;
-    sentences begin with the path, as ``instances[3].image[0]``.
+    object for `instances` is read as a list of one and costs a warning. Keys of `beside` are set
+    aside, unless they are inputs. Raises `InstanceError`; sentences begin with the path, as
+    ``instances[3].image[0]``.
     """
     parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
     prefix = f"{source}: " if source else ""
@@ -111,6 +116,8 @@ def read_request(
         raise InstanceError(f"{prefix}'instances' must be a list, got {kind_of(values)}")
     if not values:
         raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
+    split = [_aside(value, inputs, beside) for value in values]
+    values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
     def convert(index: int) -> Instance:
@@ -122,7 +129,7 @@ def read_request(
                 index,
             )
         tensors = _tensors(values[index], inputs, where, index)
-        return Instance(values[index], tensors, index, source)
+        return Instance(values[index], tensors, index, source, beside=split[index][1])
 
     instances = tuple(_each(convert, range(len(values)), on_error))
     rest = {key: value for key, value in parsed.items() if key != "instances"}
@@ -135,14 +142,20 @@ def read_jsonl(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
+    beside: Collection[str] = (),
 ) -> Iterator[Instance]:
-    """Yield one instance for each line of JSON; blank lines are skipped."""
+    """Yield one instance for each line of JSON; blank lines are skipped.
+
+    Keys of `beside` are set aside, unless they are inputs.
+    """
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
         value = parse_json(line.rstrip(), source, first_line=number, index=index)
         where = f"{source}:{number}" if source else f"line {number}"
-        return Instance(value, _tensors(value, inputs, where, index), index, source)
+        value, aside = _aside(value, inputs, beside)
+        tensors = _tensors(value, inputs, where, index)
+        return Instance(value, tensors, index, source, beside={"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
     return _each(convert, enumerate(filled), on_error)
@@ -154,20 +167,23 @@ def read_csv(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
+    beside: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield one instance for each row of a table whose first row names the columns.
 
     Each column is an input (several numbers in one cell are written as a JSON list), or the columns
     in order are the elements of the model's single vector input, and then the first row may be
-    missing if it is all numbers. Blank rows are skipped. Raises `InstanceError` with the line.
+    missing if it is all numbers. Columns of `beside` are set aside, unless they are inputs. Blank
+    rows are skipped. Raises `InstanceError` with the line.
     """
-    table = open_table(lines, inputs, source)
+    table = open_table(lines, inputs, source, beside)
 
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
         tensors = _tensors(value, inputs, table.where(row[0]), index)
-        return Instance(value, tensors, index, source)
+        aside = {"line": row[0], **table.beside(row)}
+        return Instance(value, tensors, index, source, beside=aside)
 
     return _each(convert, enumerate(table.rows), on_error)
 
@@ -190,7 +206,7 @@ def read_image(
     source = None if isinstance(picture, bytes) else fspath(picture)
     where = source or "the picture"
     info = image_input_of(inputs, image_input, where)
-    data = picture if isinstance(picture, bytes) else _read_bytes(picture)
+    data = picture if isinstance(picture, bytes) else read_bytes(picture)
     decoded = decode_picture(data, where, upright=not info.is_string)
     others = [other for other in inputs if other.name != info.name]
     given = dict(values or {})
@@ -216,21 +232,34 @@ def read_file(
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
+    beside: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, or a picture.
 
     The suffix decides, else the content. A ``.json`` file may also hold one instance a line, as
-    gcloud's ``--json-instances`` takes. `warn` is given the request's warnings. Raises
-    `InstanceError` for a file that is missing, empty, a directory or not UTF-8. `settings` is given
-    what else is in a request, before its instances come.
+    gcloud's ``--json-instances`` takes. JSON Lines and CSV are read as they are needed, so that a
+    file may be larger than the memory. `warn` is given the request's warnings, `settings` what else
+    is in a request, before its instances come; keys of `beside` are set aside, unless they are
+    inputs. Raises `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
     """
     source = fspath(path)
     suffix = Path(path).suffix.lower()
-    data = _read_bytes(path)
-    if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and _looks_binary(data)):
+    if suffix in _LINES:
+        read = read_csv if suffix == ".csv" else read_jsonl
+        lines = lines_of(path, source)
+        return read(lines, inputs, source=source, on_error=on_error, beside=beside)
+    data = read_bytes(path)
+    if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and looks_binary(data)):
         return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
     return read_data(
-        data, inputs, source=source, suffix=suffix, on_error=on_error, warn=warn, settings=settings
+        data,
+        inputs,
+        source=source,
+        suffix=suffix,
+        on_error=on_error,
+        warn=warn,
+        settings=settings,
+        beside=beside,
     )
 
 
@@ -243,19 +272,21 @@ def read_data(
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
+    beside: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     if not data.strip():
         raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
-    if suffix not in _TEXT_SUFFIXES and _looks_binary(data):
+    if suffix not in _TEXT_SUFFIXES and looks_binary(data):
         return _each(lambda d: read_image(d, inputs), [data], on_error)
     text = decode_text(data, source)
     if suffix == ".csv":
-        return read_csv(io.StringIO(text, newline=""), inputs, source=source, on_error=on_error)
+        lines = io.StringIO(text, newline="")
+        return read_csv(lines, inputs, source=source, on_error=on_error, beside=beside)
     if suffix not in (".jsonl", ".ndjson"):
-        kind = _kind_of_json(text, inputs)
+        kind = _kind_of_json(text, inputs, beside)
         if kind == "request":
-            request = read_request(text, inputs, source=source, on_error=on_error)
+            request = read_request(text, inputs, source=source, on_error=on_error, beside=beside)
             for sentence in request.warnings:
                 if warn is not None:
                     warn(sentence)
@@ -266,7 +297,7 @@ def read_data(
             raise InstanceError(
                 f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
             )
-    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error)
+    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, beside=beside)
 
 
 def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
@@ -288,7 +319,8 @@ def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[st
     return batch
 
 
-_TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
+_LINES = frozenset((".jsonl", ".ndjson", ".csv"))
+_TEXT_SUFFIXES = _LINES | {".json"}
 
 
 def _each(
@@ -303,6 +335,16 @@ def _each(
             on_error(error)
         else:
             yield instance
+
+
+def _aside(
+    value: Any, inputs: Sequence[InputInfo], names: Collection[str]
+) -> tuple[Any, dict[str, object]]:
+    """Return an instance's value without the keys `names`, and what stood under these."""
+    if not isinstance(value, Mapping):
+        return value, {}
+    found = {n: value[n] for n in names if n in value and n not in [i.name for i in inputs]}
+    return ({k: v for k, v in value.items() if k not in found} if found else value), found
 
 
 def _tensors(
@@ -325,7 +367,7 @@ def _tensors(
     return {inputs[0].name: to_array(value, inputs[0], where, index)}
 
 
-def _kind_of_json(text: str, inputs: Sequence[InputInfo]) -> str | None:
+def _kind_of_json(text: str, inputs: Sequence[InputInfo], beside: Collection[str]) -> str | None:
     """Return "request", "lines", or None where the text does not begin as JSON does."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -335,26 +377,6 @@ def _kind_of_json(text: str, inputs: Sequence[InputInfo]) -> str | None:
         return "request"  # whose reader will say what is wrong, and where
     if text.lstrip()[end:].strip():
         return "lines"
-    names = {info.name for info in inputs}
+    names = {*(info.name for info in inputs), *beside}
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"
-
-
-def _read_bytes(path: str | PathLike[str]) -> bytes:
-    source = fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InstanceError(f"{source}: no such file") from None
-    except IsADirectoryError:
-        raise InstanceError(f"{source}: is a directory; name the files in it") from None
-    except OSError as error:
-        raise InstanceError(f"{source}: cannot be read ({error.strerror})") from None
-    if not data:
-        raise InstanceError(f"{source}: the file is empty")
-    return data
-
-
-def _looks_binary(data: bytes) -> bool:
-    head = data[:4096]
-    return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"

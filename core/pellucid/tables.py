@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 from pellucid.errors import InstanceError
@@ -30,7 +30,7 @@ class Table:
     """A table being read: which input each column is, and the rows still to come.
 
     `columns` and `titles` are as long as a row; `vector` says that the columns are, in order, the
-    elements of one input.
+    elements of one input. `aside` are the columns, by their place in a row, that are no input.
     """
 
     columns: tuple[InputInfo, ...]
@@ -38,6 +38,7 @@ class Table:
     vector: bool
     rows: Iterator[Row]
     source: str | None
+    aside: Mapping[int, str] = field(default_factory=dict)
 
     def where(self, line: int) -> str:
         """Return how a sentence about this line begins."""
@@ -49,24 +50,35 @@ class Table:
         Raises `InstanceError` for a wrong number of columns and for cells that cannot be read.
         """
         where, cells = self.where(row[0]), row[1]
-        if len(cells) != len(self.columns):
+        width = len(self.columns) + len(self.aside)
+        if len(cells) != width:
             raise InstanceError(
-                f"{where}: row {index + 1} has {_columns(len(cells))}, "
-                f"the first line has {len(self.columns)}",
+                f"{where}: row {index + 1} has {_columns(len(cells))}, the first line has {width}",
                 index,
             )
+        cells = [cell for i, cell in enumerate(cells) if i not in self.aside]
         values = [
             _cell(cell, info, f"{where}: column '{title}'", index)
             for cell, info, title in zip(cells, self.columns, self.titles, strict=True)
         ]
         return values if self.vector else dict(zip(self.titles, values, strict=True))
 
+    def beside(self, row: Row) -> dict[str, str]:
+        """Return the cells of a row that are no input, by their titles."""
+        return {title: row[1][i].strip() for i, title in self.aside.items()}
 
-def open_table(lines: Iterable[str], inputs: Sequence[InputInfo], source: str | None) -> Table:
+
+def open_table(
+    lines: Iterable[str],
+    inputs: Sequence[InputInfo],
+    source: str | None,
+    beside: Collection[str] = (),
+) -> Table:
     """Return the table in these lines, its first row read as the header.
 
     Each column is an input, or the columns are the elements of the model's single vector input; in
-    that case any titles will do, and a first row that is all numbers is no header. Raises
+    that case any titles will do, and a first row that is all numbers is no header. Columns titled
+    as one of `beside` are set aside, unless they are inputs. Raises
     `InstanceError` when the columns do not fit the model.
     """
     rows = _rows(lines, source)
@@ -75,6 +87,9 @@ def open_table(lines: Iterable[str], inputs: Sequence[InputInfo], source: str | 
         raise InstanceError(f"{source or 'the table'}: there are no rows")
     where = f"{source}:{first[0]}" if source else f"line {first[0]}"
     titles = [cell.strip() for cell in first[1]]
+    names = [info.name for info in inputs]
+    aside = {i: t for i, t in enumerate(titles) if t in beside and t not in names}
+    titles = [title for i, title in enumerate(titles) if i not in aside]
     shape = inputs[0].instance_shape if len(inputs) == 1 else ()
     if len(inputs) == 1 and titles != [inputs[0].name] and (shape is None or len(shape) == 1):
         info = inputs[0]
@@ -91,7 +106,14 @@ def open_table(lines: Iterable[str], inputs: Sequence[InputInfo], source: str | 
         by_name = {info.name: info for info in inputs}
         check_names(titles, by_name, where, None, "column")
         columns, vector = tuple(by_name[title] for title in titles), False
-    return Table(columns=columns, titles=tuple(titles), vector=vector, rows=rows, source=source)
+    return Table(
+        columns=columns,
+        titles=tuple(titles),
+        vector=vector,
+        rows=rows,
+        source=source,
+        aside=aside,
+    )
 
 
 def _columns(count: int) -> str:
