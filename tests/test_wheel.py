@@ -36,6 +36,7 @@ def test_the_wheel_holds_the_two_packages_and_nothing_generic(wheel: Path) -> No
     for needed in (
         "pellucid/py.typed",
         "pellucid_cli/py.typed",
+        "pellucid/rules.md",
         "pellucid/schemas/ai_platform.schema.json",
         "pellucid/schemas/saved_model.fds.gz",
         f"pellucid-{__version__}.dist-info/licenses/LICENSE",

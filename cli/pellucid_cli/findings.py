@@ -3,28 +3,79 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
+from pellucid.lint import Linted
 from pellucid.spec import Problem, Severity
 
 _WIDTH = 100
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
-def as_text(problems: Sequence[Problem], texts: Mapping[str, str]) -> str:
+def written(style: str, linted: Sequence[Linted], *, strict: bool) -> str:
+    """Return all findings in the style that was asked for; `strict` says that warnings fail."""
+    if style == "sarif":
+        from pellucid_cli.sarif import as_sarif
+
+        return as_sarif(linted)
+    if style == "junit":
+        from pellucid_cli.junit import as_junit
+
+        return as_junit(linted, strict=strict)
+    plain = {"text": as_text, "json": as_json, "github": as_github, "markdown": as_markdown}
+    return plain[style](linted)
+
+
+def problems(linted: Sequence[Linted]) -> Iterator[Problem]:
+    """Yield the findings of all files."""
+    for one in linted:
+        yield from one.problems
+
+
+def summary(linted: Sequence[Linted]) -> str:
+    """Return ``3 files: 1 error, 2 warnings``."""
+    found = [it.severity for it in problems(linted)]
+    errors = found.count(Severity.ERROR)
+    counts = ((len(linted), "file"), (errors, "error"), (len(found) - errors, "warning"))
+    files, *rest = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    return f"{files}: {', '.join(rest)}"
+
+
+def notes(linted: Sequence[Linted], *, resolutions: bool) -> Iterator[str]:
+    """Yield what was inferred of models without metadata and, if asked for, how names resolved."""
+    from pellucid.check import shape_text
+
+    for one in linted:
+        if one.inferred:
+            names = ", ".join(f"'{it.name}' ({it.modality.value})" for it in one.inferred.inputs)
+            yield (
+                f"{one.path}: has no explanation_metadata.json; inferred the inputs {names} "
+                f"and the output '{one.inferred.output.name}'"
+            )
+        for it in one.resolutions if resolutions else ():
+            kind = f"{it.info.dtype} {shape_text(it.info.shape)}"
+            yield f"{one.path}: {it.path}: '{it.resolved.written}' is {it.resolved.how}, {kind}"
+
+
+def as_text(linted: Sequence[Linted]) -> str:
     """Return each problem on a line, with the line of its source and a caret below it."""
     lines: list[str] = []
-    for it in problems:
-        place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
-        label = click.style(f"{it.severity.value} {it.code}", fg=_COLORS[it.severity], bold=True)
-        where = f"{it.path}: " if it.path else ""
-        lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {where}{it.message}")
-        source = texts.get(it.file or "")
-        if source is not None and it.line and it.column:
-            lines += _excerpt(source, it.line, it.column, _COLORS[it.severity])
+    for one in linted:
+        for it in one.problems:
+            place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
+            label = click.style(
+                f"{it.severity.value} {it.code}", fg=_COLORS[it.severity], bold=True
+            )
+            lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {_sentence(it)}")
+            if one.text is not None and it.file == str(one.path) and it.line and it.column:
+                lines += _excerpt(one.text, it.line, it.column, _COLORS[it.severity])
     return "".join(f"{line}\n" for line in lines)
+
+
+def _sentence(it: Problem) -> str:
+    return f"{it.path}: {it.message}" if it.path else it.message
 
 
 def _excerpt(source: str, line: int, column: int, color: str) -> list[str]:
@@ -38,9 +89,9 @@ def _excerpt(source: str, line: int, column: int, color: str) -> list[str]:
     return [f"{margin}{part}", f"{' ' * (len(margin) - 2)}| {caret}"]
 
 
-def as_json(problems: Sequence[Problem]) -> str:
+def as_json(linted: Sequence[Linted]) -> str:
     """Return a JSON list with an object for each problem."""
-    return json.dumps([_object(it) for it in problems], indent=2) + "\n"
+    return json.dumps([_object(it) for it in problems(linted)], indent=2) + "\n"
 
 
 def _object(it: Problem) -> dict[str, object]:
@@ -56,15 +107,14 @@ def _object(it: Problem) -> dict[str, object]:
     }
 
 
-def as_github(problems: Sequence[Problem]) -> str:
+def as_github(linted: Sequence[Linted]) -> str:
     """Return a workflow command for each problem, which GitHub shows beside the line."""
     lines: list[str] = []
-    for it in problems:
+    for it in problems(linted):
         fields = {"title": f"{it.rule} ({it.code})", "file": it.file, "line": it.line}
         fields["col"] = it.column
         given = ",".join(f"{key}={_property(str(part))}" for key, part in fields.items() if part)
-        where = f"{it.path}: " if it.path else ""
-        lines.append(f"::{it.severity.value} {given}::{_data(where + it.message)}\n")
+        lines.append(f"::{it.severity.value} {given}::{_data(_sentence(it))}\n")
     return "".join(lines)
 
 
@@ -74,3 +124,22 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def as_markdown(linted: Sequence[Linted]) -> str:
+    """Return the summary and a table, for a job's summary or a comment."""
+    lines = [f"**{summary(linted)}**"]
+    rows = list(problems(linted))
+    if rows:
+        lines += ["", "| place | rule | finding |", "|---|---|---|"]
+    for it in rows:
+        place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
+        rule = f"{it.severity.value} {it.code} {it.rule}"
+        lines.append(f"| {_cell(place)} | {rule} | {_cell(_sentence(it))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return a text that Markdown takes as it is, in one cell of a table."""
+    marked = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|~" else sign for sign in text)
+    return marked.replace("\n", " ").replace("\r", " ")

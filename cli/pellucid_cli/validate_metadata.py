@@ -7,33 +7,21 @@ from pathlib import Path
 
 import click
 
+from pellucid_cli.rule_pages import explain, rules
 
-def _rules(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Split ``--ignore MD035,key-case`` and refuse what is no rule."""
-    from pellucid.errors import did_you_mean
-    from pellucid.lint import is_rule
-    from pellucid.rules import RULES
-
-    words = tuple(word.strip() for value in values for word in value.split(",") if word.strip())
-    for word in words:
-        if not is_rule(word):
-            known = [*RULES, *(rule.name for rule in RULES.values())]
-            raise click.BadParameter(f"'{word}' is not a rule{did_you_mean(word, known)}")
-    return words
+STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
 
 
 @click.command(name="validate-metadata")
-@click.argument(
-    "paths",
-    nargs=-1,
-    required=True,
-    metavar="MODEL_DIR|FILE...",
-    type=click.Path(exists=True, path_type=Path),
+@click.argument("paths", nargs=-1, metavar="[MODEL_DIR|FILE|DIR|GLOB]...")
+@click.option(
+    "--files-from", metavar="FILE", help="Read paths from a file, one a line; - is stdin."
 )
+@click.option("-0", "--null", is_flag=True, help="The paths of --files-from end with NUL.")
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["auto", "text", "json", "github"]),
+    type=click.Choice(STYLES),
     default="auto",
     show_default=True,
     help="How findings are written; auto is github inside GitHub Actions, else text.",
@@ -41,23 +29,30 @@ def _rules(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -
 @click.option(
     "-o",
     "--out",
-    "output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the findings to this file, not to stdout.",
 )
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.option("--ignore", multiple=True, callback=rules, metavar="RULE", help="Rules to leave out.")
+@click.option("--select", multiple=True, callback=rules, metavar="RULE", help="Only these rules.")
 @click.option(
-    "--ignore", multiple=True, callback=_rules, metavar="RULE", help="Rules to leave out."
+    "--explain",
+    is_eager=True,
+    expose_value=False,
+    callback=explain,
+    metavar="RULE|all|list",
+    help="Print what a rule says, with examples, and exit.",
 )
-@click.option("--select", multiple=True, callback=_rules, metavar="RULE", help="Only these rules.")
 @click.option("--signature", metavar="KEY", help="The signature to check against.")
 @click.option("--tag-set", metavar="TAGS", help="The graph to check against, as tag,tag.")
 @click.option("-q", "--quiet", count=True, help="No summary on stderr.")
 @click.option("-v", "--verbose", count=True, help="Say how each tensor name was resolved.")
 def validate_metadata(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
     style: str,
-    output: Path | None,
+    out: Path | None,
     strict: bool,
     ignore: tuple[str, ...],
     select: tuple[str, ...],
@@ -69,56 +64,31 @@ def validate_metadata(
     """Check explanation metadata, alone and against its model.
 
     A MODEL_DIR holds saved_model.pb and, beside it, explanation_metadata.json; a FILE is checked
-    against the model beside it, if there is one. TensorFlow is not needed. Exits with 0 if all is
-    well, 1 if there are findings, 2 if it cannot run.
+    against the model beside it, if there is one; of any other DIR, all models below it are.
+    TensorFlow is not needed. Exits with 0 if all is well, 1 if there are findings, 2 if it cannot
+    run.
     """
-    from pellucid.check import shape_text
+    from dataclasses import replace
+
     from pellucid.lint import keep, lint
     from pellucid.spec import Severity
-    from pellucid_cli.findings import as_github, as_json, as_text
+    from pellucid_cli.files import write
+    from pellucid_cli.findings import notes, problems, summary, written
+    from pellucid_cli.paths import chosen
 
     tags = None if tag_set is None else tag_set.split(",") if tag_set else []
-    linted = [lint(path, signature, tags) for path in paths]
-    problems = [it for one in linted for it in keep(one.problems, select, ignore)]
+    found = [lint(path, signature, tags) for path in chosen(paths, files_from, null=null)]
+    linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
     if style == "auto":
         style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"
-    if style == "text":
-        found = as_text(problems, {str(it.path): it.text for it in linted if it.text is not None})
+    text = written(style, linted, strict=strict)
+    if out is None:
+        click.echo(text, nl=False)
     else:
-        found = as_json(problems) if style == "json" else as_github(problems)
-    if output is None:
-        click.echo(found, nl=False)
-    else:
-        _write(output, click.unstyle(found))
-    for one in linted:
-        if one.inferred and not quiet:
-            names = ", ".join(f"'{it.name}' ({it.modality.value})" for it in one.inferred.inputs)
-            click.echo(
-                f"{one.path}: has no explanation_metadata.json; inferred the inputs {names} "
-                f"and the output '{one.inferred.output.name}'",
-                err=True,
-            )
-        for it in one.resolutions if verbose else ():
-            kind = f"{it.info.dtype} {shape_text(it.info.shape)}"
-            click.echo(
-                f"{one.path}: {it.path}: '{it.resolved.written}' is {it.resolved.how}, {kind}",
-                err=True,
-            )
-    errors = sum(it.severity is Severity.ERROR for it in problems)
-    warnings = len(problems) - errors
+        write(out, click.unstyle(text).encode(), force=True)
+    for line in () if quiet else notes(linted, resolutions=bool(verbose)):
+        click.echo(line, err=True)
     if not quiet:
-        counts = ((len(linted), "file"), (errors, "error"), (warnings, "warning"))
-        files, *rest = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
-        click.echo(f"{files}: {', '.join(rest)}", err=True)
-    if errors or (strict and warnings):
+        click.echo(summary(linted), err=True)
+    if any(strict or it.severity is Severity.ERROR for it in problems(linted)):
         click.get_current_context().exit(1)
-
-
-def _write(path: Path, text: str) -> None:
-    from pellucid.errors import OutputError
-
-    try:
-        with click.open_file(os.fspath(path), "w", encoding="utf-8", atomic=True) as file:
-            file.write(text)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

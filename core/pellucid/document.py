@@ -356,7 +356,9 @@ def locate(problems: tuple[Problem, ...], text: str) -> tuple[Problem, ...]:
                 path = shorter if shorter != path else ""
             where = places.get(path, places.get(f"metadata.{path}", ()))
             line, column = source.place(where)
-            problem = replace(problem, line=line, column=column)
+            inner = bool(where) and str(where[0]).lower() == "metadata"
+            said = f"{where[0]}.{problem.path}" if inner else problem.path
+            problem = replace(problem, path=said, line=line, column=column)
         located.append(problem)
     return tuple(sorted(located, key=lambda it: (it.line or 0, it.column or 0, it.code)))
 

@@ -20,6 +20,7 @@ Span: TypeAlias = "tuple[int, int]"
 # The scanner that json.loads uses; the type stubs do not list it.
 _scan_string: Callable[[str, int, bool], tuple[str, int]] = vars(json.decoder)["scanstring"]
 _SPACE = re.compile(r"[ \t\n\r]*")
+_COMMENT = re.compile(r"//|/\*|#")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[-+]?[A-Za-z_][A-Za-z_0-9]*")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -131,7 +132,10 @@ class _Reader:
 
     def space(self, at: int) -> int:
         found = _SPACE.match(self.text, at)
-        return found.end() if found else at
+        end = found.end() if found else at
+        if _COMMENT.match(self.text, end):
+            raise _JsonSyntaxError("a comment is not JSON; remove it", end)
+        return end
 
     def value(self, at: int, path: Path) -> tuple[Any, int]:
         if len(path) > _DEEPEST:

@@ -12,7 +12,7 @@ from pellucid.errors import ModelError, SpecError
 from pellucid.infer import infer_metadata
 from pellucid.model_directory import MODEL_NAMES
 from pellucid.parse_spec import parse_metadata
-from pellucid.rules import RULES
+from pellucid.rules import RULES, rule_matches
 from pellucid.saved_model_pb import SavedModelFile, read
 from pellucid.spec import ExplanationMetadata, Problem
 from pellucid.tensor_names import choose_signature
@@ -35,7 +35,7 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
     """Check the metadata of a model directory, or a metadata file and the model beside it.
 
     A directory without metadata is checked for whether they can be inferred. A model that cannot
-    be read is one problem. Raises `SpecError` where the file itself cannot be read.
+    be read is one problem, and so is a file.
     """
     if path.name in MODEL_NAMES:
         path = path.parent
@@ -61,7 +61,9 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         problems.append(_problem("MD001", message, str(file)))
         return Linted(path=file, text=None, problems=tuple(problems))
     except OSError as error:
-        raise SpecError(f"{file}: cannot be read: {error.strerror or error}") from error
+        message = f"cannot be read: {error.strerror or error}"
+        problems.append(_problem("MD005", message, str(file)))
+        return Linted(path=file, text=None, problems=tuple(problems))
     parsed = parse_metadata(text, file=str(file))
     problems += parsed.problems
     resolutions: tuple[Resolution, ...] = ()
@@ -100,13 +102,8 @@ def keep(
     )
 
 
-def is_rule(word: str) -> bool:
-    """Return whether a word is a code, the beginning of one, or the name of a rule."""
-    return any(code.startswith(word) or rule.name == word for code, rule in RULES.items())
-
-
 def _named(problem: Problem, words: Collection[str]) -> bool:
-    return any(problem.code.startswith(word) or problem.rule == word for word in words)
+    return any(rule_matches(word, problem.code, problem.rule) for word in words)
 
 
 def _problem(code: str, message: str, file: str) -> Problem:

@@ -98,7 +98,8 @@ class MetadataReader:
                     first = name, count
                 elif count != first[1]:
                     message = (
-                        f"has {count} baseline(s), input {quoted(first[0])} has {first[1]}; "
+                        f"has {count} baseline{'' if count == 1 else 's'}, "
+                        f"input {quoted(first[0])} has {first[1]}; "
                         "all inputs with baselines need the same number"
                     )
                     self.find("MD034", message, feature.at(key))

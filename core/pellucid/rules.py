@@ -1,12 +1,14 @@
-"""The rules of the linter: each has a stable code, a name, a severity and a paragraph for people.
+"""The rules of the linter: each has a stable code, a name, a severity and a sentence for people.
 
 Codes below MD100 are about the document alone, from MD100 on about the document and its model.
-A code is never given to another rule.
+A code is never given to another rule. ``rules.md`` beside this file is their documentation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from pellucid.spec import Severity
 
@@ -49,6 +51,11 @@ _ALL = (
         "MD004",
         "byte-order-mark",
         "The file starts with a byte order mark, which JSON forbids writers to add. It is skipped.",
+    ),
+    _error(
+        "MD005",
+        "unreadable-file",
+        "The file cannot be read: it is missing, or its rights forbid it.",
     ),
     _error(
         "MD010",
@@ -241,3 +248,25 @@ _ALL = (
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ALL}
 """Every rule by its code."""
+
+
+def is_rule(word: str) -> bool:
+    """Return whether a word is a code, the beginning of one, or the name of a rule."""
+    return any(rule_matches(word, code, rule.name) for code, rule in RULES.items())
+
+
+def rule_matches(word: str, code: str, name: str) -> bool:
+    """Return whether `word` is the code of a rule, the beginning of it, or the rule's name."""
+    return bool(word) and (code.startswith(word.upper()) or name == word.lower())
+
+
+def page(code: str) -> str:
+    """Return the documentation of a rule, as Markdown: what is wrong, what is right, and why."""
+    return _pages()[code]
+
+
+@cache
+def _pages() -> dict[str, str]:
+    text = (files("pellucid") / "rules.md").read_text("utf-8")
+    sections = text.split("\n## ")[1:]
+    return {section.partition(" ")[0]: f"## {section.strip()}\n" for section in sections}

@@ -166,7 +166,8 @@ def test_a_bad_model_among_many_is_one_finding(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(DIGITS, model)
     (model / "saved_model.pb").write_bytes(b"")
-    done = run(model, DIGITS, tmp_path)
+    (tmp_path / "empty").mkdir()
+    done = run(model, DIGITS, tmp_path / "empty")
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
     assert lines[0] == (

@@ -184,13 +184,14 @@ def test_gradients_need_floats() -> None:
         "metadata.inputs.tokens.inputTensorName: gradients need a float tensor and "
         "'xai_model_tokens:0' is string; name a float tensor behind it in encoded_tensor_name "
         "or use sampled Shapley"
-    ).removeprefix("metadata.")
+    )
     spec = prose(integratedGradientsAttribution={"stepCount": 5})
     (problem,) = problems("code_or_prose", spec)
     assert (problem.severity, f"{problem.path}: {problem.message}") == (Severity.ERROR, clause)
     assert said("code_or_prose", prose(sampledShapleyAttribution={"pathCount": 5})) == []
     (problem,) = problems("code_or_prose", spec["metadata"])
     assert problem.severity is Severity.WARNING
+    assert problem.path == "inputs.tokens.inputTensorName"
 
 
 def test_problems_of_an_explanation_spec_are_located_in_its_metadata() -> None:

@@ -1,0 +1,212 @@
+"""The formats of findings, each read by somebody else's reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import jsonschema
+import pytest
+from junitparser import JUnitXml
+
+from pellucid.rules import RULES
+from places import ROOT
+
+SARIF = json.loads((ROOT / "tests" / "sarif" / "sarif-2.1.0-rtm.5.json").read_text("utf-8"))
+
+
+@pytest.fixture
+def models(tmp_path: Path, copy_of: Callable[[Path], Path], digits: Path) -> Path:
+    """A folder with a model that is well, one with an error and a warning, and one that is empty."""
+    copy_of(digits)
+    odd = tmp_path / "odd, 100% <é>"
+    odd.mkdir()
+    (odd / "explanation_metadata.json").write_text(
+        '{\n  "inputs": {"😀": {"input_tensor_name": "x:0", "modality": "photo"}},\n'
+        '  "outputs": {"p": {"output_tensor_name": "p:0"}}\n}\n',
+        "utf-8",
+    )
+    (tmp_path / "void").mkdir()
+    (tmp_path / "void" / "saved_model.pb").touch()
+    return tmp_path
+
+
+def sarif(text: bytes | str) -> dict[str, Any]:
+    """Reads a log, checks it against the standard's schema, and returns its only run."""
+    log = json.loads(text)
+    jsonschema.Draft4Validator(SARIF).validate(log)
+    (run,) = log["runs"]
+    return dict(run)
+
+
+def test_sarif_is_valid_and_points_at_the_place(
+    program: Any, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(models)
+    done = program("validate-metadata", "--format", "sarif", models)
+    assert done.code == 1
+    run = sarif(done.out)
+    assert run["columnKind"] == "unicodeCodePoints"
+    driver = run["tool"]["driver"]
+    assert [rule["id"] for rule in driver["rules"]] == ["MD013", "MD020", "MD100"]
+    for rule in driver["rules"]:
+        assert rule["defaultConfiguration"]["level"] == RULES[rule["id"]].severity.value
+        assert rule["help"]["markdown"].startswith(f"## {rule['id']} {rule['name']}\n")
+    places = []
+    for it in run["results"]:
+        assert driver["rules"][it["ruleIndex"]]["id"] == it["ruleId"]
+        physical = it["locations"][0]["physicalLocation"]
+        artifact, region = physical["artifactLocation"], physical["region"]
+        assert artifact["uriBaseId"] == "%SRCROOT%"
+        base = unquote(urlparse(run["originalUriBaseIds"]["%SRCROOT%"]["uri"]).path)
+        assert Path(base, unquote(artifact["uri"])).is_file()
+        places.append((it["ruleId"], it["level"], region["startLine"], region.get("startColumn")))
+    # The column counts characters: the one before it is not in the basic plane.
+    assert places == [
+        ("MD020", "warning", 1, 1),
+        ("MD013", "error", 2, 60),
+        ("MD100", "error", 1, None),
+    ]
+    assert run["results"][1]["message"]["text"].startswith("inputs['😀'].modality: 'photo' is not")
+    assert run["results"][1]["locations"][0]["logicalLocations"] == [
+        {"fullyQualifiedName": "inputs['😀'].modality"}
+    ]
+
+
+def test_sarif_of_a_file_elsewhere_has_an_absolute_uri(
+    program: Any, models: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    run = sarif(program("validate-metadata", "--format", "sarif", models).out)
+    uri = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert Path(unquote(urlparse(uri).path)).is_file()
+
+
+def test_sarif_without_findings_is_valid(program: Any, digits: Path) -> None:
+    done = program("validate-metadata", "--format", "sarif", digits)
+    assert (done.code, sarif(done.out)["results"]) == (0, [])
+
+
+def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
+    from pellucid.lint import Linted
+    from pellucid.spec import Problem
+    from pellucid_cli.sarif import as_sarif
+
+    found = tuple(
+        Problem(message=rule.doc, severity=rule.severity, code=code, rule=rule.name, file="m.json")
+        for code, rule in RULES.items()
+    )
+    run = sarif(as_sarif([Linted(path=tmp_path, text=None, problems=found)]))
+    assert len(run["results"]) == len(run["tool"]["driver"]["rules"]) == len(RULES)
+
+
+def test_junit_has_a_suite_for_each_model_and_a_case_for_each_finding(
+    program: Any, models: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "report.xml"
+    done = program("validate-metadata", "--format", "junit", models, "-o", target)
+    assert (done.code, done.out) == (1, b"")
+    report = JUnitXml.fromfile(str(target))
+    assert (report.tests, report.failures, report.errors, report.skipped) == (4, 2, 0, 0)
+    well, odd, void = list(report)
+    assert [suite.name for suite in (well, odd, void)] == [
+        str(models / "model" / "explanation_metadata.json"),
+        str(models / "odd, 100% <é>" / "explanation_metadata.json"),
+        str(models / "void"),
+    ]
+    assert [(case.name, case.is_passed) for case in well] == [("explanation metadata", True)]
+    warning, error = list(odd)
+    assert (warning.name, warning.is_passed) == ("MD020 framework-missing at 1:1", True)
+    assert warning.system_out == (
+        f'{odd.name}:1:1: warning MD020 framework-missing: has no "framework": "tensorflow", which '
+        "is assumed"
+    )
+    assert (error.name, error.classname, error.is_passed) == (
+        "MD013 unknown-value at 2:60",
+        odd.name,
+        False,
+    )
+    (failure,) = error.result
+    assert (failure.type, failure.message.partition(":")[0]) == (
+        "error MD013",
+        "inputs['😀'].modality",
+    )
+    assert [case.is_passed for case in void] == [False]
+
+
+def test_junit_fails_warnings_when_they_fail(program: Any, models: Path) -> None:
+    done = program("validate-metadata", "--format", "junit", "--strict", models)
+    assert JUnitXml.fromstring(done.out).failures == 3
+
+
+def test_junit_holds_no_character_that_xml_forbids(program: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a\x0bb.json"
+    path.write_text('{"\\u0000<&]]>": 1}')
+    done = program("validate-metadata", "--format", "junit", path)
+    (suite,) = list(JUnitXml.fromstring(done.out))
+    assert suite.name == f"{tmp_path}/a\ufffdb.json"
+
+
+def test_markdown_is_a_table_below_the_summary(program: Any, models: Path) -> None:
+    done = program("validate-metadata", "--format", "markdown", models)
+    lines = done.out.decode().splitlines()
+    assert lines[:4] == [
+        "**3 files: 2 errors, 1 warning**",
+        "",
+        "| place | rule | finding |",
+        "|---|---|---|",
+    ]
+    assert lines[-1].endswith(
+        "/void/saved\\_model.pb | error MD100 bad-model | is empty (0 bytes); copy or export the "
+        "model again |"
+    )
+    assert "100% \\<é\\>/explanation\\_metadata.json:1:1 | warning MD020" in lines[4]
+
+
+def test_a_report_is_written_again_and_never_by_half(
+    program: Any, models: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    program("validate-metadata", "--format", "json", models, "-o", target)
+    assert len(json.loads(target.read_text())) == 3
+    done = program(
+        "validate-metadata", "--format", "json", models, "-o", tmp_path / "no" / "r.json"
+    )
+    assert done.code == 2
+    assert done.err.endswith(f"cannot be written: there is no directory {tmp_path}/no\n")
+
+
+def test_colour_is_for_terminals_and_those_who_ask(
+    program: Any, models: Path, tmp_path: Path
+) -> None:
+    assert b"\x1b[" not in program("validate-metadata", models).out
+    coloured = program("--color", "always", "validate-metadata", models).out.decode()
+    assert "\x1b[31m\x1b[1merror MD013\x1b[0m" in coloured
+    assert "\x1b[33m\x1b[1m^\x1b[0m" in coloured
+    target = tmp_path / "report.txt"
+    program("--color", "always", "validate-metadata", models, "-o", target)
+    assert "\x1b[" not in target.read_text()
+
+
+def test_explain_prints_the_pages_of_rules(program: Any) -> None:
+    done = program("validate-metadata", "--explain", "md034")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.decode().startswith(
+        "MD034 baseline-count\n\nError. Baselines are taken together by position across inputs, so "
+        'all inputs that have baselines\nhave the same number of them.\n\nWrong:\n\n    "inputs": {\n'
+    )
+    assert program("validate-metadata", "--explain", "baseline-count").out == done.out
+    every = program("validate-metadata", "--explain", "all").out.decode()
+    assert all(f"{rule.code} {rule.name}\n" in every for rule in RULES.values())
+    assert "```" not in every
+    lines = program("validate-metadata", "--explain", "list").out.decode().splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        [it.code, it.severity.value, it.name] for it in RULES.values()
+    ]
+    done = program("validate-metadata", "--explain", "MD34")
+    assert done.code == 2
+    assert "'MD34' is not a rule; did you mean 'MD034'" in done.err
