@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     (
         "errors spec rules document dump_spec json_source parse_* metadata_reader saved_model_pb"
         " checkpoint_index model_directory op_types tensor_names check infer lint settings request_settings"
-        " request_json metadata_file",
+        " request_json metadata_file class_names draft_metadata convert_metadata published_schemas",
         "jsonschema referencing google",
     ),
     # 1: arrays

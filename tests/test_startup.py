@@ -20,6 +20,11 @@ LIGHT = (
     ["explain", "--help"],
     ["validate-metadata", str(SAMPLES / "digits" / "model")],
     ["validate-metadata", str(SAMPLES / "photos" / "model")],
+    ["validate-metadata", "--format", "sarif", str(SAMPLES / "wine" / "model")],
+    ["validate-metadata", "--explain", "all"],
+    ["init-metadata", str(SAMPLES / "photos" / "model"), "-o", "-"],
+    ["convert-metadata", str(SAMPLES / "wine" / "model" / "explanation_metadata.json")],
+    ["schema", "vertex"],
 )
 HEAVY = ("tensorflow", "numpy", "keras", "skimage", "scipy", "PIL")
 BOUND = 0.6  # seconds of CPU time, from the start of the interpreter to the end of the work

@@ -16,7 +16,10 @@ from pellucid import __version__
 from pellucid.errors import InstanceError, PellucidError
 from pellucid_cli.batch import batch
 from pellucid_cli.completion import completion
+from pellucid_cli.convert_metadata import convert_metadata
 from pellucid_cli.explain import explain
+from pellucid_cli.init_metadata import init_metadata
+from pellucid_cli.schema import schema
 from pellucid_cli.validate_metadata import validate_metadata
 from pellucid_cli.visualize import visualize
 
@@ -77,7 +80,16 @@ def _colour() -> bool | None:
     return True if os.environ.get("FORCE_COLOR") else None
 
 
-for command in (explain, visualize, validate_metadata, batch, completion):
+for command in (
+    explain,
+    visualize,
+    batch,
+    validate_metadata,
+    init_metadata,
+    convert_metadata,
+    schema,
+    completion,
+):
     cli.add_command(command)
 
 

@@ -26,14 +26,14 @@ def read_document(
     path = directory / METADATA_FILE if metadata is None else Path(metadata)
     if metadata is None and not path.exists():
         return None, None, path
-    parsed = parse_metadata(_text(path), file=str(path))
+    parsed = parse_metadata(read_text(path), file=str(path))
     raise_errors(parsed.problems, say)
     return parsed.metadata, parsed.parameters, path
 
 
 def read_parameters_file(path: Path, say: Callable[[str], None]) -> ExplanationParameters | None:
     """Return the parameters in a file: an ExplanationSpec, or ExplanationParameters alone."""
-    text = _text(path)
+    text = read_text(path)
     document, source = load_json(text)
     problems = text_problems(source, str(path)) if source else ()
     raise_errors(problems, say)
@@ -44,9 +44,10 @@ def read_parameters_file(path: Path, say: Callable[[str], None]) -> ExplanationP
     return parameters
 
 
-def _text(path: Path) -> str:
+def read_text(path: str | Path) -> str:
+    """Return the text of a document. Raises SpecError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: is not UTF-8 text; metadata are JSON") from error
     except OSError as error:

@@ -97,6 +97,10 @@ class Nodes(Mapping[str, Node]):
         """Return the nodes or arguments that a node reads or waits for."""
         return tuple(node_name(it) for it in self._messages[name].input)
 
+    def attributes(self, name: str) -> Mapping[str, Any]:
+        """Return the attributes of a node: AttrValue messages by name."""
+        return self._messages[name].attr  # type: ignore[no-any-return]
+
     def called(self, name: str) -> str | None:
         """Return the function that a node calls, without making the node."""
         return _call(self._messages[name], self._functions())

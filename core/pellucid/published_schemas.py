@@ -1,0 +1,41 @@
+"""The JSON Schemas as they are published, for editors and other validators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pellucid.document import schema
+from pellucid.spec import Dialect
+
+NAMES = (*(it.value for it in Dialect), "parameters")
+
+
+def published_schema(name: str) -> dict[str, Any]:
+    """Return a schema by its name, one of `NAMES`: a dialect's document, or parameters alone."""
+    if name != "parameters":
+        return dict(schema(Dialect(name)))
+    whole = schema(Dialect.VERTEX)
+    definitions = whole["$defs"]
+    needed = {"parameters"}
+    while more := {it for name in needed for it in _references(definitions[name])} - needed:
+        needed |= more
+    return {
+        "$schema": whole["$schema"],
+        "title": "Vertex AI ExplanationParameters",
+        "description": "Which method explains, with which settings, and which outputs.",
+        "$ref": "#/$defs/parameters",
+        "$defs": {key: rule for key, rule in definitions.items() if key in needed},
+    }
+
+
+def _references(rule: Any) -> Iterator[str]:
+    if isinstance(rule, dict):
+        for key, part in rule.items():
+            if key == "$ref":
+                yield part.rpartition("/")[2]
+            else:
+                yield from _references(part)
+    elif isinstance(rule, list):
+        for part in rule:
+            yield from _references(part)
