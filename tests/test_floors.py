@@ -48,7 +48,8 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     # 4: from instances to what people see
     (
-        "advice attribute explain explanations targets response kserve raw colors shades overlay panels pictures loaded_model batch",
+        "advice attribute explain explanations targets response kserve raw colors shades overlay panels pictures loaded_model batch"
+        " captions charts comparison fonts marks parts sheets sweep views words",
         "numpy PIL scipy orjson",
     ),
     # 5: the library's face, and the commands

@@ -96,12 +96,14 @@ class LabelAttribution:
 class Explanation:
     """One instance: its prediction and an attribution for each output that was asked for.
 
-    `inputs` are the explained tensors, as the model saw them.
+    `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
+    for each feature, such as the words that were embedded.
     """
 
     prediction: Array
     labels: tuple[LabelAttribution, ...]
     inputs: dict[str, Array]
+    given: dict[str, Array] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -179,6 +181,11 @@ class Explainer:
                     prediction=prediction[i],
                     labels=labels,
                     inputs={name: x[name][i] for name in explained},
+                    given={
+                        name: inputs[key][i]
+                        for name, key in self.input_keys.items()
+                        if key in inputs and len(inputs[key]) == n
+                    },
                     warnings=warnings,
                 )
             )

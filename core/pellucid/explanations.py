@@ -15,7 +15,6 @@ from pellucid.spec import (
     ExplanationMetadata,
     ExplanationParameters,
     Visualization,
-    Xrai,
 )
 
 
@@ -77,7 +76,7 @@ class Explanations(Sequence[Explanation]):
             explanation,
             label or explanation.labels[0],
             self.metadata,
+            self.parameters,
             photo=self.instances[number].image if own_size else None,
             visualization=visualization,
-            regions=isinstance(self.parameters.method, Xrai),
         )

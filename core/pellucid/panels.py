@@ -5,18 +5,20 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from pellucid.colors import LEVELS, color_table
+from pellucid.colors import LEVELS, color_table, is_gradient
 from pellucid.errors import SpecError
+from pellucid.fonts import width_of, write
 from pellucid.model import Array
+from pellucid.overlay import FAINTEST
 from pellucid.spec import OverlayType, Polarity, Visualization, VisualizationType
 
 # Pictures are shown with their longer side in this span; smaller ones are magnified, not smoothed.
 SHORTEST, LONGEST = 256, 640
-_MARGIN = 16
+MARGIN = 16
+INK, FAINT, PAPER = (32, 33, 36), (95, 99, 104), (255, 255, 255)
 _BAR = 14
-_INK, _FAINT, _PAPER = (32, 33, 36), (95, 99, 104), (255, 255, 255)
 
 
 def panel(
@@ -30,33 +32,30 @@ def panel(
     """Return the picture beside its overlay under a title, with a colour bar, as uint8 [h, w, 3].
 
     `image` is uint8 [H, W], [H, W, 1] or [H, W, 3], `overlay` what `draw` returned for it. Text too
-    long for the panel is cut with an ellipsis; letters outside the font of Pillow are boxes.
+    long for the panel is cut with an ellipsis; a newline in `subtitle` begins a line.
     """
-    pictures = [_framed(image), _framed(overlay)]
+    pictures = [framed(image), framed(overlay)]
     width, height = pictures[0].size
-    titles = [(title, _font(20), _INK)]
-    if subtitle:
-        titles.append((subtitle, _font(14), _FAINT))
-    labels = _labels(visualization)
-    small = _font(13)
-    label_width = max(int(small.getlength(text)) for _, text in labels) + 8
-    whole = 2 * width + 4 * _MARGIN + _BAR + label_width
-    top = _MARGIN + sum(int(font.size * 1.4) for _, font, _ in titles) + _MARGIN // 2
-    canvas = Image.new("RGB", (whole, top + height + _MARGIN), _PAPER)
+    lines = [(title, 20, INK)]
+    lines += [(line, 14, FAINT) for line in subtitle.split("\n")] if subtitle else []
+    labels = legend(visualization)
+    label_width = max(width_of(text, 13) for _, text in labels) + 8
+    whole = 2 * width + 4 * MARGIN + _BAR + label_width
+    top = MARGIN + sum(int(size * 1.4) for _, size, _ in lines) + MARGIN // 2
+    canvas = Image.new("RGB", (whole, top + height + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
-    y = _MARGIN
-    for text, font, ink in titles:
-        pen.text((_MARGIN, y), _cut(text, font, whole - 2 * _MARGIN), font=font, fill=ink)
-        y += int(font.size * 1.4)
+    y = MARGIN
+    for text, size, ink in lines:
+        write(pen, (MARGIN, y), text, size, ink, width=whole - 2 * MARGIN)
+        y += int(size * 1.4)
     for i, picture in enumerate(pictures):
-        canvas.paste(picture, (_MARGIN + i * (width + _MARGIN), top))
-    left = 2 * width + 3 * _MARGIN
-    bar = Image.fromarray(np.repeat(_bar(visualization, height)[:, np.newaxis], _BAR, axis=1))
+        canvas.paste(picture, (MARGIN + i * (width + MARGIN), top))
+    left = 2 * width + 3 * MARGIN
+    bar = Image.fromarray(np.repeat(bar_colors(visualization, height)[:, np.newaxis], _BAR, axis=1))
     canvas.paste(bar, (left, top))
     for at, text in labels:
         place = (left + _BAR + 6, top + at * (height - 1))
-        anchor = {0.0: "lt", 1.0: "ls"}.get(at, "lm")
-        pen.text(place, text, font=small, fill=_FAINT, anchor=anchor)
+        write(pen, place, text, 13, FAINT, anchor={0.0: "lt", 1.0: "ls"}.get(at, "lm"))
     return np.array(canvas)
 
 
@@ -74,24 +73,24 @@ def encode(picture: Array, output_format: str) -> bytes:
     return out.getvalue()
 
 
-def _framed(picture: Array) -> Image.Image:
-    """Return a picture at a size to look at."""
+def framed(picture: Array, shortest: int = SHORTEST, longest: int = LONGEST) -> Image.Image:
+    """Return a picture at a size to look at: its longer side from `shortest` to `longest`."""
     pixels = np.asarray(picture)
     pixels = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
     pixels = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
     image = Image.fromarray(pixels)
     longer = max(image.size)
-    if longer > LONGEST:
-        size = [max(1, round(side * LONGEST / longer)) for side in image.size]
+    if longer > longest:
+        size = [max(1, round(side * longest / longer)) for side in image.size]
         return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    if longer < SHORTEST:
-        times = -(-SHORTEST // longer)
+    if longer < shortest:
+        times = -(-shortest // longer)
         return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
     return image
 
 
-def _bar(visualization: Visualization, height: int) -> Array:
-    """Return the colours of the bar from its top, uint8 [height, 3]."""
+def bar_colors(visualization: Visualization, height: int) -> Array:
+    """Return the colours of the bar from its top, the strongest for, uint8 [height, 3]."""
     polarity = visualization.polarity or Polarity.POSITIVE
     if visualization.overlay_type is OverlayType.MASK_BLACK:
         gray = np.linspace(255, 0, height)[:, np.newaxis]
@@ -107,13 +106,16 @@ def _bar(visualization: Visualization, height: int) -> Array:
         strength = np.where(strength == 0, np.sign(top), np.sign(strength))
     if visualization.color_map is None:
         raise SpecError("visualization: color_map is not set; resolve the defaults first")
+    if not is_gradient(visualization.color_map):
+        # As it is drawn: what is shown at all is no fainter than this.
+        strength = np.sign(strength) * (FAINTEST + (1 - FAINTEST) * np.abs(strength))
     table = color_table(visualization.color_map, polarity)
     level = np.rint(strength * LEVELS).astype(np.int16)
     return np.asarray(np.rint(table[level + LEVELS]), np.uint8)
 
 
-def _labels(visualization: Visualization) -> list[tuple[float, str]]:
-    """Return what is written beside the bar: (share of the height from the top, text)."""
+def legend(visualization: Visualization) -> list[tuple[float, str]]:
+    """Return what is written beside the bar: (share of its length from the top, text)."""
     outlines = visualization.type is VisualizationType.OUTLINES
     if visualization.overlay_type is OverlayType.MASK_BLACK:
         return [(0.0, "most"), (1.0, "none")]
@@ -125,19 +127,3 @@ def _labels(visualization: Visualization) -> list[tuple[float, str]]:
             return [(0.0, "against")] if outlines else [(0.0, "most against"), (1.0, "least")]
         case _:
             return [(0.0, "for")] if outlines else [(0.0, "most"), (1.0, "least")]
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size=size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise SpecError("this Pillow was built without FreeType, so no text can be drawn")
-    return font
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    text = " ".join(text.split())
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."

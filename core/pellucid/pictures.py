@@ -2,47 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
+from pellucid.captions import method_text, number, title_text
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.images import to_picture
 from pellucid.inputs import InputInfo
 from pellucid.model import Array
 from pellucid.overlay import draw, shows_nothing
 from pellucid.panels import encode, panel
-from pellucid.spec import Domain, ExplanationMetadata, Modality, Visualization
+from pellucid.spec import (
+    Domain,
+    ExplanationMetadata,
+    ExplanationParameters,
+    Modality,
+    Polarity,
+    Visualization,
+    Xrai,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """A picture, its overlay (both uint8 [h, w, 3]) and the settings it was drawn with.
 
-    `empty` tells that nothing of the attribution has the polarity that is shown.
+    `attribution` is [h, w] or [h, w, c], the model's size. `empty` says why nothing is shown, where
+    nothing of the attribution has the polarity that was asked for.
     """
 
     image: Array
     overlay: Array
+    attribution: Array
     visualization: Visualization
     title: str
     subtitle: str
-    empty: bool
+    empty: str | None = None
 
     def encoded(self) -> tuple[bytes, str]:
         """Return the overlay as the bytes of a file, and its form, ``jpeg`` or ``png``."""
         form = self.visualization.output_format or "jpeg"
         return encode(self.overlay, form), form
 
-    def panel(self) -> Array:
-        """Return original and overlay side by side, with title and colour bar."""
+    def panel(self, note: str = "") -> Array:
+        """Return original and overlay side by side, with title, method, error and colour bar."""
+        lines = [self.subtitle, *filter(None, [note, self.empty])]
         return panel(
             self.image,
             self.overlay,
             title=self.title,
-            subtitle=self.subtitle,
+            subtitle="\n".join(lines),
             visualization=self.visualization,
+        )
+
+    def again(self, visualization: Visualization) -> Drawing:
+        """Return the same attribution drawn with what `visualization` sets in place of its own."""
+        settings = self.visualization.updated(visualization)
+        return replace(
+            self,
+            overlay=draw(self.attribution, self.image, settings),
+            visualization=settings,
+            empty=_empty(self.attribution, settings),
         )
 
 
@@ -50,18 +72,19 @@ def draw_images(
     explanation: Explanation,
     label: LabelAttribution,
     metadata: ExplanationMetadata,
+    parameters: ExplanationParameters,
     *,
     photo: Image.Image | None = None,
     visualization: Visualization = Visualization(),
-    regions: bool = False,
 ) -> dict[str, Drawing]:
     """Return a drawing for each feature with ``modality: image``, under the feature's name.
 
-    `visualization` overrides settings of the metadata; `regions` is true for XRAI. The picture
-    below is `photo` at its own resolution if it is given, else the explained tensor
-    itself, brought back from the model's scale by the domain.
+    `visualization` overrides settings of the metadata. The picture below is `photo` at its own
+    resolution if it is given, else the explained tensor itself, brought back from the model's scale
+    by the domain.
     """
     drawings = {}
+    regions = isinstance(parameters.method, Xrai)
     for spec in metadata.inputs:
         value = label.values.get(spec.name)
         if spec.modality is not Modality.IMAGE or value is None or spec.group_name is not None:
@@ -74,23 +97,27 @@ def draw_images(
             below = np.asarray(photo.convert("RGB"))
         else:
             below = tensor_picture(tensor, spec.domain)
-        what = label.name or (
-            f"output {list(label.index)}" if label.index else metadata.output.name
-        )
         drawings[spec.name] = Drawing(
             image=below,
             overlay=draw(plane, below, settings),
-            empty=shows_nothing(plane, settings),
+            attribution=plane,
+            empty=_empty(plane, settings),
             visualization=settings,
-            title=f"{what}: {_number(label.score)}",
-            subtitle=f"baseline {_number(label.baseline_score)}, {label.quality}",
+            title=title_text(label, metadata.output.name),
+            subtitle=f"{method_text(parameters.method, label)}\n"
+            f"baseline {number(label.baseline_score)}, {label.quality}",
         )
     return drawings
 
 
-def _number(score: float) -> str:
-    """Write a score: probabilities with three decimals, anything large in four digits."""
-    return f"{score:.3f}" if 1e-3 <= abs(score) < 100 or score == 0 else f"{score:.4g}"
+def _empty(attribution: Array, visualization: Visualization) -> str | None:
+    """Return why nothing is shown, None if something is."""
+    if not shows_nothing(attribution, visualization):
+        return None
+    if not np.any(attribution):
+        return "nothing to show: the attribution is 0 everywhere"
+    sign = "negative" if visualization.polarity is Polarity.NEGATIVE else "positive"
+    return f"nothing to show: no attribution is {sign}"
 
 
 def tensor_picture(tensor: Array, domain: Domain | None) -> Array:
