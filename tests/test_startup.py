@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,24 @@ def test_starts_without_tensorflow_and_numpy_in_little_time(
     assert not roots & set(HEAVY)
     # The best of five: what else the machine does can only add to it.
     assert min(probe(arguments, compiled).cpu for _ in range(5)) < BOUND
+
+
+def test_saved_explanations_are_drawn_without_tensorflow_in_under_a_second(
+    compiled: dict[str, str], program: Any, tmp_path: Path
+) -> None:
+    photos, raw = SAMPLES / "photos", tmp_path / "cat.npz"
+    explained = program(
+        *("explain", photos / "model", photos / "images/cat.jpg", "--steps", 4, "-q"),
+        *("--raw", raw, "-o", tmp_path / "cat.json"),
+    )
+    assert explained.code == 0, explained.err
+    drawing = ["visualize", str(raw), "--panel", "--force", "-o", str(tmp_path / "cat.png")]
+    drawing += ["--set", "type=outlines"]  # which calls in SciPy
+    found = probe(drawing, compiled)
+    assert found.code == 0 and (tmp_path / "cat.png").stat().st_size > 10_000
+    roots = {name.partition(".")[0] for name in found.modules}
+    assert not roots & {"tensorflow", "keras", "skimage", "h5py"}
+    assert min(probe(drawing, compiled).cpu for _ in range(5)) < 1.0
 
 
 def imported_by(statement: str) -> set[str]:

@@ -54,8 +54,8 @@ class Instance:
     `value` is JSON, as given (the name of an image file); `tensors` maps every input to an array
     without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
     or request, wrong instances included; `source` is the file; `image` is the picture at its own
-    resolution, 8-bit RGB, lying as the model sees it; `beside` is what else was asked for by name,
-    such as an ``id``.
+    resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `beside`
+    is what else was asked for by name, such as an ``id``.
     """
 
     value: object
@@ -64,6 +64,7 @@ class Instance:
     source: str | None = None
     image: Image.Image | None = None
     beside: Mapping[str, object] = field(default_factory=dict)
+    encoded: bytes | None = None
 
     @property
     def place(self) -> str:
@@ -221,7 +222,7 @@ def read_image(
     value: object = source if source else {"b64": base64.b64encode(data).decode()}
     if given:
         value = {info.name: value, **given}
-    return Instance(value, tensors, index, source, decoded)
+    return Instance(value, tensors, index, source, decoded, encoded=data)
 
 
 def read_file(
