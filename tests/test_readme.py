@@ -19,13 +19,18 @@ README = ROOT / "README.md"
 MARK = "<!-- reference -->"
 TEXT = README.read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-COMMANDS = [
-    line.split("  #")[0].strip()
+SCRIPTS = [
+    lines
     for language, block in BLOCKS
     if language == "sh"
-    for line in block.splitlines()
     # What installs is tested by the continuous integration itself.
-    if line.strip() and not line.startswith(("make ", "pip install "))
+    if (
+        lines := [
+            line.split("  #")[0].strip()
+            for line in block.splitlines()
+            if line.strip() and not line.startswith(("make ", "pip install "))
+        ]
+    )
 ]
 
 
@@ -66,24 +71,25 @@ def test_both_make_targets_stand_on_the_first_screen() -> None:
     assert {"demo", "test", "check", "samples", "golden", "bench", "help"} <= named <= targets
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
-    """Run as a stranger would, in a directory with the sample models, by a real shell."""
+@pytest.mark.parametrize("lines", SCRIPTS, ids=lambda lines: lines[0])
+def test_the_commands_of_the_readme_run(lines: list[str], tmp_path: Path) -> None:
+    """Run a block as a stranger would, in a directory with the sample models, by a real shell."""
     (tmp_path / "sample_models").symlink_to(ROOT / "sample_models")
     scripts = Path(sys.executable).parent
-    run = subprocess.run(
-        ["bash", "-ec", command],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "Traceback" not in run.stderr
-    for word, following in zip(words := shlex.split(command), words[1:], strict=False):
-        if word in ("-o", "--raw"):
-            assert (tmp_path / following).exists(), following
+    for command in lines:
+        run = subprocess.run(
+            ["bash", "-ec", command],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert run.returncode == 0, run.stderr
+        assert "Traceback" not in run.stderr
+        for word, following in zip(words := shlex.split(command), words[1:], strict=False):
+            if word in ("-o", "--raw"):
+                assert (tmp_path / following).exists(), following
 
 
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,9 @@ class Talk:
         return not self.quiet and sys.stderr.isatty()
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return the decorator that adds several options."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -48,12 +50,12 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return decorate
 
 
-talking = _all(
+talking = all_of(
     click.option("-v", "--verbose", count=True, help="Say more; twice for TensorFlow's own log."),
     click.option("-q", "--quiet", count=True, help="Say nothing but errors."),
 )
 
-model_options = _all(
+model_options = all_of(
     click.option(
         "--metadata",
         type=click.Path(path_type=Path),
@@ -80,7 +82,7 @@ model_options = _all(
     ),
 )
 
-method_options = _all(
+method_options = all_of(
     click.option(
         "--method",
         type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime"]),

@@ -1,4 +1,4 @@
-"""``pellucid visualize``: pictures of explanations, as PNG files."""
+"""``pellucid visualize``: explanations as pictures, new ones or such as were saved."""
 
 from __future__ import annotations
 
@@ -7,104 +7,79 @@ from typing import Any
 
 import click
 
-from pellucid_cli.options import MODEL_DIR, Talk, load, method_options, model_options, talking
+from pellucid_cli.options import method_options, model_options, talking
+from pellucid_cli.visualize_options import view_options
 
 
 @click.command()
-@MODEL_DIR
-@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@click.argument("names", nargs=-1, metavar="MODEL_DIR INPUT... | SAVED.npz...")
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="A file for one picture, a folder for several [default: NAME.overlay.png, here].",
+    help="A .png, .jpg, .gif or .html file for one picture, a folder for several [default: "
+    "NAME.overlay.png and the like, here].",
 )
-@click.option("--panel", is_flag=True, help="Original beside overlay, with title and colour bar.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A visualization setting, as in the metadata: --set polarity=both.",
-)
+@view_options
+@click.option("--show", is_flag=True, help="Preview on the terminal; without -o, write no files.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @model_options
 @method_options
 @talking
 def visualize(
-    model_dir: Path,
-    inputs: tuple[str, ...],
+    names: tuple[str, ...],
     out: Path | None,
-    panel: bool,
-    settings: tuple[str, ...],
+    show: bool,
     force: bool,
     verbose: int,
     quiet: int,
     **options: Any,
 ) -> None:
-    """Draw which pixels and regions made the model say what it said.
+    """Draw which pixels, regions, words or columns made the model say what it said.
 
-    INPUT is a picture, or anything that explain takes. Prints the paths of the PNGs it writes.
+    INPUT is a picture, or anything that explain takes; SAVED.npz is what explain --raw wrote, to be
+    drawn again without the model. Pictures become overlays, text becomes words on coloured ground
+    (PNG and HTML), columns become a chart. Prints the paths of the files it writes.
     """
-    if not inputs:
-        raise click.UsageError("no input: name a picture or a request, or - for stdin")
-    from pellucid.errors import SpecError
-    from pellucid.parse_visualization import parse_visualization
-    from pellucid_cli.files import check_free, read_inputs, write
+    from pellucid_cli.files import check_free, write
+    from pellucid_cli.options import Talk
+    from pellucid_cli.visualize_options import SUFFIXES, explained, take_view
 
+    if not names:
+        raise click.UsageError("no input: name a model and its inputs, or saved explanations")
     talk = Talk(verbose, quiet)
-    chosen = parse_visualization(dict(_pair(setting) for setting in settings))
-    if out is not None and out.suffix.lower() == ".png":
+    view, methods = take_view(options, out)
+    form = "" if out is None else out.suffix.lower()
+    single = form in SUFFIXES
+    if out is not None and single:
         check_free(out, force=force)
-    model = load(talk, model_dir, options)
-    model, instances = read_inputs(model, inputs, talk.warn)
-    explanations = model.explain(instances)
+    from pellucid.errors import OutputError
+    from pellucid.views import files
 
-    from pellucid.panels import encode
+    made: list[tuple[Path, bytes]] = []
+    for stem, sets, number in explained(names, view, methods, talk, options):
+        if show:
+            from pellucid_cli.preview import preview
 
-    pictures: list[tuple[str, bytes]] = []
-    for number, stem in enumerate(_stems(explanations.instances)):
-        drawings = explanations.draw(number, visualization=chosen)
-        for name, drawing in drawings.items():
-            part = f".{name}" if len(drawings) > 1 else ""
-            pixels = drawing.panel() if panel else drawing.overlay
-            pictures.append((f"{stem}{part}.overlay.png", encode(pixels, "png")))
-            if drawing.empty:
-                talk.warn(f"{stem}: no attribution has the polarity that was asked for")
-    if not pictures:
-        raise SpecError(
-            f"{model_dir}: no explained input is an image, so there is nothing to draw; set "
-            '"modality": "image" in the metadata'
-        )
-    single = out is not None and out.suffix.lower() == ".png"
-    if single and len(pictures) > 1:
-        raise click.UsageError(f"{len(pictures)} pictures do not fit one file; name a folder")
-    if out is not None and not single:
-        out.mkdir(parents=True, exist_ok=True)
-    for name, data in pictures:
-        path = out if out is not None and single else (out or Path()) / name
-        write(path, data, force=force)
-        click.echo(path)
-
-
-def _stems(instances: Any) -> list[str]:
-    """Return a name for each instance's pictures: that of its file, told apart by a number."""
-    stems: list[str] = []
-    for number, instance in enumerate(instances):
-        named = instance.image is not None and instance.source is not None
-        stem = Path(instance.source).stem if named else f"instance-{number}"
-        stems.append(f"{stem}-{number}" if stem in stems else stem)
-    return stems
-
-
-def _pair(setting: str) -> tuple[str, Any]:
-    """Split ``key=value``; the value is read as JSON if it is JSON, else as a word."""
-    import json
-
-    key, equals, value = setting.partition("=")
-    if not equals:
-        raise click.BadParameter(f"'{setting}' is not KEY=VALUE", param_hint="'--set'")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+            preview(sets, number, stem, view, err=out is not None)
+            if out is None:
+                continue
+        for file in files(sets, number, stem, view):
+            if single and SUFFIXES[Path(file.name).suffix] != SUFFIXES[form]:
+                continue
+            if file.note:
+                talk.warn(f"{file.name}: {file.note}")
+            made.append(((out or Path()) / file.name, file.data))
+        if single and len(made) > 1:
+            raise click.UsageError(f"{out}: is one file, for several pictures; name a folder")
+        if out is not None and not single:
+            out.mkdir(parents=True, exist_ok=True)
+        while made and not single:
+            path, data = made.pop(0)
+            write(path, data, force=force)
+            click.echo(path)
+    if out is not None and single:
+        if not made:
+            raise OutputError(f"{out}: what is drawn here is no {SUFFIXES[form]} file; try .png")
+        write(out, made[0][1], force=force)
+        click.echo(out)

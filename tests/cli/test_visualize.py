@@ -93,17 +93,86 @@ def test_several_pictures_go_into_a_folder(program: Any, samples: Path, tmp_path
     assert all(path.exists() for path in expected)
     one_file = program("visualize", digits / "model", *images, "-o", tmp_path / "one.png", "-q")
     assert one_file.code == 2 and "name a folder" in one_file.err
+    assert not (tmp_path / "one.png").exists()
 
 
-def test_a_request_is_drawn_too_and_a_table_is_not(
+def test_requests_tables_and_texts_are_drawn_too(
     program: Any, samples: Path, tmp_path: Path
 ) -> None:
-    digits = samples / "digits"
-    run = program("visualize", digits / "model", digits / "instances.json", "-o", tmp_path, "-q")
-    assert run.out.decode().splitlines()[0] == str(tmp_path / "instance-0.overlay.png")
-    wine = samples / "wine"
-    run = program("visualize", wine / "model", wine / "instances.json", "-o", tmp_path, "-q")
-    assert run.code == 2 and "no explained input is an image" in run.err
+    def drawn(name: str, *arguments: Any) -> list[str]:
+        sample = samples / name
+        out = tmp_path / f"{name}{len(arguments)}"
+        run = program(
+            "visualize", sample / "model", sample / "instances.json", "-o", out, "-q", *arguments
+        )
+        assert run.code == 0, run.err
+        paths = [Path(line) for line in run.out.decode().splitlines()]
+        assert all(path.parent == out and path.stat().st_size > 100 for path in paths)
+        return [path.name for path in paths]
+
+    assert drawn("digits")[0] == "instances-0.overlay.png"
+    assert drawn("wine") == [f"instances-{i}.chart.png" for i in range(3)]
+    assert drawn("code_or_prose")[:3] == [
+        "instances-0.text.png",
+        "instances-0.text.html",
+        "instances-1.text.png",
+    ]
+    assert drawn("wine", "--labels", 3)[0] == "instances-0.labels.png"
+    assert drawn("wine", "--compare", "ig,shapley")[0] == "instances-0.compare.png"
+
+
+def test_the_suffix_of_a_file_says_what_is_written(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    digits, seven = samples / "digits/model", samples / "digits/images/seven.png"
+    forms = {"a.png": "PNG", "a.jpg": "JPEG", "a.gif": "GIF"}
+    for name, form in forms.items():
+        run = program("visualize", digits, seven, "-o", tmp_path / name, "-q")
+        assert run.code == 0, run.err
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == form
+    text = samples / "code_or_prose/model"
+    page = tmp_path / "a.html"
+    said = b'{"text": "import this"}'
+    run = program("visualize", text, "-", "-o", page, "-q", stdin=said)
+    assert run.code == 0 and page.read_text().startswith("<!DOCTYPE html>")
+    run = program("visualize", text, "-", "-o", tmp_path / "b.gif", "-q", stdin=said)
+    assert run.code == 2 and run.err == (
+        f"error: {tmp_path / 'b.gif'}: what is drawn here is no gif file; try .png\n"
+    )
+    run = program("visualize", digits, seven, "--set", "output_format=jpeg", "-o", tmp_path / "f")
+    assert run.out.decode() == f"{tmp_path / 'f' / 'seven.overlay.jpg'}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (("--labels", "2", "--compare", "ig"), "--compare and --labels do not go together"),
+        (("--gif", "--labels", "2"), "--labels and --gif do not go together"),
+        (("--panel", "--compare", "ig"), "--panel and --compare do not go together"),
+        (("--actual", "five"), "--actual is written on --labels and --panel"),
+        (("--compare", "ig", "--method", "xrai"), "leave out --method"),
+        (("--compare", "ig,limes"), "'limes' is no method; did you mean 'lime'?"),
+        (("--set", "polarity"), "'polarity' is not KEY=VALUE"),
+    ],
+)
+def test_what_cannot_be_had_costs_one_sentence(
+    program: Any, samples: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    digits, seven = samples / "digits/model", samples / "digits/images/seven.png"
+    run = program("visualize", digits, seven, "-o", tmp_path, *arguments)
+    assert run.code == 2 and sentence in run.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_percentile_may_be_a_rank(program: Any, photos: Path, tmp_path: Path) -> None:
+    """Below the 70th rank lie 70 % of the pixels, whatever share of the attribution they have."""
+    given = ("--set", "overlay_type=none", "--set", "polarity=both")
+    clip = ("--set", "clip_below_percentile=70")
+    share = draw(program, photos, tmp_path / "a.png", *given, *clip)
+    rank = draw(program, photos, tmp_path / "b.png", *given, *clip, "--percentile", "rank")
+    assert rank.any(2).mean() == pytest.approx(0.3, abs=0.02)
+    assert share.any(2).mean() < 0.2
 
 
 def test_a_file_is_not_overwritten_unasked(program: Any, photos: Path, tmp_path: Path) -> None:

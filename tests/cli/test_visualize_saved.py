@@ -1,0 +1,105 @@
+"""``pellucid visualize SAVED.npz``: explanations drawn again, without the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def saved(program: Any, samples: Path, tmp_path: Path) -> Path:
+    photos, out = samples / "photos", tmp_path / "saved.npz"
+    pictures = [photos / "images/cat.jpg", photos / "images/rocket.jpg"]
+    run = program(
+        *("explain", photos / "model", *pictures, "--steps", 8, "--top-k", 2, "-q"),
+        *("--raw", out, "-o", tmp_path / "answer.json"),
+    )
+    assert run.code == 0, run.err
+    return out
+
+
+def pixels(path: Path) -> Any:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--panel",), ("--set", "polarity=both"), ("--gif", "--frames", "3"), ("--labels", "2")],
+)
+def test_the_pictures_are_those_of_the_model(
+    program: Any, samples: Path, saved: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    photos = samples / "photos"
+    pictures = [photos / "images/cat.jpg", photos / "images/rocket.jpg"]
+    anew = program(
+        *("visualize", photos / "model", *pictures, "--steps", 8, "-q", *arguments),
+        *("-o", tmp_path / "anew"),
+    )
+    again = program("visualize", saved, "-o", tmp_path / "again", *arguments)
+    assert anew.code == again.code == 0, anew.err + again.err
+    names = [Path(line).name for line in again.out.decode().splitlines()]
+    assert names == [Path(line).name for line in anew.out.decode().splitlines()]
+    assert {name.split(".")[0] for name in names} == {"cat", "rocket"}
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
+
+
+def test_the_photo_need_not_be_there_any_more(
+    program: Any, samples: Path, copy_of: Any, tmp_path: Path
+) -> None:
+    seven = tmp_path / "seven.png"
+    seven.write_bytes((samples / "digits/images/seven.png").read_bytes())
+    raw, digits = tmp_path / "seven.npz", samples / "digits/model"
+    run = program("explain", digits, seven, "--raw", raw, "-o", tmp_path / "answer.json")
+    assert run.code == 0, run.err
+    original = pixels(seven)
+    seven.unlink()
+    out = tmp_path / "seven.overlay.png"
+    nothing = ("--set", "overlay_multiplier=0")
+    assert program("visualize", raw, "-o", out, *nothing).code == 0
+    assert np.abs(pixels(out).astype(int) - original.reshape(pixels(out).shape)).max() <= 1
+
+
+def test_files_of_the_same_name_are_told_apart(program: Any, saved: Path, tmp_path: Path) -> None:
+    run = program("visualize", saved, saved, "-o", tmp_path / "out")
+    names = [Path(line).name for line in run.out.decode().splitlines()]
+    assert names == [
+        "cat.overlay.png",
+        "rocket.overlay.png",
+        "cat-2.overlay.png",
+        "rocket-3.overlay.png",
+    ]
+
+
+def test_labels_that_were_not_saved_are_missed(program: Any, saved: Path, tmp_path: Path) -> None:
+    run = program("visualize", saved, "-o", tmp_path / "out", "--labels", 5)
+    assert run.code == 0
+    assert "warning: cat: 2 labels were saved; see explain --top-k\n" in run.err
+
+
+def test_what_is_for_explaining_is_refused(program: Any, saved: Path, tmp_path: Path) -> None:
+    for arguments, sentence in (
+        (("--steps", 5), "--steps is for explaining; what was saved is explained already"),
+        (("--method", "xrai"), "--method is for explaining"),
+        (("--compare", "ig,xrai"), "--compare explains anew: name the model and its inputs"),
+        (("cat.jpg",), "'cat.jpg' is no saved explanation"),
+    ):
+        run = program("visualize", saved, *arguments, "-o", tmp_path / "out")
+        assert run.code == 2 and sentence in run.err, run.err
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_there_or_not_ours_costs_one_sentence(
+    program: Any, tmp_path: Path
+) -> None:
+    missing, wrong = tmp_path / "missing.npz", tmp_path / "wrong.npz"
+    run = program("visualize", missing)
+    assert run.code == 2 and run.err == f"error: {missing}: No such file or directory\n"
+    wrong.write_bytes(b"no archive")
+    run = program("visualize", wrong)
+    assert run.code == 1 and run.err.startswith(f"error: {wrong}: not an .npz file")
