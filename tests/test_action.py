@@ -198,3 +198,17 @@ def test_the_installation_has_no_tensorflow(installed: str) -> None:
     python = str(Path(installed.split(os.pathsep)[0]) / "python")
     done = subprocess.run([python, "-c", "import tensorflow"], capture_output=True, check=False)
     assert done.returncode == 1
+
+
+def test_what_the_readme_shows_names_the_hook_and_the_inputs_of_the_action() -> None:
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    hook, action, gitlab = map(yaml.safe_load, blocks)
+    (shown,) = hook["repos"][0]["hooks"]
+    (real,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert shown["id"] == real["id"]
+    step = action["steps"][1]
+    assert str(ACTION.relative_to(ROOT)) in step["uses"]
+    assert set(step["with"]) <= set(MANIFEST["inputs"])
+    assert gitlab["validate-metadata"]["artifacts"]["reports"]["junit"] == "metadata.xml"

@@ -7,7 +7,7 @@ so that a program can print ``str(error)`` and a person knows what to do next.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,4 +59,7 @@ def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: flo
     near = get_close_matches(word.lower(), list(lowered), n=count, cutoff=cutoff)
     if not near:
         return ""
+    # Where one word is much nearer than the others, it is the one that was meant.
+    far = [1 - SequenceMatcher(None, name, word.lower()).ratio() for name in near]
+    near = [name for name, it in zip(near, far, strict=True) if it <= 3 * far[0]]
     return "; did you mean " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"
