@@ -52,7 +52,9 @@ FLOORS: tuple[tuple[str, str], ...] = (
         " captions charts comparison fonts marks parts sheets sweep views words",
         "numpy PIL scipy orjson",
     ),
-    # 5: the library's face, and the commands
+    # 5: HTTP
+    ("serve serve.*", "numpy PIL orjson starlette uvicorn prometheus_client"),
+    # 6: the library's face, and the commands
     ("pellucid", ""),
     ("pellucid_cli pellucid_cli.*", "click rich"),
 )

@@ -34,6 +34,10 @@ SCRIPTS = [
 ]
 
 
+# Lines of these blocks belong together, as a server and what is asked of it.
+SESSIONS = [block for language, block in BLOCKS if language == "bash"]
+
+
 def reference() -> str:
     """The help of the program and of each command, as Markdown."""
     parts = []
@@ -90,6 +94,22 @@ def test_the_commands_of_the_readme_run(lines: list[str], tmp_path: Path) -> Non
         for word, following in zip(words := shlex.split(command), words[1:], strict=False):
             if word in ("-o", "--raw"):
                 assert (tmp_path / following).exists(), following
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_a_session_of_the_readme_runs(session: str, tmp_path: Path) -> None:
+    (tmp_path / "sample_models").symlink_to(ROOT / "sample_models")
+    scripts = Path(sys.executable).parent
+    run = subprocess.run(
+        ["bash", "-ec", f"trap 'kill $(jobs -p)' EXIT\n{session}"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "error" not in run.stdout and run.stdout.count('"explanations"') >= 3
 
 
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:

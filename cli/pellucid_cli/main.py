@@ -20,6 +20,7 @@ from pellucid_cli.convert_metadata import convert_metadata
 from pellucid_cli.explain import explain
 from pellucid_cli.init_metadata import init_metadata
 from pellucid_cli.schema import schema
+from pellucid_cli.serve import serve
 from pellucid_cli.validate_metadata import validate_metadata
 from pellucid_cli.visualize import visualize
 
@@ -84,6 +85,7 @@ for command in (
     explain,
     visualize,
     batch,
+    serve,
     validate_metadata,
     init_metadata,
     convert_metadata,

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.batch_axis import batch_of_signature, is_shared
-from pellucid.errors import SpecError
+from pellucid.errors import ModelError, SpecError
 from pellucid.flat_graph import FlatGraph, node_of
 from pellucid.graph_road import Preprocessor
 from pellucid.inputs import InputInfo
+from pellucid.model import Array, Tensors
 from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
-from pellucid.road import Plan, check_device
+from pellucid.road import Plan, Unsupported, check_device
 from pellucid.saved_model_pb import MetaGraph, Signature
 from pellucid.spec import ExplanationMetadata
 from pellucid.tensor_names import Role, resolve_tensor
@@ -49,6 +50,26 @@ class Compiler:
             before, names = self._before(plan), self._names(plan)
             self._models[encoded] = TensorFlowModel(plan, before, names)
         return self._models[encoded]
+
+    def signature_outputs(self, request: Tensors) -> dict[str, Array]:
+        """Return every output of the signature for a request's arrays, [n, …].
+
+        Where only the explained output can be computed, on the last of the roads, it is that one.
+        Raises InstanceError and ModelError.
+        """
+        model = self.model(gradients=False)
+        inputs = model.preprocess(request)
+        if self._all_outputs is None:
+            return {self.metadata.output.name: model.predict(model.encode(inputs))}
+        return model.computed(self._all_outputs, inputs)
+
+    @cached_property
+    def _all_outputs(self) -> Preprocessor | None:
+        outputs = {key: info.name for key, info in self.signature.outputs.items()}
+        try:
+            return Preprocessor(self._plan(False), outputs)
+        except (ModelError, Unsupported):
+            return None
 
     @cached_property
     def input_keys(self) -> dict[str, str]:

@@ -33,6 +33,7 @@ from pellucid.metadata_file import (
     read_document,
     read_parameters_file,
 )
+from pellucid.model import Array
 from pellucid.request_settings import overridden
 from pellucid.saved_model_pb import read
 from pellucid.settings import Settings
@@ -100,6 +101,22 @@ class LoadedModel:
             for sentence in explanation.warnings:
                 self.warn(f"{record.place}: {sentence}")
         return Explanations(found, tuple(records), self.metadata, self.parameters)
+
+    def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
+        """Return what the model says of each instance, without an explanation.
+
+        That is the value of its signature's output, or of all of them by name. `instances` are as
+        in `explain`. Raises InstanceError and ModelError.
+        """
+        records = self._records(instances)
+        said: list[Array | dict[str, Array]] = [{}] * len(records)
+        for places in _same_shapes(records):
+            group = [records[i] for i in places]
+            outputs = self.compiler.signature_outputs(stack(group, self.inputs))
+            for row, i in enumerate(places):
+                found = {name: value[row] for name, value in outputs.items()}
+                said[i] = found if len(found) > 1 else next(iter(found.values()))
+        return said
 
     def configured(
         self,

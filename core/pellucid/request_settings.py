@@ -110,7 +110,9 @@ def _metadata(value: object, where: str, before: ExplanationMetadata) -> Explana
     where = f"{where}.metadata"
     inputs = _object(_object(value, where, ("inputs",)).get("inputs", {}), f"{where}.inputs")
     known = {spec.name for spec in before.inputs}
-    document = dump_metadata(replace(before, dialect=Dialect.VERTEX))
+    # Keys that only AI Platform has would make it a document of that dialect again.
+    bare = replace(before, dialect=Dialect.VERTEX, framework=None, signature_key=None, tags=None)
+    document = dump_metadata(bare)
     for name, override in inputs.items():
         if name not in known:
             raise SpecError(

@@ -7,7 +7,7 @@ inside an attribution; an image feature is ``{"b64_jpeg": …}``.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,22 @@ def vertex(
                 **_diagnostics(explanation.labels),
             }
         )
-    predictions = [_json(explanation.prediction) for explanation in explanations]
-    return {"explanations": result, "predictions": predictions, "deployedModelId": "local"}
+    predicted = predictions([explanation.prediction for explanation in explanations])
+    return {"explanations": result, "predictions": predicted, "deployedModelId": "local"}
+
+
+def predictions(values: Sequence[Array | Mapping[str, Array]]) -> list[Any]:
+    """Return what the model said of each instance, as JSON: a value, or an object of outputs.
+
+    Strings that are no UTF-8, and those of outputs whose name ends in ``_bytes``, are written as
+    ``{"b64": …}``: "to send binary data, you must base64-encode the data and mark it as binary".
+    """
+    return [
+        {name: _said(part, binary=name.endswith("_bytes")) for name, part in value.items()}
+        if isinstance(value, Mapping)
+        else _said(value)
+        for value in values
+    ]
 
 
 def encode(document: Any, *, indent: bool = True) -> bytes:
@@ -122,6 +136,21 @@ def _json(value: Array) -> Any:
     if array.dtype.kind == "f":
         array = np.array(array, np.float64, order="C")
     return float(array) if array.ndim == 0 else array
+
+
+def _said(value: Array, *, binary: bool = False) -> Any:
+    """Return one output of one instance as JSON; bytes become text where they can."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "OSU":
+        return _json(array)
+    if array.ndim:
+        return [_said(item, binary=binary) for item in array]
+    item = array.item()
+    data = item.encode() if isinstance(item, str) else bytes(item)
+    try:
+        return {"b64": base64.b64encode(data).decode()} if binary else data.decode()
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(data).decode()}
 
 
 def _label_index(index: tuple[int, ...]) -> int | list[int]:

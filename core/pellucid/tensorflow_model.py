@@ -84,7 +84,7 @@ class TensorFlowModel:
         before = self._preprocessor
         if before is None:
             return dict(request)
-        return self._prepared(before, request)
+        return self.computed(before, request)
 
     def encode(self, inputs: Tensors) -> dict[str, Array]:
         """Return the operands, [n, …]: explained tensors behind the inputs are computed."""
@@ -110,10 +110,11 @@ class TensorFlowModel:
         """Return the outputs' names, [n, …], where another output of the model carries them."""
         if self._names is None:
             return None
-        (names,) = self._prepared(self._names, request).values()
+        (names,) = self.computed(self._names, request).values()
         return names
 
-    def _prepared(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
+    def computed(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
+        """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
             return self._gathered(len(_any(request)), request, before.encode, before.plan.batch)
         except DATA as error:

@@ -228,3 +228,13 @@ def test_kserve_s_keys_without_lime_are_said_to_do_nothing() -> None:
         "the request sets top_labels, min_weight, which only LIME has; the method is "
         "integrated-gradients"
     ]
+
+
+def test_metadata_of_ai_platform_can_be_overridden_too() -> None:
+    theirs = replace(
+        METADATA, dialect=Dialect.AI_PLATFORM, framework="tensorflow", signature_key="serve"
+    )
+    inputs = {"age": {"inputBaselines": [4.5]}}
+    metadata, _ = overridden(theirs, STEPS, override(metadata={"inputs": inputs}), print)
+    assert metadata.inputs[1].input_baselines == (ValueBaseline(4.5),)
+    assert (metadata.dialect, metadata.framework) == (Dialect.AI_PLATFORM, "tensorflow")

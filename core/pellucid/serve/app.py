@@ -1,0 +1,197 @@
+"""The application: which path is answered by what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pellucid.response import encode
+from pellucid.serve.access_log import VISIT, AccessLog
+from pellucid.serve.exchange import Exchange
+from pellucid.serve.metrics import CONTENT_TYPE
+from pellucid.serve.protocols.ai_platform import AiPlatform
+from pellucid.serve.protocols.kserve import KServe
+from pellucid.serve.protocols.protocol import Protocol, Target
+from pellucid.serve.protocols.vertex import Vertex
+from pellucid.serve.refusal import Refusal
+
+PROTOCOLS: tuple[Protocol, ...] = (KServe(), AiPlatform(), Vertex())
+VERBS = ("explain", "predict")
+
+
+def application(
+    exchange: Exchange,
+    write_log: Callable[[bytes], object],
+    *,
+    poll: float,
+    loaded: Callable[[], object],
+    failed: Callable[[BaseException], object],
+) -> AccessLog:
+    """Return the ASGI application of a server.
+
+    It loads the models when it starts, and calls `loaded` when they answer; `failed` is called with
+    what is wrong with one of them, or with whatever else makes going on pointless. Every `poll`
+    seconds it looks for directories that changed (0: never).
+    """
+
+    @asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        async def load() -> None:
+            await exchange.shelf.load_all()
+            loaded()
+            if poll:
+                await exchange.shelf.watch(poll)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                failed(error)
+
+        tasks = [asyncio.create_task(work) for work in (exchange.device.work(), load())]
+        for task in tasks:
+            task.add_done_callback(ended)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            exchange.device.close()
+            exchange.close()
+
+    routes = [
+        Route(path, _endpoint(exchange, protocol), methods=["GET", "POST"])
+        for protocol in PROTOCOLS
+        for path in protocol.paths
+    ]
+    routes += [
+        Route("/v1/models", _guarded(exchange, _models), methods=["GET"]),
+        Route("/healthz", _alive, methods=["GET"]),
+        Route("/readyz", _ready_of(exchange), methods=["GET"]),
+        Route("/metrics", _guarded(exchange, _metrics), methods=["GET"]),
+        Route("/", _root, methods=["GET"]),
+    ]
+    handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
+    app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
+    return AccessLog(app, exchange.metrics, write_log)
+
+
+def _endpoint(exchange: Exchange, protocol: Protocol) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        visit = request.scope[VISIT]
+        visit.protocol = protocol.name
+        try:
+            target = _target(request)
+            if target.verb is not None:
+                visit.verb = target.verb
+                return await exchange.ask(request, protocol, target)
+            exchange.guard.check(request.headers)
+            model = exchange.shelf.named(target.model)
+            status, document = protocol.described(model, target)
+            return _json(document, status)
+        except Refusal as refusal:
+            visit.error = refusal.message[:500]
+            status, document = protocol.refused(refusal)
+            return _json(document, status, refusal.headers)
+
+    return endpoint
+
+
+def _target(request: Request) -> Target:
+    """Return what the path names. Raises Refusal for a verb that is none, or the wrong method."""
+    name, colon, verb = request.path_params["target"].partition(":")
+    if colon and verb not in VERBS:
+        raise Refusal(
+            HTTPStatus.NOT_FOUND,
+            f"there is no verb ':{verb[:50]}'; there are :explain and :predict",
+        )
+    method = "POST" if colon else "GET"
+    if request.method != method and not (method == "GET" and request.method == "HEAD"):
+        raise Refusal(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            f"this path takes {method}, not {request.method}",
+            allow=method,
+        )
+    resource = request.url.path.split("/", 2)[2].rpartition(":")[0] if colon else ""
+    resource = resource or request.url.path.split("/", 2)[2]
+    model = request.path_params.get("model")
+    version = None if model is None else name
+    return Target(resource, model or name, version, verb or None)
+
+
+def _guarded(
+    exchange: Exchange, answer: Callable[[Exchange], Response]
+) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            exchange.guard.check(request.headers)
+        except Refusal as refusal:
+            return _json({"error": refusal.message}, refusal.status, refusal.headers)
+        return answer(exchange)
+
+    return endpoint
+
+
+def _models(exchange: Exchange) -> Response:
+    return _json({"models": list(exchange.shelf.models)})
+
+
+def _metrics(exchange: Exchange) -> Response:
+    for model in exchange.shelf.models.values():
+        exchange.metrics.ready.labels(model.name).set(model.default.loaded is not None)
+    return Response(exchange.metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def _alive(request: Request) -> Response:
+    return _json({"status": "alive"})
+
+
+async def _root(request: Request) -> Response:
+    return _json({"status": "alive"})
+
+
+def _ready_of(exchange: Exchange) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        ready = exchange.shelf.ready and not exchange.draining
+        return _json({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return endpoint
+
+
+async def _no_route(request: Request, error: HTTPException) -> Response:
+    sentence = {
+        HTTPStatus.NOT_FOUND: f"there is nothing at {request.url.path[:200]}",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"this path does not take {request.method}",
+    }.get(HTTPStatus(error.status_code), error.detail)
+    refusal = Refusal(error.status_code, sentence)
+    _, document = _protocol_of(request).refused(refusal)
+    return _json(document, error.status_code, error.headers or {})
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    refusal = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}")
+    status, document = _protocol_of(request).refused(refusal)
+    return _json(document, status)
+
+
+def _protocol_of(request: Request) -> Protocol:
+    """Return the protocol whose errors a path without a route gets."""
+    google = request.url.path.startswith(("/v1/projects/", "/v1beta1/"))
+    return PROTOCOLS[2] if google else PROTOCOLS[0]
+
+
+def _json(
+    document: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(
+        encode(document, indent=False), status, headers=headers, media_type="application/json"
+    )

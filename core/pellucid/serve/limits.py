@@ -1,0 +1,116 @@
+"""What one request may ask for, so that no request can take the memory or the time of others."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from PIL import Image
+
+from pellucid.instances import Instance
+from pellucid.model import Array
+from pellucid.serve.refusal import Refusal
+from pellucid.spec import (
+    ExplanationParameters,
+    IntegratedGradients,
+    Lime,
+    SampledShapley,
+    Xrai,
+)
+
+MEBIBYTE = 2**20
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")
+TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds of a server.
+
+    `queue` counts the requests that are admitted and not yet answered, `body` the bytes of one
+    request and `bodies` of all that are admitted; `evaluations` what one instance may cost, in
+    runs of the model; `seconds` is the deadline of a request.
+    """
+
+    queue: int = 128
+    body: int = 16 * MEBIBYTE
+    bodies: int = 256 * MEBIBYTE
+    instances: int = 1024
+    pixels: int = 50_000_000
+    evaluations: int = 100_000
+    seconds: float = 60.0
+
+    def check(self, instances: Sequence[Instance], parameters: ExplanationParameters) -> None:
+        """Refuse more instances, larger pictures or more work than a request may bring."""
+        self.check_count(len(instances))
+        for instance in instances:
+            for value in instance.tensors.values():
+                for data in _bytes_in(value):
+                    self.check_picture(data, instance.place)
+        cost = _evaluations(parameters)
+        if cost > self.evaluations:
+            raise Refusal(
+                TOO_LARGE,
+                f"the parameters ask for {cost:,} evaluations of the model for each instance; at "
+                f"most {self.evaluations:,} are done here: lower the number of steps, samples or "
+                "outputs",
+            )
+
+    def check_count(self, instances: int) -> None:
+        """Refuse a request of too many instances."""
+        if instances > self.instances:
+            raise Refusal(
+                TOO_LARGE,
+                f"the request has {instances:,} instances; send at most {self.instances:,} at a "
+                "time",
+            )
+
+    def check_picture(self, data: bytes, where: str) -> None:
+        """Refuse a picture that is small as a file and huge in memory; other bytes pass."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                with Image.open(io.BytesIO(data)) as picture:
+                    frames = getattr(picture, "n_frames", 1)
+                    pixels = frames * math.prod(picture.size)
+        except Image.DecompressionBombError:
+            pixels = self.pixels + 1
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError):
+            if data.startswith(_PICTURES):
+                # What cannot be measured is not passed on to decoders that may take it.
+                raise Refusal(HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged") from None
+            return
+        if pixels > self.pixels:
+            raise Refusal(
+                TOO_LARGE,
+                f"{where}: the picture has more than {self.pixels:,} pixels; make it smaller first",
+            )
+
+
+def _bytes_in(value: Array) -> Iterator[bytes]:
+    if value.dtype == object:
+        yield from (item for item in value.ravel() if isinstance(item, bytes) and len(item) > 16)
+
+
+def _evaluations(parameters: ExplanationParameters) -> int:
+    """Return how often the model is run for one instance, as far as the parameters say."""
+    method = parameters.method
+    if parameters.output_indices is not None:
+        outputs = len(parameters.output_indices)
+    else:
+        outputs = max(1, parameters.top_k or 1)
+    match method:
+        case IntegratedGradients() | Xrai():
+            steps = method.step_count if method.tolerance is None else method.max_steps
+            noisy = method.smooth_grad.noisy_sample_count if method.smooth_grad else 1
+            return outputs * steps * noisy
+        case SampledShapley():
+            return outputs * method.path_count
+        case Lime():
+            return method.num_samples
+        case _:
+            return 1

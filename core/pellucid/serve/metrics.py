@@ -1,0 +1,70 @@
+"""What Prometheus may know of a server, at ``/metrics``."""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The numbers of one server; two servers in one process do not share them."""
+
+    def __init__(self) -> None:
+        kept = self._kept = CollectorRegistry()
+        ProcessCollector(registry=kept)
+        by = ("protocol", "verb", "model", "status")
+        self.requests = Counter("pellucid_requests", "Requests answered", by, registry=kept)
+        self.seconds = Histogram(
+            "pellucid_request_seconds",
+            "From the first byte of a request to the last of its answer",
+            ("protocol", "verb"),
+            buckets=_SECONDS,
+            registry=kept,
+        )
+        self.instances = Counter(
+            "pellucid_instances", "Instances that were computed", registry=kept
+        )
+        self.device_seconds = Counter(
+            "pellucid_device_seconds", "Time that the device's thread computed", registry=kept
+        )
+        self.blocks = Histogram(
+            "pellucid_block_instances",
+            "Instances that were computed together",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=kept,
+        )
+        self.admitted = Gauge(
+            "pellucid_admitted_requests", "Requests that are being answered", registry=kept
+        )
+        self.ready = Gauge("pellucid_model_ready", "Whether it answers", ("model",), registry=kept)
+        self.reloads = Counter(
+            "pellucid_model_reloads",
+            "Models loaded anew after their directory changed",
+            ("model", "result"),
+            registry=kept,
+        )
+
+    def block(self, rows: int, seconds: float) -> None:
+        """Count a block of the device."""
+        self.instances.inc(rows)
+        self.blocks.observe(rows)
+        self.device_seconds.inc(seconds)
+
+    def reloaded(self, model: str, well: bool) -> None:
+        """Count a model that was loaded anew, or could not be."""
+        self.reloads.labels(model, "loaded" if well else "refused").inc()
+
+    def text(self) -> bytes:
+        """Return them all in Prometheus' text format."""
+        return generate_latest(self._kept)

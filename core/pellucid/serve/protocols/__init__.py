@@ -1,0 +1,1 @@
+"""The protocols: what each one's request asks, and what its answers and errors look like."""

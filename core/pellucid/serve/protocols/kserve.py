@@ -1,0 +1,51 @@
+"""KServe's V1 protocol: ``/v1/models/NAME``, ``:predict`` and ``:explain``.
+
+Readiness is that of a model: 200 and ``"ready": true``, or 503. Errors are ``{"error": "…"}``. A
+request with a key of KServe's explainer (``top_labels``, ``num_samples``, …) is answered by LIME in
+its form, and so is every request to a model that is served with LIME.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pellucid.explanations import Explanations
+from pellucid.loaded_model import LoadedModel
+from pellucid.request_settings import KSERVE_KEYS
+from pellucid.serve.protocols.protocol import Protocol, Target
+from pellucid.serve.refusal import Refusal
+from pellucid.serve.shelf import Shelved
+from pellucid.spec import Lime
+
+
+class KServe(Protocol):
+    """KServe, version 1 of its data plane."""
+
+    name = "kserve"
+    full = HTTPStatus.SERVICE_UNAVAILABLE
+    paths = ("/v1/models/{target}",)
+    override = KSERVE_KEYS
+
+    def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
+        given = {key: request[key] for key in KSERVE_KEYS if key in request}
+        if not given and not isinstance(model.parameters.method, Lime):
+            return model
+        return model.as_kserve().requested(given)
+
+    def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
+        if isinstance(explanations.parameters.method, Lime):
+            return explanations.kserve()
+        return explanations.response()
+
+    def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
+        return {"predictions": list(predictions)}
+
+    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+        ready = model.default.loaded is not None
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return status, {"name": model.name, "ready": ready}
+
+    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
+        return refusal.status, {"error": refusal.message}

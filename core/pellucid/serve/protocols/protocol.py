@@ -1,0 +1,77 @@
+"""What every protocol has to say; the way of a request is the same for all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from pellucid.explanations import Explanations
+from pellucid.loaded_model import LoadedModel
+from pellucid.serve.refusal import Refusal
+from pellucid.serve.shelf import Shelved
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a model, a version of it if it says so, and a verb if it has one."""
+
+    resource: str
+    model: str
+    version: str | None
+    verb: str | None
+
+
+class Protocol(ABC):
+    """One protocol: `name` for logs and metrics, `full` the status of a full queue."""
+
+    name: ClassVar[str]
+    full: ClassVar[HTTPStatus]
+    paths: ClassVar[tuple[str, ...]]
+    """Templates; the last part is ``{target}``, a name with or without ``:verb``."""
+    override: ClassVar[tuple[str, ...]]
+    """The keys of a request, beside `instances`, that change how it is explained."""
+
+    @abstractmethod
+    def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
+        """Return the model as the request wants it explained. Raises PellucidError."""
+
+    @abstractmethod
+    def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
+        """Return the body of an answer to ``:explain``."""
+
+    @abstractmethod
+    def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
+        """Return the body of an answer to ``:predict``."""
+
+    @abstractmethod
+    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+        """Return the status and the body of an answer to GET: what the model is, and its state."""
+
+    @abstractmethod
+    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
+        """Return the status and the body of an error."""
+
+
+GOOGLE_STATUS = {
+    HTTPStatus.BAD_REQUEST: "INVALID_ARGUMENT",
+    HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
+    HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",
+    HTTPStatus.NOT_FOUND: "NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "UNIMPLEMENTED",
+    HTTPStatus.REQUEST_TIMEOUT: "DEADLINE_EXCEEDED",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "INVALID_ARGUMENT",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "INVALID_ARGUMENT",
+    HTTPStatus.TOO_MANY_REQUESTS: "RESOURCE_EXHAUSTED",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "INTERNAL",
+    HTTPStatus.SERVICE_UNAVAILABLE: "UNAVAILABLE",
+    HTTPStatus.GATEWAY_TIMEOUT: "DEADLINE_EXCEEDED",
+}
+
+
+def google_error(refusal: Refusal) -> dict[str, Any]:
+    """Return an error as Google's APIs write it, ``google.rpc.Status`` in JSON."""
+    status = GOOGLE_STATUS.get(HTTPStatus(refusal.status), "UNKNOWN")
+    return {"error": {"code": refusal.status, "message": refusal.message, "status": status}}

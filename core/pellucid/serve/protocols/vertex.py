@@ -1,0 +1,54 @@
+"""Vertex AI's ``endpoints.explain`` and ``endpoints.predict``, with ``explanationSpecOverride``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pellucid.explanations import Explanations
+from pellucid.loaded_model import LoadedModel
+from pellucid.serve.protocols.protocol import Protocol, Target, google_error
+from pellucid.serve.refusal import Refusal
+from pellucid.serve.shelf import Shelved
+from pellucid.spec import Dialect
+
+DEPLOYED_MODEL = "local"
+
+
+class Vertex(Protocol):
+    """Vertex AI, versions 1 and 1beta1 of its API; an endpoint is a model's name."""
+
+    name = "vertex"
+    full = HTTPStatus.TOO_MANY_REQUESTS
+    paths = (
+        "/v1/projects/{project}/locations/{location}/endpoints/{target}",
+        "/v1beta1/projects/{project}/locations/{location}/endpoints/{target}",
+    )
+    override = ("explanationSpecOverride", "explanation_spec_override")
+
+    def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
+        return model.requested({key: request[key] for key in self.override if key in request})
+
+    def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
+        return explanations.response(dialect=Dialect.VERTEX)
+
+    def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
+        return {
+            "predictions": list(predictions),
+            "deployedModelId": DEPLOYED_MODEL,
+            "model": target.resource.replace("/endpoints/", "/models/"),
+            "modelDisplayName": target.model,
+        }
+
+    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+        deployed = {"id": DEPLOYED_MODEL, "displayName": model.name}
+        return HTTPStatus.OK, {
+            "name": target.resource,
+            "displayName": model.name,
+            "deployedModels": [deployed],
+            "trafficSplit": {DEPLOYED_MODEL: 100},
+        }
+
+    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
+        return refusal.status, google_error(refusal)

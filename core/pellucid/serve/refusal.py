@@ -1,0 +1,58 @@
+"""What a request is told when it gets no answer: a status, a sentence, and when to come again."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from pellucid.errors import (
+    DependencyError,
+    InstanceError,
+    NotDifferentiableError,
+    PellucidError,
+    SpecError,
+)
+
+CLIENT_GONE = 499
+"""Nobody waits for the answer any more; nginx's number for it."""
+
+
+class Refusal(Exception):
+    """A request that is not answered; each protocol writes it in its own shape.
+
+    `instance` tells that the request was understood and an instance of it failed.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        retry_after: int | None = None,
+        instance: bool = False,
+        allow: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+        self.instance = instance
+        self.allow = allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it."""
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        if self.allow is not None:
+            headers["Allow"] = self.allow
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
+        return headers
+
+
+def refusal_of(error: PellucidError) -> Refusal:
+    """Return what a client is told of an error: whose fault it is decides the status."""
+    if isinstance(error, InstanceError):
+        return Refusal(HTTPStatus.BAD_REQUEST, str(error), instance=error.index is not None)
+    if isinstance(error, SpecError | NotDifferentiableError | DependencyError):
+        return Refusal(HTTPStatus.BAD_REQUEST, str(error))
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))

@@ -1,0 +1,149 @@
+"""The process: a socket, uvicorn, and an end that loses no request that was taken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from pellucid.errors import OutputError
+from pellucid.serve.app import application
+from pellucid.serve.device import Device
+from pellucid.serve.exchange import Exchange
+from pellucid.serve.limits import Limits
+from pellucid.serve.metrics import Metrics
+from pellucid.serve.security import Guard
+from pellucid.serve.shelf import Load, Shelf, Shelved
+
+KEEP_ALIVE = 65
+"""Seconds that an idle connection is kept: more than load balancers do, who must close first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a server runs; `poll` and `drain` are seconds."""
+
+    limits: Limits = Limits()
+    guard: Guard = Guard()
+    poll: float = 2.0
+    drain: float = 30.0
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which ends well at SIGTERM and at Ctrl-C instead of dying of them."""
+
+    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_end = on_end
+        self.interrupted = False
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain at the first signal and stop at once at the second."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        try:
+            before = {number: signal.signal(number, self._end) for number in signals}
+        except ValueError:  # not the main thread: whoever started this one ends it
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        self.interrupted |= number == signal.SIGINT
+        self.end()
+
+    def end(self) -> None:
+        """Take no more requests, and stop when those that were taken are answered."""
+        self._on_end()
+        self.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 is any that is free. Raises OutputError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OutputError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
+    except OverflowError as error:
+        raise OutputError(f"{port} is no port; choose 0 to 65535") from error
+
+
+def address(listening: socket.socket) -> str:
+    """Return the URL of a listening socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(
+    models: list[Shelved],
+    load: Load,
+    listening: socket.socket,
+    settings: Settings,
+    *,
+    say: Callable[[str], None],
+    write_log: Callable[[bytes], object],
+    on_ready: Callable[[], None] = lambda: None,
+    on_start: Callable[[Callable[[], None]], None] = lambda end: None,
+) -> bool:
+    """Serve until SIGTERM or SIGINT; return whether it was SIGINT.
+
+    `load` loads a model directory. `on_start` is given a function that ends the server, and
+    `on_ready` is called when the models answer. Raises PellucidError if a model cannot be loaded
+    at the start.
+    """
+    return asyncio.run(_run(models, load, listening, settings, say, write_log, on_ready, on_start))
+
+
+async def _run(
+    models: list[Shelved],
+    load: Load,
+    listening: socket.socket,
+    settings: Settings,
+    say: Callable[[str], None],
+    write_log: Callable[[bytes], object],
+    on_ready: Callable[[], None],
+    on_start: Callable[[Callable[[], None]], None],
+) -> bool:
+    metrics = Metrics()
+    device = Device(metrics.block)
+    shelf = Shelf(models, load, device, say=say, on_reload=metrics.reloaded)
+    exchange = Exchange(shelf, device, settings.limits, settings.guard, metrics)
+    failures: list[BaseException] = []
+
+    def drain() -> None:
+        exchange.draining = True
+
+    def failed(error: BaseException) -> None:
+        failures.append(error)
+        server.end()
+
+    app = application(exchange, write_log, poll=settings.poll, loaded=on_ready, failed=failed)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, round(settings.drain)),
+    )
+    server = _Server(config, drain)
+    on_start(server.end)
+    await server.serve(sockets=[listening])
+    if failures:
+        raise failures[0]
+    return server.interrupted

@@ -1,0 +1,135 @@
+"""A server for a test: in a thread of this process, so that TensorFlow is imported once."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import InstanceError
+from pellucid.inputs import InputInfo
+from pellucid.instances import Instance
+from pellucid.loaded_model import load as load_model
+from pellucid.serve.server import Settings, address, listen, run
+from pellucid.serve.shelf import shelve
+from pellucid.spec import ExplanationParameters
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: its status, its headers in lower case, and its bytes."""
+
+    status: int
+    headers: dict[str, str]
+    data: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
+@dataclass
+class Running:
+    """A server that runs: where it is, and what it said and logged."""
+
+    port: int
+    url: str
+    said: list[str] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send a request; a body that is not bytes is sent as JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+            connection.request(method, path, data, headers or {})
+            found = connection.getresponse()
+            lowered = {name.lower(): value for name, value in found.getheaders()}
+            return Answer(found.status, lowered, found.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> Answer:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("POST", path, body, names)
+
+
+@contextmanager
+def serving(
+    *models: str,
+    settings: Settings = Settings(poll=0),
+    load: Callable[[Path], Any] = lambda directory: load_model(
+        directory, warn=lambda sentence: None
+    ),
+) -> Iterator[Running]:
+    """Serve models, ``[NAME=]DIR``, until the block ends."""
+    listening = listen("127.0.0.1", 0)
+    running = Running(listening.getsockname()[1], address(listening))
+    ready = threading.Event()
+    ends: list[Callable[[], None]] = []
+    failures: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            run(
+                shelve(models, running.said.append),
+                load,
+                listening,
+                settings,
+                say=running.said.append,
+                write_log=lambda line: running.log.append(json.loads(line)),
+                on_ready=ready.set,
+                on_start=ends.append,
+            )
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        assert ready.wait(120)
+        if failures:
+            raise failures[0]
+        yield running
+    finally:
+        if ends:
+            ends[0]()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+class Stub:
+    """A model of one number that answers when it is told to: `gate` is open or shut."""
+
+    inputs = (InputInfo(name="x", dtype="float32", shape=(None,)),)
+    parameters = ExplanationParameters()
+    signature = "serving_default"
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.started = threading.Event()
+        self.blocks: list[list[float]] = []
+
+    def explain(self, instances: list[Instance]) -> Any:
+        raise InstanceError("this model only predicts")
+
+    def predict(self, instances: list[Instance]) -> list[Any]:
+        self.started.set()
+        assert self.gate.wait(60)
+        values = [float(instance.tensors["x"]) for instance in instances]
+        self.blocks.append(values)
+        return [np.float32(2 * value) for value in values]
