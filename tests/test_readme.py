@@ -109,7 +109,7 @@ def test_a_session_of_the_readme_runs(session: str, tmp_path: Path) -> None:
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    assert "error" not in run.stdout and run.stdout.count('"explanations"') >= 3
+    assert '"error"' not in run.stdout and run.stdout.count('"explanations"') >= 3
 
 
 def test_the_python_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
