@@ -93,12 +93,12 @@ method_options = all_of(
     click.option(
         "--tolerance",
         type=click.FloatRange(0, min_open=True),
-        help="Refine each instance until approx_error is below this, instead of --steps.",
+        help="Refine each instance until approx_error is below this.",
     ),
     click.option(
         "--max-steps",
         type=click.IntRange(3),
-        help="The most that --tolerance takes [default: 500].",
+        help="The most steps or paths that --tolerance takes [default: 500].",
     ),
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(

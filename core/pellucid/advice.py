@@ -44,7 +44,7 @@ class Judged(Protocol):
 
     @property
     def evaluations(self) -> int | None:
-        """The gradients that were taken."""
+        """The gradients or paths that were taken."""
         ...
 
 
@@ -78,7 +78,7 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
         elif tolerance is not None and error > tolerance:
             warnings.append(
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-                f"{label.evaluations} gradients; raise --max-steps"
+                f"{label.evaluations} {_unit(method)}; raise --max-steps"
             )
         elif error > ADVISED_ERROR:
             warnings.append(
@@ -86,6 +86,10 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
                 + _advice(error, method, held)
             )
     return warnings
+
+
+def _unit(method: Method) -> str:
+    return "paths" if isinstance(method, SampledShapley) else "gradients"
 
 
 def _advice(error: float, method: Method, held: Sequence[str]) -> str:

@@ -66,9 +66,9 @@ class LabelAttribution:
 
     `index` is () for a scalar output; `values` are the attributions of the explained tensors,
     `features` what they mean for each feature; `approx_error` is None where it is undefined;
-    `evaluations` is the number of gradients that were taken for it, `ranks` the ranks of regions,
-    `segments` the patch that each pixel of a picture is in, [h, w], where a method works on
-    patches, and `diagnostics` what else the method says of itself.
+    `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
+    regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
+    on patches, and `diagnostics` what else the method says of itself.
     """
 
     index: tuple[int, ...]

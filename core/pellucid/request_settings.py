@@ -100,7 +100,7 @@ def _merged(before: Method, written: Method) -> Method:
 
     Steps that are written take the place of a tolerance.
     """
-    ours = {"quadrature", "players", "max_steps", "latent", "index"}
+    ours = {"quadrature", "players", "max_steps", "max_paths", "latent", "index"}
     kept = {f.name: getattr(before, f.name) for f in fields(before) if f.name in ours}
     return replace(written, **kept)
 

@@ -28,7 +28,8 @@ class Settings:
 
     `method` is ``integrated-gradients``, ``xrai``, ``sampled-shapley`` or ``lime``; settings that
     it does not have are not used. `steps` is the number of quadrature nodes; with a `tolerance` it
-    is chosen for each instance, up to `max_steps`, so that approx_error is below it.
+    is chosen for each instance, up to `max_steps`, so that approx_error is below it (for sampled
+    Shapley the number of paths).
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
     takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
     permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
@@ -68,7 +69,12 @@ class Settings:
         if self.method is not None and self.method != METHOD_NAMES[type(method)]:
             method = _default_of(self.method)
         if isinstance(method, SampledShapley):
-            method = replace(method, path_count=_chosen(self.paths, method.path_count))
+            method = replace(
+                method,
+                path_count=_chosen(self.paths, method.path_count),
+                tolerance=_chosen(self.tolerance, method.tolerance),
+                max_paths=_chosen(self.max_steps, method.max_paths),
+            )
             if self.players is not None:
                 method = replace(method, players=Players(self.players))
         if isinstance(method, Lime):
@@ -132,6 +138,9 @@ def _check(method: Method) -> None:
         raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
     if isinstance(method, Lime) and method.num_samples < 2:
         raise SpecError(f"samples: {method.num_samples} is out of range, must be 2 or more")
+    tolerance: float | None = getattr(method, "tolerance", None)
+    if tolerance is not None and not tolerance > 0:
+        raise SpecError(f"tolerance: {tolerance:g} is out of range, must be above 0")
     if not isinstance(method, IntegratedGradients | Xrai):
         return
     smooth = method.smooth_grad
@@ -141,8 +150,6 @@ def _check(method: Method) -> None:
         raise SpecError(
             f"noisy_samples: {smooth.noisy_sample_count} is out of range, must be 1 or more"
         )
-    if method.tolerance is not None and not method.tolerance > 0:
-        raise SpecError(f"tolerance: {method.tolerance:g} is out of range, must be above 0")
     if method.tolerance is not None and smooth is not None:
         raise SpecError(
             "tolerance: cannot be kept with noisy samples, which do not end at the instance; leave "

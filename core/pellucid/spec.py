@@ -305,6 +305,8 @@ class SampledShapley:
 
     path_count: int = 50
     players: Players = Players.ELEMENTS
+    tolerance: float | None = None
+    max_paths: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ Choosing: it asks the model for scores only, so trees, look-ups, integers and st
 obstacle, and the attributions always sum to f(x) − f(x'). A path costs one evaluation for each
 player: good for tables and short texts, and for images when their players are regions. The error
 falls with the square root of the number of paths, and `Attribution.approx_error` says how large it
-still is.
+still is; a tolerance draws as many as it takes.
 
 Paths are drawn in antithetic pairs, an order and its reverse: who comes early in the one comes late
 in the other, so that the errors of the two tend to cancel. All instances share the paths. This
@@ -32,7 +32,6 @@ errors of neighbours are alike, so that they do not average out over a batch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -40,16 +39,17 @@ from itertools import islice
 import numpy as np
 
 from pellucid.errors import SpecError
+from pellucid.methods.coalitions import Game, enumerated, gains, game_of, players_of, scores_of
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import SampledShapley
-from pellucid.superpixels import placed
 
 # More than this for one instance is hours, and a player so small says little.
 MOST_EVALUATIONS = 1_000_000
 # An order with its reverse has about a fourth of the variance of an order alone (measured).
 WEIGHTS = {1: 1.0, 2: 4.0}
-# The masks of one question, which travel to the device with every block of its rows.
-MASK_BYTES = 2**23
+# Rounds of a tolerance: an error that is estimated from fewer pairs is now and then far too small.
+FIRST_PAIRS = 8
+LEAST_PAIRS = 4
 # The scores of the paths that are looked at together.
 SCORE_BYTES = 2**26
 
@@ -80,6 +80,10 @@ def sampled_shapley(
     has its own share of `config.path_count` paths (which differ by one where the number does not
     divide, and are at least one), and the means of the shares are averaged. An odd share has one
     path without its reverse, which counts as a fourth of a pair.
+
+    With a tolerance, paths are drawn until that error is below it for an instance, which then
+    leaves the batch: see `refined`. What is drawn then is what `path_count` as high would have
+    drawn; `evaluations`, and in the diagnostics `paths`, say how many paths it took.
 
     Where all coalitions are no more work than the paths, they are all asked, and `approx_error` is
     0. Else it is ‖s.e.‖₂ / |d|: the standard error of the players' values, from the spread over the
@@ -114,25 +118,31 @@ def sampled_shapley(
             for i in range(n)
         ]
         return _stacked(alone)
-    players = _players_of(x, sorted(baselines[0]), groups or {}, regions)
+    players = players_of(x, sorted(baselines[0]), groups or {}, regions)
     shares = _shares(config.path_count, len(baselines))
-    exact = len(baselines) * (2**players.count - 2) <= sum(shares) * (players.count - 1)
-    if not exact and players.count * sum(shares) > MOST_EVALUATIONS:
+    exact = coalitions(players.count, len(baselines)) <= sum(shares) * (players.count - 1)
+    least = 2 * FIRST_PAIRS if config.tolerance is not None else sum(shares)
+    if not exact and players.count * least > MOST_EVALUATIONS:
         raise SpecError(
-            f"sampled Shapley with {players.count} players and {sum(shares)} paths asks the model "
-            f"{players.count * sum(shares)} times for one instance, more than {MOST_EVALUATIONS}; "
+            f"sampled Shapley with {players.count} players and {least} paths asks the model "
+            f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}; "
             "let an image's players be its regions with --players regions, put inputs into a "
             "group, or take fewer paths"
         )
-    score = _scores(model, x, target)
-    games = [_game(model, x, baseline, target, players, score) for baseline in baselines]
+    score = scores_of(model, x, target)
+    games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]
     baseline_score = np.mean([game.empty for game in games], axis=0)
+    difference = score - baseline_score
+    paths = np.full(n, 0 if exact else sum(shares))
     if exact:
-        values = np.mean([_enumerated(game) for game in games], axis=0)
+        values = np.mean([enumerated(game) for game in games], axis=0)
         variance = np.zeros_like(values)
+    elif config.tolerance is not None:
+        most = min(config.max_paths, MOST_EVALUATIONS // players.count)
+        bound = config.tolerance * np.abs(difference)
+        values, variance, paths = refined(games, bound, most, seed)
     else:
         values, variance = _sampled(games, shares, seed)
-    difference = score - baseline_score
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(variance.sum(axis=1)) / np.abs(difference)
     return Attribution(
@@ -141,91 +151,9 @@ def sampled_shapley(
         baseline_score=baseline_score,
         target=target,
         approx_error=np.where(difference == 0, np.nan, error),
+        evaluations=paths,
+        diagnostics={} if config.tolerance is None else {"paths": paths},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Players:
-    """Who plays: `owners` maps features to the number of each element's player.
-
-    The numbers are int [1 or more, …] and broadcast against one instance; `sizes` is how many
-    elements each player has, [p].
-    """
-
-    owners: dict[str, Array]
-    sizes: Array
-
-    @property
-    def count(self) -> int:
-        return len(self.sizes)
-
-    @property
-    def mask_bytes(self) -> int:
-        """The size of one coalition's masks."""
-        return sum(owner.size for owner in self.owners.values())
-
-    def masks(self, members: Array) -> dict[str, Array]:
-        """Return the masks [m, …] of m coalitions, bool [m, p]."""
-        return {name: members[:, owner] for name, owner in self.owners.items()}
-
-    def differing(self, x: Tensors, baseline: Tensors) -> Array:
-        """Return which players differ from the baseline in any instance, bool [p]."""
-        result = np.zeros(self.count, bool)
-        for name, owner in self.owners.items():
-            differs = np.asarray(x[name] != baseline[name], bool).any(axis=0)
-            result[np.broadcast_to(owner, differs.shape)[differs]] = True
-        return result
-
-    def spread(self, values: Array, x: Tensors) -> dict[str, Array]:
-        """Return [n, p] as features [n, …], each player's value in equal parts."""
-        parts = values / self.sizes
-        return {
-            name: np.broadcast_to(parts[:, owner], np.shape(x[name])).copy()
-            for name, owner in self.owners.items()
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Game:
-    """The coalitions of the players against one baseline, for n instances.
-
-    `empty` and `full` are the scores of baseline and instance, [n]; `differing` players [p] are
-    those for whom it matters whether they are in.
-    """
-
-    model: Model
-    x: Tensors
-    baseline: Tensors
-    target: Array
-    players: _Players
-    empty: Array
-    full: Array
-    differing: Array
-
-    def worth(self, members: Array) -> Array:
-        """Return the score of each coalition, bool [m, p], for each instance, [n, m].
-
-        No coalition is asked twice, nor are the empty and the full one: a player who is the same
-        in the baseline is left out first, which makes many coalitions equal.
-        """
-        members = members & self.differing
-        size = members.sum(axis=1)
-        worth = np.where(size == 0, self.empty[:, None], self.full[:, None])
-        between = np.flatnonzero((size > 0) & (size < self.differing.sum()))
-        if len(between):
-            bits = np.packbits(members[between], axis=1)
-            keys = bits.view(np.dtype((np.void, bits.shape[1])))[:, 0]
-            _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-            masks = self.players.masks(members[between[first]])
-            asked = self.model.coalition_scores(self.x, self.baseline, masks, self.target)
-            worth[:, between] = asked[:, place]
-        return worth
-
-    def in_blocks(self, count: int) -> Iterator[Array]:
-        """Yield the numbers of `count` coalitions, as many at a time as one question may have."""
-        size = max(1, MASK_BYTES // self.players.mask_bytes)
-        for start in range(0, count, size):
-            yield np.arange(start, min(start + size, count))
 
 
 @dataclass(slots=True)
@@ -245,6 +173,10 @@ class _Mean:
         self.value = self.value + off * (weight / self.weight)
         self.spread = self.spread + weight * off * (value - self.value)
 
+    def of(self, rows: Array) -> _Mean:
+        """Return the mean of some of the instances, by a mask [n]."""
+        return _Mean(self.weight, self.count, self.value[rows], self.spread[rows])
+
     @property
     def variance(self) -> Array:
         """The variance of the mean, without bias; NaN for a single value."""
@@ -253,7 +185,50 @@ class _Mean:
         return self.spread / ((self.count - 1) * self.weight)
 
 
-def _sampled(games: Sequence[_Game], shares: Sequence[int], seed: int) -> tuple[Array, Array]:
+def refined(
+    games: Sequence[Game], bound: Array, most: int, seed: int
+) -> tuple[Array, Array, Array]:
+    """Return estimates [n, p], their variances [n, p], and the paths they took, [n].
+
+    Pairs of paths are drawn for each baseline in rounds, each half as long as all before it. An
+    instance is done when its standard error ‖s.e.‖₂ is at most its `bound` [n], when another round
+    would take more than `most` paths, or when it has nothing to explain (bound 0). Where all
+    coalitions are no more work than the next round, they are asked instead.
+    """
+    n, p = len(bound), games[0].players.count
+    values, variance, paths = np.empty((n, p)), np.zeros((n, p)), np.zeros(n, np.int64)
+    left = np.arange(n)
+    means = [_Mean() for _ in games]
+    draws = [np.random.default_rng([seed, number]) for number in range(len(games))]
+    most = max(LEAST_PAIRS, most // (2 * len(games)))
+    pairs = 0
+    while len(left):
+        more = min(max(LEAST_PAIRS, FIRST_PAIRS // len(games), pairs // 2), most - pairs)
+        if coalitions(p, len(games)) <= 2 * more * len(games) * (p - 1):
+            values[left] = np.mean([enumerated(game) for game in games], axis=0)
+            variance[left] = 0
+            break
+        for game, mean, draw in zip(games, means, draws, strict=True):
+            for pair in _pairs(game, 2 * more, draw):
+                mean.add(np.mean(pair, axis=0), WEIGHTS[2])
+        pairs += more
+        values[left] = np.mean([mean.value for mean in means], axis=0)
+        variance[left] = np.sum([mean.variance for mean in means], axis=0) / len(games) ** 2
+        paths[left] = 2 * pairs * len(games)
+        error = np.sqrt(variance[left].sum(axis=1))
+        on = (error > bound[left]) & (bound[left] > 0) & (pairs < most)
+        left = left[on]
+        games = [game.of(on) for game in games]
+        means = [mean.of(on) for mean in means]
+    return values, variance, paths
+
+
+def coalitions(players: int, baselines: int) -> int:
+    """Return how many coalitions there are to ask, the empty and the full one known."""
+    return baselines * ((1 << players) - 2)
+
+
+def _sampled(games: Sequence[Game], shares: Sequence[int], seed: int) -> tuple[Array, Array]:
     """Return the estimate over sampled paths, [n, p], and the variance of it."""
     means = [_Mean() for _ in games]
     pooled = _Mean()
@@ -273,7 +248,7 @@ def _sampled(games: Sequence[_Game], shares: Sequence[int], seed: int) -> tuple[
     return values, np.sum([mean.variance for mean in means], axis=0) / len(games) ** 2
 
 
-def _pairs(game: _Game, share: int, generator: np.random.Generator) -> Iterator[list[Array]]:
+def _pairs(game: Game, share: int, generator: np.random.Generator) -> Iterator[list[Array]]:
     """Yield what each player adds, [n, p], on an order and its reverse; the last may be alone."""
     p = game.players.count
     most = max(1, SCORE_BYTES // (16 * p * len(game.target)))
@@ -281,44 +256,9 @@ def _pairs(game: _Game, share: int, generator: np.random.Generator) -> Iterator[
         count = min(2 * most, share - start)
         forward = [generator.permutation(p) for _ in range((count + 1) // 2)]
         orders = np.array([o for order in forward for o in (order, order[::-1])][:count])
-        gains = _gains(game, orders)
-        while pair := list(islice(gains, 2)):
+        added = gains(game, orders)
+        while pair := list(islice(added, 2)):
             yield pair
-
-
-def _gains(game: _Game, orders: Array) -> Iterator[Array]:
-    """Yield what each player adds, [n, p], on each of the paths, int [k, p]."""
-    k, p = orders.shape
-    inner = p - 1  # the coalitions of a path but for the empty and the full one
-    ranks = np.argsort(orders, axis=1)
-    worth = np.empty((len(game.target), k * inner))
-    for rows in game.in_blocks(k * inner):
-        path, last = np.divmod(rows, inner)
-        worth[:, rows] = game.worth(ranks[path] <= last[:, None])
-    for number, order in enumerate(orders):
-        steps = worth[:, number * inner : (number + 1) * inner]
-        gain = np.empty((len(game.target), p))
-        gain[:, order] = np.diff(np.column_stack([game.empty, steps, game.full]))
-        yield gain
-
-
-def _enumerated(game: _Game) -> Array:
-    """Return the Shapley values [n, p] from all coalitions."""
-    p = game.players.count
-    codes = np.arange(2**p)
-    members = (codes[:, None] >> np.arange(p) & 1).astype(bool)
-    size = members.sum(axis=1)
-    worth = np.empty((len(game.target), len(codes)))
-    for rows in game.in_blocks(len(codes)):
-        worth[:, rows] = game.worth(members[rows])
-    values = np.empty((len(game.target), p))
-    for player in range(p):
-        without = codes[~members[:, player]]
-        # |S|! (p − |S| − 1)! / p! = 1 / (p · C(p − 1, |S|))
-        weight = np.array([1 / (p * math.comb(p - 1, s)) for s in size[without]])
-        # Differences first: what changes nothing gets exactly 0.
-        values[:, player] = (worth[:, without | 1 << player] - worth[:, without]) @ weight
-    return values
 
 
 def _shares(paths: int, baselines: int) -> list[int]:
@@ -327,59 +267,10 @@ def _shares(paths: int, baselines: int) -> list[int]:
     return [max(1, least + (number < more)) for number in range(baselines)]
 
 
-def _game(
-    model: Model, x: Tensors, baseline: Tensors, target: Array, players: _Players, score: Array
-) -> _Game:
-    start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in players.owners}
-    return _Game(
-        model=model,
-        x=x,
-        baseline=start,
-        target=target,
-        players=players,
-        empty=_scores(model, {**x, **start}, target),
-        full=score,
-        differing=players.differing(x, start),
-    )
-
-
-def _players_of(
-    x: Tensors,
-    features: Sequence[str],
-    groups: Mapping[str, Hashable],
-    regions: Mapping[str, Array],
-) -> _Players:
-    owners: dict[str, Array] = {}
-    group_players: dict[Hashable, int] = {}
-    count = 0
-    for name in features:
-        shape = np.shape(x[name])[1:]
-        if name in groups:
-            player = group_players.setdefault(groups[name], count)
-            owners[name] = np.full((1,) * len(shape), player)
-            count = max(count, player + 1)
-        elif name in regions:
-            labels = placed(regions[name], shape)
-            distinct, number = np.unique(labels, return_inverse=True)
-            owners[name] = number.reshape(labels.shape) + count
-            count += len(distinct)
-        else:
-            owners[name] = np.arange(count, count + math.prod(shape)).reshape(shape)
-            count += math.prod(shape)
-    sizes = np.zeros(count)
-    for name, owner in owners.items():
-        whole = np.broadcast_to(owner, np.shape(x[name])[1:])
-        sizes += np.bincount(whole.ravel(), minlength=count)
-    return _Players(owners, sizes)
-
-
-def _scores(model: Model, x: Tensors, target: Array) -> Array:
-    return model.outputs(x)[np.arange(len(target)), target]
-
-
 def _stacked(parts: Sequence[Attribution]) -> Attribution:
     """Return the attributions of single instances as one."""
     errors = [part.approx_error for part in parts if part.approx_error is not None]
+    paths = [part.evaluations for part in parts if part.evaluations is not None]
     return Attribution(
         values={
             name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values
@@ -388,4 +279,9 @@ def _stacked(parts: Sequence[Attribution]) -> Attribution:
         baseline_score=np.concatenate([part.baseline_score for part in parts]),
         target=np.concatenate([part.target for part in parts]),
         approx_error=np.concatenate(errors),
+        evaluations=np.concatenate(paths),
+        diagnostics={
+            name: np.concatenate([part.diagnostics[name] for part in parts])
+            for name in parts[0].diagnostics
+        },
     )

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid
+import pellucid.methods.coalitions as games
 import pellucid.methods.sampled_shapley as module
 from functions import FUNCTIONS, Function
 from pellucid.errors import SpecError
@@ -232,7 +233,7 @@ def test_pairs_are_better_than_as_many_independent_paths(monkeypatch: pytest.Mon
 
     def independent(game: Any, share: int, generator: np.random.Generator) -> Any:
         orders = np.array([generator.permutation(game.players.count) for _ in range(share)])
-        for gain in module._gains(game, orders):
+        for gain in module.gains(game, orders):
             yield [gain]
 
     monkeypatch.setattr(module, "_pairs", independent)
@@ -261,7 +262,7 @@ def test_the_seed_matters_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch)
     other = sampled_shapley(model, X, BASELINES, TARGET, few, seed=2).values["x"]
     assert not np.allclose(first, other)
     # Masks and scores are cut into blocks, of one coalition and of one pair at the smallest.
-    monkeypatch.setattr(module, "MASK_BYTES", 1)
+    monkeypatch.setattr(games, "MASK_BYTES", 1)
     monkeypatch.setattr(module, "SCORE_BYTES", 1)
     small = sampled_shapley(model, X, BASELINES, TARGET, few, seed=1).values["x"]
     np.testing.assert_array_equal(small, first)
@@ -499,12 +500,12 @@ def _answering(change: Callable[[Attribution], Attribution]) -> Callable[..., An
 
 def _plain_mean(*args: Any, **options: Any) -> Attribution:
     """Subset sizes all alike: the Banzhaf value."""
-    comb = module.math.comb
+    comb = games.math.comb
     try:
-        module.math.comb = lambda n, k: 2**n / (n + 1)  # type: ignore[assignment, return-value]
+        games.math.comb = lambda n, k: 2**n / (n + 1)  # type: ignore[assignment, return-value]
         return sampled_shapley(*args, **options)
     finally:
-        module.math.comb = comb
+        games.math.comb = comb
 
 
 FAULTS: dict[str, Callable[..., Attribution]] = {
