@@ -49,10 +49,10 @@ def greedy_cover(
     flat = values.ravel()
     masks = _masks(labels, radius)
     members = _members(masks, radius)
-    size, total, magnitude = members.tally(np.arange(flat.size), flat, np.abs(flat))
-    # A running sum of n terms is within n ε Σ|v| of the true one, whatever was subtracted since;
-    # the factor is for both ways, and for the mean that it is compared with.
-    error = 8 * np.finfo(np.float64).eps * size * magnitude
+    size, total = members.tally(np.arange(flat.size), flat)
+    # A running sum of n terms is within n ε Σ|v| ≤ n² ε max|v| of the true one, whatever was
+    # subtracted since; the factor is for both ways, and for the mean that it is compared with.
+    error = 8 * np.finfo(np.float64).eps * np.square(size, dtype=np.float64) * np.abs(flat).max()
     heat = np.empty(flat.size)
     step = np.zeros(flat.size, np.int32)
     uncovered = np.ones(values.shape, bool)
@@ -144,10 +144,9 @@ class _Members:
     masks: Array
     count: int
 
-    def tally(self, pixels: Array, *values: Array) -> tuple[Array, ...]:
-        """Return how many of these pixels each mask holds, and the sum of each of their values."""
-        count = np.zeros(self.count, np.int64)
-        totals = [np.zeros(self.count) for _ in values]
+    def tally(self, pixels: Array, values: Array) -> tuple[Array, Array]:
+        """Return how many of these pixels each mask holds, and the sum of their values."""
+        count, total = np.zeros(self.count, np.int64), np.zeros(self.count)
         for some in (pixels[i : i + PIXELS] for i in range(0, len(pixels), PIXELS)):
             start = self.start[some]
             length = self.start[some + 1] - start
@@ -155,10 +154,9 @@ class _Members:
             places = np.repeat(start - end + length, length) + np.arange(end[-1])
             masks = self.masks[places]
             count += np.bincount(masks, minlength=self.count)
-            for total, value in zip(totals, values, strict=True):
-                weights = np.repeat(value[some], length)
-                total += np.bincount(masks, weights=weights, minlength=self.count)
-        return count, *totals
+            weights = np.repeat(values[some], length)
+            total += np.bincount(masks, weights=weights, minlength=self.count)
+        return count, total
 
 
 def _masks(labels: Array, radius: int) -> _Masks:

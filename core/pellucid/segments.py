@@ -158,6 +158,17 @@ class _Graph:
         kept = np.flatnonzero(a != b)
         return _Graph(a=a[kept], b=b[kept], cost=self.cost[kept], size=size, inner=inner)
 
+    def spanning(self) -> _Graph:
+        """Return the graph with only the edges that join two parts when all are taken in order."""
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import minimum_spanning_tree
+
+        # By their places: edges of equal cost stay in order, and none costs 0, which is no edge.
+        place = np.arange(1.0, len(self.cost) + 1)
+        edges = csr_array((place, (self.a, self.b)), shape=(len(self.size),) * 2)
+        tree = minimum_spanning_tree(edges, overwrite=True)
+        return self.edges(np.sort(tree.data).astype(np.intp) - 1)
+
     def cheapest(self) -> _Graph:
         """Return the graph with only the first of all edges between the same components."""
         pair = np.minimum(self.a, self.b) * len(self.size) + np.maximum(self.a, self.b)
@@ -174,7 +185,7 @@ def _segmented(image: Array) -> list[Array]:
     shape = image.shape[1:]
     bounds = [scale / 255.0 for scale in SCALES]
     graph, component = _first_merges(_pixel_graph(image), bounds[0])
-    child, parent, bound, cost = _merge_tree(graph, bounds[-1])
+    child, parent, bound, cost = _merge_tree(graph.spanning(), bounds[-1])
     labels = []
     for scale in bounds:
         # What merges at this scale without a refusal, from what did at the scale before.
@@ -253,7 +264,7 @@ def _first_merges(graph: _Graph, scale: float) -> tuple[_Graph, Array]:
 
 
 def _merge_tree(graph: _Graph, largest: float) -> tuple[Array, Array, Array, Array]:
-    """Return the merges that nothing refuses at a scale below `largest`, in order.
+    """Return the merges that nothing refuses at a scale below `largest`, in order, of a tree.
 
     These are child and parent, the scale above which neither of the two, nor anything within them,
     refuses, and the cost.
@@ -270,8 +281,6 @@ def _merge_tree(graph: _Graph, largest: float) -> tuple[Array, Array, Array, Arr
             owner[a] = a = owner[owner[a]]
         while owner[b] != b:
             owner[b] = b = owner[owner[b]]
-        if a == b:
-            continue
         if size[a] < size[b]:
             a, b = b, a
         high = MARGIN * cost
