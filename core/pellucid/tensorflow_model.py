@@ -189,12 +189,13 @@ class TensorFlowModel:
             for rows, count in self._blocks(n * m, self.plan.batch):
                 i = instance[rows]
                 ends = slice(i[0], i[-1] + 1)
+                some, mask = _used(coalition[rows])
                 scores[rows[:count]] = road.coalition_scores(
                     {o.name: x[o.name][ends] for o in road.operands},
                     {name: baseline[name][ends] for name in explained},
-                    wheres,
+                    {name: where[some] for name, where in wheres.items()},
                     (i - i[0]).astype(np.int32),
-                    coalition[rows].astype(np.int32),
+                    mask.astype(np.int32),
                     target[i].astype(np.int64),
                 )[:count]
             return scores.reshape(n, m)
@@ -315,6 +316,13 @@ class TensorFlowModel:
 
 def _any(tensors: Tensors) -> Array:
     return next(iter(tensors.values()))
+
+
+def _used(numbers: Array) -> tuple[slice | Array, Array]:
+    """Return which of many things a block needs, and the place of each of its rows among these."""
+    if (np.diff(numbers) >= 0).all():
+        return slice(numbers[0], numbers[-1] + 1), numbers - numbers[0]
+    return np.unique(numbers, return_inverse=True)
 
 
 def _bytes(operand: Operand) -> int:

@@ -14,49 +14,22 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import methods
 import numpy as np
 import peers
 from hand_written import hand_written
 from rich.console import Console
 from rich.table import Table
-from timing import Case, Measured, in_process, in_subprocess, interleaved, middle, ratio
+from rows import BENCH, DIGITS, PHOTOS, SAMPLES, Row, compared, load, rows_of
+from timing import Case, in_process, in_subprocess, interleaved, middle, ratio
 
 import pellucid
 from pellucid.batch import run as run_batch
 from pellucid.instances import read_file
-
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "sample_models"
-BENCH = ROOT / "bench"
-PHOTOS, DIGITS = SAMPLES / "photos", SAMPLES / "digits"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: seconds, or a ratio; `bound` is what its CPU time must not exceed."""
-
-    what: str
-    against: str
-    cpu: float | None = None
-    wall: float | None = None
-    bound: float | None = None
-    note: str = ""
-
-    @property
-    def missed(self) -> bool:
-        return self.bound is not None and self.cpu is not None and self.cpu > self.bound
-
-
-def compared(
-    what: str, against: str, measured: Measured, note: str = "", bound: float | None = None
-) -> Row:
-    """The row for ``measured["ours"]`` over ``measured[against]``."""
-    ratios = ratio(measured["ours"], measured[against])
-    return Row(what, against, ratios.cpu, ratios.wall, bound, note)
 
 
 def start_up(turns: int) -> Iterator[Row]:
@@ -95,25 +68,6 @@ def one_digit(turns: int) -> Iterator[Row]:
     }
     measured = interleaved(cases, turns)
     yield compared("explain one digit", "import, load, call", measured, bound=1.25)
-
-
-def load(name: str) -> Any:
-    """A sample model that keeps its advice to itself."""
-    return pellucid.load(SAMPLES / name / "model", warn=lambda sentence: None)
-
-
-def rows_of(name: str, count: int) -> tuple[Any, Any, Any]:
-    """A loaded sample model, `count` instances made of its pictures, and what it says of them."""
-    model = load(name)
-    pictures = sorted((SAMPLES / name / "images").iterdir())
-    read = [next(iter(read_file(path, model.inputs))) for path in pictures]
-    (key,) = read[0].tensors
-    base = np.stack([np.asarray(r.tensors[key], np.float32) for r in read])
-    # Dimmed copies, so that no two instances are the same.
-    dim = 1 - 0.5 * (np.arange(count) // len(base)) / max(1, count // len(base))
-    x = base[np.arange(count) % len(base)] * dim.reshape(-1, *[1] * (base.ndim - 1))
-    x = x.astype(np.float32)
-    return model, x, model.explainer.model.outputs({key: x}).argmax(1)
 
 
 def gradients(name: str, count: int, turns: int, with_peers: bool) -> Iterator[Row]:
@@ -211,6 +165,10 @@ def main() -> int:
         lambda: one_digit(turns if quick else 5),
         lambda: gradients("photos", 16, turns, not quick),
         lambda: gradients("digits", 100, turns, not quick),
+        lambda: methods.xrai(turns, not quick),
+        lambda: methods.lime(turns, not quick),
+        lambda: methods.shapley(turns, not quick),
+        lambda: methods.tolerance(),
         lambda: pictures(turns),
     ]
     rows: list[Row] = []

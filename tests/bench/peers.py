@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 from timing import Used
 
 # alibi imports spacy, which imports click, which nothing asks for.
-PACKAGES = {"xplique": ["xplique"], "alibi": ["alibi[tensorflow]", "click"]}
-WORKER = Path(__file__).with_name("peer_worker.py")
+PACKAGES = {
+    "xplique": ["xplique"],
+    "alibi": ["alibi[tensorflow]", "click"],
+    "saliency": ["saliency"],
+    "lime": ["lime", "tensorflow-cpu"],
+    "shap": ["shap", "tensorflow-cpu"],
+}
+WORKERS = dict.fromkeys(("xplique", "alibi"), "peer_worker.py")
 
 
 class NoPeer(Exception):
@@ -62,12 +68,13 @@ class Peer:
 def start(name: str, folder: Path, model_dir: Path, x: object, target: object) -> Peer:
     """Start a peer on the rows `x`; it has run once when this returns. Raises NoPeer."""
     python = environment(name, folder)
+    worker = Path(__file__).with_name(WORKERS.get(name, "method_worker.py"))
     rows, result = folder / "rows.npz", folder / f"{name}.npy"
     np.savez(rows, x=x, target=target)  # type: ignore[arg-type]
     log = folder / f"{name}.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [str(python), str(WORKER), name, str(model_dir), str(rows), str(result)],
+            [str(python), str(worker), name, str(model_dir), str(rows), str(result)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,0 +1,178 @@
+"""The other methods: against the packages known for them, and against what the model alone costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peers
+from rows import BENCH, SAMPLES, Row, compared, load, rows_of
+from timing import Case, in_process, interleaved
+
+import pellucid
+from pellucid.methods.lime import lime as explain_by_lime
+from pellucid.methods.sampled_shapley import sampled_shapley
+from pellucid.methods.xrai import rank_regions
+from pellucid.spec import Lime, SampledShapley, Segmentation
+from pellucid.superpixels import superpixels
+
+
+def mobilenet() -> Path:
+    """A model of MobileNetV2's size with random weights, exported once by Keras."""
+    directory = BENCH / "mobilenet_v2"
+    if not (directory / "saved_model.pb").exists():
+        import keras
+
+        keras.utils.set_random_seed(0)
+        keras.applications.MobileNetV2(weights=None).export(str(directory), verbose=False)
+    return directory
+
+
+def photo(name: str) -> tuple[Any, str, Any]:
+    """A model of photos, the name of its input, and one picture [1, 224, 224, 3]."""
+    if name == "photos":
+        model, x, _ = rows_of("photos", 6)
+        return model.explainer.model, model.metadata.inputs[0].name, x[1:2]
+    _, x, _ = rows_of("photos", 6)
+    loaded = pellucid.load(mobilenet(), warn=lambda sentence: None)
+    return loaded.explainer.model, loaded.metadata.inputs[0].name, x[1:2]
+
+
+def started(name: str, model_dir: Path, x: Any, target: Any) -> peers.Peer | Row:
+    """A running peer, or the row that says why there is none."""
+    try:
+        return peers.start(name, BENCH, model_dir, x, target)
+    except peers.NoPeer as reason:
+        return Row(name, "not measured", note=str(reason))
+
+
+def xrai(turns: int, with_peers: bool) -> Iterator[Row]:
+    """XRAI after its gradients, on the six photos; must be 10 times faster than `saliency`."""
+    if not with_peers:
+        return
+    model, x, _ = rows_of("photos", 6)
+    base = model.configured(method="integrated-gradients", steps=20).explain(list(x))
+    values = np.stack([next(iter(e.labels[0].values.values())) for e in base])
+    peer = started("saliency", SAMPLES / "photos/model", x, values)
+    if isinstance(peer, Row):
+        yield peer
+        return
+
+    def ours() -> Any:
+        return [rank_regions(a, b)[0] for a, b in zip(x, values, strict=True)]
+
+    measured = interleaved({"ours": in_process(ours), "saliency": peer.run}, turns)
+    peer.stop()
+    off = np.abs(np.stack(ours()) - peer.attributions).max()
+    note = f"largest difference of the maps {off:.1g}"
+    yield compared("XRAI after gradients, 6 photos", "saliency", measured, note, 0.1)
+
+
+def lime(turns: int, with_peers: bool) -> Iterator[Row]:
+    """LIME of 1000 samples against 1000 bare forward passes."""
+    for name in ("photos", "MobileNetV2"):
+        model, key, x = photo(name)
+        config = Lime(num_samples=1000, top_labels=1)
+        many = {key: np.repeat(x, config.num_samples, axis=0)}
+
+        def ours(model: Any = model, key: str = key, x: Any = x, config: Lime = config) -> Any:
+            patches = superpixels(x[0], Segmentation.SLIC)
+            return explain_by_lime(model, {key: x}, key, [patches], config)[0]
+
+        def bare(model: Any = model, many: Any = many) -> None:
+            model.outputs(many)
+
+        cases: dict[str, Case] = {"ours": in_process(ours), "bare forward": in_process(bare)}
+        where = mobilenet() if name == "MobileNetV2" else SAMPLES / "photos/model"
+        peer = started("lime", where, x, ours().segments) if with_peers else None
+        if isinstance(peer, peers.Peer):
+            cases["lime"] = peer.run
+        # A thousand passes of a large model take long, and vary little.
+        measured = interleaved(cases, 2 if name == "MobileNetV2" else turns)
+        what = f"LIME {name}, 1000 samples"
+        yield compared(what, "bare forward", measured, bound=1.15)
+        if isinstance(peer, peers.Peer):
+            peer.stop()
+            off = np.abs(ours().coefficients[0] - peer.attributions).max()
+            largest = np.abs(peer.attributions).max()
+            note = f"coefficients differ by {off:.1g}, the largest is {largest:.2g}"
+            yield compared(what, "lime", measured, note)
+        elif peer is not None:
+            yield peer
+
+
+def shapley(turns: int, with_peers: bool) -> Iterator[Row]:
+    """Shapley values of 1000 rows of `diabetes` by 25 paths, and how far off they are."""
+    model = load("diabetes").explainer.model
+    (key,) = (operand.name for operand in model.operands)
+    width = model.operands[0].shape[0]
+    x = np.random.default_rng(0).normal(size=(1000, width)).astype(np.float32) * 0.05
+    x += np.float32([48, 1, 26, 95, 189, 115, 50, 4, 4.6, 91])  # near the data's means
+    start, target = [{key: np.zeros((1, width), np.float32)}], np.zeros(len(x), int)
+    paths = SampledShapley(path_count=25)
+
+    def ours() -> Any:
+        return sampled_shapley(model, {key: x}, start, target, paths)
+
+    asked: list[Any] = []
+
+    class Listening:
+        """The model, noting how many coalitions it is asked for."""
+
+        outputs = staticmethod(model.outputs)
+
+        def coalition_scores(self, *question: Any) -> Any:
+            asked.append(question)
+            return model.coalition_scores(*question)
+
+    sampled_shapley(Listening(), {key: x}, start, target, paths)  # type: ignore[arg-type]
+
+    def call() -> None:
+        for question in asked:
+            model.coalition_scores(*question)
+
+    measured = interleaved({"ours": in_process(ours), "one call": in_process(call)}, turns)
+    what = "Shapley diabetes 1000×25"
+    yield compared(what, "one call", measured, bound=1.3)
+    if not with_peers:
+        return
+    few, pairs = x[:50], 12
+    exact = sampled_shapley(model, {key: few}, start, target[:50], SampledShapley(path_count=10**4))
+    same = SampledShapley(path_count=2 * pairs)
+
+    def fifty(seed: int = 0) -> Any:
+        return sampled_shapley(model, {key: few}, start, target[:50], same, seed=seed)
+
+    peer = started("shap", SAMPLES / "diabetes/model", few, np.array([pairs]))
+    if isinstance(peer, Row):
+        yield peer
+        return
+    measured = interleaved({"ours": in_process(fifty), "shap": peer.run}, 3)
+    peer.stop()
+    # Our rows share their paths, so that it takes many seeds to see what one row's error is.
+    drawn = np.stack([fifty(seed).values[key] for seed in range(50)]), peer.attributions
+    truth = exact.values[key]
+    errors = [float(np.sqrt(np.mean((values - truth) ** 2))) for values in drawn]
+    yield compared("Shapley diabetes 50×24", "shap", measured)
+    yield Row(
+        "error of Shapley diabetes 50×24",
+        "shap's",
+        errors[0] / errors[1],
+        None,
+        1.0,
+        f"{errors[0]:.3g} and {errors[1]:.3g}, root mean square",
+    )
+
+
+def tolerance() -> Iterator[Row]:
+    """`--tolerance 0.01` against 50 fixed steps: gradients, and what is left unsaid."""
+    for name, count in (("digits", 100), ("photos", 12)):
+        model, x, _ = rows_of(name, count)
+        labels = [e.labels[0] for e in model.configured(tolerance=0.01).explain(list(x))]
+        fixed = [e.labels[0].approx_error or 0.0 for e in model.explain(list(x))]
+        taken = np.mean([label.evaluations or 0 for label in labels])
+        over = sum((label.approx_error or 0.0) > 0.01 for label in labels)
+        note = f"of {count}, above 1 %: {over}; with 50 steps {sum(e > 0.01 for e in fixed)}"
+        yield Row(f"--tolerance 0.01 {name}", "50 gradients", taken / 50, None, 0.5, note)
