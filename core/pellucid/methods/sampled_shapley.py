@@ -23,11 +23,15 @@ player: good for tables and short texts, and for images when their players are r
 falls with the square root of the number of paths, and `Attribution.approx_error` says how large it
 still is; a tolerance draws as many as it takes.
 
-Paths are drawn in antithetic pairs, an order and its reverse: who comes early in the one comes late
-in the other, so that the errors of the two tend to cancel. All instances share the paths. This
-costs one call of the compiled model for all instances, with each coalition's mask built once; and a
-result still depends on nothing but the seed, the baselines and the instance. The price is that the
-errors of neighbours are alike, so that they do not average out over a batch.
+Paths are drawn in fours: an order, the order with its halves exchanged, and the reverse of both.
+Whoever comes early in one comes late in another and in the middle of two, so that their errors tend
+to cancel. For the same work, the variance is 1.1 to 3.6 times smaller than with antithetic pairs
+alone, and 1.4 to 15 times smaller than with independent orders (measured on 15 functions of 5 to 13
+players; `diabetes`: 1.7 times smaller than with pairs). Each order alone is as likely as any other,
+so that there is no bias. All instances share the paths. This costs one call of the compiled model
+for all instances, with each coalition's mask built once; and a result still depends on nothing but
+the seed, the baselines and the instance. The price is that the errors of neighbours are alike, so
+that they do not average out over a batch.
 """
 
 from __future__ import annotations
@@ -45,11 +49,13 @@ from pellucid.spec import SampledShapley
 
 # More than this for one instance is hours, and a player so small says little.
 MOST_EVALUATIONS = 1_000_000
-# An order with its reverse has about a fourth of the variance of an order alone (measured).
-WEIGHTS = {1: 1.0, 2: 4.0}
-# Rounds of a tolerance: an error that is estimated from fewer pairs is now and then far too small.
-FIRST_PAIRS = 8
-LEAST_PAIRS = 4
+# One order, with its reverse, with a third, all four: so many independent orders they are worth, at
+# least (measured).
+WEIGHTS = {1: 1.0, 2: 4.0, 3: 5.0, 4: 12.0}
+FOUR = 4
+# Rounds of a tolerance: an error that is estimated from fewer is now and then far too small.
+FIRST_FOURS = 8
+LEAST_FOURS = 4
 # The scores of the paths that are looked at together.
 SCORE_BYTES = 2**26
 
@@ -78,8 +84,8 @@ def sampled_shapley(
     value spread evenly over them, so that sums are right. They add up to d = `score` −
     `baseline_score`, with the mean over all baselines, whatever the number of paths: each baseline
     has its own share of `config.path_count` paths (which differ by one where the number does not
-    divide, and are at least one), and the means of the shares are averaged. An odd share has one
-    path without its reverse, which counts as a fourth of a pair.
+    divide, and are at least one), and the means of the shares are averaged. What is left over of
+    the last four counts by what it is worth.
 
     With a tolerance, paths are drawn until that error is below it for an instance, which then
     leaves the batch: see `refined`. What is drawn then is what `path_count` as high would have
@@ -87,10 +93,10 @@ def sampled_shapley(
 
     Where all coalitions are no more work than the paths, they are all asked, and `approx_error` is
     0. Else it is ‖s.e.‖₂ / |d|: the standard error of the players' values, from the spread over the
-    pairs of each baseline. Where a baseline has one pair, its two paths count as independent, and
-    where one has a single path, the spread is that over the paths of all baselines: both say too
-    much as a rule, by a factor of two or so. It is NaN where d = 0, and where there is one path in
-    all.
+    fours of each baseline. Where a baseline has no more than one four, its pairs, or two paths,
+    count as independent, and where one has a single path, the spread is that over the paths of all
+    baselines: both say too much as a rule, by a factor of two or so. It is NaN where d = 0, and
+    where there is one path in all.
 
     `numbers` is not used, as the paths are the same for all instances. Raises SpecError for more
     than a million evaluations, ValueError for labels that do not fit their picture. Sources: arXiv
@@ -121,7 +127,7 @@ def sampled_shapley(
     players = players_of(x, sorted(baselines[0]), groups or {}, regions)
     shares = _shares(config.path_count, len(baselines))
     exact = coalitions(players.count, len(baselines)) <= sum(shares) * (players.count - 1)
-    least = 2 * FIRST_PAIRS if config.tolerance is not None else sum(shares)
+    least = FOUR * FIRST_FOURS if config.tolerance is not None else sum(shares)
     if not exact and players.count * least > MOST_EVALUATIONS:
         raise SpecError(
             f"sampled Shapley with {players.count} players and {least} paths asks the model "
@@ -190,7 +196,7 @@ def refined(
 ) -> tuple[Array, Array, Array]:
     """Return estimates [n, p], their variances [n, p], and the paths they took, [n].
 
-    Pairs of paths are drawn for each baseline in rounds, each half as long as all before it. An
+    Fours of paths are drawn for each baseline in rounds, each half as long as all before it. An
     instance is done when its standard error ‖s.e.‖₂ is at most its `bound` [n], when another round
     would take more than `most` paths, or when it has nothing to explain (bound 0). Where all
     coalitions are no more work than the next round, they are asked instead.
@@ -200,23 +206,23 @@ def refined(
     left = np.arange(n)
     means = [_Mean() for _ in games]
     draws = [np.random.default_rng([seed, number]) for number in range(len(games))]
-    most = max(LEAST_PAIRS, most // (2 * len(games)))
-    pairs = 0
+    most = max(LEAST_FOURS, most // (FOUR * len(games)))
+    fours = 0
     while len(left):
-        more = min(max(LEAST_PAIRS, FIRST_PAIRS // len(games), pairs // 2), most - pairs)
-        if coalitions(p, len(games)) <= 2 * more * len(games) * (p - 1):
+        more = min(max(LEAST_FOURS, FIRST_FOURS // len(games), fours // 2), most - fours)
+        if coalitions(p, len(games)) <= FOUR * more * len(games) * (p - 1):
             values[left] = np.mean([enumerated(game) for game in games], axis=0)
             variance[left] = 0
             break
         for game, mean, draw in zip(games, means, draws, strict=True):
-            for pair in _pairs(game, 2 * more, draw):
-                mean.add(np.mean(pair, axis=0), WEIGHTS[2])
-        pairs += more
+            for four in _paths(game, FOUR * more, FOUR, draw):
+                mean.add(np.mean(four, axis=0), WEIGHTS[FOUR])
+        fours += more
         values[left] = np.mean([mean.value for mean in means], axis=0)
         variance[left] = np.sum([mean.variance for mean in means], axis=0) / len(games) ** 2
-        paths[left] = 2 * pairs * len(games)
+        paths[left] = FOUR * fours * len(games)
         error = np.sqrt(variance[left].sum(axis=1))
-        on = (error > bound[left]) & (bound[left] > 0) & (pairs < most)
+        on = (error > bound[left]) & (bound[left] > 0) & (fours < most)
         left = left[on]
         games = [game.of(on) for game in games]
         means = [mean.of(on) for mean in means]
@@ -234,31 +240,38 @@ def _sampled(games: Sequence[Game], shares: Sequence[int], seed: int) -> tuple[A
     pooled = _Mean()
     for number, (game, mean, share) in enumerate(zip(games, means, shares, strict=True)):
         # The draws of a baseline do not depend on the others, and more paths continue fewer.
-        for pair in _pairs(game, share, np.random.default_rng([seed, number])):
-            both = np.mean(pair, axis=0)
-            pooled.add(both, WEIGHTS[len(pair)])
-            if share == 2:
-                for gain in pair:
-                    mean.add(gain, WEIGHTS[1])
-            else:
-                mean.add(both, WEIGHTS[len(pair)])
+        together = FOUR if share > FOUR else 2 if share > 2 else 1
+        for some in _paths(game, share, together, np.random.default_rng([seed, number])):
+            gain = np.mean(some, axis=0)
+            mean.add(gain, WEIGHTS[len(some)])
+            pooled.add(gain, WEIGHTS[len(some)])
     values = np.mean([mean.value for mean in means], axis=0)
     if min(shares) == 1:
         return values, pooled.variance
     return values, np.sum([mean.variance for mean in means], axis=0) / len(games) ** 2
 
 
-def _pairs(game: Game, share: int, generator: np.random.Generator) -> Iterator[list[Array]]:
-    """Yield what each player adds, [n, p], on an order and its reverse; the last may be alone."""
+def _paths(
+    game: Game, share: int, together: int, generator: np.random.Generator
+) -> Iterator[list[Array]]:
+    """Yield what each player adds, [n, p], on so many paths `together`; the last may be fewer."""
     p = game.players.count
-    most = max(1, SCORE_BYTES // (16 * p * len(game.target)))
-    for start in range(0, share, 2 * most):
-        count = min(2 * most, share - start)
-        forward = [generator.permutation(p) for _ in range((count + 1) // 2)]
-        orders = np.array([o for order in forward for o in (order, order[::-1])][:count])
-        added = gains(game, orders)
-        while pair := list(islice(added, 2)):
-            yield pair
+    most = FOUR * max(1, SCORE_BYTES // (8 * FOUR * p * len(game.target)))
+    for start in range(0, share, most):
+        count = min(most, share - start)
+        drawn = (generator.permutation(p) for _ in range(-(-count // FOUR)))
+        added = gains(game, np.array([o for order in drawn for o in four(order)][:count]))
+        while some := list(islice(added, together)):
+            yield some
+
+
+def four(order: Array) -> list[Array]:
+    """Return an order, its reverse, the order with its halves exchanged, and the reverse of that.
+
+    A pair comes first, as its two paths differ most.
+    """
+    exchanged = np.roll(order, len(order) // 2)
+    return [order, order[::-1], exchanged, exchanged[::-1]]
 
 
 def _shares(paths: int, baselines: int) -> list[int]:

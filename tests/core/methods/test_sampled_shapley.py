@@ -227,17 +227,39 @@ def test_four_times_the_paths_halve_the_error() -> None:
     assert 3 < ratio < 5.3
 
 
-def test_pairs_are_better_than_as_many_independent_paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The spec measured errors 1.4–1.6 times smaller, so 2–2.5 in the square."""
-    paired = deviations(10, range(200))[0].mean()
+def test_fours_are_better_than_as_many_pairs_or_independent_paths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the square of the error, by the same number of paths."""
 
-    def independent(game: Any, share: int, generator: np.random.Generator) -> Any:
-        orders = np.array([generator.permutation(game.players.count) for _ in range(share)])
-        for gain in module.gains(game, orders):
-            yield [gain]
+    def drawn(count: int) -> Any:
+        """Orders of which only the first `count` of each four belong together."""
 
-    monkeypatch.setattr(module, "_pairs", independent)
-    assert deviations(10, range(200))[0].mean() > 1.5 * paired
+        def paths(game: Any, share: int, together: int, generator: np.random.Generator) -> Any:
+            orders = [
+                order
+                for _ in range(share // count)
+                for order in module.four(generator.permutation(game.players.count))[:count]
+            ]
+            for gain in module.gains(game, np.array(orders)):
+                yield [gain]
+
+        return paths
+
+    errors = {}
+    for count in (1, 2, 4):
+        monkeypatch.setattr(module, "_paths", drawn(count))
+        errors[count] = deviations(12, range(200))[0].mean()
+    assert errors[1] > 1.9 * errors[2] > 1.9 * 1.2 * errors[4]
+
+
+@given(st.integers(2, 30), st.integers(0, 2**32))
+def test_in_four_orders_nobody_is_favoured(players: int, seed: int) -> None:
+    """Each is an order of all players, and over the four their mean place is the middle."""
+    orders = module.four(np.random.default_rng(seed).permutation(players))
+    assert all(sorted(order) == list(range(players)) for order in orders)
+    places = np.array([np.argsort(order) for order in orders])
+    np.testing.assert_array_equal(places.sum(axis=0), 2 * (players - 1))
 
 
 def test_one_path_alone_has_no_spread_and_says_so() -> None:

@@ -50,8 +50,8 @@ def test_each_instance_takes_the_paths_that_it_needs() -> None:
     assert (error_of(got) <= 0.1).all() and len(set(paths.tolist())) > 2
     # It did not stop long after it could have: a third fewer would not have been enough.
     for i in range(N):
-        if paths[i] > 16:
-            fewer = shapley({"x": X["x"][[i]]}, path_count=int(paths[i] / 1.6) // 2 * 2)
+        if paths[i] > 32:
+            fewer = shapley({"x": X["x"][[i]]}, path_count=int(paths[i] / 1.6) // 4 * 4)
             assert error_of(fewer)[0] > 0.1
 
 
@@ -113,7 +113,7 @@ def test_all_coalitions_are_asked_where_that_is_no_more_work() -> None:
 def test_an_instance_that_is_its_baseline_is_done_at_once() -> None:
     got = shapley({"x": np.concatenate([np.zeros((1, P)), X["x"][:1]])}, tolerance=0.05)
     assert np.isnan(error_of(got)[0]) and not got.values["x"][0].any()
-    assert paths_of(got)[0] == 16 < paths_of(got)[1]
+    assert paths_of(got)[0] == 32 < paths_of(got)[1]
 
 
 def test_pictures_of_regions_have_their_own_paths() -> None:
