@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from unicodedata import east_asian_width
 
 import click
 
@@ -69,8 +70,8 @@ def as_text(linted: Sequence[Linted]) -> str:
                 f"{it.severity.value} {it.code}", fg=_COLORS[it.severity], bold=True
             )
             lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {_sentence(it)}")
-            if one.text is not None and it.file == str(one.path) and it.line and it.column:
-                lines += _excerpt(one.text, it.line, it.column, _COLORS[it.severity])
+            if one.text is not None and it.file == str(one.path) and it.line:
+                lines += _excerpt(one.text, it)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -78,15 +79,21 @@ def _sentence(it: Problem) -> str:
     return f"{it.path}: {it.message}" if it.path else it.message
 
 
-def _excerpt(source: str, line: int, column: int, color: str) -> list[str]:
+def _excerpt(source: str, problem: Problem) -> list[str]:
+    """Return the line of a problem, and carets below what is meant."""
+    line, column = problem.line or 1, problem.column or 1
     lines = source.removeprefix("\ufeff").split("\n")
     shown = "".join(it if it.isprintable() else " " for it in lines[line - 1])
-    # A document on one line is long: show the part around the caret.
+    # A document on one line is long: show the part around the carets.
     start = max(0, column - 1 - _WIDTH // 2) if len(shown) > _WIDTH else 0
     part = shown[start : start + _WIDTH].rstrip()
+    end = min(problem.end_column or 0, start + len(part) + 1)
+    carets = "^" * max(1, end - column)
     margin = f"{line:5} | "
-    caret = " " * (column - 1 - start) + click.style("^", fg=color, bold=True)
-    return [f"{margin}{part}", f"{' ' * (len(margin) - 2)}| {caret}"]
+    marked = click.style(carets, fg=_COLORS[problem.severity], bold=True)
+    # Some letters take two columns of a terminal.
+    before = sum(1 + (east_asian_width(it) in "WF") for it in shown[start : column - 1])
+    return [f"{margin}{part}", f"{' ' * (len(margin) - 2)}| {' ' * before}{marked}"]
 
 
 def as_json(linted: Sequence[Linted]) -> str:
@@ -99,6 +106,7 @@ def _object(it: Problem) -> dict[str, object]:
         "file": it.file,
         "line": it.line,
         "column": it.column,
+        "end_column": it.end_column,
         "path": it.path,
         "severity": it.severity.value,
         "code": it.code,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from pellucid.errors import did_you_mean
 from pellucid.lint import METADATA_NAME
 from pellucid.model_directory import MODEL_NAMES
 
@@ -54,7 +55,7 @@ def _expand(word: str) -> Iterator[Path]:
         yield from [path] if _holds(os.listdir(path), _MARKS) else list(_below(path)) or [path]
     elif path.exists() or not glob.has_magic(word):
         if not path.exists():
-            raise click.UsageError(f"path '{word}' does not exist")
+            raise click.UsageError(f"path '{word}' does not exist{_near(path)}")
         yield path
     else:
         matches = [Path(match) for match in sorted(glob.glob(word, recursive=True))]
@@ -62,6 +63,11 @@ def _expand(word: str) -> Iterator[Path]:
         if not models:
             raise click.UsageError(f"the pattern '{word}' matches no model and no metadata")
         yield from models
+
+
+def _near(path: Path) -> str:
+    there = [it.name for it in path.parent.iterdir()] if path.parent.is_dir() else []
+    return did_you_mean(path.name, there)
 
 
 def _match(path: Path) -> Iterable[Path]:

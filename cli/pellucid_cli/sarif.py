@@ -56,6 +56,8 @@ def _result(it: Problem, rule: int) -> dict[str, Any]:
     region = {"startLine": it.line or 1}
     if it.column:
         region["startColumn"] = it.column
+    if it.end_column:
+        region["endColumn"] = it.end_column
     location: dict[str, Any] = {
         "physicalLocation": {"artifactLocation": _artifact(it.file or ""), "region": region}
     }

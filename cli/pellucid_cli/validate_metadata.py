@@ -29,8 +29,8 @@ STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the findings to this file, not to stdout.",
+    metavar="FILE",
+    help="Write the findings to this file [default: stdout].",
 )
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--ignore", multiple=True, callback=rules, metavar="RULE", help="Rules to leave out.")
@@ -52,7 +52,7 @@ def validate_metadata(
     files_from: str | None,
     null: bool,
     style: str,
-    out: Path | None,
+    out: str | None,
     strict: bool,
     ignore: tuple[str, ...],
     select: tuple[str, ...],
@@ -82,10 +82,10 @@ def validate_metadata(
     if style == "auto":
         style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"
     text = written(style, linted, strict=strict)
-    if out is None:
+    if out in (None, "-"):
         click.echo(text, nl=False)
     else:
-        write(out, click.unstyle(text).encode(), force=True)
+        write(Path(str(out)), click.unstyle(text).encode(), force=True)
     for line in () if quiet else notes(linted, resolutions=bool(verbose)):
         click.echo(line, err=True)
     if not quiet:

@@ -302,13 +302,14 @@ def problems_of(
     found: list[Problem] = []
     for finding in findings:
         rule = RULES[finding.code]
-        line, column = source.place(finding.path, key=finding.at_key) if source else (None, None)
+        place = source.place(finding.path, key=finding.at_key) if source else (None, None, None)
         found.append(
             Problem(
                 message=finding.message,
                 path=path_text(finding.path),
-                line=line,
-                column=column,
+                line=place[0],
+                column=place[1],
+                end_column=place[2],
                 severity=finding.severity or rule.severity,
                 code=rule.code,
                 rule=rule.name,
@@ -323,13 +324,14 @@ def text_problems(source: JsonSource, file: str | None) -> tuple[Problem, ...]:
     found: list[Problem] = []
     for fault in source.faults:
         rule = RULES[fault.code]
-        line, column = source.line_column(fault.offset)
+        place = source.place_of_fault(fault)
         found.append(
             Problem(
                 message=fault.message,
                 path=path_text(fault.path),
-                line=line,
-                column=column,
+                line=place[0],
+                column=place[1],
+                end_column=place[2],
                 severity=rule.severity,
                 code=rule.code,
                 rule=rule.name,
@@ -355,10 +357,10 @@ def locate(problems: tuple[Problem, ...], text: str) -> tuple[Problem, ...]:
                 shorter = re.sub(r"(\.?[^.\[\]]+|\[[^\]]*\])$", "", path)
                 path = shorter if shorter != path else ""
             where = places.get(path, places.get(f"metadata.{path}", ()))
-            line, column = source.place(where)
+            line, column, end = source.place(where)
             inner = bool(where) and str(where[0]).lower() == "metadata"
             said = f"{where[0]}.{problem.path}" if inner else problem.path
-            problem = replace(problem, path=said, line=line, column=column)
+            problem = replace(problem, path=said, line=line, column=column, end_column=end)
         located.append(problem)
     return tuple(sorted(located, key=lambda it: (it.line or 0, it.column or 0, it.code)))
 

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Span: TypeAlias = "tuple[int, int]"
@@ -38,6 +38,14 @@ class JsonFault:
     offset: int
 
 
+class Place(NamedTuple):
+    """A place in a text, from 1; `end_column` is behind its last character, if that is known."""
+
+    line: int
+    column: int
+    end_column: int | None = None
+
+
 @dataclass(slots=True)
 class JsonSource:
     """A text as JSON: its value (None after a syntax error), faults and the span of each part."""
@@ -53,13 +61,29 @@ class JsonSource:
         line = self.text.count("\n", 0, offset) + 1
         return line, offset - self.text.rfind("\n", 0, offset)
 
-    def place(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """Return line and column of a value, or of its key; of the nearest parent if it is not."""
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Return where a value stands, or its key; where it is not there, the nearest parent."""
         if key and path in self.keys:
-            return self.line_column(self.keys[path][0])
+            return self.place_of(self.keys[path])
         while path and path not in self.values:
             path = path[:-1]
-        return self.line_column(self.values.get(path, (0, 0))[0])
+        return self.place_of(self.values.get(path, (0, 0)))
+
+    def place_of_fault(self, fault: JsonFault) -> Place:
+        """Return where a fault is: the key or value that starts there, or a single character."""
+        for spans in (self.keys, self.values):
+            span = spans.get(fault.path, (0, 0))
+            if span[0] == fault.offset:
+                return self.place_of(span)
+        return self.place_of((fault.offset, fault.offset))
+
+    def place_of(self, span: Span) -> Place:
+        """Return the place of a part of the text."""
+        start, end = span
+        line, column = self.line_column(start)
+        # An object is pointed at by its brace; nothing is pointed at over several lines.
+        whole = end > start and self.text[start] != "{" and "\n" not in self.text[start:end]
+        return Place(line, column, column + end - start if whole else None)
 
 
 class _RefusedError(Exception):

@@ -360,12 +360,16 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding, at one place: ``file:line:column: path: message [code rule]``."""
+    """One finding, at one place: ``file:line:column: path: message [code rule]``.
+
+    `end_column` is behind the last character that is meant, None where only the first is known.
+    """
 
     message: str
     path: str = ""
     line: int | None = None
     column: int | None = None
+    end_column: int | None = None
     severity: Severity = Severity.ERROR
     code: str = "MD000"
     rule: str = "problem"

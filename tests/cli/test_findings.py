@@ -63,12 +63,13 @@ def test_sarif_is_valid_and_points_at_the_place(
         assert artifact["uriBaseId"] == "%SRCROOT%"
         base = unquote(urlparse(run["originalUriBaseIds"]["%SRCROOT%"]["uri"]).path)
         assert Path(base, unquote(artifact["uri"])).is_file()
-        places.append((it["ruleId"], it["level"], region["startLine"], region.get("startColumn")))
+        columns = region.get("startColumn"), region.get("endColumn")
+        places.append((it["ruleId"], it["level"], region["startLine"], *columns))
     # The column counts characters: the one before it is not in the basic plane.
     assert places == [
-        ("MD020", "warning", 1, 1),
-        ("MD013", "error", 2, 60),
-        ("MD100", "error", 1, None),
+        ("MD020", "warning", 1, 1, None),
+        ("MD013", "error", 2, 60, 67),
+        ("MD100", "error", 1, None, None),
     ]
     assert run["results"][1]["message"]["text"].startswith("inputs['😀'].modality: 'photo' is not")
     assert run["results"][1]["locations"][0]["logicalLocations"] == [
@@ -190,6 +191,33 @@ def test_colour_is_for_terminals_and_those_who_ask(
     target = tmp_path / "report.txt"
     program("--color", "always", "validate-metadata", models, "-o", target)
     assert "\x1b[" not in target.read_text()
+
+
+def test_carets_stand_below_what_is_meant(program: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(
+        '{"inputs": {"漢😀": {"input_tensor_name": "x:0", "modality": "photo", "k": 1}},\n'
+        ' "outputs": {"p": {"output_tensor_name": "p:0",\n'
+        '   "index_name_mapping": ["a", "b",\n "a"]}}, "framework": "tensorflow", "framework": NaN,\n'
+        ' "tags": ["' + "x" * 200 + '", 1]}\n',
+        "utf-8",
+    )
+    lines = program("validate-metadata", "-q", path).out.decode().splitlines()
+    marked = {}
+    for found, line, carets in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+        # As a terminal shows it, in which two of the letters are two columns wide.
+        shown = line.replace("漢", "漢_").replace("😀", "😀_")
+        start, end = carets.index("^"), len(carets)
+        assert set(carets[start:]) == {"^"}
+        marked[found.split()[2]] = shown[start:end]
+    assert marked == {
+        "MD013": '"photo"',
+        "MD010": '"k"',
+        "MD031": '"a"',
+        "MD002": '"framework"',
+        "MD003": "NaN",
+        "MD012": "1",
+    }
 
 
 def test_explain_prints_the_pages_of_rules(program: Any) -> None:

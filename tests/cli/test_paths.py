@@ -108,6 +108,8 @@ def test_paths_from_a_list(program: Any, zoo: Path, null: bool) -> None:
     [
         ([], "name a model directory, a metadata file, or --files-from"),
         (["nowhere.json"], "path 'nowhere.json' does not exist"),
+        (["modle/x"], "path 'modle/x' does not exist"),
+        (["modle"], "path 'modle' does not exist; did you mean 'model'?"),
         (
             ["--files-from", "nowhere"],
             "--files-from: nowhere: cannot be read: No such file or directory",
@@ -122,6 +124,7 @@ def test_what_cannot_be_found_is_a_usage_error(
     sentence: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
     done = program("validate-metadata", *arguments)
     assert (done.code, done.out) == (2, b"")
     assert done.err.splitlines()[-1] == f"Error: {sentence}"

@@ -60,7 +60,7 @@ def test_text_shows_the_line_and_a_caret(faulty: Path) -> None:
         "must be 'identity', 'bag_of_features', 'bag_of_features_sparse', 'indicator', "
         "'combined_embedding' or 'concat_embedding'; did you mean 'identity'?\n"
         '    4 |     "encoding": "identty"\n'
-        "      |                 ^\n"
+        "      |                 ^^^^^^^^^\n"
     )
     assert done.stderr == "1 file: 1 error, 1 warning\n"
 
@@ -81,6 +81,7 @@ def test_json(faulty: Path) -> None:
         "file": str(faulty),
         "line": 1,
         "column": 1,
+        "end_column": None,
         "path": "",
         "severity": "warning",
         "code": "MD020",

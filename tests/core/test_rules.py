@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from pellucid.document import schema
 from pellucid.lint import lint
 from pellucid.rules import RULES, page
+from pellucid.spec import Dialect
 from places import ROOT, SAMPLES
 
 PAGES = (ROOT / "core" / "pellucid" / "rules.md").read_text("utf-8")
@@ -175,3 +178,10 @@ def test_the_right_example_of_a_page_is_without_a_fault(
     if code < "MD010":
         found = [it for it in found if it.startswith(code)]
     assert found == []
+
+
+@pytest.mark.parametrize("code", sorted(it for it in set(RULES) - UNWRITTEN if it > "MD005"))
+def test_an_editor_takes_the_right_example_of_a_page(code: str) -> None:
+    document = json.loads(whole(code, examples(code)[1]))
+    dialect = Dialect.VERTEX if "metadata" in document else Dialect.AI_PLATFORM
+    jsonschema.Draft202012Validator(schema(dialect)).validate(document)
