@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -38,6 +41,20 @@ def test_parameters_are_those_of_an_explanation_spec(program: Any) -> None:
     validator.validate({"topK": 3, "integratedGradientsAttribution": {"stepCount": 50}})
     assert not validator.is_valid({"integratedGradientsAttribution": {"stepCount": "50"}})
     assert not validator.is_valid({"inputs": {}})
+
+
+def test_another_validator_judges_files_by_it(program: Any, tmp_path: Path) -> None:
+    """What an editor or a pre-commit hook would do with the schema, without Pellucid."""
+    printed = tmp_path / "schema.json"
+    printed.write_bytes(program("schema").out)
+    check = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(printed)]
+    files = [str(it) for it in SAMPLES.glob("*/model/explanation_metadata.json")]
+    assert subprocess.run([*check, *files], capture_output=True).returncode == 0
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"inputs": {"x": {"input_tensor_name": 1}}, "outputs": {}}')
+    done = subprocess.run([*check, str(wrong)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "$.inputs.x.input_tensor_name: 1 is not of type 'string'" in done.stdout
 
 
 def test_an_unknown_name_is_a_usage_error(program: Any) -> None:

@@ -17,7 +17,7 @@ from pellucid.document import schema
 from pellucid.lint import lint
 from pellucid.rules import RULES, page
 from pellucid.spec import Dialect
-from places import ROOT, SAMPLES
+from places import ROOT, SAMPLES, SHARED
 
 PAGES = (ROOT / "core" / "pellucid" / "rules.md").read_text("utf-8")
 
@@ -157,6 +157,18 @@ def test_a_page_says_what_the_rule_says_and_where_it_comes_from(code: str) -> No
     assert "Wrong:" in text and "Right:" in text
     *_, clause = text.strip().split("\n\n")
     assert not clause.startswith(("Wrong", "Right", "```"))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the services' documentation is not here")
+@pytest.mark.parametrize("code", RULES)
+def test_a_clause_is_quoted_as_it_is_written(code: str) -> None:
+    clause = " ".join(page(code).strip().split("\n\n")[-1].split())
+    if clause.startswith(("From AI Platform", "From Vertex AI")):
+        seeds = " ".join(it.read_text("utf-8") for it in (SHARED / "seeds").glob("00[23]_*.txt"))
+        written = " ".join(seeds.split())
+        for quotation in re.findall(r'"([^"]+)"', clause):
+            for part in quotation.split("[…]"):
+                assert part.replace("`", "").strip(" .:") in written
 
 
 @pytest.mark.parametrize("code", sorted(set(RULES) - UNWRITTEN))
