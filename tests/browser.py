@@ -66,15 +66,18 @@ class Pages:
         *,
         width: int = 1280,
         height: int = 800,
+        home: Path | None = None,
         expected: Sequence[str] = (),
         **context: Any,
     ) -> Page:
         """Open a page by its path or URL, and return it when it is loaded.
 
-        `expected` are regular expressions of console messages that the test provokes; `context`
-        goes to Playwright's ``new_context``: color_scheme="dark", has_touch=True, …
+        `expected` are regular expressions of console messages that the test provokes; `home` is
+        the folder that a page on disk may load from, by default its own; `context` goes to
+        Playwright's ``new_context``: color_scheme="dark", has_touch=True, …
         """
         url = address.resolve().as_uri() if isinstance(address, Path) else address
+        at_home = f"{home.resolve().as_uri()}/" if home else url
         size: Any = {"width": width, "height": height}
         page = self.browser.new_context(viewport=size, **context).new_page()
         page.set_default_timeout(10_000)
@@ -86,7 +89,7 @@ class Pages:
                 self.problems.append(f"console {message.type}: {message.text} {place}".strip())
 
         def asked(request: Request) -> None:
-            if not is_at_home(request.url, url):
+            if not is_at_home(request.url, at_home):
                 self.problems.append(f"a request leaves the page: {request.url}")
 
         page.on("console", heard)

@@ -49,7 +49,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     # 4: from instances to what people see
     (
         "advice attribute explain explanations targets response kserve raw colors shades overlay panels pictures loaded_model batch"
-        " captions charts comparison fonts marks parts sheets sweep views words",
+        " captions charts comparison fonts marks parts sheets sweep views words gallery result_folder",
         "numpy PIL scipy orjson",
     ),
     # 5: HTTP

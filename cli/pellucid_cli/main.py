@@ -18,6 +18,7 @@ from pellucid_cli.batch import batch
 from pellucid_cli.completion import completion
 from pellucid_cli.convert_metadata import convert_metadata
 from pellucid_cli.explain import explain
+from pellucid_cli.gallery import gallery
 from pellucid_cli.init_metadata import init_metadata
 from pellucid_cli.schema import schema
 from pellucid_cli.serve import serve
@@ -86,6 +87,7 @@ for command in (
     visualize,
     batch,
     serve,
+    gallery,
     validate_metadata,
     init_metadata,
     convert_metadata,

@@ -1,0 +1,268 @@
+// The view and its controls. The address holds the view, so that it can be sent to somebody.
+
+const FEW = 200; // labels in the list
+const icons = {
+  auto: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 1 1 0 18",
+  light: "M12 7a5 5 0 1 0 0 10 5 5 0 1 0 0-10M12 1v3M12 20v3M1 12h3M20 12h3M4 4l2 2M18 18l2 2M4 20l2-2M18 6l2-2",
+  dark: "M20 14A8.5 8.5 0 0 1 10 4a8.5 8.5 0 1 0 10 10",
+};
+const view = { words: "", labels: new Set(), failed: false, sort: "input", down: false, size: 176, open: null };
+const thousands = (number) => number.toLocaleString("en");
+let order = [];
+
+function icon(path, filled = false) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const set = (node, values) => { for (const [k, v] of Object.entries(values)) node.setAttribute(k, v); };
+  set(svg, { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true", "stroke-linecap": "round",
+    fill: filled ? "currentColor" : "none", stroke: "currentColor", "stroke-width": 2 });
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  set(line, { d: path });
+  svg.append(line);
+  return svg;
+}
+
+// ---- the view and the address
+
+function written() {
+  const address = new URLSearchParams();
+  if (view.words) address.set("q", view.words);
+  for (const label of view.labels) address.append("label", label);
+  if (view.failed) address.set("failed", "1");
+  if (view.sort !== "input") address.set("sort", view.sort);
+  if (view.down) address.set("down", "1");
+  if (view.size !== 176) address.set("size", String(view.size));
+  if (view.open !== null) address.set("input", String(data.first + view.open + 1));
+  return `#${address}`;
+}
+
+function read() {
+  const address = new URLSearchParams(location.hash.slice(1));
+  view.words = address.get("q") ?? "";
+  view.labels = new Set(address.getAll("label").filter((label) => data.labels.includes(label)));
+  view.failed = address.has("failed");
+  view.sort = address.get("sort") in columns ? address.get("sort") : "input";
+  view.down = address.has("down");
+  view.size = Math.min(320, Math.max(96, Number(address.get("size")) || 176));
+  const place = Number(address.get("input")) - 1 - data.first;
+  view.open = Number.isInteger(place) && place >= 0 && place < count ? place : null;
+}
+
+let later = 0;
+/** Write the view into the address, now and then: browsers refuse to be hurried. */
+function note() {
+  clearTimeout(later);
+  later = setTimeout(() => history.replaceState(history.state, "", written()), 200);
+}
+
+// ---- what is drawn from the view
+
+function makeCard(i) {
+  const bad = errorOf(i);
+  const name = nameOf(i);
+  const label = bad === null ? labelOf(i) ?? name : "failed";
+  const byError = view.sort === "error";
+  const number = byError ? data.approx[i] : data.scores[i];
+  const marked = data.approx[i] > MARKED;
+  const card = element("button", { type: "button", class: "card" });
+  const picture = data.thumbnails[i] ?? data.overlays[i] ?? data.originals[i];
+  const tile = element("span", { class: "tile" });
+  if (bad !== null) {
+    tile.classList.add("failed");
+    tile.append(element("span", {}, bad));
+  } else if (picture) {
+    const img = element("img", { alt: "", loading: "lazy", decoding: "async", draggable: "false" });
+    img.onload = () => img.classList.toggle("tiny", Math.max(img.naturalWidth, img.naturalHeight) <= 64);
+    img.onerror = () => img.replaceWith(element("span", { class: "soft" }, "no picture"));
+    img.dataset.src = picture; // the grid loads it when it is worth it
+    tile.append(img);
+  } else {
+    tile.append(bars(i, 6) ?? element("span", { class: "soft" }, "no picture"));
+  }
+  const first = element("span", { class: "line" }, element("bdi", { class: bad === null ? "label" : "label failed-label" }, label));
+  if (number !== null) {
+    first.append(element("span", { class: byError && marked ? "number warn" : "number" }, short(number)));
+  }
+  const second = element("span", { class: "line" }, element("bdi", { title: data.names[i] }, label === name ? "" : name));
+  if (marked && !byError) {
+    second.append(element("span", { class: "warn", title: "The approximation error is above 0.05" }, `error ${short(data.approx[i])}`));
+  }
+  card.append(tile, first, second);
+  return card;
+}
+
+function drawLabels(counts) {
+  const item = (text, number, pressed, click, kind = "") => {
+    const button = element("button", { type: "button", "aria-pressed": String(pressed), class: number ? kind : `none ${kind}` },
+      element("bdi", { title: text }, text), element("span", {}, thousands(number)));
+    button.addEventListener("click", click);
+    return button;
+  };
+  const nav = byId("labels");
+  const failures = Object.keys(data.errors).length;
+  nav.hidden = data.labels.length + failures === 0;
+  if (nav.hidden) return;
+  const focused = [...nav.querySelectorAll("button")].indexOf(document.activeElement);
+  const everything = () => change({ labels: new Set(), failed: false });
+  const items = [item("All", counts.all, !view.labels.size && !view.failed, everything)];
+  if (failures) items.push(item("Failed", counts.failed, view.failed, () => change({ labels: new Set(), failed: !view.failed }), "fails"));
+  items.push(element("hr"));
+  data.labels.slice(0, FEW).forEach((label, number) => {
+    items.push(item(label, counts.labels[number], view.labels.has(label), (event) => {
+      const several = event.shiftKey || event.ctrlKey || event.metaKey;
+      const labels = new Set(several ? view.labels : []);
+      if (view.labels.has(label)) labels.delete(label);
+      else labels.add(label);
+      change({ labels, failed: false });
+    }));
+  });
+  if (data.labels.length > FEW) {
+    items.push(element("p", {}, `and ${thousands(data.labels.length - FEW)} rarer labels: search for them`));
+  }
+  nav.replaceChildren(...items);
+  if (focused >= 0) nav.querySelectorAll("button")[focused]?.focus();
+}
+
+function draw() {
+  const { chosen, counts } = select(view);
+  order = chosen;
+  drawLabels(counts);
+  const failed = Number(run.get("failed"));
+  const all = Number(run.get("entries"));
+  const parts = order.length < count ? [`${thousands(order.length)} of ${thousands(count)} shown`] : [];
+  parts.push(`${thousands(all - failed)} explained`);
+  if (failed) parts.push(`${thousands(failed)} failed`);
+  byId("counts").textContent = parts.join(" · ");
+  byId("empty").hidden = order.length > 0;
+  if (byId("search").value !== view.words) byId("search").value = view.words;
+  byId("sort").value = view.sort;
+  byId("size").value = String(view.size);
+  const way = view.down ? "Descending" : "Ascending";
+  byId("direction").replaceChildren(icon(view.down ? "M12 5v14M6 13l6 6 6-6" : "M12 19V5M6 11l6-6 6 6"));
+  byId("direction").setAttribute("aria-label", `${way}; turn around`);
+  byId("direction").title = way;
+  grid.resize(view.size);
+  grid.show(order);
+}
+
+function drawPages() {
+  const [page, pages] = [Number(run.get("page")), Number(run.get("pages"))];
+  byId("pages").hidden = pages < 2;
+  if (pages < 2) return;
+  const file = (number) => (number === 1 ? "index.html" : `index-${number}.html`);
+  const link = (text, number) =>
+    number >= 1 && number <= pages && number !== page ? [element("a", { href: file(number) }, text)] : [];
+  byId("pages").replaceChildren(
+    element("span", {}, `Page ${thousands(page)} of ${thousands(pages)}: inputs ${thousands(data.first + 1)} to ${thousands(data.first + count)}. Search, labels and order are those of this page.`),
+    ...link("First", 1), ...link("Previous", page - 1), ...link("Next", page + 1), ...link("Last", pages));
+}
+
+/** Change the view, and show it. */
+function change(values) {
+  Object.assign(view, values);
+  draw();
+  scrollTo({ top: 0, behavior: "instant" });
+  note();
+}
+
+// ---- the large view
+
+let last = 0; // what the large view showed last
+
+function show(i, { pushed = false } = {}) {
+  const at = order.indexOf(i);
+  view.open = at < 0 ? null : i;
+  if (at < 0) return;
+  last = i;
+  detail.show(i, at, order.length);
+  clearTimeout(later);
+  if (pushed) history.pushState({ opened: true }, "", written());
+  else note();
+}
+
+function turn(step) {
+  const at = order.indexOf(last) + step;
+  if (at >= 0 && at < order.length) show(order[at]);
+}
+
+function closed() {
+  grid.go(order.indexOf(last));
+  if (view.open === null) return; // by going back
+  view.open = null;
+  clearTimeout(later);
+  if (history.state?.opened) history.back();
+  else history.replaceState(null, "", written());
+}
+
+const grid = makeGrid(byId("grid"), makeCard, (i) => show(i, { pushed: true }));
+const detail = makeDetail(byId("detail"), { turn, closed });
+
+// ---- controls
+
+function theme(chosen) {
+  if (chosen === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
+  const said = { auto: "as the system", light: "light", dark: "dark" }[chosen];
+  byId("theme").replaceChildren(icon(icons[chosen], chosen === "dark"));
+  byId("theme").setAttribute("aria-label", `Colours: ${said}`);
+  byId("theme").title = `Colours: ${said}`;
+}
+
+// From disk, some browsers keep nothing for a page.
+const remembered = { get() { try { return localStorage.getItem("pellucid-theme"); } catch { return null; } },
+  set(value) { try { localStorage.setItem("pellucid-theme", value); } catch { /* then not */ } } };
+const themes = ["auto", "light", "dark"];
+let chosenTheme = themes.includes(remembered.get()) ? remembered.get() : "auto";
+theme(chosenTheme);
+byId("theme").addEventListener("click", () => {
+  chosenTheme = themes[(themes.indexOf(chosenTheme) + 1) % 3];
+  remembered.set(chosenTheme);
+  theme(chosenTheme);
+});
+
+byId("search").addEventListener("input", ({ target }) => change({ words: target.value }));
+byId("sort").addEventListener("change", ({ target }) => change({ sort: target.value, down: target.value === "error" }));
+byId("direction").addEventListener("click", () => change({ down: !view.down }));
+byId("size").addEventListener("input", ({ target }) => { view.size = Number(target.value); grid.resize(view.size); note(); });
+byId("ask").addEventListener("click", () => byId("help").showModal());
+byId("clear").addEventListener("click", () => { change({ words: "", labels: new Set(), failed: false }); byId("search").focus(); });
+
+addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  const typing = event.target === byId("search");
+  if (event.key === "/" && !typing) {
+    event.preventDefault();
+    byId("search").select();
+    byId("search").focus();
+  } else if (event.key === "?" && !typing) {
+    byId("help").showModal();
+  } else if (event.key === "Escape" && (view.words || typing)) {
+    if (view.words) change({ words: "" });
+    else grid.go(0);
+  } else if (typing && (event.key === "Enter" || event.key === "ArrowDown")) {
+    event.preventDefault();
+    grid.go(0);
+  } else if (event.target === document.body && event.key.startsWith("Arrow")) {
+    event.preventDefault();
+    grid.go(0);
+  }
+});
+
+/** Show what the address says; the grid is drawn anew only if it changes. */
+function apply() {
+  const shown = () => JSON.stringify({ ...view, labels: [...view.labels], open: null });
+  const before = shown();
+  read();
+  if (shown() !== before) draw();
+  if (view.open === null) detail.close();
+  else show(view.open);
+}
+
+new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${document.querySelector("header").offsetHeight - 1}px`))
+  .observe(document.querySelector("header"));
+history.scrollRestoration = "manual";
+addEventListener("popstate", apply);
+drawPages();
+read();
+draw();
+if (view.open !== null) show(view.open);
+performance.mark("pellucid-drawn");

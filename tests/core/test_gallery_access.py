@@ -1,0 +1,206 @@
+"""The gallery for everybody: contrast, names, roles, focus, motion, narrow windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gallery_run import COUNT, make_large_run, make_run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Open = Callable[..., "Page"]
+
+# Every text that is seen, its colour, and what it stands on: the first of its parents that has a
+# ground. Pictures are no ground here; what stands on one has a ground of its own.
+COLOURS = """
+() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const open = document.querySelector("dialog[open]");
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !node.checkVisibility() || node.closest("script, noscript, style")) continue;
+    if (node.closest(":disabled") || (open && !open.contains(node))) continue;
+    const grounds = [];
+    for (let up = node; up; up = up.parentElement) grounds.push(rgba(getComputedStyle(up).backgroundColor));
+    found.push({ text: walk.currentNode.data.trim().slice(0, 40), ink: rgba(getComputedStyle(node).color), grounds });
+  }
+  const field = document.querySelector("#search");
+  found.push({ text: "placeholder", ink: rgba(getComputedStyle(field, "::placeholder").color),
+    grounds: [rgba(getComputedStyle(field).backgroundColor)] });
+  return found;
+}
+"""
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(ink: list[int], grounds: list[list[int]]) -> float:
+    """The contrast ratio of an opaque text on grounds that lie over each other, nearest first."""
+    below = (1.0, 1.0, 1.0)
+    for *colour, alpha in reversed(grounds):
+        below = tuple(
+            c / 255 * alpha / 255 + b * (1 - alpha / 255)
+            for c, b in zip(colour, below, strict=True)
+        )  # type: ignore[assignment]
+    light, dark = sorted((luminance(tuple(c / 255 for c in ink[:3])), luminance(below)))[::-1]
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_measure_of_contrast_is_that_of_wcag() -> None:
+    assert contrast([0, 0, 0, 255], [[255, 255, 255, 255]]) == pytest.approx(21)
+    assert contrast([118, 118, 118, 255], [[0, 0, 0, 0], [255, 255, 255, 255]]) == pytest.approx(
+        4.54, abs=0.005
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "view, keys",
+    [("", ""), ("#sort=error&down=1", ""), ("#q=zzz", ""), ("#input=4", ""), ("#input=1", ""), ("", "?")],
+)  # fmt: skip
+def test_every_text_has_a_contrast_of_4_5(
+    open_page: Open, run: Path, scheme: str, view: str, keys: str
+) -> None:
+    page = open_page(run.as_uri() + view, color_scheme=scheme, reduced_motion="reduce")
+    for key in keys:
+        page.keyboard.press(key)
+    if "input" in view:
+        page.click("summary")
+    found = page.evaluate(COLOURS)
+    assert len(found) >= 6
+    faint = {
+        text["text"]: contrast(text["ink"], text["grounds"])
+        for text in found
+        if contrast(text["ink"], text["grounds"]) < 4.5
+    }
+    assert not faint
+
+
+def test_what_can_be_used_has_a_name_and_a_place_in_the_page(open_page: Open, run: Path) -> None:
+    page = open_page(run)
+    for role, name in (
+        ("heading", "Pets & <birds>"),
+        ("search", None),
+        ("searchbox", "Search names, labels and errors"),
+        ("combobox", "Sort by"),
+        ("button", "Ascending; turn around"),
+        ("slider", "Size of the pictures"),
+        ("button", "Colours: as the system"),
+        ("button", "Keys and help"),
+        ("navigation", "Filter by label"),
+        ("main", None),
+        ("grid", "Inputs"),
+        ("status", None),
+    ):
+        where: Any = {"name": name, "exact": True} if name else {}
+        assert page.get_by_role(role, **where).count() == 1, (role, name)  # type: ignore[arg-type]
+    for kind in ("button", "input", "select"):
+        for one in page.locator(f"{kind}:visible").all():
+            named = one.get_attribute("aria-label") or one.inner_text()
+            assert named.strip(), one.evaluate("it => it.outerHTML")
+
+
+def test_the_grid_tells_readers_where_they_are(open_page: Open, tmp_path: Path) -> None:
+    page = open_page(make_large_run(tmp_path, 1000))
+    grid = page.get_by_role("grid")
+    across = int(grid.get_attribute("aria-colcount") or 0)
+    assert int(grid.get_attribute("aria-rowcount") or 0) == -(-1000 // across)
+    assert page.locator(".card").count() < 100
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    page.wait_for_function("document.querySelectorAll('[role=row]')[3].ariaRowIndex > 50")
+    rows = page.locator("[role=row]").evaluate_all(
+        "all => all.map(row => [Number(row.ariaRowIndex), row.getBoundingClientRect().top])"
+    )
+    assert [row for row, _ in rows] == sorted(row for row, _ in rows)
+    tops = dict(rows)
+    numbers = sorted(tops)[1:]  # the first is the row of the focus, kept
+    height = tops[numbers[1]] - tops[numbers[0]]
+    assert all(
+        tops[b] - tops[a] == pytest.approx(height, abs=1)
+        for a, b in pairwise(numbers)
+    )
+    # The last row ends where the page does: the height is that of all rows.
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    assert page.evaluate("document.activeElement.dataset.at") == "999"
+    bottom = page.evaluate("document.activeElement.getBoundingClientRect().bottom")
+    assert 0 < bottom <= page.evaluate("innerHeight")
+
+
+def test_exactly_one_card_is_a_stop_of_the_tab_key(open_page: Open, run: Path) -> None:
+    page = open_page(run)
+    assert page.locator('.card[tabindex="0"]').count() == 1
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    assert page.locator('.card[tabindex="0"]').get_attribute("data-at") == str(COUNT - 1)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_selector('.card[data-at="0"]')
+    # What has the focus stays, even where nobody sees it.
+    assert page.evaluate("document.activeElement.dataset.at") == str(COUNT - 1)
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.dataset.at") == str(COUNT - 2)
+    box = page.evaluate("document.activeElement.getBoundingClientRect().toJSON()")
+    assert box["top"] >= 0 and box["bottom"] <= 800
+
+
+def test_the_focus_is_seen_and_stays_in_the_large_view(open_page: Open, run: Path) -> None:
+    page = open_page(run)
+    page.keyboard.press("ArrowDown")
+    outline = "getComputedStyle(document.activeElement.querySelector('.tile')).outlineWidth"
+    assert page.evaluate(outline) == "3px"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "detail-label"
+    stops = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+        width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert stops[-1] in ("BODY", "slider") or width == "2px", stops
+    assert {"slider", "next", "close", "A", "SUMMARY"} <= set(stops)
+    assert not page.evaluate("document.querySelector('.card:focus')")
+
+
+def test_nothing_moves_for_those_who_want_no_motion(open_page: Open, run: Path) -> None:
+    moving = """() => [...document.querySelectorAll("*")].filter((it) => {
+        const style = getComputedStyle(it);
+        return style.transitionDuration !== "0s" || style.animationName !== "none";
+    }).length"""
+    page = open_page(run.as_uri() + "#input=1", reduced_motion="reduce")
+    assert page.evaluate(moving) == 0
+    other = open_page(run.as_uri() + "#input=1", reduced_motion="no-preference")
+    assert other.evaluate(moving) > 0
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 821, 1100, 1920])
+@pytest.mark.parametrize("view", ["", "#input=1"])
+def test_no_width_needs_scrolling_sideways(
+    open_page: Open, run: Path, width: int, view: str
+) -> None:
+    page = open_page(run.as_uri() + view, width=width, height=700)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("#close", "#next", "#frame") if view else ("#search", "#theme", "#ask"):
+        box = page.locator(name).bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width, name
