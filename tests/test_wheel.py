@@ -39,6 +39,9 @@ def test_the_wheel_holds_the_two_packages_and_nothing_generic(wheel: Path) -> No
         "pellucid/rules.md",
         "pellucid/schemas/ai_platform.schema.json",
         "pellucid/schemas/saved_model.fds.gz",
+        "pellucid/pages/gallery.html",
+        "pellucid/pages/gallery.css",
+        "pellucid/pages/gallery.js",
         f"pellucid-{__version__}.dist-info/licenses/LICENSE",
     ):
         assert needed in names

@@ -138,10 +138,7 @@ def test_the_grid_tells_readers_where_they_are(open_page: Open, tmp_path: Path) 
     tops = dict(rows)
     numbers = sorted(tops)[1:]  # the first is the row of the focus, kept
     height = tops[numbers[1]] - tops[numbers[0]]
-    assert all(
-        tops[b] - tops[a] == pytest.approx(height, abs=1)
-        for a, b in pairwise(numbers)
-    )
+    assert all(tops[b] - tops[a] == pytest.approx(height, abs=1) for a, b in pairwise(numbers))
     # The last row ends where the page does: the height is that of all rows.
     page.keyboard.press("ArrowDown")
     page.keyboard.press("End")

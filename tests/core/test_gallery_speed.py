@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Open = Callable[..., "Page"]
 COUNT = 10_000
-TRIES = 6
+TRIES = 12
 
 # Scrolls by so many pixels in each of 120 frames; returns the longest frame and the longest task.
 SCROLL = """
