@@ -8,8 +8,9 @@ from pathlib import Path as FilePath
 
 from pellucid.document import Finding, problems_of, spelled
 from pellucid.errors import ModelError, SpecError, did_you_mean
+from pellucid.graph_nodes import Shape
 from pellucid.json_source import Path, path_text, quoted
-from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Shape, Signature, TensorInfo
+from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Signature, TensorInfo
 from pellucid.spec import (
     Baseline,
     Dialect,

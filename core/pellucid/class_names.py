@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.saved_model_pb import Function, MetaGraph, Node, Nodes, Signature, node_name
+from pellucid.graph_nodes import Node, Nodes, node_name
+from pellucid.saved_model_pb import Function, MetaGraph, Signature
 
 _TABLES = ("LookupTableFind", "LookupTableFindV2")
 _FILLED = ("InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2")

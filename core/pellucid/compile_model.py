@@ -113,7 +113,7 @@ class Compiler:
 
     @cached_property
     def _message(self) -> Any:
-        return tf.compat.v1.MetaGraphDef.FromString(self.meta_graph.message.SerializeToString())
+        return tf.compat.v1.MetaGraphDef.FromString(bytes(self.meta_graph.serialized))
 
     def _tensor(self, written: str, role: Role = "input") -> str:
         return resolve_tensor(self.meta_graph, self.signature, written, role=role).tensor

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from pellucid.check import FLOAT_TYPES
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.saved_model_pb import Shape, Signature, TensorInfo
+from pellucid.graph_nodes import Shape
+from pellucid.saved_model_pb import Signature, TensorInfo
 from pellucid.spec import Dialect, ExplanationMetadata, InputSpec, Modality, OutputSpec
 
 _SMALLEST_IMAGE = 8

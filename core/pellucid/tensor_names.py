@@ -16,14 +16,8 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from pellucid.errors import ModelError, SpecError, did_you_mean
-from pellucid.saved_model_pb import (
-    Function,
-    MetaGraph,
-    Nodes,
-    Signature,
-    TensorInfo,
-    node_name,
-)
+from pellucid.graph_nodes import Nodes, node_name
+from pellucid.saved_model_pb import Function, MetaGraph, Signature, TensorInfo
 
 Role: TypeAlias = Literal["input", "output"]
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.saved_model_pb import MetaGraph, Signature, TensorInfo, _messages, read
+from pellucid.graph_messages import messages
+from pellucid.saved_model_pb import MetaGraph, Signature, TensorInfo, read
 from pellucid.tensor_names import (
     TensorKind,
     calls,
@@ -28,7 +29,7 @@ class Graph:
     """A small graph with functions, written down in a line for each node."""
 
     def __init__(self) -> None:
-        self.message = _messages()("tensorflow.MetaGraphDef")()
+        self.message = messages()("tensorflow.MetaGraphDef")()
         self.message.meta_info_def.tags.append("serve")
 
     def node(self, name: str, op: str, *inputs: str, call: str = "", body: object = None) -> None:
@@ -57,7 +58,7 @@ class Graph:
             made.outputs[name].name = tensor
 
     def graph(self) -> MetaGraph:
-        return MetaGraph(self.message)
+        return MetaGraph(self.message.SerializeToString())
 
 
 @pytest.fixture
@@ -118,8 +119,10 @@ def test_the_role_decides_between_an_input_and_an_output_of_one_key() -> None:
 
 
 def test_the_graph_comes_before_the_functions(nested: MetaGraph) -> None:
-    nested.message.graph_def.node.add(name="model/dense", op="MatMul")
-    assert resolve(MetaGraph(nested.message), "model/dense") == (TensorKind.GRAPH, "model/dense:0")
+    message = messages()("tensorflow.MetaGraphDef").FromString(nested.serialized)
+    message.graph_def.node.add(name="model/dense", op="MatMul")
+    graph = MetaGraph(message.SerializeToString())
+    assert resolve(graph, "model/dense") == (TensorKind.GRAPH, "model/dense:0")
 
 
 def test_fewest_calls_left_out_wins_and_equals_are_listed() -> None:
