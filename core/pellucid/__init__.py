@@ -19,6 +19,7 @@ from pellucid.errors import (
     OutputError,
     PellucidError,
     SpecError,
+    UnsafeModelError,
 )
 from pellucid.spec import Dialect
 
@@ -37,6 +38,7 @@ __all__ = [
     "OutputError",
     "PellucidError",
     "SpecError",
+    "UnsafeModelError",
     "load",
 ]
 __version__ = "0.1.0"

@@ -33,6 +33,10 @@ class ModelError(PellucidError):
     """A SavedModel that cannot be read, loaded or run, with the true reason."""
 
 
+class UnsafeModelError(ModelError):
+    """A model that would touch more than tensors, and is not trusted to."""
+
+
 class NotDifferentiableError(ModelError):
     """No gradient reaches an explained tensor, so a gradient method has nothing to say about it."""
 
