@@ -38,7 +38,9 @@ def program(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
     from pellucid_cli.main import main
 
     for name in ("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS"):
-        monkeypatch.delenv(name, raising=False)
+        # Set and deleted: so it is put back, too, when the program itself sets it.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
     def run(*arguments: object, stdin: bytes | None = None) -> Run:
         monkeypatch.setattr(sys, "argv", ["pellucid", *map(str, arguments)])

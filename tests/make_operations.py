@@ -89,9 +89,8 @@ def gradient(op: Any) -> str:
         return "zero"
     never = set()
     if lists and not others:
-        never = {
-            i for i in range(len(op.input_arg)) if all(it[i : i + 1] == ["None"] for it in lists)
-        }
+        places = range(max(map(len, lists)))
+        never = {i for i in places if all(it[i : i + 1] in ([], ["None"]) for it in lists)}
     return ",".join(
         ("n" if place in never else flow(op, argument))
         + ("*" if argument.number_attr or argument.type_list_attr else "")

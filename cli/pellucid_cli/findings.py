@@ -45,7 +45,10 @@ def summary(linted: Sequence[Linted]) -> str:
 
 
 def notes(linted: Sequence[Linted], *, resolutions: bool) -> Iterator[str]:
-    """Yield what was inferred of models without metadata and, if asked for, how names resolved."""
+    """Yield what was inferred of models without metadata and, if asked for, how names resolved.
+
+    With the latter comes what else is worth knowing of the model.
+    """
     from pellucid.check import shape_text
 
     for one in linted:
@@ -55,6 +58,8 @@ def notes(linted: Sequence[Linted], *, resolutions: bool) -> Iterator[str]:
                 f"{one.path}: has no explanation_metadata.json; inferred the inputs {names} "
                 f"and the output '{one.inferred.output.name}'"
             )
+        for note in one.notes if resolutions else ():
+            yield f"{one.path}: {note}"
         for it in one.resolutions if resolutions else ():
             kind = f"{it.info.dtype} {shape_text(it.info.shape)}"
             yield f"{one.path}: {it.path}: '{it.resolved.written}' is {it.resolved.how}, {kind}"

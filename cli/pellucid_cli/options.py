@@ -80,6 +80,11 @@ model_options = all_of(
         callback=lambda _, __, value: _device(value),
         help="Where to compute.",
     ),
+    click.option(
+        "--allow-unsafe-ops",
+        is_flag=True,
+        help="Run a model that reads or writes files, calls Python or talks to other machines.",
+    ),
 )
 
 method_options = all_of(

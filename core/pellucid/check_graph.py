@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pellucid.check import FLOAT_TYPES
@@ -9,6 +10,8 @@ from pellucid.document import Finding, spelled
 from pellucid.errors import SpecError
 from pellucid.gradient_path import Reach, Way, ways
 from pellucid.json_source import quoted
+from pellucid.operations import names, table_version
+from pellucid.safety import ends_of, escaping_assets, touches_of
 from pellucid.saved_model_pb import MetaGraph, Signature
 from pellucid.spec import (
     ExplanationMetadata,
@@ -19,6 +22,7 @@ from pellucid.spec import (
     Xrai,
 )
 from pellucid.tensor_names import Role, resolve_tensor, tensor_info
+from pellucid.what_runs import running
 
 
 def gradient_findings(
@@ -42,7 +46,7 @@ def gradient_findings(
     method = parameters.method if parameters else None
     gradients = method is None or isinstance(method, IntegratedGradients | Xrai)
     output = resolved(metadata.output.tensor_name or metadata.output.name, "output")
-    if output is None:
+    if output is None or not _floats(meta_graph, signature, output):
         return []
     explained: dict[str, tuple[InputSpec, str]] = {}
     for feature in metadata.inputs:
@@ -54,8 +58,8 @@ def gradient_findings(
     findings = []
     for tensor, way in ways(meta_graph, output, explained).items():
         feature, field = explained[tensor]
-        dtype = tensor_info(meta_graph, signature, tensor).dtype
-        said = _said(way, tensor, output, field, dtype, gradients)
+        slopes = gradients and _floats(meta_graph, signature, tensor)
+        said = _said(way, tensor, output, field, slopes)
         if said is not None:
             code, message = said
             path = ("inputs", feature.name, spelled(field, metadata.dialect))
@@ -65,13 +69,13 @@ def gradient_findings(
 
 
 def _said(
-    way: Way, tensor: str, output: str, field: str, dtype: str, gradients: bool
+    way: Way, tensor: str, output: str, field: str, gradients: bool
 ) -> tuple[str, str] | None:
     if way.reach is Reach.UNCONNECTED:
         return "MD122", (
             f"{quoted(output)} does not depend on {quoted(tensor)}, so that every attribution is 0"
         )
-    if not gradients or dtype not in (*FLOAT_TYPES, "unknown"):
+    if not gradients:
         return None
     behind = (
         ""
@@ -92,6 +96,78 @@ def _said(
     return None
 
 
-def operation_findings(meta_graph: MetaGraph, needed: Iterable[str]) -> list[Finding]:
-    """Return the operations among `needed` that TensorFlow does not have, and what is too new."""
+def _floats(meta_graph: MetaGraph, signature: Signature, tensor: str) -> bool:
+    return tensor_info(meta_graph, signature, tensor).dtype in (*FLOAT_TYPES, "unknown")
+
+
+def operation_findings(
+    meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str]
+) -> list[Finding]:
+    """Return what explaining needs and TensorFlow does not have, and whether that is too new."""
+    findings = _versions(meta_graph)
+    bodies = {name: it.nodes for name, it in meta_graph.functions.items()}
+    known = names() | meta_graph.functions.keys()
+    unknown = {
+        name: ops
+        for name, it in ((None, meta_graph.nodes), *bodies.items())
+        if (ops := it.ops() - known)
+    }
+    if not unknown:
+        return findings
+    run = running(meta_graph, ends_of(meta_graph, signature, tensors))
+    found: dict[str, str] = {}
+    for function, ops in unknown.items():
+        nodes = meta_graph.nodes if function is None else bodies[function]
+        for message in nodes.messages():
+            if message.op in ops and run.holds(function, message.name):
+                inside = f" in function '{function}'" if function else ""
+                found.setdefault(message.op, f"'{message.name}'{inside}")
+    for op, place in sorted(found.items()):
+        message = (
+            f"needs the operation '{op}' ({place}), which TensorFlow {table_version()[0]} does not "
+            "have: it was written with an add-on or a custom operation"
+        )
+        findings.append(Finding(code="MD123", message=message, path=()))
+    return findings
+
+
+def safety_findings(
+    meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str]
+) -> list[Finding]:
+    """Return what of the model touches more than tensors."""
+    findings = [
+        Finding(code="MD132", message=f"the asset '{name}' lies outside of assets/", path=())
+        for name in escaping_assets(meta_graph)
+    ]
+    for touch in touches_of(meta_graph, signature, tensors):
+        if touch.runs:
+            code, end = "MD130", "explaining refuses to run it without --allow-unsafe-ops"
+        else:
+            code, end = "MD131", "explaining does not run it"
+        message = f"{touch.where} {touch.what}; {end}"
+        findings.append(Finding(code=code, message=message, path=()))
+    return findings
+
+
+def _versions(meta_graph: MetaGraph) -> list[Finding]:
+    known, graphs = table_version()
+    wrote, least = meta_graph.tensorflow_version, meta_graph.graph.versions.min_consumer
+    if least > graphs:
+        message = (
+            f"asks for a TensorFlow that reads graphs of version {least}; {known} reads them up "
+            f"to {graphs}"
+        )
+        return [Finding(code="MD125", message=message, path=())]
+    if _minor(wrote) > _minor(known):
+        message = (
+            f"was written by TensorFlow {wrote}; operations that are newer than {known} are not "
+            "known here"
+        )
+        return [Finding(code="MD124", message=message, path=())]
     return []
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """Return major and minor number, () of what is no version."""
+    found = re.match(r"(\d{1,4})\.(\d{1,4})", version)
+    return tuple(map(int, found.groups())) if found else ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pellucid.gradient_walk import BRANCHES, LOOPS, Body, Live, TooLargeError, Walk, data_inputs
-from pellucid.operations import TRAINABLE, operation
+from pellucid.operations import TRAINABLE
 from pellucid.saved_model_pb import Function, MetaGraph
 
 # They read no values, so they are in the way of nothing.
@@ -113,7 +113,7 @@ class _Paths:
     def way(self, place: _Place) -> Way:
         """Return the verdict on one tensor."""
         if not _is_live(place, self._walk, self._frames):
-            search = self._obstacle(place, self._walk, lambda op: op not in _SHAPES)
+            search = self._obstacle(place, self._walk, _matters)
             obstacle = search.found or search.other
             return Way(Reach.NOTHING, *obstacle) if obstacle else Way(Reach.UNCONNECTED)
         if self._walk.lacking:
@@ -124,7 +124,7 @@ class _Paths:
         if self._walk.stepped:
             walk = Walk(self.meta_graph, steps=False)
             if not _is_live(place, walk, self._back(walk)):
-                return Way(Reach.ZERO, *(self._obstacle(place, walk, _is_step).found or ()))
+                return Way(Reach.ZERO, *(self._obstacle(place, walk, _matters).found or ()))
         return Way(Reach.GRADIENT)
 
     def _back(self, walk: Walk) -> dict[tuple[str, ...], Live]:
@@ -261,9 +261,8 @@ def _passes(walk: Walk, body: Body, name: str, place: int) -> bool:
     return op == "IdentityN" or inputs[place] in walk.passed(body, name, op, inputs)
 
 
-def _is_step(op: str) -> bool:
-    known = operation(op)
-    return known is not None and known.gradient == "zero"
+def _matters(op: str) -> bool:
+    return op not in _SHAPES
 
 
 def _ancestors(walk: Walk, body: Body, ends: Iterable[str]) -> tuple[set[str], dict[str, set[int]]]:

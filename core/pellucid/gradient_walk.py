@@ -91,11 +91,11 @@ def data_inputs(message: Any) -> list[str]:
 
 
 class Walk:
-    """Follows gradients through one meta graph; those that are ``zero`` count if `steps` is true.
+    """Follows gradients through one meta graph; those that are 0 count if `steps` is true.
 
     `lacking` are the types of operations that a gradient came to and that have none; `stepped`
-    tells that it came to one whose gradient is zero. Raises TooLargeError, and ModelError where
-    attributes are damaged.
+    tells that it came to one whose gradient is 0, or may be. Raises TooLargeError, and ModelError
+    where attributes are damaged.
     """
 
     def __init__(self, meta_graph: MetaGraph, *, steps: bool = True) -> None:
@@ -219,10 +219,12 @@ class Walk:
             return set(outputs) if saved is None else saved
         attributes = body.nodes.attributes(name)
         if message.op in LOOPS:
-            live = set(outputs)
+            # A loop that never turns passes everything on; strictly, it turns at least once.
+            self.stepped = True
+            live = set(outputs) if self.steps else set()
             for function in self.called(attributes, "body"):
                 while True:
-                    found = live | self.function(function, live).arguments
+                    found = live | self.function(function, live | outputs).arguments
                     if found == live:
                         break
                     live = found

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pellucid.check import Resolution, check
-from pellucid.document import locate
+from pellucid.check_graph import gradient_findings, operation_findings, safety_findings
+from pellucid.document import locate, problems_of
 from pellucid.errors import ModelError, SpecError
 from pellucid.infer import infer_metadata
-from pellucid.model_directory import MODEL_NAMES
+from pellucid.model_directory import MODEL_NAMES, model_file
 from pellucid.parse_spec import parse_metadata
 from pellucid.rules import RULES, rule_matches
 from pellucid.saved_model_pb import SavedModelFile, read
-from pellucid.spec import ExplanationMetadata, Problem
+from pellucid.spec import ExplanationMetadata, ExplanationParameters, Problem, Severity
 from pellucid.tensor_names import choose_signature
 
 METADATA_NAME = "explanation_metadata.json"
@@ -22,13 +23,17 @@ METADATA_NAME = "explanation_metadata.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
-    """What was found at one path; `text` is the document's, None where there is no document."""
+    """What was found at one path; `text` is the document's, None where there is no document.
+
+    `notes` are what is worth knowing of the model, and no problem.
+    """
 
     path: Path
     text: str | None
     problems: tuple[Problem, ...]
     resolutions: tuple[Resolution, ...] = ()
     inferred: ExplanationMetadata | None = None
+    notes: tuple[str, ...] = ()
 
 
 def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | None = None) -> Linted:
@@ -67,13 +72,20 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
     parsed = parse_metadata(text, file=str(file))
     problems += parsed.problems
     resolutions: tuple[Resolution, ...] = ()
+    notes: tuple[str, ...] = ()
     if parsed.draft is not None and model is not None:
         found, resolutions = check(
             parsed.draft, model, signature_key, tags, parameters=parsed.parameters, file=str(file)
         )
-        problems += locate(found, text)
+        deep, notes = _graph(
+            model, parsed.draft, parsed.parameters, resolutions, signature_key, tags
+        )
+        problems += locate((*found, *(replace(it, file=str(file)) for it in deep if it.path)), text)
+        problems += [it for it in deep if not it.path]
     ordered = sorted(problems, key=lambda it: (it.line or 0, it.column or 0, it.code))
-    return Linted(path=file, text=text, problems=tuple(ordered), resolutions=resolutions)
+    return Linted(
+        path=file, text=text, problems=tuple(ordered), resolutions=resolutions, notes=notes
+    )
 
 
 def _infer(
@@ -86,8 +98,51 @@ def _infer(
         code = "MD101" if isinstance(error, ModelError) else "MD112"
         message = str(error).removeprefix(f"{path}: ")
         return Linted(path=path, text=None, problems=(_problem(code, message, str(path)),))
-    _, resolutions = check(metadata, model, signature.key, tags)
-    return Linted(path=path, text=None, problems=(), resolutions=resolutions, inferred=metadata)
+    problems, resolutions = check(metadata, model, signature.key, tags)
+    kept = [it for it in problems if it.code == "MD108"]
+    # What has no gradient is held, unless that is everything.
+    if sum(it.code == "MD103" for it in problems) == len(metadata.inputs):
+        message = (
+            "gradients need a float tensor and no input is one; name a float tensor behind one in "
+            "metadata or use sampled Shapley"
+        )
+        kept.append(replace(_problem("MD103", message, str(path)), severity=Severity.WARNING))
+    found, notes = _graph(model, metadata, None, resolutions, signature.key, tags)
+    return Linted(
+        path=path,
+        text=None,
+        problems=tuple(replace(it, path="", file=it.file or str(path)) for it in (*kept, *found)),
+        resolutions=resolutions,
+        inferred=metadata,
+        notes=notes,
+    )
+
+
+def _graph(
+    model: SavedModelFile,
+    metadata: ExplanationMetadata,
+    parameters: ExplanationParameters | None,
+    resolutions: Sequence[Resolution],
+    signature_key: str | None,
+    tags: Sequence[str] | None,
+) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Return what the graph itself tells: problems of the file, and notes."""
+    file = str(model_file(model.directory))
+    tensors = [it.resolved.tensor for it in resolutions]
+    try:
+        meta_graph = model.meta_graph(tags if tags is not None else metadata.tags)
+        signature = choose_signature(meta_graph, signature_key or metadata.signature_key)
+    except ModelError:
+        return (), ()  # the business of MD101
+    wrote = meta_graph.tensorflow_version
+    notes = (f"written by TensorFlow {wrote}",) if wrote else ()
+    try:
+        findings = operation_findings(meta_graph, signature, tensors)
+        findings += safety_findings(meta_graph, signature, tensors)
+        findings += gradient_findings(metadata, meta_graph, signature, parameters)
+    except ModelError as error:
+        return (_problem("MD100", str(error), file),), notes
+    return problems_of(findings, None, file), notes
 
 
 def keep(

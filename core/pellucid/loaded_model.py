@@ -35,7 +35,8 @@ from pellucid.metadata_file import (
 )
 from pellucid.model import Array
 from pellucid.request_settings import overridden
-from pellucid.saved_model_pb import read
+from pellucid.safety import refuse_unsafe
+from pellucid.saved_model_pb import MetaGraph, Signature, read
 from pellucid.settings import Settings
 from pellucid.spec import (
     ExplanationMetadata,
@@ -202,6 +203,7 @@ def load(
     output: str | None = None,
     logits: bool = False,
     device: str = "auto",
+    allow_unsafe_ops: bool = False,
     warn: Callable[[str], None] | None = None,
     **options: Any,
 ) -> LoadedModel:
@@ -211,10 +213,11 @@ def load(
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
     among several; `output` is the key or tensor to explain, `logits` takes the score
-    before its softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu``
-    or ``gpu:n``. `options` are those of `LoadedModel.configured`. `warn` is called with one
-    sentence for what is not an error; by default it becomes a Python warning. Raises ModelError,
-    SpecError, NotDifferentiableError, DependencyError.
+    before its softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. A model that
+    touches more than tensors (files, the network, Python) is refused unless `allow_unsafe_ops`.
+    `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
+    not an error; by default it becomes a Python warning. Raises ModelError, SpecError,
+    NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
     saved = read(model_dir)
@@ -248,6 +251,8 @@ def load(
             document, saved, chosen.key, tags, parameters=parameters, file=str(file)
         )
         raise_errors(problems, say)
+    if not allow_unsafe_ops:
+        refuse_unsafe(meta_graph, chosen, _tensors(document, meta_graph, chosen), saved.directory)
     from pellucid.compile_model import Compiler
 
     compiler = Compiler(saved.directory, meta_graph, chosen, document, device, logits)
@@ -274,6 +279,18 @@ def load(
 def _has_gradient(method: Method) -> bool:
     """Whether a method takes gradients, which a feature's encoded tensor is for."""
     return isinstance(method, IntegratedGradients | Xrai)
+
+
+def _tensors(
+    document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
+) -> list[str]:
+    """Return the tensors that explaining asks for, by their flat names."""
+    output = document.output
+    names = [it.tensor_name or it.name for it in document.inputs]
+    names += [it.encoded_tensor_name for it in document.inputs if it.encoded_tensor_name]
+    found = [resolve_tensor(meta_graph, signature, it, role="input").tensor for it in names]
+    written = output.tensor_name or output.name
+    return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]
 
 
 def _same_shapes(records: Sequence[Instance]) -> Iterator[list[int]]:

@@ -244,6 +244,49 @@ _ALL = (
         "preprocess-outputs",
         "The outputs of the signature xai_preprocess are the inputs of xai_model, by name.",
     ),
+    _error(
+        "MD120",
+        "no-gradient",
+        "No gradient gets from the output back to an explained tensor, so integrated gradients "
+        "and XRAI cannot explain it. Without parameters this is a warning.",
+    ),
+    _warning(
+        "MD121",
+        "zero-gradient",
+        "The gradient at an explained tensor is 0 everywhere, because a step lies between it and "
+        "the output. Integrated gradients and XRAI would say that it does not matter.",
+    ),
+    _warning("MD122", "not-connected", "The output does not depend on an explained tensor at all."),
+    _error(
+        "MD123",
+        "unknown-operation",
+        "The model needs an operation that TensorFlow does not have, from an add-on or of its own.",
+    ),
+    _warning(
+        "MD124",
+        "newer-tensorflow",
+        "The model was written by a newer TensorFlow than the linter knows.",
+    ),
+    _error(
+        "MD125", "graph-version", "The graph asks for a newer TensorFlow than the linter knows."
+    ),
+    _error(
+        "MD130",
+        "unsafe-operation",
+        "Explaining would run an operation that touches more than tensors: files, the network, "
+        "Python or the process.",
+    ),
+    _warning(
+        "MD131",
+        "unsafe-operation-elsewhere",
+        "A part of the model that explaining does not run touches more than tensors.",
+    ),
+    _error("MD132", "asset-path", "An asset of the model lies outside of its directory of assets."),
+    _error(
+        "MD140",
+        "cannot-explain",
+        "With --run: the model cannot be loaded, or a baseline instance cannot be explained.",
+    ),
 )
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ALL}

@@ -61,7 +61,7 @@ def touches_of(meta_graph: MetaGraph, signature: Signature, tensors: Iterable[st
     }
     if not suspects:
         return []
-    ends = _ends(meta_graph, signature, tensors)
+    ends = ends_of(meta_graph, signature, tensors)
     run, asked = running(meta_graph, ends), running(meta_graph, ends, loading=False)
     judge, saver, others = (
         _Judge(meta_graph, run, asked),
@@ -224,7 +224,7 @@ def _by_signatures(meta_graph: MetaGraph) -> Running:
     return running(meta_graph, ends, loading=False)
 
 
-def _ends(meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str]) -> list[str]:
+def ends_of(meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str]) -> list[str]:
     """Return the nodes of the graph that explaining asks for."""
     asked = [signature]
     if signature.key == "xai_model" and "xai_preprocess" in meta_graph.signatures:

@@ -17,8 +17,8 @@ _READS = """
     ExperimentalMatchingFilesDataset ExperimentalSqlDataset FixedLengthRecordDataset
     FixedLengthRecordDatasetV2 FixedLengthRecordReader FixedLengthRecordReaderV2
     GenerateVocabRemapping ImmutableConst LMDBDataset LMDBReader ListSnapshotChunksDataset
-    LoadAndRemapMatrix LoadDataset MatchingFiles MatchingFilesDataset ReadFile RecordInput Skipgram
-    SnapshotChunkDataset SnapshotDatasetReader SnapshotNestedDatasetReader SqlDataset
+    LoadAndRemapMatrix LoadDataset MatchingFiles MatchingFilesDataset ReadFile RecordInput
+    Skipgram SnapshotChunkDataset SnapshotDatasetReader SnapshotNestedDatasetReader SqlDataset
     TFRecordDataset TFRecordDatasetV2 TFRecordReader TFRecordReaderV2 TextLineDataset
     TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2
 """
@@ -37,17 +37,17 @@ _NETWORK = """
     CollectiveGatherV2 CollectiveInitializeCommunicator CollectivePermute CollectiveReduce
     CollectiveReduceScatterV2 CollectiveReduceV2 CollectiveReduceV3 DataServiceDataset
     DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 DeleteRpcFutureResource
-    NcclAllReduce NcclBroadcast NcclReduce Recv RegisterDataset RegisterDatasetV2 RemoteCall RpcCall
-    RpcCheckStatus RpcClient RpcGetValue RpcServer RpcServerRegister RpcServerStart Send
-    WorkerHeartbeat _HostRecv _HostSend _NcclBroadcastRecv _NcclBroadcastSend _NcclReduceRecv
-    _NcclReduceSend _Recv _Send
+    NcclAllReduce NcclBroadcast NcclReduce Recv RegisterDataset RegisterDatasetV2 RemoteCall
+    RpcCall RpcCheckStatus RpcClient RpcGetValue RpcServer RpcServerRegister RpcServerStart Send
+    UpdateTaskIdAndGlobalCoreArray WorkerHeartbeat XlaRecv XlaSend _HostRecv _HostSend
+    _NcclBroadcastRecv _NcclBroadcastSend _NcclReduceRecv _NcclReduceSend _Recv _Send
 """
 _HIDDEN = """
     DatasetFromGraph MlirPassthroughOp _TPUCompileMlir _XlaCompileMlirPlaceholderProgramKey
     _XlaHostComputeMlir
 """
 _PROCESS = "Abort FileSystemSetConfiguration"
-_TPU = ("TPU", "Infeed", "Outfeed", "ToHost", "FromHost", "AtHost", "HostCompute")
+_TPU = ("TPU", "Tpu", "Infeed", "Outfeed", "ToHost", "FromHost", "AtHost", "HostCompute")
 
 _TOUCHES = {
     **dict.fromkeys(_READS.split(), "reads files"),

@@ -211,7 +211,7 @@ def test_python_in_the_graph_is_refused(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         export(tmp_path, serve, x=float_rows(4))
     with pytest.raises(ModelError) as stop:
-        load(tmp_path)
+        load(tmp_path, allow_unsafe_ops=True)
     assert str(stop.value) == (
         "the model calls a Python function (tf.py_function or tf.numpy_function), which is not in "
         "the file; export it with TensorFlow operations in its place"
