@@ -29,8 +29,10 @@ FLOORS: tuple[tuple[str, str], ...] = (
     # 0: what a document and a model file say
     (
         "errors spec rules document dump_spec json_source parse_* metadata_reader saved_model_pb"
-        " checkpoint_index model_directory op_types tensor_names check infer lint settings request_settings"
-        " request_json metadata_file class_names draft_metadata convert_metadata published_schemas",
+        " checkpoint_index model_directory tensor_names check infer lint settings request_settings"
+        " request_json metadata_file class_names draft_metadata convert_metadata published_schemas"
+        " operations graph_messages graph_nodes gradient_walk gradient_path check_graph"
+        " world_operations what_runs safety",
         "jsonschema referencing google",
     ),
     # 1: arrays

@@ -9,8 +9,9 @@ from typing import Any
 from pellucid.check import check, shape_text
 from pellucid.class_names import ClassNames, find_class_names
 from pellucid.errors import SpecError
+from pellucid.graph_nodes import Shape
 from pellucid.infer import infer_metadata
-from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Shape, Signature
+from pellucid.saved_model_pb import MetaGraph, SavedModelFile, Signature
 from pellucid.spec import Dialect, ExplanationMetadata, InputSpec, Modality, Problem, Severity
 from pellucid.tensor_names import choose_signature
 
