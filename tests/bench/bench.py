@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import drawing
 import methods
 import numpy as np
 import peers
@@ -138,6 +139,15 @@ def pictures(turns: int) -> Iterator[Row]:
         yield Row(f"{name} six photos", "explaining them", share.cpu, share.wall, None, note)
 
 
+def overlays(turns: int) -> Iterator[Row]:
+    """One overlay, of a small picture and of a large photo, in seconds and against matplotlib."""
+    for what, bound, count, measured in drawing.overlays(turns):
+        seconds = middle(measured["ours"])
+        yield Row(what, "seconds", seconds.cpu / count, seconds.wall / count, bound)
+        if "matplotlib" in measured:
+            yield compared(what, "matplotlib", measured, "the same picture, as an array")
+
+
 def show(rows: list[Row]) -> None:
     """Print the table."""
     table = Table(title="Pellucid, medians", title_justify="left")
@@ -147,7 +157,10 @@ def show(rows: list[Row]) -> None:
         table.add_column(heading, justify="right")
     table.add_column("note", overflow="fold")
     for row in rows:
-        numbers = ["–" if n is None else f"{n:.2f}" for n in (row.cpu, row.wall, row.bound)]
+        numbers = [
+            "–" if n is None else f"{n:.2f}" if n >= 0.1 else f"{n:.2g}"
+            for n in (row.cpu, row.wall, row.bound)
+        ]
         style = "red" if row.missed else None
         table.add_row(row.what, row.against, *numbers, row.note, style=style)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
@@ -170,6 +183,7 @@ def main() -> int:
         lambda: methods.shapley(turns, not quick),
         lambda: methods.tolerance(),
         lambda: pictures(turns),
+        lambda: overlays(turns),
     ]
     rows: list[Row] = []
     for section in sections:
