@@ -31,11 +31,12 @@ demo: $(VENV)/.run  ## Explain a real photo and a real digit; prints what it wro
 	@rm -rf demo && mkdir demo
 	@$(BIN)/pellucid explain $(PHOTO) --format table
 	@$(BIN)/pellucid explain $(DIGIT) --format table --top-k 2
-	@$(BIN)/pellucid explain $(PHOTO) -o demo/cat.json
-	@$(BIN)/pellucid explain $(DIGIT) -o demo/five.json --top-k 2
-	@echo "wrote:"; echo demo/cat.json; echo demo/five.json
-	@$(BIN)/pellucid visualize $(PHOTO) --panel -o demo/cat.png
-	@$(BIN)/pellucid visualize $(DIGIT) --panel -o demo/five.png
+	@$(BIN)/pellucid explain $(PHOTO) -o demo/cat.json --raw demo/cat.npz
+	@$(BIN)/pellucid explain $(DIGIT) -o demo/five.json --raw demo/five.npz --top-k 2
+	@echo "wrote:"; ls demo/*
+	@$(BIN)/pellucid visualize demo/cat.npz --panel -o demo/cat.png
+	@$(BIN)/pellucid visualize demo/five.npz --panel --actual five -o demo/five.png
+	@$(BIN)/python sample_models/contact_sheet.py demo/contact_sheet.png
 
 # Debian's Chromium, where this may install it; without one, tests of pages are skipped and say so.
 browser:
@@ -66,7 +67,7 @@ samples: $(VENV)/.dev  ## Train the sample models again (about 15 minutes)
 	$(MAKE) golden
 
 golden: $(VENV)/.dev  ## Rewrite the expected responses and pictures; review the diff
-	$(BIN)/python -m pytest tests/test_goldens.py --golden
+	$(BIN)/python -m pytest tests/test_goldens.py tests/test_readme.py tests/core/test_overlay_goldens.py --golden
 
 bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
 	$(BIN)/python tests/bench/bench.py

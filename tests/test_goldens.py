@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,22 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, tmp_path: Path) -> No
     assert saved.shape == (sheet.height, sheet.width, 3)
     # A region may change its place in the order on another processor: a few patches differ then.
     assert np.abs(np.asarray(sheet) - saved).mean() < 3.0
+
+
+def test_the_contact_sheet(rewrite: bool, tmp_path: Path) -> None:
+    """The settings that the README shows are what the script draws, as `make demo` does."""
+    expected, out = SAMPLES / "contact_sheet.png", tmp_path / "sheet.png"
+    runpy.run_path(str(SAMPLES / "contact_sheet.py"))["main"](out)
+    with Image.open(out) as drawn:
+        if rewrite:
+            drawn.save(expected, optimize=True)
+        sheet = np.asarray(drawn.convert("RGB"), np.float64)
+    with Image.open(expected) as golden:
+        saved = np.asarray(golden.convert("RGB"), np.float64)
+    assert saved.shape == sheet.shape
+    # Letters are drawn a little differently by every FreeType, regions by every processor.
+    assert np.abs(sheet - saved).mean() < 3.0
+    assert expected.stat().st_size < 600_000
 
 
 def test_samples_are_small() -> None:

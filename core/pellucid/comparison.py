@@ -27,14 +27,19 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
 NOISE = ("noisy_samples", "noise_sigma")
 
 
+def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a command's options that are settings of a method, and were given."""
+    known = {field.name for field in fields(Settings)}
+    return {k: v for k, v in options.items() if k in known and v is not None and v != ()}
+
+
 def settings_of(names: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the settings of each method in ``ig,xrai,lime``. Raises SpecError.
 
     Each has those of `options`, too, which are of one method or another; noise is that of
     SmoothGrad, where that is one of the methods.
     """
-    known = {field.name for field in fields(Settings)} - {"method"}
-    given = {k: v for k, v in options.items() if k in known and v is not None and v != ()}
+    given = {name: v for name, v in options_of(options).items() if name != "method"}
     found: list[dict[str, Any]] = []
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name not in METHODS:
