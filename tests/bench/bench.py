@@ -182,6 +182,7 @@ def main() -> int:
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
         lambda: methods.tolerance(),
+        lambda: methods.memory(),
         lambda: pictures(turns),
         lambda: overlays(turns),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,3 +178,13 @@ def tolerance() -> Iterator[Row]:
         over = sum((label.approx_error or 0.0) > 0.01 for label in labels)
         note = f"of {count}, above 1 %: {over}; with 50 steps {sum(e > 0.01 for e in fixed)}"
         yield Row(f"--tolerance 0.01 {name}", "50 gradients", taken / 50, None, 0.5, note)
+
+
+def memory() -> Iterator[Row]:
+    """The most memory that a photo of 4000×3000 takes, model and TensorFlow aside."""
+    script = Path(__file__).with_name("large_photo.py")
+    for name in ("xrai", "lime"):
+        run = subprocess.run(
+            [sys.executable, str(script), name], capture_output=True, text=True, check=True
+        )
+        yield Row(f"memory of {name}, 4000×3000", "GB", float(run.stdout), None, 3.0)

@@ -53,6 +53,15 @@ def xrai(
     int32 [n, h, w], 1 for the region that is worth most. Raises SpecError for a feature that is not
     an image, InstanceError for one whose attributions are not finite. Source: arXiv 1906.02825.
     """
+    for name in sorted(model.differentiable):
+        # Refused before anything is computed.
+        shape = np.shape(x[name])[1:]
+        if name not in images or len(shape) not in (2, 3):
+            raise SpecError(
+                f"inputs.{name}: XRAI explains images, [height, width] or [height, width, "
+                f"channels], and one instance of this input has the shape {list(shape)}; use "
+                "integrated gradients or sampled Shapley"
+            )
     base = integrated_gradients(
         model, x, baselines, target, _base(config), seed=seed, numbers=numbers
     )
@@ -60,12 +69,6 @@ def xrai(
     heat: dict[str, Array] = {}
     ranks: dict[str, Array] = {}
     for name, values in base.values.items():
-        if name not in images or values.ndim not in (3, 4):
-            raise SpecError(
-                f"inputs.{name}: XRAI explains images, [height, width] or [height, width, "
-                f"channels], and one instance of this input has the shape {list(values.shape[1:])}"
-                "; use integrated gradients or sampled Shapley"
-            )
         heat[name] = np.empty(values.shape[:3])
         ranks[name] = np.empty(values.shape[:3], np.int32)
         segments: Array | None = None

@@ -243,12 +243,12 @@ def test_the_picture_may_be_another_array_than_the_input() -> None:
     assert bytes_.values["image"].sum() == pytest.approx(inputs.values["image"].sum())
 
 
-def test_a_feature_that_is_no_image_is_refused() -> None:
-    table = FunctionModel(
-        lambda x: x["age"].sum(1, keepdims=True),
-        lambda x, target: {"age": np.ones_like(x["age"])},
-        frozenset({"age"}),
-    )
+def asked(*question: object) -> Any:
+    raise AssertionError("refused means that nothing is computed")
+
+
+def test_a_feature_that_is_no_image_is_refused_before_anything_runs() -> None:
+    table = FunctionModel(asked, asked, frozenset({"age"}))
     x = {"age": np.ones((2, 5))}
     with pytest.raises(SpecError, match=r"^inputs.age: XRAI explains images, .* the shape \[5\]"):
         xrai(table, x, [{"age": np.zeros((1, 5))}], np.array([0, 0]), images={})
