@@ -107,6 +107,19 @@ class Explanation:
     warnings: tuple[str, ...] = field(default=())
 
 
+# The instance itself has been taken by then.
+CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other: "
+
+
+def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
+    """Return an error with the place of its instance, if it is known and not said already."""
+    place = 0 if len(set(numbers)) == 1 else error.index
+    if place is None or str(error).startswith("instances["):
+        return error
+    number = numbers[place]
+    return InstanceError(f"instances[{number}]: {why}{error}", number)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
     """A model and what is to be explained of it.
@@ -136,30 +149,30 @@ class Explainer:
             x = self.model.encode(inputs)
             prediction = self.model.predict(x)
         except InstanceError as error:
-            place = 0 if n == 1 else error.index
-            if place is None:
-                raise
-            number = numbers[place]
-            raise InstanceError(f"instances[{number}]: {error}", number) from error
+            raise _placed(error, numbers) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
         self._check(scores, numbers)
         chosen = targets_of(prediction, self.parameters)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         if self._gradients:
             self._refuse_held()
-        attribution = attribute(
-            self.model,
-            {name: value[row] for name, value in x.items()},
-            [
-                {k: v[row] if len(v) == n else v for k, v in b.items()}
-                for b in self._baselines(x, inputs)
-            ],
-            np.concatenate(chosen).astype(np.int64),
-            self.metadata,
-            self.parameters.method,
-            seed=self.seed,
-            numbers=[numbers[i] for i in row],
-        )
+        rows = [numbers[i] for i in row]
+        try:
+            attribution = attribute(
+                self.model,
+                {name: value[row] for name, value in x.items()},
+                [
+                    {k: v[row] if len(v) == n else v for k, v in b.items()}
+                    for b in self._baselines(x, inputs)
+                ],
+                np.concatenate(chosen).astype(np.int64),
+                self.metadata,
+                self.parameters.method,
+                seed=self.seed,
+                numbers=rows,
+            )
+        except InstanceError as error:
+            raise _placed(error, rows, CHANGED) from error
         if self._gradients:
             self._refuse_flat(attribution)
         names = self._names(request, prediction)

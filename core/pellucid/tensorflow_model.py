@@ -336,4 +336,4 @@ def _only(tensors: Tensors) -> int | None:
 
 
 def _refused(error: Exception) -> str:
-    return f"the model cannot take this instance: {sentence(error)}"
+    return f"the model cannot take this: {sentence(error)}"

@@ -160,7 +160,7 @@ def test_a_damaged_image_is_named_by_its_instance_and_costs_nothing_else(built: 
     with pytest.raises(InstanceError) as stop:
         loaded.explain([good[0], b"\x89PNG is not enough", good[1]])
     assert stop.value.index == 1
-    assert str(stop.value).startswith("instances[1]: the model cannot take this instance: ")
+    assert str(stop.value).startswith("instances[1]: the model cannot take this: ")
     assert "\n" not in str(stop.value)
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
@@ -175,6 +175,28 @@ def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built)
         loaded.explain([b"no image"])
     assert len(loaded.explain(sample.x)) == 2
     assert loaded.explainer.model.road == "GraphRoad"
+
+
+def test_a_baseline_that_the_model_refuses_is_not_blamed_on_the_instance(tmp_path: Path) -> None:
+    module = tf.Module()
+
+    def serve(x: Any) -> Any:
+        checks = [tf.debugging.assert_positive(x, "a price is above 0")]
+        with tf.control_dependencies(checks):
+            return {"y": tf.reduce_sum(tf.math.log(x), 1)}
+
+    spec = tf.TensorSpec([None, 3], name="x")
+    call = tf.function(serve).get_concrete_function(x=spec)
+    tf.saved_model.save(module, str(tmp_path), signatures=call)
+    loaded = load(tmp_path)
+    for method in ("integrated-gradients", "sampled-shapley"):
+        with pytest.raises(InstanceError) as stop:
+            loaded.explain(np.full((1, 3), 2, np.float32), method=method)
+        assert str(stop.value).startswith(
+            "instances[0]: the method puts a baseline in the place of parts of it, or goes from one "
+            "to the other: the model cannot take this: "
+        )
+        assert "a price is above 0" in str(stop.value)
 
 
 def test_a_damaged_image_before_the_model_is_named_too(tmp_path: Path) -> None:
@@ -197,9 +219,9 @@ def test_a_damaged_image_before_the_model_is_named_too(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     pixel = [tf.io.encode_png(np.full((1, 1, 3), v, np.uint8)).numpy() for v in (50, 200)]
     assert len(loaded.explain(pixel)) == 2
-    with pytest.raises(InstanceError, match=r"^instances\[2\]: the model cannot take this inst"):
+    with pytest.raises(InstanceError, match=r"^instances\[2\]: the model cannot take this"):
         loaded.explain([*pixel, b"damaged"])
-    with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this inst"):
+    with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"damaged"])
 
 
