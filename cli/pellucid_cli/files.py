@@ -13,13 +13,17 @@ from pellucid.errors import InstanceError, OutputError
 
 
 def write(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a file aside and rename it into place.
+    """Write a file aside and rename it into place; a pipe or a device is written to as it is.
 
     Raises OutputError if it exists and `force` is false, or if it cannot be written.
     """
     check_free(path, force=force)
     temporary = None
     try:
+        if _is_pipe(path):
+            with path.open("wb") as pipe:
+                pipe.write(data)
+            return
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:
@@ -48,6 +52,8 @@ def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
     if path.is_dir():
         raise OutputError(f"{path}: is a directory; name a file in it")
+    if _is_pipe(path):
+        return
     if path.exists() and not force:
         raise OutputError(f"{path}: exists; add --force to overwrite it")
     parent = path.parent
@@ -55,6 +61,11 @@ def check_free(path: Path, *, force: bool) -> None:
         raise OutputError(f"{path}: cannot be written: there is no directory {parent}")
     if not os.access(parent, os.W_OK):
         raise OutputError(f"{path}: cannot be written: {parent} is not writable")
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether a path is no file to be replaced: /dev/null, /dev/stdout, a named pipe."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list[Any]]:

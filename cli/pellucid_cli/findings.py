@@ -69,6 +69,7 @@ def as_text(linted: Sequence[Linted]) -> str:
     """Return each problem on a line, with the line of its source and a caret below it."""
     lines: list[str] = []
     for one in linted:
+        source = (one.text or "").removeprefix("\ufeff").split("\n")
         for it in one.problems:
             place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
             label = click.style(
@@ -76,7 +77,7 @@ def as_text(linted: Sequence[Linted]) -> str:
             )
             lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {_sentence(it)}")
             if one.text is not None and it.file == str(one.path) and it.line:
-                lines += _excerpt(one.text, it)
+                lines += _excerpt(source[it.line - 1], it)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -84,20 +85,18 @@ def _sentence(it: Problem) -> str:
     return f"{it.path}: {it.message}" if it.path else it.message
 
 
-def _excerpt(source: str, problem: Problem) -> list[str]:
+def _excerpt(whole: str, problem: Problem) -> list[str]:
     """Return the line of a problem, and carets below what is meant."""
     line, column = problem.line or 1, problem.column or 1
-    lines = source.removeprefix("\ufeff").split("\n")
-    shown = "".join(it if it.isprintable() else " " for it in lines[line - 1])
     # A document on one line is long: show the part around the carets.
-    start = max(0, column - 1 - _WIDTH // 2) if len(shown) > _WIDTH else 0
-    part = shown[start : start + _WIDTH].rstrip()
+    start = max(0, column - 1 - _WIDTH // 2) if len(whole) > _WIDTH else 0
+    part = "".join(it if it.isprintable() else " " for it in whole[start : start + _WIDTH]).rstrip()
     end = min(problem.end_column or 0, start + len(part) + 1)
     carets = "^" * max(1, end - column)
     margin = f"{line:5} | "
     marked = click.style(carets, fg=_COLORS[problem.severity], bold=True)
     # Some letters take two columns of a terminal.
-    before = sum(1 + (east_asian_width(it) in "WF") for it in shown[start : column - 1])
+    before = sum(1 + (east_asian_width(it) in "WF") for it in whole[start : column - 1])
     return [f"{margin}{part}", f"{' ' * (len(margin) - 2)}| {' ' * before}{marked}"]
 
 

@@ -76,7 +76,7 @@ def _label_files(directory: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
         for path in sorted((directory / folder).glob("*.txt")):
             if _LABELS.search(path.name) and path.stat().st_size <= _LARGEST:
                 try:
-                    yield path, tuple(path.read_text("utf-8").splitlines())
+                    yield path, tuple(path.read_text("utf-8").rstrip().splitlines())
                 except UnicodeDecodeError:
                     continue
 

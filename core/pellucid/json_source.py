@@ -10,6 +10,7 @@ import json
 import json.decoder
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn, TypeAlias
@@ -55,11 +56,14 @@ class JsonSource:
     faults: list[JsonFault] = field(default_factory=list)
     keys: dict[Path, Span] = field(default_factory=dict)
     values: dict[Path, Span] = field(default_factory=dict)
+    _line_ends: list[int] = field(default_factory=list)
 
     def line_column(self, offset: int) -> tuple[int, int]:
         """Return line and column of an offset."""
-        line = self.text.count("\n", 0, offset) + 1
-        return line, offset - self.text.rfind("\n", 0, offset)
+        if not self._line_ends:
+            self._line_ends = [-1, *(it.start() for it in re.finditer("\n", self.text))]
+        line = bisect_left(self._line_ends, offset)
+        return line, offset - self._line_ends[line - 1]
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Return where a value stands, or its key; where it is not there, the nearest parent."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,6 +181,20 @@ def test_a_report_is_written_again_and_never_by_half(
     )
     assert done.code == 2
     assert done.err.endswith(f"cannot be written: there is no directory {tmp_path}/no\n")
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(program: Any, models: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        program("validate-metadata", "--format", "json", models, "-o", pipe)
+        assert reader.stdout is not None
+        assert len(json.loads(reader.stdout.read())) == 3
+    assert pipe.is_fifo()
+    done = program(
+        "convert-metadata", models / "model" / "explanation_metadata.json", "-o", "/dev/null"
+    )
+    assert done.code == 0 and Path("/dev/null").is_char_device()
 
 
 def test_colour_is_for_terminals_and_those_who_ask(

@@ -122,7 +122,7 @@ def test_a_file_of_labels_among_the_assets(tmp_path: Path) -> None:
     assert found(directory) is None
     (folder / "labels.txt").write_text("ant\nbee\n")
     assert found(directory) is None
-    (folder / "labels.txt").write_text("ant\nbee\ncat\n")
+    (folder / "labels.txt").write_bytes(b"ant\r\nbee\r\ncat\r\n\n")
     assert found(directory) == ClassNames(names=tuple(CLASSES), source="assets.extra/labels.txt")
     (folder / "class_names.txt").write_text("Ameise\nBiene\nKatze\n")
     assert found(directory) is None

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pellucid.convert_metadata import convert_metadata
+from pellucid.errors import SpecError
 from pellucid.lint import Linted, lint
 from pellucid.rules import RULES
 from pellucid_cli.findings import written
@@ -71,3 +73,14 @@ def check_written(linted: Linted) -> None:
 def test_a_damaged_file_gives_findings(data: bytes, damaged_file: Path) -> None:
     damaged_file.write_bytes(data)
     check_written(lint(damaged_file))
+
+
+@given(data=damaged())
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_file_is_converted_or_refused(data: bytes) -> None:
+    try:
+        converted = convert_metadata(data.decode("utf-8", "replace"), file="m.json")
+    except SpecError as refused:
+        assert str(refused)
+    else:
+        assert converted.document["inputs"]
