@@ -97,6 +97,8 @@ def _infer(
     except (ModelError, SpecError) as error:
         code = "MD101" if isinstance(error, ModelError) else "MD112"
         message = str(error).removeprefix(f"{path}: ")
+        # Here the choice is written down, by another command.
+        message = message.replace(" with --output", " with pellucid init-metadata --output")
         return Linted(path=path, text=None, problems=(_problem(code, message, str(path)),))
     problems, resolutions = check(metadata, model, signature.key, tags)
     kept = [it for it in problems if it.code == "MD108"]

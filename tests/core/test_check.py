@@ -308,6 +308,11 @@ def test_models_of_strangers_without_metadata() -> None:
         "neg_truncated_vars": ["MD100"],
         "scisharp_mnist_mlp": [],
     }
+    (problem,) = lint(STRANGERS / "heating_cooling_2out" / "model").problems
+    assert problem.message == (
+        "signature 'serving_default' has several outputs; choose one of 'cooling_load', "
+        "'heating_load' with pellucid init-metadata --output"
+    )
 
 
 def test_rules_are_selected_by_code_beginning_or_name() -> None:
