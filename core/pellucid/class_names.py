@@ -163,8 +163,7 @@ class _Strings:
                 types = nodes[name].dtypes
                 number = tensor.rpartition(":")[2]
                 index = int(number) if number.isdecimal() else 0
-                # Of an operation that is not known, it is not known either.
-                if not types or (index < len(types) and types[index] == "string"):
+                if index < len(types) and types[index] == "string":
                     yield tensor
             elif self.is_text(place, name):
                 yield tensor
