@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from functools import cache
+from typing import TypeAlias
 
 from PIL import ImageDraw, ImageFont
 
 from pellucid.errors import SpecError
 
-# Pillow's font has the letters of ASCII. Those that Linux, macOS and Windows bring along, found by
-# Pillow where each of them keeps its fonts; the first that has all letters of a text is taken.
+# Pillow's own font has the letters of ASCII. These come with Linux, macOS or Windows, and Pillow
+# knows where each of them keeps its fonts.
 _SYSTEM = (
     *("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf"),
     *(
@@ -33,18 +35,28 @@ def write(
     *,
     width: float | None = None,
     anchor: str = "la",
+    like: str = "",
 ) -> None:
-    """Write a line of text, cut with an ellipsis where it would be wider than `width`."""
-    text, font = _set(text, size)
-    if width is not None:
-        text = _cut(text, font, width)
-    pen.text(place, text, font=font, fill=ink, anchor=anchor)
+    """Write a line of text, cut with an ellipsis where it would be wider than `width`.
+
+    `anchor` is Pillow's: l, m or r, and a, m, s or t. The font is one that also has the letters of
+    `like`, the whole of which the text is a part.
+    """
+    runs = _runs(text, size, like)
+    if width is not None and _length(runs) > width:
+        while text and _length(_runs(f"{text}...", size, like)) > width:
+            text = text[:-1]
+        runs = _runs(f"{text.rstrip()}...", size, like)
+    x, y = place
+    x -= {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * _length(runs)
+    for part, font in runs:
+        pen.text((x, y), part, font=font, fill=ink, anchor="l" + anchor[1])
+        x += font.getlength(part)
 
 
-def width_of(text: str, size: int) -> int:
-    """Return how wide a line of text is, in pixels."""
-    text, font = _set(text, size)
-    return -int(-font.getlength(text) // 1)
+def width_of(text: str, size: int, like: str = "") -> int:
+    """Return how wide a line of text is, in pixels; see `write`."""
+    return math.ceil(_length(_runs(text, size, like)))
 
 
 def wrapped(text: str, size: int, width: int) -> list[str]:
@@ -62,23 +74,51 @@ def wrapped(text: str, size: int, width: int) -> list[str]:
     return lines
 
 
-def _set(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
-    """Return a text as one line, and a font that has its letters.
+Run: TypeAlias = tuple[str, ImageFont.FreeTypeFont]
 
-    Where no font has all of them, accents are left out, and what is still missing is a box.
+
+def _length(runs: list[Run]) -> float:
+    return sum(font.getlength(part) for part, font in runs)
+
+
+def _runs(text: str, size: int, like: str) -> list[Run]:
+    """Return a text as one line, in runs of letters of one font.
+
+    That is the font with the most letters; others give what it lacks. A letter that no font has
+    loses its accent, or is a box.
     """
-    text = " ".join(text.split()) if text.strip() else ""
-    own = _font("", size)
-    assert own is not None, "`_font` raises where Pillow's own is missing"
-    if text.isascii():
-        return text, own
-    letters = frozenset(text) - {" "}
-    for name in ("", *_SYSTEM):
-        font = _font(name, size)
-        if font is not None and all(_has(name, letter) for letter in letters):
-            return text, font
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return (text, own) if bare == text else _set(bare, size)
+    text = " ".join(text.split())
+    if (text + like).isascii():
+        return [(text, _given("", size))]
+    letters = {letter for letter in text + like if not letter.isspace()}
+    missing = {name: sum(not _has(name, x) for x in letters) for name in _names()}
+    names = sorted(missing, key=lambda name: missing[name])
+    runs: list[tuple[str, str]] = []
+    for letter in text:
+        name = next((n for n in names if letter == " " or _has(n, letter)), None)
+        if name is None:
+            bare = "".join(
+                c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c)
+            )
+            name = names[0]
+            letter = bare if bare and all(_has(name, c) for c in bare) else letter
+        if runs and runs[-1][1] == name:
+            runs[-1] = (runs[-1][0] + letter, name)
+        else:
+            runs.append((letter, name))
+    return [(part, _given(name, size)) for part, name in runs]
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    """Return the fonts of this machine, Pillow's own first."""
+    return ("", *(name for name in _SYSTEM if _font(name, 20) is not None))
+
+
+def _given(name: str, size: int) -> ImageFont.FreeTypeFont:
+    font = _font(name, size)
+    assert font is not None, "a font that is named has been found before"
+    return font
 
 
 @cache
@@ -97,16 +137,6 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont | None:
 @cache
 def _has(name: str, letter: str) -> bool:
     """Whether a font has a letter, and not only the box that stands for those it lacks."""
-    font = _font(name, 20)
-    if font is None:
-        return False
+    font = _given(name, 20)
     drawn, box = font.getmask(letter), font.getmask(_NO_LETTER)
     return (drawn.size, bytes(drawn)) != (box.size, bytes(box))
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."

@@ -19,6 +19,8 @@ SHORTEST, LONGEST = 256, 640
 MARGIN = 16
 INK, FAINT, PAPER = (32, 33, 36), (95, 99, 104), (255, 255, 255)
 _BAR = 14
+# However narrow the pictures are, a title has this much room.
+_NARROWEST = 480
 
 
 def panel(
@@ -40,7 +42,7 @@ def panel(
     lines += [(line, 14, FAINT) for line in subtitle.split("\n")] if subtitle else []
     labels = legend(visualization)
     label_width = max(width_of(text, 13) for _, text in labels) + 8
-    whole = 2 * width + 4 * MARGIN + _BAR + label_width
+    whole = max(_NARROWEST, 2 * width + 4 * MARGIN + _BAR + label_width)
     top = MARGIN + sum(int(size * 1.4) for _, size, _ in lines) + MARGIN // 2
     canvas = Image.new("RGB", (whole, top + height + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)

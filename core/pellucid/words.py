@@ -34,13 +34,15 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem aut
   padding: 0 1rem; color: CanvasText; background: Canvas; }}
 h1 {{ font-size: 1.25rem; margin: 2rem 0 0; }}
 .how {{ margin: 0 0 1rem; opacity: .75; }}
-.text {{ white-space: pre-wrap; overflow-wrap: anywhere; line-height: 2; font-size: 1.05rem; }}
-.text span {{ color: #202124; padding: .15em .1em; border-radius: .2em; }}
-.unseen {{ opacity: .6; }}
+.text {{ white-space: pre-wrap; overflow-wrap: anywhere; line-height: 2; font-size: 1.05rem;
+  color: #202124; background: #fff; padding: .5rem .75rem; border-radius: .3rem; }}
+.text span {{ padding: .15em .1em; border-radius: .2em; }}
+.unseen {{ opacity: .7; }}
 table {{ border-collapse: collapse; margin-top: 1rem; }}
-caption {{ text-align: left; font-weight: 600; padding-bottom: .25rem; }}
-th, td {{ text-align: left; padding: .15rem 1.5rem .15rem 0; font-weight: 400; }}
-td {{ text-align: right; font-variant-numeric: tabular-nums; }}
+caption {{ text-align: left; font-weight: 600; padding-bottom: .25rem; white-space: nowrap; }}
+th, td {{ text-align: left; padding: .15rem 1.5rem .15rem 0; font-weight: 400;
+  overflow-wrap: anywhere; }}
+td {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 </style>
 <main>
 {sections}
@@ -109,13 +111,14 @@ def picture(section: Section) -> Array:
     for line, size, ink in heads:
         write(pen, (MARGIN, y), line, size, ink, width=inner)
         y += int(size * 1.4)
-    colors = grounds(text.attributions)
+    colors, whole = grounds(text.attributions), _letters(text)
     for x, y, word, i in placed:
         x, y = MARGIN + x, top + y
         if i is not None:
-            box = (x - 2, y + 2, x + width_of(word, _SIZE) + 2, y + _ROW - 4)
+            box = (x - 2, y + 2, x + width_of(word, _SIZE, whole) + 2, y + _ROW - 4)
             pen.rounded_rectangle(box, 3, fill=tuple(colors[i].tolist()))
-        write(pen, (x, y + _ROW // 2), word, _SIZE, INK if i is not None else FAINT, anchor="lm")
+        ink = INK if i is not None else FAINT
+        write(pen, (x, y + _ROW // 2), word, _SIZE, ink, anchor="lm", like=whole)
     return np.array(canvas)
 
 
@@ -130,24 +133,30 @@ def grounds(attributions: Array) -> Array:
     return np.asarray(colors)
 
 
+def _letters(text: Text) -> str:
+    """Return the letters of a text: all of it is written in one font, if one has them."""
+    return "".join(sorted({*"".join(text.words), *text.rest}))
+
+
 def _lines(text: Text, width: int) -> tuple[list[tuple[int, int, str, int | None]], int]:
     """Return each piece of a text as (x, y, piece, its word's number), and the height of all."""
     space = width_of("n n", _SIZE) - width_of("nn", _SIZE)
     pieces: list[tuple[int, int, str, int | None]] = []
     x = y = 0
+    whole = _letters(text)
 
     def put(piece: str, i: int | None) -> None:
         nonlocal x, y
         while piece:
             fits = len(piece)
-            if x + width_of(piece, _SIZE) > width:
+            if x + width_of(piece, _SIZE, whole) > width:
                 if x:
                     x, y = 0, y + _ROW
                     continue
-                while fits > 1 and width_of(piece[:fits], _SIZE) > width:
+                while fits > 1 and width_of(piece[:fits], _SIZE, whole) > width:
                     fits -= 1
             pieces.append((x, y, piece[:fits], i))
-            x += width_of(piece[:fits], _SIZE) + 3
+            x += width_of(piece[:fits], _SIZE, whole) + 3
             piece = piece[fits:]
 
     def gap(between: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from pellucid import fonts
 from pellucid.fonts import width_of, wrapped, write
@@ -20,7 +20,7 @@ def written(text: str, **given: Any) -> Any:
 
 @pytest.fixture
 def no_system_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "_SYSTEM", ())
+    monkeypatch.setattr(fonts, "_names", lambda: ("",))
 
 
 def test_a_line_is_as_wide_as_it_says() -> None:
@@ -51,16 +51,51 @@ def test_without_another_font_accents_are_left_out(no_system_fonts: None) -> Non
     assert (written("猫") < 250).any()
 
 
-def test_a_font_of_the_system_is_taken_for_letters_that_pillow_s_lacks() -> None:
-    from PIL import ImageFont
-
-    found = [name for name in fonts._SYSTEM if fonts._font(name, 20)]
-    if not found:
+@pytest.fixture
+def system_font() -> str:
+    names = fonts._names()[1:]
+    if not names or not fonts._has(names[0], "é"):
         pytest.skip("none of the usual fonts is installed")
-    assert fonts._has(found[0], "é") and not fonts._has("", "é")
+    return names[0]
+
+
+def by_pillow(text: str, font: Any, x: float = 5) -> Any:
     canvas = Image.new("L", (400, 40), 255).convert("RGB")
-    ImageDraw.Draw(canvas).text((5, 5), "café", font=ImageFont.truetype(found[0], 20), fill=0)
-    assert np.array_equal(written("café"), np.asarray(canvas)[..., 0])
+    ImageDraw.Draw(canvas).text((x, 5), text, font=font, fill=(0, 0, 0))
+    return np.asarray(canvas)[..., 0]
+
+
+def test_a_font_of_the_system_is_taken_for_letters_that_pillow_s_lacks(system_font: str) -> None:
+    assert not fonts._has("", "é")
+    assert np.array_equal(written("café"), by_pillow("café", ImageFont.truetype(system_font, 20)))
+
+
+def test_a_letter_that_one_font_lacks_comes_from_another(
+    system_font: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = ImageFont.load_default(20), ImageFont.truetype(system_font, 20)
+    has = fonts._has
+    # As if the font of the system had that letter, and no other.
+    monkeypatch.setattr(fonts, "_names", lambda: ("", system_font))
+    monkeypatch.setattr(fonts, "_has", lambda n, x: x == "é" if n else has("", x))
+    expected = np.minimum(by_pillow("caf", own), by_pillow("é", other, 5 + own.getlength("caf")))
+    assert np.array_equal(written("café"), expected)
+
+
+def test_a_part_is_written_in_the_font_of_the_whole(system_font: str) -> None:
+    other = ImageFont.truetype(system_font, 20)
+    assert np.array_equal(written("caf", like="é"), by_pillow("caf", other))
+    assert width_of("caf", 20, like="é") == pytest.approx(other.getlength("caf"), abs=1)
+
+
+@pytest.mark.parametrize("anchor, share", [("la", 0.0), ("ma", 0.5), ("ra", 1.0)])
+def test_a_line_begins_ends_or_has_its_middle_at_its_place(anchor: str, share: float) -> None:
+    canvas = Image.new("L", (400, 40), 255).convert("RGB")
+    write(ImageDraw.Draw(canvas), (200, 5), "tabby cat", 20, (0, 0, 0), anchor=anchor)
+    ink = np.flatnonzero((np.asarray(canvas)[..., 0] < 250).any(axis=0))
+    width = width_of("tabby cat", 20)
+    assert abs(ink.min() - (200 - share * width)) <= 2
+    assert abs(ink.max() - (200 + (1 - share) * width)) <= 2
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "\u200b", "مرحبا", "🙂", "a\tb\nc"])
