@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from dataclasses import replace
 from io import BytesIO
 from subprocess import run
 from typing import Any
@@ -154,6 +155,19 @@ def test_nothing_to_show_draws_the_plain_picture(v: Visualization, dim: bool) ->
 def test_only_ratios_of_attributions_matter(attribution: Any, v: Visualization, by: float) -> None:
     a, b = draw(attribution, photo(), v), draw(attribution * by, photo(), v)
     assert np.array_equal(a, b)
+
+
+@given(maps, every_setting, st.booleans())
+def test_over_nothing_what_is_not_shown_is_black(a: Any, v: Visualization, dim: bool) -> None:
+    """Nothing of the picture shines through, and a hue is only where the sign is."""
+    v = replace(v, overlay_type=OverlayType.NONE, blur_sigma=0.0)
+    total = a if a.ndim == 2 else a.sum(2)
+    drawn = draw(a, photo(*total.shape), v, dim=dim)
+    assert np.array_equal(drawn, draw(a, 255 - photo(*total.shape), v, dim=dim))
+    assert v.color_map is not None
+    if v.type is PIXELS and not is_gradient(v.color_map):
+        sign = {Polarity.POSITIVE: total > 0, Polarity.NEGATIVE: total < 0}
+        assert not drawn[~sign.get(v.polarity, total != 0)].any()
 
 
 def test_channels_are_summed() -> None:
