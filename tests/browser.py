@@ -77,7 +77,7 @@ class Pages:
         Playwright's ``new_context``: color_scheme="dark", has_touch=True, …
         """
         url = address.resolve().as_uri() if isinstance(address, Path) else address
-        at_home = f"{home.resolve().as_uri()}/" if home else url
+        at_home = (home.resolve() / "any").as_uri() if home else url
         size: Any = {"width": width, "height": height}
         page = self.browser.new_context(viewport=size, **context).new_page()
         page.set_default_timeout(10_000)

@@ -88,6 +88,8 @@ def input_of(row: Mapping[str, Any]) -> str | None:
 def _text(row: Mapping[str, Any]) -> str | None:
     """Return the beginning of an instance that is text, and not letters of base64."""
     value = row.get("instance")
+    if isinstance(value, dict) and len(value) == 1:
+        (value,) = value.values()
     return value[:NAME] if isinstance(value, str) and " " in value[:NAME] else None
 
 

@@ -117,9 +117,16 @@ def test_rather_no_picture_than_a_wrong_one(tmp_path: Path) -> None:
 
 
 def test_text_is_its_own_name_and_base64_is_not(tmp_path: Path) -> None:
-    write(tmp_path, [line("Version 2.0 is out."), line("QUJD" * 100), line({"b64": "QUJD"})])
+    rows = [
+        "Version 2.0 is out.",
+        "QUJD" * 100,
+        {"b64": "QUJD"},
+        {"text": "Two words"},
+        {"x": 1, "t": "a b"},
+    ]
+    write(tmp_path, [line(row) for row in rows])
     assert [entry.name for entry in read_entries(tmp_path)] == [
-        "Version 2.0 is out.", "instance 2", "instance 3",
+        "Version 2.0 is out.", "instance 2", "instance 3", "Two words", "instance 5",
     ]  # fmt: skip
 
 

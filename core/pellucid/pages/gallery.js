@@ -11,13 +11,9 @@ const thousands = (number) => number.toLocaleString("en");
 let order = [];
 
 function icon(path, filled = false) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const set = (node, values) => { for (const [k, v] of Object.entries(values)) node.setAttribute(k, v); };
-  set(svg, { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true", "stroke-linecap": "round",
+  const svg = drawing("svg", { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true", "stroke-linecap": "round",
     fill: filled ? "currentColor" : "none", stroke: "currentColor", "stroke-width": 2 });
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  set(line, { d: path });
-  svg.append(line);
+  svg.append(drawing("path", { d: path }));
   return svg;
 }
 
@@ -66,6 +62,7 @@ function makeCard(i) {
   const card = element("button", { type: "button", class: "card" });
   const picture = data.thumbnails[i] ?? data.overlays[i] ?? data.originals[i];
   const tile = element("span", { class: "tile" });
+  let text = null;
   if (bad !== null) {
     tile.classList.add("failed");
     tile.append(element("span", {}, bad));
@@ -76,13 +73,16 @@ function makeCard(i) {
     img.dataset.src = picture; // the grid loads it when it is worth it
     tile.append(img);
   } else {
-    tile.append(bars(i, 6) ?? element("span", { class: "soft" }, "no picture"));
+    text = textOf(rowOf(i));
+    tile.append(text === null
+      ? bars(i, 6) ?? element("span", { class: "soft" }, "no picture")
+      : element("span", { class: "words" }, text));
   }
   const first = element("span", { class: "line" }, element("bdi", { class: bad === null ? "label" : "label failed-label" }, label));
   if (number !== null) {
     first.append(element("span", { class: byError && marked ? "number warn" : "number" }, short(number)));
   }
-  const second = element("span", { class: "line" }, element("bdi", { title: data.names[i] }, label === name ? "" : name));
+  const second = element("span", { class: "line" }, element("bdi", { title: data.names[i] }, label === name || repeats(name, text) ? "" : name));
   if (marked && !byError) {
     second.append(element("span", { class: "warn", title: "The approximation error is above 0.05" }, `error ${short(data.approx[i])}`));
   }

@@ -67,7 +67,11 @@ function makeDetail(dialog, { turn, closed }) {
     byId("original").alt = `The picture: ${data.names[i]}`;
     const instead = byId("instead");
     instead.replaceChildren();
-    if (frame.hidden) instead.append(bars(i, 15, { numbers: true }) ?? element("p", {}, "There is no picture of this input."));
+    if (!frame.hidden) return;
+    const [text, chart] = [textOf(rowOf(i)), bars(i, 15, { numbers: true })];
+    if (text !== null && errorOf(i) === null) instead.append(element("p", { class: "words" }, text));
+    if (chart) instead.append(chart);
+    if (!instead.hasChildNodes()) instead.append(element("p", {}, "There is no picture of this input."));
   }
 
   function sized(event) {
@@ -96,8 +100,10 @@ function makeDetail(dialog, { turn, closed }) {
     byId("place").textContent = `${at + 1} of ${all}`;
     byId("detail-label").replaceChildren(element("bdi", {}, bad === null ? labelOf(i) ?? data.names[i] : "Failed"));
     byId("reason").textContent = bad ?? "";
+    // The heading or the text says it already.
+    const isSaid = bad === null && (labelOf(i) === null || repeats(data.names[i], textOf(row)));
     const numbers = [
-      ["input", bad === null && labelOf(i) === null ? null : data.names[i]],
+      ["input", isSaid ? null : data.names[i]],
       ["score", data.scores[i] === null ? null : short(data.scores[i])],
       ["baseline", found[0]?.baseline == null ? null : short(found[0].baseline)],
       ["error", data.approx[i] === null ? null : short(data.approx[i]), data.approx[i] > MARKED],

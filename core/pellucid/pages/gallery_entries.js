@@ -47,6 +47,13 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/** An element of a drawing, for which HTML has its own name space. */
+function drawing(name, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  return made;
+}
+
 let haystacks = null;
 function matcher(query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
@@ -111,25 +118,52 @@ function labelsOf(row) {
 const total = (value) =>
   typeof value === "number" ? value : Array.isArray(value) ? value.reduce((sum, v) => sum + total(v), 0) : 0;
 
+/** The text of an instance, if it is one, or one of its features is. */
+function textOf(row) {
+  const { instance } = row;
+  const texts = typeof instance === "string" ? [instance] : Object.values(instance ?? {});
+  // Base64 is no text, and has no spaces; a path of a picture may have some.
+  const isText = (text) => typeof text === "string" && /\s/.test(text) && !/\.(png|jpe?g?|gif|webp|bmp|tiff?)$/i.test(text);
+  return texts.find(isText) ?? null;
+}
+
+/** Whether a name is but the beginning of the text that stands beside it. */
+const repeats = (name, text) => text?.replaceAll("\n", "\\n").startsWith(name.slice(0, 40)) ?? false;
+
+/** The elements of one feature, side by side: up is for the output, down against it. */
+function strip(name, values) {
+  const largest = Math.max(...values.map(Math.abs)) || 1;
+  const at = values.findIndex((value) => Math.abs(value) === largest);
+  const chart = drawing("svg", { viewBox: `0 0 ${values.length} 2`, preserveAspectRatio: "none", role: "img",
+    class: "strip", "aria-label": `${name}, ${values.length} elements, the largest ${short(values[at] ?? 0)} at ${at + 1}` });
+  values.forEach((value, x) => {
+    const height = Math.abs(value) / largest;
+    chart.append(drawing("rect", { x, y: value < 0 ? 1 : 1 - height, width: 0.85, height, class: value < 0 ? "less" : "more" }));
+  });
+  return chart;
+}
+
 /** A small chart of the features that count most, for what has no picture; null if there are none. */
 function bars(i, most, { numbers = false } = {}) {
   const [first] = labelsOf(rowOf(i));
   const isNumeric = ([, value]) => typeof value === "number" || Array.isArray(value);
   const features = Object.entries(first?.features ?? {}).filter(isNumeric)
-    .map(([name, value]) => [name, total(value)])
+    .map(([name, value]) => [name, total(value), value])
     .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, most);
   if (!features.length) return null;
   const largest = Math.max(...features.map(([, value]) => Math.abs(value))) || 1;
   const signs = features.some(([, value]) => value < 0) ? 50 : 100;
   const chart = element("div", { class: numbers ? "bars numbers" : "bars", role: "img" });
   chart.setAttribute("aria-label", "Attributions: " + features.map(([n, v]) => `${n} ${short(v)}`).join(", "));
-  for (const [name, value] of features) {
+  for (const [name, value, elements] of features) {
     const bar = element("i", { class: value < 0 ? "less" : "more" });
     const width = (signs * Math.abs(value)) / largest;
     bar.style.width = `${Math.max(1, width)}%`;
     // What speaks against the output goes to the left of the middle.
     bar.style.marginInlineStart = signs === 100 ? "0" : `${value < 0 ? 50 - width : 50}%`;
-    chart.append(element("bdi", {}, name), element("span", { title: `${name} ${short(value)}` }, bar));
+    const many = numbers && Array.isArray(elements) && elements.length > 1 && elements.every(Number.isFinite);
+    chart.append(element("bdi", {}, name),
+      many ? strip(name, elements) : element("span", { title: `${name} ${short(value)}` }, bar));
     if (numbers) chart.append(element("b", {}, short(value)));
   }
   return chart;
