@@ -32,7 +32,7 @@ there is a seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,18 +248,19 @@ def _hidden_outputs(
     model: Model, x: Tensors, feature: str, patches: Array, rows: Array, config: Lime
 ) -> Array:
     """Return the outputs [n, k] with the patches that are not in a row painted over."""
-    picture = x[feature][0]
+    picture = np.ascontiguousarray(x[feature][0])
     keys = np.packbits(rows, axis=1).view(np.dtype((np.void, -(-rows.shape[1] // 8))))[:, 0]
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     # The models' own blocks are powers of 2: let there be no remainder in each of ours.
     size = max(1, PICTURE_BYTES // max(1, picture.nbytes))
     block = np.empty((min(2 ** (size.bit_length() - 1), len(first)), *picture.shape), picture.dtype)
-    seen = _seen(rows[first], patches, picture.shape)
+    hide = _painter(picture, config.hide_color)
+    seen = _seen(rows[first], patches, picture)
     parts = []
     for start in range(0, len(first), len(block)):
         painted = block[: len(first) - start]
-        for into, mask in zip(painted, seen, strict=False):
-            _paint(into, picture, mask, config.hide_color)
+        for into, (words, bit) in zip(painted, seen, strict=False):
+            hide(into, words, bit)
         others = {
             name: np.broadcast_to(value, (len(painted), *value.shape[1:]))
             for name, value in x.items()
@@ -276,28 +277,49 @@ def _hidden_outputs(
     return outputs[place]
 
 
-def _seen(rows: Array, patches: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    """Yield for each row of patches which elements of the picture are seen, bool of its shape.
+def _seen(rows: Array, patches: Array, picture: Array) -> Iterator[tuple[Array, int]]:
+    """Yield, for each row of patches, words as large as the picture's elements, and a bit of them.
 
-    Looking up a patch for each pixel is what costs, so that it is done for 8 rows at once, as the
-    bits of a byte.
+    The bit is set where an element is seen. Looking up a patch for each pixel is what costs, so
+    that it is done for as many rows at once as a word has bits.
     """
-    for start in range(0, len(rows), 8):
-        part = rows[start : start + 8]
-        bits = np.packbits(part, axis=0, bitorder="little")[0][patches]
-        bits = np.ascontiguousarray(np.broadcast_to(bits, shape))
+    width = 8 * picture.itemsize
+    for start in range(0, len(rows), width):
+        part = rows[start : start + width]
+        bits = np.zeros((rows.shape[1], picture.itemsize), np.uint8)
+        packed = np.packbits(part, axis=0, bitorder="little")
+        bits[:, : len(packed)] = packed.T
+        words = bits.view(f"<i{picture.itemsize}")[:, 0].astype(_word(picture), copy=False)
+        whole = np.ascontiguousarray(np.broadcast_to(words[patches], picture.shape))
         for bit in range(len(part)):
-            yield (bits & np.uint8(1 << bit)).astype(bool)
+            yield whole, bit
 
 
-def _paint(into: Array, picture: Array, mask: Array, color: float) -> None:
-    """Write the picture where the mask is true, and the colour elsewhere."""
-    if color == 0 and picture.dtype.kind == "f":
-        np.multiply(picture, mask, out=into)  # 10 times faster than to choose
-        into += 0  # −0 is not what anybody painted
-    else:
-        into[...] = np.asarray(color).astype(picture.dtype)
-        np.copyto(into, picture, where=mask)
+def _painter(picture: Array, color: float) -> Callable[[Array, Array, int], None]:
+    """Return a function of (into, words, bit) that writes the picture where the bit is set.
+
+    Elsewhere it writes the colour. On the bits of the numbers this is exact for every dtype, and
+    twice as fast as to multiply: shifted up and down again, a bit fills its word, and with m all
+    ones or zeros, ((picture ^ colour) & m) ^ colour is the one or the other.
+    """
+    word = _word(picture)
+    hidden = np.asarray(color).astype(picture.dtype).view(word)[()]
+    shown = picture.view(word) ^ hidden
+    top = 8 * picture.itemsize - 1
+
+    def paint(into: Array, words: Array, bit: int) -> None:
+        out = into.view(word)
+        np.left_shift(words, top - bit, out=out)
+        np.right_shift(out, top, out=out)
+        out &= shown
+        if hidden:
+            out ^= hidden
+
+    return paint
+
+
+def _word(picture: Array) -> np.dtype[np.signedinteger]:
+    return np.dtype(f"i{picture.itemsize}")
 
 
 def _r_squared(

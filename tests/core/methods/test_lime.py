@@ -97,6 +97,7 @@ def test_the_same_random_stream_gives_the_package_s_coefficients(count: int) -> 
     agrees_with_the_package(count)
 
 
+PAINTER = module._painter
 FAULTS: dict[str, tuple[str, Any]] = {
     "alpha 0.01": ("ALPHA", 0.01),
     "kernel width 0.3": ("KERNEL_WIDTH", 0.3),
@@ -109,8 +110,8 @@ FAULTS: dict[str, tuple[str, Any]] = {
     ),
     "the stream by columns": ("samples", lambda n, p, random: samples(p, n, random).T.copy()),
     "hidden and seen exchanged": (
-        "_paint",
-        lambda into, picture, mask, color: np.multiply(picture, ~mask, out=into),
+        "_painter",
+        lambda picture, color: lambda into, words, bit: PAINTER(picture, color)(into, ~words, bit),
     ),
     "an intercept that is punished": (
         "ridge",
@@ -130,6 +131,24 @@ def test_a_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # The parts
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "uint8", "int32", "int64"])
+@pytest.mark.parametrize("color", [0.0, 3.0])
+def test_pictures_of_every_dtype_are_painted_exactly(dtype: str, color: float) -> None:
+    picture = (RANDOM.normal(size=(6, 8, 3)) * 50).astype(dtype)
+    patches = SEGMENTS[:, :, None]
+    rows = RANDOM.integers(0, 2, (150, 12)).astype(bool)
+    paint = module._painter(picture, color)
+    count = 0
+    for row, (words, bit) in zip(rows, module._seen(rows, patches, picture), strict=True):
+        into = np.empty_like(picture)
+        paint(into, words, bit)
+        wanted = np.where(row[patches], picture, np.asarray(color).astype(dtype))
+        np.testing.assert_array_equal(into, wanted)
+        count += 1
+    assert count == 150
+    assert not np.signbit(into[~row[SEGMENTS]]).any(), "−0 is not what anybody painted"
 
 
 @pytest.mark.parametrize("shape", [(50, 7), (8, 30), (12, 12), (5, 1)])
