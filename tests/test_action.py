@@ -22,6 +22,7 @@ TEXT = (ACTION / "action.yml").read_text("utf-8")
 MANIFEST = yaml.safe_load(TEXT)
 INSTALL, VALIDATE = MANIFEST["runs"]["steps"]
 
+REACH = re.compile(r"PIP_\w+|\w+_proxy|SSL_CERT_FILE", re.IGNORECASE)
 COMMAND = re.compile(r"::(error|warning) ((?:\w+=[^,:]*,?)*)::(.*)")
 
 
@@ -60,7 +61,8 @@ def run(step: dict[str, object], where: Path, scratch: Path, path: str, **inputs
         "RUNNER_TEMP": str(scratch),
         **{f"GITHUB_{name.upper()}": str(file) for name, file in files.items()},
         **{name: evaluated(value, inputs) for name, value in given.items()},
-        **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
+        # How this machine reaches a package index is its own business.
+        **{name: value for name, value in os.environ.items() if REACH.fullmatch(name)},
     }
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],

@@ -65,6 +65,15 @@ def test_the_wheel_runs_in_a_fresh_environment_without_tensorflow(
     model = str(samples / "digits/model")
     valid = run(str(scripts / "pellucid"), "validate-metadata", model)
     assert valid.returncode == 0, valid.stderr
+    for command in (
+        ("validate-metadata", "--explain", "MD034"),
+        ("validate-metadata", "--format", "sarif", model),
+        ("init-metadata", model, "-o", "-"),
+        ("convert-metadata", f"{model}/explanation_metadata.json"),
+        ("schema", "vertex"),
+    ):
+        done = run(str(scripts / "pellucid"), *command)
+        assert (done.returncode, bool(done.stdout)) == (0, True), done.stderr
     image = str(samples / "digits/images/seven.png")
     explained = run(str(scripts / "pellucid"), "explain", model, image)
     assert explained.returncode == 2 and explained.stdout == ""
