@@ -28,8 +28,8 @@ SOURCES = {
 FLOORS: tuple[tuple[str, str], ...] = (
     # 0: what a document and a model file say
     (
-        "errors spec rules document dump_spec json_source parse_* metadata_reader saved_model_pb"
-        " checkpoint_index model_directory tensor_names check infer lint settings request_settings"
+        "errors spec example_spec rules document dump_spec json_source parse_* metadata_reader saved_model_pb"
+        " checkpoint_index model_directory fingerprint examples_override tensor_names check infer lint settings request_settings"
         " request_json metadata_file class_names draft_metadata convert_metadata published_schemas"
         " operations graph_messages graph_nodes gradient_walk gradient_path check_graph"
         " world_operations what_runs safety",
@@ -37,7 +37,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     # 1: arrays
     (
-        "model inputs instances images file_content tables features segments superpixels regions",
+        "model inputs instances images file_content example_files tables features segments superpixels regions",
         "numpy PIL skimage scipy",
     ),
     # 2: the methods
@@ -45,14 +45,15 @@ FLOORS: tuple[tuple[str, str], ...] = (
     # 3: TensorFlow
     (
         "quiet_tensorflow function_library saved_gradients flat_graph weights fold questions"
-        " batch_axis road *_road tensorflow_errors tensorflow_model compile_model",
+        " batch_axis latent road *_road tensorflow_errors tensorflow_model compile_model",
         "numpy tensorflow",
     ),
     # 4: from instances to what people see
     (
         "advice attribute explain explanations targets response kserve raw colors shades overlay panels pictures loaded_model batch"
-        " captions charts comparison fonts marks parts sheets sweep views words gallery result_folder",
-        "numpy PIL scipy orjson",
+        " captions charts comparison fonts marks parts sheets sweep views words gallery result_folder"
+        " approximate example_index index_writer example_search",
+        "numpy PIL scipy orjson usearch",
     ),
     # 5: HTTP
     ("serve serve.*", "numpy PIL orjson starlette uvicorn prometheus_client"),

@@ -82,14 +82,13 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list
     chosen: list[tuple[str, Any]] = []
     for name in inputs:
         brought: list[Any] = []
-        options = {"warn": warn, "settings": brought.append}
+        options = {"warn": warn, "settings": brought.append, "beside": model.beside}
         if name == "-":
             found = read_data(sys.stdin.buffer.read(), model.inputs, source="<stdin>", **options)
         else:
             found = read_file(name, model.inputs, **options)
-        instances += (
-            replace(instance, index=len(instances) + i) for i, instance in enumerate(found)
-        )
+        before = len(instances)  # which grows while they come
+        instances += (replace(instance, index=before + i) for i, instance in enumerate(found))
         chosen.append((name, model.requested(brought[0]) if brought else model))
     if not instances:
         raise InstanceError("there are no instances in the input")

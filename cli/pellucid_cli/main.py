@@ -19,6 +19,7 @@ from pellucid_cli.completion import completion
 from pellucid_cli.convert_metadata import convert_metadata
 from pellucid_cli.explain import explain
 from pellucid_cli.gallery import gallery
+from pellucid_cli.index import index
 from pellucid_cli.init_metadata import init_metadata
 from pellucid_cli.schema import schema
 from pellucid_cli.serve import serve
@@ -84,6 +85,7 @@ def _colour() -> bool | None:
 
 for command in (
     explain,
+    index,
     visualize,
     batch,
     serve,

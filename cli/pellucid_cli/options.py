@@ -90,9 +90,9 @@ model_options = all_of(
 method_options = all_of(
     click.option(
         "--method",
-        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime"]),
+        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime", "examples"]),
         default=None,
-        help="The attribution method [default: integrated-gradients].",
+        help="The method [default: integrated-gradients].",
     ),
     click.option("--steps", type=click.IntRange(1), help="Quadrature nodes [default: 50]."),
     click.option(
@@ -116,6 +116,19 @@ method_options = all_of(
         "--segmentation",
         type=click.Choice(["quickshift", "felzenszwalb", "slic"]),
         help="LIME: how a picture is cut [default: quickshift].",
+    ),
+    click.option(
+        "--index",
+        type=click.Path(path_type=Path),
+        help="Examples: what pellucid index wrote [default: examples.npz in MODEL_DIR].",
+    ),
+    click.option(
+        "--neighbors", type=click.IntRange(1), help="Examples: how many of them [default: 10]."
+    ),
+    click.option(
+        "--query",
+        type=click.Choice(["precise", "fast"]),
+        help="Examples: exact or approximate search [default: as the index was made].",
     ),
     click.option(
         "--quadrature",

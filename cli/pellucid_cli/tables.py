@@ -25,6 +25,11 @@ def table(explanations: Any) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal or None, width=100)
     for number, explanation in enumerate(explanations):
         source = explanations.instances[number].place
+        if explanation.neighbors is not None:
+            said = explanations.predicted(number)
+            title = f"{source}: {said + '; ' if said else ''}nearest examples"
+            console.print(title, style="bold", highlight=False, markup=False, soft_wrap=True)
+            console.print(_neighbors(explanation.neighbors))
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
             console.print(
@@ -53,6 +58,18 @@ def table(explanations: Any) -> str:
                     console.print(shades(value), markup=False, highlight=False)
             console.print()
     return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def _neighbors(neighbors: Any) -> Any:
+    """Return a table of examples with their distances, nearest first."""
+    from rich.table import Table
+
+    grid = Table(box=None, padding=(0, 2, 0, 0))
+    grid.add_column("example")
+    grid.add_column("distance", justify="right")
+    for neighbor in neighbors:
+        grid.add_row(neighbor.id, f"{neighbor.distance:.4g}")
+    return grid
 
 
 def _rows(label: Any) -> Iterator[tuple[str, float, str]]:

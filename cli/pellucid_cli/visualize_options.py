@@ -115,6 +115,7 @@ def explained(
         options |= dict.fromkeys((*NOISE, "players"))
         options["method"] = methods[0]["method"]
     model = load(talk, Path(names[0]), options)
+    _refuse_examples(model)
     model, instances = read_inputs(model, names[1:], talk.warn)
     stems = _stems(instances)
     for start in range(0, len(instances), BLOCK):
@@ -144,6 +145,8 @@ def _saved(
                 f"{parameter.opts[-1]} is for explaining; what was saved is explained already"
             )
     saved = [unpack(Path(name).read_bytes(), name) for name in names]
+    for each in saved:
+        _refuse_examples(each)
     stems = iter(_stems([instance for each in saved for instance in each.instances]))
     for each in saved:
         for number, explanation in enumerate(each):
@@ -153,6 +156,17 @@ def _saved(
                     f"{stem}: {len(explanation.labels)} labels were saved; see explain --top-k"
                 )
             yield stem, [each], number
+
+
+def _refuse_examples(explained: Any) -> None:
+    from pellucid.errors import SpecError
+    from pellucid.spec import Examples
+
+    if isinstance(explained.parameters.method, Examples):
+        raise SpecError(
+            "visualize draws attributions, and the method is examples, which has none; see "
+            "explain --format table"
+        )
 
 
 def _stems(instances: Sequence[Any]) -> list[str]:

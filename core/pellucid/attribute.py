@@ -19,13 +19,11 @@ from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.methods.xrai import xrai
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import (
-    METHOD_NAMES,
-    Examples,
+    Attributing,
     ExplanationMetadata,
     InputSpec,
     IntegratedGradients,
     Lime,
-    Method,
     Players,
     SampledShapley,
     Segmentation,
@@ -40,7 +38,7 @@ def attribute(
     baselines: Sequence[Tensors],
     target: Array,
     metadata: ExplanationMetadata,
-    method: Method,
+    method: Attributing,
     *,
     seed: int,
     numbers: Sequence[int],
@@ -72,11 +70,6 @@ def attribute(
             return replace(attribution, segments=regions or {})
         case Lime():
             return _lime(model, x, baselines, target, specs, method, seed, numbers)
-        case Examples():
-            raise SpecError(
-                f"the method '{METHOD_NAMES[type(method)]}' is not part of this version; choose "
-                "integrated-gradients with --method"
-            )
         case _:
             _never(method)
 

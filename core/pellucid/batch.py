@@ -202,8 +202,8 @@ def _write(
             "explanation": body["explanations"][number],
         }
         results.write(encode(line, indent=False))
-        first = explanation.labels[0]
-        summary.add(first.features, first.approx_error)
+        first = explanation.labels[0] if explanation.labels else None
+        summary.add(first.features if first else {}, first.approx_error if first else None)
         summary.warnings += bool(explanation.warnings)
         if overlays:
             for name, drawing in explanations.draw(number).items():

@@ -74,6 +74,7 @@ def check(
     for feature in metadata.inputs:
         checker.input(feature)
     checker.output(metadata.output)
+    checker.resolve((), "latent_space_source", metadata.latent_space_source, "output")
     return problems_of(checker.findings, None, file), tuple(checker.resolutions)
 
 

@@ -12,6 +12,7 @@ from pellucid.errors import ModelError, SpecError
 from pellucid.flat_graph import FlatGraph, node_of
 from pellucid.graph_road import Preprocessor
 from pellucid.inputs import InputInfo
+from pellucid.latent import last_layer_input
 from pellucid.model import Array, Tensors
 from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
@@ -40,6 +41,7 @@ class Compiler:
     device: str = "auto"
     logits: bool = False
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
+    _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
 
     def model(self, *, gradients: bool) -> TensorFlowModel:
         """Return the model whose explained tensors are those that a method needs."""
@@ -70,6 +72,31 @@ class Compiler:
             return Preprocessor(self._plan(False), outputs)
         except (ModelError, Unsupported):
             return None
+
+    def latent_tensor(self, written: str | None = None) -> tuple[str, str]:
+        """Return the tensor of the latent space and what it is, for people.
+
+        It is what is written, here or in the metadata, else the input of the last layer, else the
+        output itself.
+        """
+        written = written or self.metadata.latent_space_source
+        if written is not None:
+            return self._tensor(written, "output"), f"'{written}'"
+        flat = FlatGraph(self._message)
+        request = [info.name for info in self.signature.inputs.values()]
+        flat.add([self._output, *request])
+        found = last_layer_input(flat, self._output, request)
+        if found is None:
+            return self._output, "the output, since no layer of weights leads to it"
+        return found, "the input of the last layer"
+
+    def latent_model(self, tensor: str) -> TensorFlowModel:
+        """Return the model whose output is a tensor of `latent_tensor`."""
+        if tensor not in self._latents:
+            check_device(self.device)
+            plan = replace(self._plan(encoded=False), output=tensor)
+            self._latents[tensor] = TensorFlowModel(plan, self._before(plan))
+        return self._latents[tensor]
 
     @cached_property
     def input_keys(self) -> dict[str, str]:

@@ -15,11 +15,14 @@ import numpy as np
 from pellucid.advice import warnings_of
 from pellucid.attribute import attribute
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
+from pellucid.example_index import Neighbor
+from pellucid.example_search import ExampleSearch
 from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import (
     Baseline,
     DomainBaseline,
+    Examples,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
@@ -97,7 +100,8 @@ class Explanation:
     """One instance: its prediction and an attribution for each output that was asked for.
 
     `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
-    for each feature, such as the words that were embedded.
+    for each feature, such as the words that were embedded. An explanation by examples has
+    `neighbors`, nearest first, and no labels.
     """
 
     prediction: Array
@@ -105,6 +109,7 @@ class Explanation:
     inputs: dict[str, Array]
     given: dict[str, Array] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
+    neighbors: tuple[Neighbor, ...] | None = None
 
 
 # The instance itself has been taken by then.
@@ -126,7 +131,7 @@ class Explainer:
 
     `input_keys` says which key of the signature's inputs each feature is, where it is one;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
-    instead of refused. `seed` names the random numbers.
+    instead of refused. `seed` names the random numbers; `examples` finds neighbours.
     """
 
     model: ServedModel
@@ -135,6 +140,7 @@ class Explainer:
     input_keys: Mapping[str, str] = field(default_factory=dict)
     explicit: bool = True
     seed: int = 0
+    examples: ExampleSearch | None = None
 
     def explain(self, request: Tensors, numbers: Sequence[int] | None = None) -> list[Explanation]:
         """Return one explanation for each row of a request's arrays, [n, …].
@@ -148,10 +154,23 @@ class Explainer:
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
             prediction = self.model.predict(x)
+            near = self._neighbors(request)
         except InstanceError as error:
             raise _placed(error, numbers) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
         self._check(scores, numbers)
+        method = self.parameters.method
+        if isinstance(method, Examples):
+            return [
+                Explanation(
+                    prediction=prediction[i],
+                    labels=(),
+                    inputs={s.name: x[s.name][i] for s in self.metadata.inputs if s.name in x},
+                    warnings=self._randomness(x, scores),
+                    neighbors=near[i],
+                )
+                for i in range(n)
+            ]
         chosen = targets_of(prediction, self.parameters)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         if self._gradients:
@@ -167,7 +186,7 @@ class Explainer:
                 ],
                 np.concatenate(chosen).astype(np.int64),
                 self.metadata,
-                self.parameters.method,
+                method,
                 seed=self.seed,
                 numbers=rows,
             )
@@ -203,6 +222,14 @@ class Explainer:
                 )
             )
         return result
+
+    def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:
+        method = self.parameters.method
+        if not isinstance(method, Examples):
+            return []
+        if self.examples is None:
+            raise SpecError("there are no examples to find neighbours among")
+        return self.examples.neighbors(request, method)
 
     @property
     def _gradients(self) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+import numpy as np
+
 from pellucid import kserve, response
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.instances import Instance
@@ -16,6 +18,7 @@ from pellucid.spec import (
     ExplanationParameters,
     Visualization,
 )
+from pellucid.targets import name_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,16 @@ class Explanations(Sequence[Explanation]):
         """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
         return kserve.kserve(self.items, self.parameters)
 
+    def predicted(self, number: int) -> str | None:
+        """Return the highest output of one instance, ``NAME = SCORE``, where outputs have names."""
+        prediction = self.items[number].prediction
+        index = np.unravel_index(int(np.argmax(prediction)), prediction.shape)
+        name = name_at(self.metadata.output.index_name_mapping, tuple(map(int, index)))
+        if name is None and prediction.size > 1:
+            return None
+        of = f"{self.metadata.output.name} {name or ''}".strip()
+        return f"{of} = {float(prediction[index]):.4g}"
+
     def draw(
         self,
         number: int,
@@ -72,6 +85,8 @@ class Explanations(Sequence[Explanation]):
         overrides the metadata.
         """
         explanation = self.items[number]
+        if explanation.neighbors is not None:
+            return {}  # neighbours say nothing of single pixels
         return draw_images(
             explanation,
             label or explanation.labels[0],

@@ -12,7 +12,7 @@ explanations.json()  # the response, as the services wrote it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,11 @@ from warnings import warn as warn_of
 import numpy as np
 
 from pellucid.check import check
-from pellucid.errors import InstanceError
+from pellucid.errors import InstanceError, OutputError, SpecError
+from pellucid.example_files import BESIDE, id_of, read_examples
+from pellucid.example_index import ExampleIndex
+from pellucid.example_search import INDEX_FILE, ExampleSearch
+from pellucid.example_spec import ExampleModality, Examples, Query
 from pellucid.explain import Explainer, Explanation
 from pellucid.explanations import Explanations
 from pellucid.infer import infer_metadata
@@ -77,6 +81,11 @@ class LoadedModel:
     def parameters(self) -> ExplanationParameters:
         return self.explainer.parameters
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What an instance may have beside its inputs: as examples do, an id."""
+        return BESIDE if isinstance(self.parameters.method, Examples) else ()
+
     def explain(self, instances: Any, **options: Any) -> Explanations:
         """Return an explanation for each instance.
 
@@ -88,7 +97,9 @@ class LoadedModel:
         """
         if options:
             return self.configured(**options).explain(instances)
-        records = self._records(instances)
+        if isinstance(self.parameters.method, Examples):
+            self.search.opened(self.parameters.method)  # what is wrong is said before it runs
+        records = self._records(instances, self.beside)
         items: list[Explanation | None] = [None] * len(records)
         for places in _same_shapes(records):
             group = [records[i] for i in places]
@@ -147,6 +158,69 @@ class LoadedModel:
         )
         return replace(self, explainer=explainer)
 
+    def index(
+        self,
+        examples: Any = None,
+        path: str | Path | None = None,
+        *,
+        latent: str | None = None,
+        modality: str | ExampleModality | None = None,
+        query: str | Query | None = None,
+        force: bool = False,
+        on_error: Callable[[InstanceError], None] | None = None,
+        on_read: Callable[[], None] = lambda: None,
+    ) -> ExampleIndex:
+        """Write an index of examples, by which ``method="examples"`` explains, and open it.
+
+        `examples` is the path of a file or folder, a list of `Path` objects, or instances as
+        `explain` takes, whose ids are their places; by default the files that the metadata name.
+        `path` is by default ``examples.npz`` in the model's directory. `latent` names a tensor, by
+        default that of the metadata, or the input of the last layer. `modality` (``image``,
+        ``text`` or ``tabular``) is a preset of distance and normalization; with `query` ``fast``
+        approximate searches are possible, too. An example that does not fit is passed to
+        `on_error`, or raised; `on_read` is called for each that was read. Raises InstanceError,
+        SpecError, ModelError, OutputError, DependencyError.
+        """
+        method = self.parameters.method
+        wanted = method if isinstance(method, Examples) else Examples()
+        place = Path(path) if path is not None else self.directory / INDEX_FILE
+        wanted = replace(wanted, index=str(place))
+        if query is not None:
+            wanted = replace(wanted, query=Query(query))
+        if modality is not None:
+            preset = ExampleModality(modality)
+            wanted = replace(wanted, modality=preset, distance=None, normalization=None)
+        if place.exists() and not force:
+            raise OutputError(f"{place}: exists; add force=True to overwrite it")
+        if examples is None:
+            examples = [Path(source) for source in wanted.sources]
+        found = self._examples(examples, on_error)
+
+        def read() -> Iterator[tuple[str, Instance]]:
+            for example in found:
+                on_read()
+                yield example
+
+        return self.search.make(read(), wanted, latent=latent, on_error=on_error)
+
+    @property
+    def search(self) -> ExampleSearch:
+        """What finds neighbours among examples."""
+        assert self.explainer.examples is not None, "every loaded model has one"
+        return self.explainer.examples
+
+    def _examples(
+        self, examples: Any, on_error: Callable[[InstanceError], None] | None
+    ) -> Iterator[tuple[str, Instance]]:
+        if isinstance(examples, str | Path):
+            examples = [Path(examples)]
+        if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
+            if not examples:
+                raise SpecError("there are no examples; name a file or a folder of them")
+            return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
+        records = self._records(examples, BESIDE)
+        return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
+
     def requested(self, request: Mapping[str, object]) -> LoadedModel:
         """Return the same model with the settings that a request brings beside its instances.
 
@@ -173,7 +247,7 @@ class LoadedModel:
             )
         return self.configured(parameters=replace(self.parameters, method=lime))
 
-    def _records(self, instances: Any) -> list[Instance]:
+    def _records(self, instances: Any, beside: Collection[str]) -> list[Instance]:
         if isinstance(instances, np.ndarray):
             instances = list(instances)
         if isinstance(instances, Mapping):
@@ -189,7 +263,7 @@ class LoadedModel:
         records = [item for item in items if isinstance(item, Instance)]
         if records and len(records) == len(items):
             return records
-        request = read_request({"instances": items}, self.inputs)
+        request = read_request({"instances": items}, self.inputs, beside=beside)
         return list(request.instances)
 
 
@@ -242,6 +316,10 @@ def load(
         document = replace(document, output=OutputSpec(name=output, tensor_name=output))
     if spec is not None:
         parameters = read_parameters_file(Path(spec), say)
+    if parameters is not None and isinstance(parameters.method, Examples):
+        # What the service took for the latent space: the output that the metadata name.
+        source = document.latent_space_source or document.output.tensor_name
+        document = replace(document, latent_space_source=source or document.output.name)
     if "method" in options:
         # Whether an input has to be differentiable depends on it.
         method = Settings(method=options["method"])
@@ -263,6 +341,7 @@ def load(
         parameters=chosen_parameters,
         input_keys=compiler.input_keys,
         explicit=not inferred,
+        examples=ExampleSearch(saved.directory, chosen.key, compiler.inputs, compiler),
     )
     loaded = LoadedModel(
         directory=saved.directory,

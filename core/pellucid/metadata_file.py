@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pellucid.document import text_problems
@@ -10,7 +11,13 @@ from pellucid.errors import SpecError
 from pellucid.json_source import load as load_json
 from pellucid.parse_parameters import parse_parameters
 from pellucid.parse_spec import parse_metadata
-from pellucid.spec import ExplanationMetadata, ExplanationParameters, Problem, Severity
+from pellucid.spec import (
+    Examples,
+    ExplanationMetadata,
+    ExplanationParameters,
+    Problem,
+    Severity,
+)
 
 METADATA_FILE = "explanation_metadata.json"
 
@@ -28,7 +35,7 @@ def read_document(
         return None, None, path
     parsed = parse_metadata(read_text(path), file=str(path))
     raise_errors(parsed.problems, say)
-    return parsed.metadata, parsed.parameters, path
+    return parsed.metadata, _located(parsed.parameters, path), path
 
 
 def read_parameters_file(path: Path, say: Callable[[str], None]) -> ExplanationParameters | None:
@@ -41,7 +48,18 @@ def read_parameters_file(path: Path, say: Callable[[str], None]) -> ExplanationP
         raise SpecError(f"{path}: must be an object with parameters")
     parameters, problems = parse_parameters(document, text=text, file=str(path))
     raise_errors(problems, say)
-    return parameters
+    return _located(parameters, path)
+
+
+def _located(parameters: ExplanationParameters | None, path: Path) -> ExplanationParameters | None:
+    """Return parameters whose files of examples are relative to the document that names them."""
+    if parameters is None or not isinstance(parameters.method, Examples):
+        return parameters
+    sources = tuple(
+        source if "://" in source else str(path.parent / source)
+        for source in (it.removeprefix("file://") for it in parameters.method.sources)
+    )
+    return replace(parameters, method=replace(parameters.method, sources=sources))
 
 
 def read_text(path: str | Path) -> str:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pellucid.document import Finding, Section, describe, problems_of, walk
 from pellucid.errors import did_you_mean
 from pellucid.json_source import Path, quoted
+from pellucid.parse_examples import read_examples
 from pellucid.spec import (
     Dialect,
-    Examples,
     ExplanationParameters,
     IntegratedGradients,
     Method,
@@ -102,10 +102,7 @@ def _method(
     dialect: Dialect,
 ) -> Method:
     if name == "examples":
-        if "nearest_neighbor_search_config" in section and "presets" in section:
-            message = "has both 'presets' and 'nearestNeighborSearchConfig'; keep one"
-            findings.append(Finding(code="MD063", message=message, path=section.path))
-        return Examples(neighbor_count=section.get("neighbor_count") or Examples().neighbor_count)
+        return read_examples(section, findings)
     if name == "sampled_shapley_attribution":
         count = _count(section, "path_count", "num_paths", "pathCount", findings, dialect)
         return SampledShapley(path_count=count)

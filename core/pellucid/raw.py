@@ -24,6 +24,7 @@ import numpy as np
 
 from pellucid.dump_spec import dump_metadata
 from pellucid.errors import InstanceError
+from pellucid.example_index import Neighbor
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.explanations import Explanations
 from pellucid.images import decode_picture
@@ -33,6 +34,7 @@ from pellucid.model import Array
 from pellucid.parse_spec import parse_metadata
 from pellucid.spec import (
     METHOD_NAMES,
+    Examples,
     ExplanationMetadata,
     ExplanationParameters,
     Method,
@@ -53,7 +55,8 @@ def pack(explanations: Explanations) -> bytes:
     where undefined), with XRAI ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not
     the same as the values; ``i/inputs/FEATURE``, the tensor that was explained, and
     ``i/given/FEATURE`` where the model was given another; ``i/prediction``; ``i/picture``, the
-    bytes of the picture's file. ``pellucid.json`` holds the metadata, the method, names and words,
+    bytes of the picture's file; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
+    float64. ``pellucid.json`` holds the metadata, the method, names and words,
     as UTF-8.
     """
     arrays: dict[str, Array] = {}
@@ -75,6 +78,10 @@ def pack(explanations: Explanations) -> bytes:
                 words[name] = _text(tensor).tolist()
             else:
                 arrays[f"{i}/given/{name}"] = tensor
+        if explanation.neighbors is not None:
+            arrays[f"{i}/neighbors/ids"] = np.array([it.id for it in explanation.neighbors])
+            distances = [it.distance for it in explanation.neighbors]
+            arrays[f"{i}/neighbors/distances"] = np.array(distances)
         for j, label in enumerate(explanation.labels):
             error = np.nan if label.approx_error is None else label.approx_error
             arrays[f"{i}/{j}/index"] = np.array(label.index, np.int64)
@@ -186,8 +193,13 @@ def _explanation(
                 **kinds,
             )
         )
+    near = None
+    if f"{i}/neighbors/ids" in arrays:
+        found = zip(arrays[f"{i}/neighbors/ids"], arrays[f"{i}/neighbors/distances"], strict=True)
+        near = tuple(Neighbor(id=str(name), distance=float(value)) for name, value in found)
     return Explanation(
         prediction=arrays[f"{i}/prediction"],
+        neighbors=near,
         labels=tuple(labels),
         inputs=inputs,
         given={name: given[name] for name in names if name in given},
@@ -268,6 +280,8 @@ def _drawn(metadata: ExplanationMetadata) -> ExplanationMetadata:
 
 
 def _written(method: Method) -> dict[str, Any]:
+    if isinstance(method, Examples):
+        method = Examples(neighbor_count=method.neighbor_count)  # the index stays where it is
     plain = asdict(method)
     settings = {k: v.value if isinstance(v, Enum) else v for k, v in plain.items()}
     return {"name": METHOD_NAMES[type(method)], "settings": settings}

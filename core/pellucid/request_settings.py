@@ -16,11 +16,13 @@ from typing import Any
 from pellucid.document import Finding, describe, problems_of, snake
 from pellucid.dump_spec import dump_metadata
 from pellucid.errors import SpecError, did_you_mean
+from pellucid.examples_override import override_examples
 from pellucid.parse_parameters import read_parameters
 from pellucid.parse_spec import parse_metadata
 from pellucid.spec import (
     METHOD_NAMES,
     Dialect,
+    Examples,
     ExplanationMetadata,
     ExplanationParameters,
     Lime,
@@ -61,6 +63,8 @@ def overridden(
             override = _object(request[key], key, ("parameters", "metadata", "examplesOverride"))
             if override.get("parameters") is not None:
                 parameters = _parameters(override["parameters"], key, metadata, parameters)
+            if override.get("examplesOverride") is not None:
+                parameters = _examples(override["examplesOverride"], key, parameters)
             if override.get("metadata") is not None:
                 metadata = _metadata(override["metadata"], key, metadata)
     given = {key: request[key] for key in KSERVE_KEYS if key in request}
@@ -95,12 +99,24 @@ def _parameters(
     return replace(made, method=_merged(before.method, made.method))
 
 
+def _examples(value: object, where: str, before: ExplanationParameters) -> ExplanationParameters:
+    if not isinstance(before.method, Examples):
+        raise SpecError(
+            f"{where}.examplesOverride: the method is {METHOD_NAMES[type(before.method)]}, which "
+            "has no examples"
+        )
+    method = override_examples(value, (where, "examplesOverride"), before.method)
+    return replace(before, method=method)
+
+
 def _merged(before: Method, written: Method) -> Method:
     """Return what is written, with the settings that Vertex has no words for as they were.
 
     Steps that are written take the place of a tolerance.
     """
-    ours = {"quadrature", "players", "max_steps", "max_paths", "latent", "index"}
+    if isinstance(before, Examples) and isinstance(written, Examples):
+        return replace(before, neighbor_count=written.neighbor_count)  # the index is what it is
+    ours = {"quadrature", "players", "max_steps", "max_paths"}
     kept = {f.name: getattr(before, f.name) for f in fields(before) if f.name in ours}
     return replace(written, **kept)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from pellucid.example_index import Neighbor
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.model import Array
 from pellucid.spec import Dialect, ExplanationMetadata
@@ -38,8 +39,11 @@ def ai_platform(
     explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions_by_label": […]}]}``, sorted by example_score."""
-    result = []
+    result: list[dict[str, Any]] = []
     for number, explanation in enumerate(explanations):
+        if explanation.neighbors is not None:
+            result.append(_neighbors(explanation.neighbors))
+            continue
         labels = sorted(explanation.labels, key=lambda label: -label.score)
         result.append(
             {
@@ -65,8 +69,11 @@ def vertex(
     explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions": […]}], "predictions": […], …}``."""
-    result = []
+    result: list[dict[str, Any]] = []
     for number, explanation in enumerate(explanations):
+        if explanation.neighbors is not None:
+            result.append(_neighbors(explanation.neighbors))
+            continue
         result.append(
             {
                 "attributions": [
@@ -118,6 +125,16 @@ def _diagnostics(labels: Sequence[LabelAttribution]) -> dict[str, Any]:
         for label in labels
     ]
     return {"diagnostics": said} if any(said) else {}
+
+
+def _neighbors(neighbors: Sequence[Neighbor]) -> dict[str, Any]:
+    """Return ``{"neighbors": [{"neighborId", "neighborDistance"}]}``, nearest first.
+
+    "The attributions field is empty and instead the neighbors field is populated."
+    """
+    return {
+        "neighbors": [{"neighborId": it.id, "neighborDistance": it.distance} for it in neighbors]
+    }
 
 
 def _features(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:

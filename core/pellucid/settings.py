@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from os import PathLike, fspath
 from typing import Any
 
 from pellucid.errors import SpecError, did_you_mean
+from pellucid.example_spec import Query
 from pellucid.spec import (
     METHOD_NAMES,
+    Examples,
     ExplanationParameters,
     IntegratedGradients,
     Lime,
@@ -26,14 +29,15 @@ from pellucid.spec import (
 class Settings:
     """What may be chosen for one call; None leaves a parameter as it is.
 
-    `method` is ``integrated-gradients``, ``xrai``, ``sampled-shapley`` or ``lime``; settings that
-    it does not have are not used. `steps` is the number of quadrature nodes; with a `tolerance` it
-    is chosen for each instance, up to `max_steps`, so that approx_error is below it (for sampled
-    Shapley the number of paths).
+    `method` is ``integrated-gradients``, ``xrai``, ``sampled-shapley``, ``lime`` or ``examples``;
+    settings that it does not have are not used. `steps` is the number of quadrature nodes; with a
+    `tolerance` it is chosen for each instance, up to `max_steps`, so that approx_error is below it
+    (for sampled Shapley the number of paths).
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
     takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
     permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
-    LIME. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    LIME. `neighbors` is the number of examples to find, `index` the file that they are in, `query`
+    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -45,6 +49,9 @@ class Settings:
     tolerance: float | None = None
     max_steps: int | None = None
     paths: int | None = None
+    neighbors: int | None = None
+    index: str | PathLike[str] | None = None
+    query: str | Query | None = None
     players: str | Players | None = None
     samples: int | None = None
     segmentation: str | Segmentation | None = None
@@ -77,6 +84,13 @@ class Settings:
             )
             if self.players is not None:
                 method = replace(method, players=Players(self.players))
+        if isinstance(method, Examples):
+            method = replace(
+                method,
+                neighbor_count=_chosen(self.neighbors, method.neighbor_count),
+                index=method.index if self.index is None else fspath(self.index),
+                query=method.query if self.query is None else Query(self.query),
+            )
         if isinstance(method, Lime):
             method = replace(method, num_samples=_chosen(self.samples, method.num_samples))
             if self.segmentation is not None:
@@ -122,7 +136,7 @@ def _chosen(setting: Any, before: Any) -> Any:
 
 def _default_of(name: str) -> Method:
     """Return a method's default parameters by its name."""
-    kinds = (IntegratedGradients, Xrai, SampledShapley, Lime)
+    kinds = (IntegratedGradients, Xrai, SampledShapley, Lime, Examples)
     known = {METHOD_NAMES[kind]: kind for kind in kinds}
     if name not in known:
         raise SpecError(
@@ -136,6 +150,8 @@ def _check(method: Method) -> None:
     """Raise SpecError for what cannot be computed; what the services refused only warns."""
     if isinstance(method, SampledShapley) and method.path_count < 1:
         raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
+    if isinstance(method, Examples) and method.neighbor_count < 1:
+        raise SpecError(f"neighbors: {method.neighbor_count} is out of range, must be 1 or more")
     if isinstance(method, Lime) and method.num_samples < 2:
         raise SpecError(f"samples: {method.num_samples} is out of range, must be 2 or more")
     tolerance: float | None = getattr(method, "tolerance", None)

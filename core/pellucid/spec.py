@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
+from pellucid.example_spec import Examples as Examples
+
 T = TypeVar("T")
 
 
@@ -310,13 +312,6 @@ class SampledShapley:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examples:
-    """Example-based explanations: "returns the nearest neighbors from the provided dataset"."""
-
-    neighbor_count: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lime:
     """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
 
@@ -331,7 +326,10 @@ class Lime:
     hide_color: float = 0.0
 
 
-Method: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime | Examples
+Attributing: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime
+"""The methods that say what each feature contributed."""
+
+Method: TypeAlias = Attributing | Examples
 
 METHOD_NAMES: dict[type, str] = {
     IntegratedGradients: "integrated-gradients",

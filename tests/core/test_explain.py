@@ -225,8 +225,8 @@ def test_a_model_that_repeats_no_answer_is_said_to() -> None:
     assert "answers differently each time (RandomUniform)" in found[0].warnings[0]
 
 
-def test_a_method_of_a_later_version_is_refused_by_name() -> None:
-    with pytest.raises(SpecError, match=r"^the method 'examples' is not part of this version"):
+def test_neighbours_need_examples() -> None:
+    with pytest.raises(SpecError, match=r"^there are no examples to find neighbours among$"):
         explainer(method=Examples()).explain(X)
 
 

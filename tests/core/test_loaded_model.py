@@ -157,7 +157,7 @@ def test_drawings_have_the_photo_s_own_size_or_the_model_s(samples: Path) -> Non
         (
             {"method": "sampled_shapley"},
             "method: 'sampled_shapley' is unknown; did you mean 'sampled-shapley'?; choose one of "
-            "integrated-gradients, xrai, sampled-shapley, lime",
+            "integrated-gradients, xrai, sampled-shapley, lime, examples",
         ),
     ],
 )
