@@ -16,7 +16,7 @@ def batch_of_signature(signature: Signature, output: str | None = None) -> Batch
     """
     keys = signature.inputs.keys()
     if any(k.endswith("_dense_shape") and k[:-12] + "_indices" in keys for k in keys):
-        return Batch(axis=False)
+        return Batch(axis=False, lone=True)
     infos = signature.outputs.values()
     shapes = [info.shape for info in infos if output is None or info.name == output]
     return batch_of([info.shape for info in signature.inputs.values()], (shapes or [None])[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.batch_axis import batch_of_signature, is_shared
 from pellucid.errors import ModelError, SpecError
+from pellucid.features import Companions
 from pellucid.flat_graph import FlatGraph, node_of
 from pellucid.graph_road import Preprocessor
 from pellucid.inputs import InputInfo
@@ -106,6 +107,22 @@ class Compiler:
         return {name: keys[tensor] for name, tensor in tensors.items() if tensor in keys}
 
     @cached_property
+    def companions(self) -> dict[str, Companions]:
+        """The keys of the signature's inputs that belong to each sparse feature."""
+        keys = {info.name: key for key, info in self.signature.inputs.items()}
+
+        def key_of(written: str | None) -> str | None:
+            return None if written is None else keys.get(self._tensor(written))
+
+        return {
+            spec.name: Companions(
+                indices=key_of(spec.indices_tensor_name), weights=key_of(spec.weight_values_name)
+            )
+            for spec in self.metadata.inputs
+            if spec.indices_tensor_name is not None
+        }
+
+    @cached_property
     def inputs(self) -> tuple[InputInfo, ...]:
         """What an instance has to give."""
         domains = {self.input_keys.get(i.name): i.domain for i in self.metadata.inputs}
@@ -136,6 +153,8 @@ class Compiler:
 
     @cached_property
     def _batch(self) -> Batch:
+        if any(spec.indices_tensor_name for spec in self.metadata.inputs):
+            return Batch(axis=False, lone=True)  # whatever the three tensors are called
         return batch_of_signature(self.signature, self._output)
 
     @cached_property

@@ -17,7 +17,15 @@ from pellucid.attribute import attribute
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.example_index import Neighbor
 from pellucid.example_search import ExampleSearch
-from pellucid.features import baseline_array, blurred, feature_attributions, is_image, zero
+from pellucid.features import (
+    Companions,
+    Sparse,
+    baseline_array,
+    blurred,
+    feature_attributions,
+    is_image,
+    zero,
+)
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.spec import (
     Baseline,
@@ -129,7 +137,8 @@ def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> Inst
 class Explainer:
     """A model and what is to be explained of it.
 
-    `input_keys` says which key of the signature's inputs each feature is, where it is one;
+    `input_keys` says which key of the signature's inputs each feature is, where it is one, and
+    `companions` which others belong to it;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
     instead of refused. `seed` names the random numbers; `examples` finds neighbours.
     """
@@ -138,6 +147,7 @@ class Explainer:
     metadata: ExplanationMetadata
     parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
     input_keys: Mapping[str, str] = field(default_factory=dict)
+    companions: Mapping[str, Companions] = field(default_factory=dict)
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
@@ -204,7 +214,7 @@ class Explainer:
         result = []
         for i in range(n):
             labels = tuple(
-                self._label(attribution, int(j), prediction, names, axes)
+                self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
                 for j in np.flatnonzero(row == i)
             )
             warnings = (*random, *warnings_of(labels, self.parameters.method, held))
@@ -285,8 +295,8 @@ class Explainer:
             )
         value = inputs[key]
         one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
-        others = {name: other[:1] for name, other in inputs.items()}
-        return self.model.encode({**others, key: one[None]})[spec.name]
+        # The encoder may read other inputs, too, such as the weights of the words.
+        return self.model.encode({**inputs, key: np.broadcast_to(one, value.shape)})[spec.name]
 
     def _label(
         self,
@@ -295,6 +305,7 @@ class Explainer:
         prediction: Array,
         names: Nested | Array | None,
         axes: dict[str, int | None],
+        sparse: Mapping[str, Sparse],
     ) -> LabelAttribution:
         shape = prediction.shape[1:]
         target = int(attribution.target[j])
@@ -311,13 +322,22 @@ class Explainer:
             segments={name: patches[j] for name, patches in attribution.segments.items()},
             diagnostics={name: float(value[j]) for name, value in attribution.diagnostics.items()},
             features=feature_attributions(
-                self.metadata.inputs, values, axes, encoded=self._gradients
+                self.metadata.inputs, values, axes, encoded=self._gradients, sparse=sparse
             ),
             approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
             evaluations=None
             if attribution.evaluations is None
             else int(attribution.evaluations[j]),
         )
+
+    def _sparse(self, inputs: Tensors, i: int) -> dict[str, Sparse]:
+        def of(key: str | None) -> Array | None:
+            return None if key is None or key not in inputs else inputs[key][i]
+
+        return {
+            name: Sparse(indices=of(keys.indices), weights=of(keys.weights))
+            for name, keys in self.companions.items()
+        }
 
     def _names(self, request: Tensors, prediction: Array) -> Nested | Array | None:
         mapping = self.metadata.output.index_name_mapping

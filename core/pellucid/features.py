@@ -6,7 +6,8 @@ out, the attributions of that tensor become what the encoding says that the feat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -84,12 +85,32 @@ def is_image(shape: Sequence[int | None] | None) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companions:
+    """The keys of the inputs that say where the values of a sparse input are, and what they weigh.
+
+    None where that is no input of the signature.
+    """
+
+    indices: str | None = None
+    weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sparse:
+    """Where the values of one instance's sparse input are, [nnz, rank], and what they weigh."""
+
+    indices: Array | None = None
+    weights: Array | None = None
+
+
 def feature_attributions(
     specs: Sequence[InputSpec],
     values: Tensors,
     input_ranks: dict[str, int | None],
     *,
     encoded: bool = True,
+    sparse: Mapping[str, Sparse] = {},
 ) -> dict[str, Array]:
     """Return what is reported for one instance: feature name → attribution.
 
@@ -98,7 +119,9 @@ def feature_attributions(
     one [d] to one value; inputs with a group name are added up to one value, [1]. `input_ranks`
     has the rank of one instance's input, where it is known: an encoded tensor with more axes than
     that is summed over the last of them. `encoded` is false if the values are those of the inputs
-    themselves, even where the metadata name an encoded tensor.
+    themselves, even where the metadata name an encoded tensor. Of a `sparse` input, a combined
+    embedding is split by the weights, and values find their names by their indices. Raises
+    SpecError where there are not as many names as attributions.
     """
     result: dict[str, Array] = {}
     for spec in specs:
@@ -107,23 +130,67 @@ def feature_attributions(
         value = np.asarray(values[spec.name], np.float64)
         if spec.group_name is not None:
             result[spec.group_name] = result.get(spec.group_name, np.zeros(1)) + value.sum()
-        elif spec.encoding is Encoding.COMBINED_EMBEDDING:
-            result[spec.name] = value.sum(keepdims=True).reshape(1)
+        elif spec.encoding is Encoding.COMBINED_EMBEDDING and encoded:
+            result[spec.name] = _split(value.sum(), sparse.get(spec.name, Sparse()).weights)
         elif spec.encoding is Encoding.CONCAT_EMBEDDING and encoded:
-            result[spec.name] = value.sum(axis=-1)
+            summed = value.sum(axis=-1)
+            # A sparse input is a batch of one: its encoded tensor may have an axis for that.
+            lone = spec.name in sparse and summed.ndim > 1 and summed.shape[0] == 1
+            result[spec.name] = summed[0] if lone else summed
         elif spec.encoding.is_bag and spec.index_feature_mapping is not None:
-            rows = value.reshape(len(spec.index_feature_mapping), -1).sum(axis=1)
-            if spec.encoding is Encoding.INDICATOR:
-                result[spec.name] = rows
-            else:
-                for name, part in zip(spec.index_feature_mapping, rows, strict=True):
-                    result[name] = np.array([part])
+            behind = encoded and spec.encoded_tensor_name is not None
+            indices = None if behind else sparse.get(spec.name, Sparse()).indices
+            result |= _by_name(spec, spec.index_feature_mapping, value, indices)
         else:
             rank = input_ranks.get(spec.name)
             if spec.encoded_tensor_name is not None and rank is not None:
                 value = value.sum(axis=tuple(range(rank, value.ndim)))
             result[spec.name] = value
     return result
+
+
+def _split(total: float, weights: Array | None) -> Array:
+    """Return what a combined embedding got, [1], or by weights what each of its parts did, [nnz].
+
+    "For a sparse input split by the weights when given": in proportion, so that it still adds up;
+    in equal parts where the weights cancel out.
+    """
+    if weights is None or not weights.size:
+        return np.array([total])
+    shares = np.asarray(weights, np.float64).ravel()
+    whole = shares.sum()
+    return total * (shares / whole if whole else np.full(shares.shape, 1 / shares.size))
+
+
+def _by_name(
+    spec: InputSpec, names: Sequence[str], value: Array, indices: Array | None
+) -> dict[str, Array]:
+    """Return a bag by its names, [1] each, or an indicator as one list.
+
+    With `indices`, values stand at the names that the last of their coordinates say, and a bag has
+    only what is there.
+    """
+    if indices is not None:
+        places = np.asarray(indices, np.int64).reshape(value.size, -1)[:, -1]
+        beyond = places[(places < 0) | (places >= len(names))]
+        if len(beyond):
+            raise SpecError(
+                f"inputs.{spec.name}: a value has the index {beyond[0]}, and index_feature_mapping "
+                f"has {len(names)} names"
+            )
+        rows = np.bincount(places, weights=value.ravel(), minlength=len(names))
+        present = np.unique(places)
+    else:
+        if value.size % len(names):
+            raise SpecError(
+                f"inputs.{spec.name}: index_feature_mapping has {len(names)} names, and the "
+                f"explained tensor has the shape {list(value.shape)}"
+            )
+        rows = value.reshape(len(names), -1).sum(axis=1)
+        present = np.arange(len(names))
+    if spec.encoding is Encoding.INDICATOR:
+        return {spec.name: rows}
+    return {names[i]: rows[i : i + 1] for i in present}
 
 
 def _from_value(written: object, dtype: np.dtype, where: str) -> Array:

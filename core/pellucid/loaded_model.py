@@ -247,7 +247,7 @@ class LoadedModel:
             )
         return self.configured(parameters=replace(self.parameters, method=lime))
 
-    def _records(self, instances: Any, beside: Collection[str]) -> list[Instance]:
+    def _records(self, instances: Any, beside: Collection[str] = ()) -> list[Instance]:
         if isinstance(instances, np.ndarray):
             instances = list(instances)
         if isinstance(instances, Mapping):
@@ -340,6 +340,7 @@ def load(
         metadata=document,
         parameters=chosen_parameters,
         input_keys=compiler.input_keys,
+        companions=compiler.companions,
         explicit=not inferred,
         examples=ExampleSearch(saved.directory, chosen.key, compiler.inputs, compiler),
     )

@@ -21,10 +21,14 @@ Network: TypeAlias = Callable[[dict[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How a network takes rows: any number (None), a fixed number, or without a batch axis."""
+    """How a network takes rows: any number (None), a fixed number, or without a batch axis.
+
+    `lone` says that an instance is a batch of one, whose output has a first axis of that.
+    """
 
     rows: int | None = None
     axis: bool = True
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

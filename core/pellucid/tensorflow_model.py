@@ -138,7 +138,9 @@ class TensorFlowModel:
 
             return self._gathered(n, x, answer, self.plan.batch)[""]
 
-        return self._try(run, "outputs")
+        output = self._try(run, "outputs")
+        lone = self.plan.batch.lone and output.shape[1:2] == (1,)
+        return output[:, 0] if lone else output
 
     def outputs(self, x: Tensors) -> Array:
         return self.predict(x).astype(np.float64).reshape(len(_any(x)), -1)
