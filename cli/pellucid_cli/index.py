@@ -33,7 +33,7 @@ from pellucid_cli.options import MODEL_DIR, Talk, load, model_options, talking
 @click.option(
     "--query",
     type=click.Choice(["precise", "fast"]),
-    help="With fast, make what approximate searches need, too [default: precise].",
+    help="With fast, prepare approximate searches, too [default: precise].",
 )
 @click.option("--force", is_flag=True, help="Overwrite an index that exists.")
 @model_options
