@@ -43,6 +43,7 @@ STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
     metavar="RULE|all|list",
     help="Print what a rule says, with examples, and exit.",
 )
+@click.option("--run", is_flag=True, help="Also load the model and explain a baseline instance.")
 @click.option("--signature", metavar="KEY", help="The signature to check against.")
 @click.option("--tag-set", metavar="TAGS", help="The graph to check against, as tag,tag.")
 @click.option("-q", "--quiet", count=True, help="No summary on stderr.")
@@ -56,6 +57,7 @@ def validate_metadata(
     strict: bool,
     ignore: tuple[str, ...],
     select: tuple[str, ...],
+    run: bool,
     signature: str | None,
     tag_set: str | None,
     quiet: int,
@@ -65,8 +67,8 @@ def validate_metadata(
 
     A MODEL_DIR holds saved_model.pb and, beside it, explanation_metadata.json; a FILE is checked
     against the model beside it, if there is one; of any other DIR, all models below it are.
-    TensorFlow is not needed. Exits with 0 if all is well, 1 if there are findings, 2 if it cannot
-    run.
+    TensorFlow is not needed, but for --run. Exits with 0 if all is well, 1 if there are findings, 2
+    if it cannot run.
     """
     from dataclasses import replace
 
@@ -79,6 +81,11 @@ def validate_metadata(
     tags = None if tag_set is None else tag_set.split(",") if tag_set else []
     found = [lint(path, signature, tags) for path in chosen(paths, files_from, null=null)]
     linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
+    if run:
+        from pellucid.trial import tried
+
+        found = [tried(it, signature, tags) for it in linted]
+        linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
     if style == "auto":
         style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"
     text = written(style, linted, strict=strict)

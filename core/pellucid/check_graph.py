@@ -9,6 +9,7 @@ from pellucid.check import FLOAT_TYPES
 from pellucid.document import Finding, spelled
 from pellucid.errors import SpecError
 from pellucid.gradient_path import Reach, Way, ways
+from pellucid.gradient_walk import MOST_STEPS
 from pellucid.json_source import quoted
 from pellucid.operations import names, table_version
 from pellucid.safety import ends_of, escaping_assets, touches_of
@@ -30,11 +31,13 @@ def gradient_findings(
     meta_graph: MetaGraph,
     signature: Signature,
     parameters: ExplanationParameters | None = None,
+    notes: list[str] | None = None,
 ) -> list[Finding]:
     """Return what is in the way of the gradients that the metadata ask for.
 
     Without `parameters` the method is not known, so what only gradients need is a warning. Names
-    that do not resolve, and tensors that are not of floats, are the business of other rules.
+    that do not resolve, and tensors that are not of floats, are the business of other rules. What
+    could not be found out is added to `notes`.
     """
 
     def resolved(written: str, role: Role) -> str | None:
@@ -58,6 +61,11 @@ def gradient_findings(
     findings = []
     for tensor, way in ways(meta_graph, output, explained).items():
         feature, field = explained[tensor]
+        if way.reach is Reach.UNKNOWN and notes is not None:
+            notes.append(
+                f"whether a gradient gets from {quoted(output)} to {quoted(tensor)} is not known: "
+                f"more than {MOST_STEPS} operations are not followed"
+            )
         slopes = gradients and _floats(meta_graph, signature, tensor)
         said = _said(way, tensor, output, field, slopes)
         if said is not None:
@@ -110,7 +118,7 @@ def operation_findings(
     unknown = {
         name: ops
         for name, it in ((None, meta_graph.nodes), *bodies.items())
-        if (ops := it.ops() - known)
+        if (ops := it.ops - known)
     }
     if not unknown:
         return findings

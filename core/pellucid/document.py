@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from pellucid.errors import did_you_mean
-from pellucid.json_source import JsonSource, Path, load, path_text, quoted, read
+from pellucid.json_source import JsonSource, Path, load, path_text, printable, quoted, read
 from pellucid.rules import RULES
 from pellucid.spec import Dialect, Problem, Severity
 
@@ -305,7 +305,7 @@ def problems_of(
         place = source.place(finding.path, key=finding.at_key) if source else (None, None, None)
         found.append(
             Problem(
-                message=finding.message,
+                message=printable(finding.message),
                 path=path_text(finding.path),
                 line=place[0],
                 column=place[1],

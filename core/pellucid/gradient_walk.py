@@ -126,18 +126,26 @@ class Walk:
     def body(self, body: Body, seeds: Iterable[str]) -> Live:
         """Return what is live in a body when a gradient comes to the tensors `seeds`."""
         live = Live(tensors=set(seeds))
-        stack, done, arguments = list(live.tensors), set[str](), set[int]()
+        # A graph may have hundreds of thousands of operations: this is the loop that counts.
+        tensors, find, masks = live.tensors, body.nodes.find, self._masks
+        stack, done, arguments = list(tensors), set[str](), set[int]()
         while stack:
             tensor = stack.pop()
             name = tensor.partition(":")[0]
-            if name in body.arguments and name not in body.nodes:
-                arguments.add(body.arguments[name])
+            if name in done:
                 continue
-            if name in done or name not in body.nodes:
+            message = find(name)
+            if message is None:
+                if name in body.arguments:
+                    arguments.add(body.arguments[name])
                 continue
-            message = body.nodes.message(name)
+            op = message.op
             inputs = data_inputs(message)
-            if self.by_output(message.op):
+            mask = masks[op] if op in masks else self.mask(op)
+            if mask in _ALL:
+                done.add(name)
+                read = inputs
+            elif mask == _BY_OUTPUT:
                 place = body.place_of(tensor)
                 known = live.outputs.setdefault(name, set())
                 if place is None or place in known:
@@ -147,13 +155,13 @@ class Walk:
                 read = [inputs[it] for it in places if it < len(inputs)]
             else:
                 done.add(name)
-                read = self.passed(body, name, message.op, inputs)
-                if not read and inputs and self.mask(message.op) is None:
-                    self.lacking.add(message.op)
+                read = self.passed(body, name, op, inputs)
+                if mask is None and inputs:
+                    self.lacking.add(op)
             self.count()
             for it in read:
-                if it not in live.tensors:
-                    live.tensors.add(it)
+                if it not in tensors:
+                    tensors.add(it)
                     stack.append(it)
         live.arguments = frozenset(arguments)
         return live
@@ -181,7 +189,9 @@ class Walk:
         """
         if op not in self._masks:
             known = operation(op)
-            if known is None:
+            if self.by_output(op):
+                self._masks[op] = _BY_OUTPUT
+            elif known is None:
                 self._masks[op] = ("y*",)
             elif known.gradient == "zero":
                 self.stepped = True
@@ -269,6 +279,7 @@ class Walk:
         return {i for i, it in enumerate(values) if it.WhichOneof("kind") != "none_value"}
 
 
+_BY_OUTPUT = ("by output",)
 _ALL = (("y",), ("y*",), ("y", "y"), ("y", "y", "y"))
 
 

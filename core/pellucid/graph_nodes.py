@@ -84,6 +84,11 @@ class Nodes(Mapping[str, Node]):
         """Return the node as it is in the file: a light NodeDef, its attributes as bytes."""
         return self._messages[self._places[name]]
 
+    def find(self, name: str) -> Any:
+        """Return the node as it is in the file, or None."""
+        place = self._places.get(name)
+        return None if place is None else self._messages[place]
+
     def messages(self) -> Iterable[Any]:
         """Return all nodes as they are in the file, namesakes included."""
         return self._messages
@@ -92,9 +97,10 @@ class Nodes(Mapping[str, Node]):
         """Return the operation's type without making the node."""
         return str(self.message(name).op)
 
-    def ops(self) -> set[str]:
-        """Return the types of all operations."""
-        return {message.op for message in self._messages}
+    @cached_property
+    def ops(self) -> frozenset[str]:
+        """The types of all operations."""
+        return frozenset({message.op for message in self._messages})
 
     def input_names(self, name: str) -> tuple[str, ...]:
         """Return the nodes or arguments that a node reads or waits for."""

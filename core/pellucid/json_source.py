@@ -282,5 +282,11 @@ def path_text(path: Path) -> str:
 def quoted(text: str) -> str:
     """Return a text from a document in quotes, on one line and not endless."""
     text = text if len(text) <= 80 else text[:79] + "…"
-    safe = (sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
-    return "'" + "".join(safe) + "'"
+    return f"'{printable(text)}'"
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with what cannot be printed as Python writes it."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

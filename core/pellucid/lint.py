@@ -11,6 +11,7 @@ from pellucid.check_graph import gradient_findings, operation_findings, safety_f
 from pellucid.document import locate, problems_of
 from pellucid.errors import ModelError, SpecError
 from pellucid.infer import infer_metadata
+from pellucid.json_source import printable
 from pellucid.model_directory import MODEL_NAMES, model_file
 from pellucid.parse_spec import parse_metadata
 from pellucid.rules import RULES, rule_matches
@@ -74,14 +75,11 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
     resolutions: tuple[Resolution, ...] = ()
     notes: tuple[str, ...] = ()
     if parsed.draft is not None and model is not None:
-        found, resolutions = check(
-            parsed.draft, model, signature_key, tags, parameters=parsed.parameters, file=str(file)
+        found, resolutions, notes = _against(
+            model, parsed.draft, parsed.parameters, signature_key, tags, file
         )
-        deep, notes = _graph(
-            model, parsed.draft, parsed.parameters, resolutions, signature_key, tags
-        )
-        problems += locate((*found, *(replace(it, file=str(file)) for it in deep if it.path)), text)
-        problems += [it for it in deep if not it.path]
+        problems += locate(tuple(it for it in found if it.file == str(file)), text)
+        problems += [it for it in found if it.file != str(file)]
     ordered = sorted(problems, key=lambda it: (it.line or 0, it.column or 0, it.code))
     return Linted(
         path=file, text=text, problems=tuple(ordered), resolutions=resolutions, notes=notes
@@ -100,8 +98,8 @@ def _infer(
         # Here the choice is written down, by another command.
         message = message.replace(" with --output", " with pellucid init-metadata --output")
         return Linted(path=path, text=None, problems=(_problem(code, message, str(path)),))
-    problems, resolutions = check(metadata, model, signature.key, tags)
-    kept = [it for it in problems if it.code == "MD108"]
+    problems, resolutions, notes = _against(model, metadata, None, signature.key, tags, path)
+    kept = [it for it in problems if it.code == "MD108" or it.code >= "MD120" or it.code == "MD100"]
     # What has no gradient is held, unless that is everything.
     if sum(it.code == "MD103" for it in problems) == len(metadata.inputs):
         message = (
@@ -109,42 +107,47 @@ def _infer(
             "metadata or use sampled Shapley"
         )
         kept.append(replace(_problem("MD103", message, str(path)), severity=Severity.WARNING))
-    found, notes = _graph(model, metadata, None, resolutions, signature.key, tags)
     return Linted(
         path=path,
         text=None,
-        problems=tuple(replace(it, path="", file=it.file or str(path)) for it in (*kept, *found)),
+        problems=tuple(replace(it, path="") for it in kept),
         resolutions=resolutions,
         inferred=metadata,
         notes=notes,
     )
 
 
-def _graph(
+def _against(
     model: SavedModelFile,
     metadata: ExplanationMetadata,
     parameters: ExplanationParameters | None,
-    resolutions: Sequence[Resolution],
     signature_key: str | None,
     tags: Sequence[str] | None,
-) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Return what the graph itself tells: problems of the file, and notes."""
-    file = str(model_file(model.directory))
-    tensors = [it.resolved.tensor for it in resolutions]
+    file: Path,
+) -> tuple[list[Problem], tuple[Resolution, ...], tuple[str, ...]]:
+    """Return the problems of metadata with their model and of the model itself, and notes.
+
+    What the metadata have to do with is found in `file`, the rest in the model's own.
+    """
+    own, notes = str(model_file(model.directory)), list[str]()
     try:
+        found, resolutions = check(
+            metadata, model, signature_key, tags, parameters=parameters, file=str(file)
+        )
+        if any(it.code == "MD101" for it in found):
+            return list(found), resolutions, ()
         meta_graph = model.meta_graph(tags if tags is not None else metadata.tags)
         signature = choose_signature(meta_graph, signature_key or metadata.signature_key)
-    except ModelError:
-        return (), ()  # the business of MD101
-    wrote = meta_graph.tensorflow_version
-    notes = (f"written by TensorFlow {wrote}",) if wrote else ()
-    try:
-        findings = operation_findings(meta_graph, signature, tensors)
-        findings += safety_findings(meta_graph, signature, tensors)
-        findings += gradient_findings(metadata, meta_graph, signature, parameters)
+        if meta_graph.tensorflow_version:
+            notes.append(f"written by TensorFlow {printable(meta_graph.tensorflow_version)}")
+        tensors = [it.resolved.tensor for it in resolutions]
+        slopes = gradient_findings(metadata, meta_graph, signature, parameters, notes)
+        others = operation_findings(meta_graph, signature, tensors)
+        others += safety_findings(meta_graph, signature, tensors)
     except ModelError as error:
-        return (_problem("MD100", str(error), file),), notes
-    return problems_of(findings, None, file), notes
+        return [_problem("MD100", str(error), own)], (), tuple(notes)
+    problems = [*found, *problems_of(slopes, None, str(file)), *problems_of(others, None, own)]
+    return problems, resolutions, tuple(notes)
 
 
 def keep(
@@ -165,4 +168,10 @@ def _named(problem: Problem, words: Collection[str]) -> bool:
 
 def _problem(code: str, message: str, file: str) -> Problem:
     rule = RULES[code]
-    return Problem(message=message, severity=rule.severity, code=code, rule=rule.name, file=file)
+    return Problem(
+        message=printable(message),
+        severity=rule.severity,
+        code=code,
+        rule=rule.name,
+        file=file,
+    )

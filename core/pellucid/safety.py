@@ -13,6 +13,7 @@ from typing import Any
 from pellucid.errors import ModelError, UnsafeModelError
 from pellucid.graph_messages import messages
 from pellucid.graph_nodes import Nodes, attributes_of, node_name
+from pellucid.json_source import printable
 from pellucid.saved_model_pb import MetaGraph, Signature
 from pellucid.what_runs import Running, running
 from pellucid.world_operations import PATH_INPUTS, RESTORES, SAVES, may_touch, touches
@@ -38,7 +39,7 @@ class Touch:
     def where(self) -> str:
         """The operation and its place, for a sentence."""
         inside = f" in function '{self.function}'" if self.function else ""
-        return f"operation '{self.node}' ({self.op}){inside}"
+        return printable(f"operation '{self.node}' ({self.op}){inside}")
 
 
 def escaping_assets(meta_graph: MetaGraph) -> list[str]:
@@ -56,7 +57,7 @@ def touches_of(meta_graph: MetaGraph, signature: Signature, tensors: Iterable[st
     suspects: dict[str | None, list[Any]] = {
         name: several
         for name, nodes in ((None, meta_graph.nodes), *bodies.items())
-        if any(map(may_touch, nodes.ops()))
+        if any(map(may_touch, nodes.ops))
         and (several := [it for it in nodes.messages() if may_touch(it.op)])
     }
     if not suspects:

@@ -104,8 +104,11 @@ class MetaGraph:
         for number, whole, value in fields(memoryview(serialized)):
             apart = number in (_GRAPH, _OBJECTS)
             parts.setdefault(number if apart else 0, []).append(value if apart else whole)
-        # What is there twice is merged, as if it followed one another.
-        joined = {number: b"".join(values) for number, values in parts.items()}
+        # What is there twice is merged, as if one followed the other.
+        joined = {
+            number: values[0] if len(values) == 1 else b"".join(values)
+            for number, values in parts.items()
+        }
         self.message = messages()("tensorflow.MetaGraphDef").FromString(joined.get(0, b""))
         self.graph = messages()("light.GraphDef").FromString(joined.get(_GRAPH, b""))
         self._objects = joined.get(_OBJECTS, b"")
