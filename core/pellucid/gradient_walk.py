@@ -18,7 +18,7 @@ from pellucid.saved_model_pb import Function, MetaGraph
 LOOPS = ("While", "StatelessWhile")
 BRANCHES = ("If", "StatelessIf", "Case", "StatelessCase")
 _DEEPEST = 64
-MOST_STEPS = 300_000
+MOST_STEPS = 200_000
 
 
 class TooLargeError(Exception):

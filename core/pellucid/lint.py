@@ -110,7 +110,7 @@ def _infer(
     return Linted(
         path=path,
         text=None,
-        problems=tuple(replace(it, path="") for it in kept),
+        problems=tuple(replace(it, path="") for it in sorted(kept, key=lambda it: it.code)),
         resolutions=resolutions,
         inferred=metadata,
         notes=notes,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import drawing
+import linting
 import methods
 import numpy as np
 import peers
@@ -175,6 +176,7 @@ def main() -> int:
     turns = 3 if quick else 7
     sections: list[Callable[[], Iterator[Row]]] = [
         lambda: start_up(turns),
+        lambda: linting.linting(turns),
         lambda: one_digit(turns if quick else 5),
         lambda: gradients("photos", 16, turns, not quick),
         lambda: gradients("digits", 100, turns, not quick),

@@ -303,7 +303,7 @@ def test_models_of_strangers_without_metadata() -> None:
         "neg_empty_pb": ["MD100"],
         "neg_lfs_pointer": ["MD100"],
         "neg_missing_op_forest": ["MD103", "MD123", "MD123", "MD123"],
-        "neg_missing_op_zeroout": ["MD108", "MD103", "MD123"],
+        "neg_missing_op_zeroout": ["MD103", "MD108", "MD123"],
         "neg_truncated_pb": ["MD100"],
         "neg_truncated_vars": ["MD100"],
         "scisharp_mnist_mlp": [],

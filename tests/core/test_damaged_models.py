@@ -13,7 +13,7 @@ from places import SAMPLES
 
 TRIALS = 120
 
-# Runs alone, so that its memory is its own: the limit is on addresses, which is stricter still.
+# Runs alone, with 500 MB of addresses and no more: asking for more would end in a traceback.
 WORKER = """
 import json, random, resource, shutil, sys, time
 from pathlib import Path
@@ -42,9 +42,8 @@ for trial in range(trials):
         assert "\\n" not in problem.message, problem
         found[problem.code] = found.get(problem.code, 0) + 1
     slowest = max(slowest, time.process_time() - begin)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 heavy = sorted({"numpy", "tensorflow"} & set(sys.modules))
-print(json.dumps({"found": found, "slowest": slowest, "memory": memory, "heavy": heavy}))
+print(json.dumps({"found": found, "slowest": slowest, "heavy": heavy}))
 """
 
 
@@ -63,5 +62,4 @@ def test_a_damaged_model_is_a_finding_in_little_time_and_memory(name: str, tmp_p
     result = json.loads(run.stdout)
     assert result["found"]["MD100"] > TRIALS / 10
     assert result["slowest"] < 2
-    assert result["memory"] < 500
     assert result["heavy"] == []
