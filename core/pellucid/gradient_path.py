@@ -70,23 +70,25 @@ def ways(meta_graph: MetaGraph, output: str, tensors: Iterable[str]) -> dict[str
 def _locate(meta_graph: MetaGraph, flat: str) -> _Place | None:
     """Return where a flat name leads: a call ``C`` and a node ``b`` of its function are ``C/b``."""
     name, _, number = flat.rpartition(":")
+    return _inside((Body(meta_graph),), (), name, int(number))
 
-    def inside(bodies: tuple[Body, ...], chain: tuple[str, ...], rest: str) -> _Place | None:
-        body = bodies[-1]
-        if rest in body.nodes or rest in body.arguments:
-            return _Place(bodies, chain, rest, int(number))
-        for end, letter in enumerate(rest):
-            call = rest[:end]
-            if letter == "/" and call in body.nodes:
-                function = body.callee(call)
-                if function is not None and len(chain) < 32:
-                    inner = Body(meta_graph, function)
-                    found = inside((*bodies, inner), (*chain, call), rest[end + 1 :])
-                    if found is not None:
-                        return found
-        return None
 
-    return inside((Body(meta_graph),), (), name)
+def _inside(
+    bodies: tuple[Body, ...], chain: tuple[str, ...], rest: str, index: int
+) -> _Place | None:
+    body = bodies[-1]
+    if rest in body.nodes or rest in body.arguments:
+        return _Place(bodies, chain, rest, index)
+    for end, letter in enumerate(rest):
+        call = rest[:end]
+        if letter == "/" and call in body.nodes:
+            function = body.callee(call)
+            if function is not None and len(chain) < 32:
+                inner = (*bodies, Body(body.meta_graph, function))
+                found = _inside(inner, (*chain, call), rest[end + 1 :], index)
+                if found is not None:
+                    return found
+    return None
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
+from weakref import ref
 
 from pellucid.checkpoint_index import is_lfs_pointer, variables_fault
 from pellucid.errors import ModelError
@@ -112,6 +113,10 @@ class MetaGraph:
         self.message = messages()("tensorflow.MetaGraphDef").FromString(joined.get(0, b""))
         self.graph = messages()("light.GraphDef").FromString(joined.get(_GRAPH, b""))
         self._objects = joined.get(_OBJECTS, b"")
+        # Parts know their whole weakly: a graph that nobody holds is gone at once, however large.
+        whole_of_parts = ref(self)
+        self._functions_of = lambda: _held(whole_of_parts).functions
+        self.worked_out: dict[object, Any] = {}  # by others, who ask for it more than once
         self.tags: tuple[str, ...] = tuple(str(it) for it in self.message.meta_info_def.tags)
         self.tensorflow_version = str(self.message.meta_info_def.tensorflow_version)
 
@@ -143,18 +148,24 @@ class MetaGraph:
     @cached_property
     def nodes(self) -> Nodes:
         """The operations of the top-level graph by name."""
-        return Nodes(self.graph.node, lambda: self.functions)
+        return Nodes(self.graph.node, self._functions_of)
 
     @cached_property
     def functions(self) -> Mapping[str, Function]:
         """The function library by name."""
-        found = (Function(it, lambda: self.functions) for it in self.graph.library.function)
+        found = (Function(it, self._functions_of) for it in self.graph.library.function)
         return {function.name: function for function in found}
 
     @cached_property
     def has_variables(self) -> bool:
         """Whether the top-level graph holds variables, whose values are in ``variables/``."""
         return any(it.op in _VARIABLES for it in self.graph.node)
+
+
+def _held(graph: ref[MetaGraph]) -> MetaGraph:
+    found = graph()
+    assert found is not None, "whoever has a part of a graph holds the graph"
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

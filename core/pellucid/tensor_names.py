@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import Enum
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from pellucid.errors import ModelError, SpecError, did_you_mean
@@ -159,10 +158,13 @@ def calls(meta_graph: MetaGraph, signature: Signature) -> tuple[Call, ...]:
     A call that only saves or restores is not among them. Recursion is followed once.
     """
     outputs = tuple(node_name(info.name) for info in signature.outputs.values())
-    return _calls(meta_graph, outputs)
+    known = meta_graph.worked_out
+    if ("calls", outputs) not in known:
+        known["calls", outputs] = _calls(meta_graph, outputs)
+    found: tuple[Call, ...] = known["calls", outputs]
+    return found
 
 
-@lru_cache(maxsize=16)
 def _calls(meta_graph: MetaGraph, outputs: tuple[str, ...]) -> tuple[Call, ...]:
     functions = meta_graph.functions
     reached: dict[str, list[tuple[str, str]]] = {}
