@@ -21,6 +21,7 @@ from typing import Any
 import drawing
 import linting
 import methods
+import neighbors
 import numpy as np
 import peers
 from hand_written import hand_written
@@ -184,6 +185,7 @@ def main() -> int:
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
         lambda: methods.tolerance(),
+        lambda: neighbors.neighbors(turns),
         lambda: methods.memory(),
         lambda: pictures(turns),
         lambda: overlays(turns),

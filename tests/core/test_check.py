@@ -324,3 +324,17 @@ def test_rules_are_selected_by_code_beginning_or_name() -> None:
     assert [it.code for it in keep(found, select=["MD1"])] == ["MD102"]
     assert [it.code for it in keep(found, ignore=["unknown-tensor"])] == ["MD031"]
     assert keep(found, select=["MD0"], ignore=["MD031"]) == ()
+
+
+def test_the_source_of_the_latent_space_is_a_tensor() -> None:
+    """Example-based explanations: "name of the source to generate embeddings"."""
+    document = prose(examples={"presets": {"modality": "TEXT"}})
+    assert said("code_or_prose", document) == []
+    document["metadata"]["latentSpaceSource"] = "probabilities"
+    assert said("code_or_prose", document) == []
+    document["metadata"]["latentSpaceSource"] = "probabilites"
+    (problem,) = said("code_or_prose", document)
+    assert problem.startswith(
+        "MD102 metadata.latentSpaceSource: 'probabilites' is not a tensor of the model; did you mean "
+        "'probabilities'"
+    )

@@ -139,7 +139,7 @@ class Exchange:
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and Refusal."""
-        request = read_request(body, loaded.model.inputs)
+        request = read_request(body, loaded.model.inputs, beside=loaded.model.beside)
         signature = request.parameters.get("signature_name")
         if signature not in (None, "", loaded.model.signature):
             raise SpecError(

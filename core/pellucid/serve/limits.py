@@ -15,6 +15,7 @@ from pellucid.instances import Instance
 from pellucid.model import Array
 from pellucid.serve.refusal import Refusal
 from pellucid.spec import (
+    Examples,
     ExplanationParameters,
     IntegratedGradients,
     Lime,
@@ -33,7 +34,7 @@ class Limits:
 
     `queue` counts the requests that are admitted and not yet answered, `body` the bytes of one
     request and `bodies` of all that are admitted; `evaluations` what one instance may cost, in
-    runs of the model; `seconds` is the deadline of a request.
+    runs of the model, and `neighbors` how many it may have; `seconds` is the deadline of a request.
     """
 
     queue: int = 128
@@ -42,6 +43,7 @@ class Limits:
     instances: int = 1024
     pixels: int = 50_000_000
     evaluations: int = 100_000
+    neighbors: int = 10_000
     seconds: float = 60.0
 
     def check(self, instances: Sequence[Instance], parameters: ExplanationParameters) -> None:
@@ -51,6 +53,13 @@ class Limits:
             for value in instance.tensors.values():
                 for data in _bytes_in(value):
                     self.check_picture(data, instance.place)
+        method = parameters.method
+        if isinstance(method, Examples) and method.neighbor_count > self.neighbors:
+            raise Refusal(
+                TOO_LARGE,
+                f"the parameters ask for {method.neighbor_count:,} neighbours of each instance; at "
+                f"most {self.neighbors:,} are given here",
+            )
         cost = _evaluations(parameters)
         if cost > self.evaluations:
             raise Refusal(

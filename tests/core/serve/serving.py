@@ -118,6 +118,7 @@ class Stub:
     inputs = (InputInfo(name="x", dtype="float32", shape=(None,)),)
     parameters = ExplanationParameters()
     signature = "serving_default"
+    beside = ()
 
     def __init__(self) -> None:
         self.gate = threading.Event()
