@@ -162,7 +162,11 @@ class _Page:
         )
         path = folder / (INDEX if number == 1 else f"index-{number}.html")
         partial = folder / f".{path.name}.partial"
-        partial.write_bytes(page)
+        try:
+            partial.write_bytes(page)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         return partial, path, page.index(run)
 
 

@@ -220,6 +220,14 @@ def test_a_run_that_breaks_off_leaves_the_page_as_it_was(tmp_path: Path) -> None
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [before]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / ".index.html.partial").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+        write_gallery(tmp_path, [], title="x")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError) as refused:
         write_gallery(tmp_path / "gone", [], title="x")

@@ -298,6 +298,7 @@ def test_going_back_closes_the_large_view_and_keeps_the_grid(open_page: Open, ru
 def test_an_address_that_means_nothing_shows_everything(open_page: Open, run: Path) -> None:
     page = open_page(run.as_uri() + "#sort=__proto__&label=nobody&input=99999&size=x&q=")
     assert len(names(page)) == COUNT and not page.is_visible("#detail")
+    assert page.input_value("#sort") == "input"
 
 
 def test_inputs_without_pictures_show_their_attributions(open_page: Open, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ function read() {
   view.words = address.get("q") ?? "";
   view.labels = new Set(address.getAll("label").filter((label) => data.labels.includes(label)));
   view.failed = address.has("failed");
-  view.sort = address.get("sort") in columns ? address.get("sort") : "input";
+  view.sort = Object.hasOwn(columns, address.get("sort") ?? "") ? address.get("sort") : "input";
   view.down = address.has("down");
   view.size = Math.min(320, Math.max(96, Number(address.get("size")) || 176));
   const place = Number(address.get("input")) - 1 - data.first;
