@@ -53,7 +53,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
         "advice attribute explain explanations targets trial response kserve raw colors shades overlay panels pictures loaded_model batch"
         " captions charts comparison fonts marks parts sheets sweep views words gallery result_folder"
         " approximate example_index index_writer example_search",
-        "numpy PIL scipy orjson usearch",
+        "numpy PIL scipy orjson cmap usearch",
     ),
     # 5: HTTP
     ("serve serve.*", "numpy PIL orjson starlette uvicorn prometheus_client"),
