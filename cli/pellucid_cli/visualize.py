@@ -37,9 +37,10 @@ def visualize(
 ) -> None:
     """Draw which pixels, regions, words or columns made the model say what it said.
 
-    INPUT is a picture, or anything that explain takes; SAVED.npz is what explain --raw wrote, to be
-    drawn again without the model. Pictures become overlays, text becomes words on coloured ground
-    (PNG and HTML), columns become a chart. Prints the paths of the files it writes.
+    INPUT is a picture, or anything that explain takes; SAVED.npz is what explain --raw wrote, or a
+    folder of such files, to be drawn again without the model. Pictures become overlays, text
+    becomes words on coloured ground (PNG and HTML), columns become a chart. Prints the paths of the
+    files it writes.
     """
     from pellucid_cli.files import check_free, write
     from pellucid_cli.options import Talk

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,7 @@ def explained(
 
     Saved explanations are read, everything else is explained, a few at a time.
     """
+    names = [file for name in names for file in _saved_in(name)]
     if any(name.endswith(".npz") for name in names):
         yield from _saved(names, view, methods, talk, options)
         return
@@ -117,12 +120,19 @@ def explained(
     model = load(talk, Path(names[0]), options)
     _refuse_examples(model)
     model, instances = read_inputs(model, names[1:], talk.warn)
-    stems = _stems(instances)
+    stems = Stems()
     for start in range(0, len(instances), BLOCK):
         block = instances[start : start + BLOCK]
         sets = compared(model, block, methods) if methods else [model.explain(block)]
         for number in range(len(block)):
-            yield stems[start + number], sets, number
+            yield stems.of(block[number]), sets, number
+
+
+def _saved_in(name: str) -> list[str]:
+    """Return the saved explanations in a folder, sorted; anything else is itself."""
+    if not Path(name).is_dir() or any(Path(name).glob("saved_model.pb*")):
+        return [name]
+    return sorted(str(path) for path in Path(name).rglob("*.npz")) or [name]
 
 
 def _saved(
@@ -144,18 +154,16 @@ def _saved(
             raise click.UsageError(
                 f"{parameter.opts[-1]} is for explaining; what was saved is explained already"
             )
-    saved = [unpack(Path(name).read_bytes(), name) for name in names]
-    for each in saved:
-        _refuse_examples(each)
-    stems = iter(_stems([instance for each in saved for instance in each.instances]))
-    for each in saved:
-        for number, explanation in enumerate(each):
-            stem = next(stems)
+    stems = Stems()
+    for name in names:
+        found = unpack(Path(name).read_bytes(), name)
+        _refuse_examples(found)
+        for number, explanation in enumerate(found):
+            stem = stems.of(found.instances[number])
             if view.labels is not None and len(explanation.labels) < view.labels:
-                talk.warn(
-                    f"{stem}: {len(explanation.labels)} labels were saved; see explain --top-k"
-                )
-            yield stem, [each], number
+                count = len(explanation.labels)
+                talk.warn(f"{stem}: {count} labels were saved; see explain --top-k")
+            yield stem, [found], number
 
 
 def _refuse_examples(explained: Any) -> None:
@@ -169,23 +177,29 @@ def _refuse_examples(explained: Any) -> None:
         )
 
 
-def _stems(instances: Sequence[Any]) -> list[str]:
-    """Return a name for each instance's files: that of its own file, told apart by a number."""
-    stems: list[str] = []
-    counts: dict[str, int] = {}
-    for number, instance in enumerate(instances):
+@dataclass(slots=True)
+class Stems:
+    """Names for the files of each instance: that of its own file, told apart by a number."""
+
+    count: int = 0
+    used: set[str] = field(default_factory=set)
+    rows: Counter[str] = field(default_factory=Counter)
+
+    def of(self, instance: Any) -> str:
+        """Return a name that no other instance has."""
         source = instance.source
         if source is None or source.startswith("<"):
-            stem = f"instance-{number}"
+            stem = f"instance-{self.count}"
         elif instance.image is not None:
             stem = Path(source).stem
         else:
-            stem = f"{Path(source).stem}-{counts.get(source, 0)}"
-            counts[source] = counts.get(source, 0) + 1
-        while stem in stems:
-            stem += f"-{number}"
-        stems.append(stem)
-    return stems
+            stem = f"{Path(source).stem}-{self.rows[source]}"
+            self.rows[source] += 1
+        while stem in self.used:
+            stem += f"-{self.count}"
+        self.used.add(stem)
+        self.count += 1
+        return stem
 
 
 def _pair(setting: str) -> tuple[str, Any]:

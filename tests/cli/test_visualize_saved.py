@@ -76,6 +76,20 @@ def test_files_of_the_same_name_are_told_apart(program: Any, saved: Path, tmp_pa
     ]
 
 
+def test_a_folder_stands_for_what_was_saved_in_it(
+    program: Any, saved: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "attributions/deep"
+    folder.mkdir(parents=True)
+    for name in ("b.npz", "a.npz"):
+        (folder / name).write_bytes(saved.read_bytes())
+    run = program("visualize", folder.parent, "-o", tmp_path / "out")
+    assert run.code == 0, run.err
+    assert len(run.out.decode().splitlines()) == 4
+    run = program("visualize", tmp_path / "out", "-o", tmp_path / "other")
+    assert run.code == 2 and "no input" in run.err
+
+
 def test_labels_that_were_not_saved_are_missed(program: Any, saved: Path, tmp_path: Path) -> None:
     run = program("visualize", saved, "-o", tmp_path / "out", "--labels", 5)
     assert run.code == 0
