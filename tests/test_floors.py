@@ -51,9 +51,10 @@ FLOORS: tuple[tuple[str, str], ...] = (
     # 4: from instances to what people see
     (
         "advice attribute explain explanations targets trial response kserve raw colors shades overlay panels pictures loaded_model batch"
+        " batch.*"
         " captions charts comparison fonts marks parts sheets sweep views words gallery result_folder"
         " approximate example_index index_writer example_search",
-        "numpy PIL scipy orjson cmap usearch",
+        "numpy PIL scipy orjson cmap usearch distributed",
     ),
     # 5: HTTP
     ("serve serve.*", "numpy PIL orjson starlette uvicorn prometheus_client"),

@@ -1,4 +1,4 @@
-"""``pellucid batch``: a folder in, a folder out."""
+"""``pellucid batch``: many inputs in, a folder out, and on from where it was broken off."""
 
 from __future__ import annotations
 
@@ -7,63 +7,56 @@ from typing import Any
 
 import click
 
-from pellucid_cli.options import MODEL_DIR, Talk, load, method_options, model_options, talking
+from pellucid_cli.batch_options import input_options, output_options, run_options
+from pellucid_cli.options import MODEL_DIR, Talk, method_options, model_options, talking
 
 
 @click.command()
 @MODEL_DIR
-@click.argument("input_dir", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The folder to write."
-)
-@click.option("--no-overlays", is_flag=True, help="Write no pictures.")
-@click.option("--limit", type=click.IntRange(1), help="Explain only the first N instances.")
-@click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@output_options
+@input_options
+@run_options
 @model_options
 @method_options
 @talking
 def batch(
-    model_dir: Path,
-    input_dir: Path,
-    out: Path,
-    no_overlays: bool,
-    limit: int | None,
-    force: bool,
-    verbose: int,
-    quiet: int,
-    **options: Any,
+    model_dir: Path, inputs: tuple[str, ...], out: Path, verbose: int, quiet: int, **options: Any
 ) -> None:
-    """Explain every picture, request, JSONL and CSV file in a folder.
+    """Explain directories, patterns, pictures, requests, JSON Lines and CSV files of any length.
 
-    One bad input costs one line in errors.jsonl; exit code 1 tells that there were some.
+    The same command again goes on where it was broken off. One bad input costs one line in
+    errors.jsonl; exit code 1 tells that there were some. INPUT may be quoted patterns, and - is
+    stdin.
     """
-    from pellucid.batch import inputs_in, run
-    from pellucid.errors import OutputError
+    from pellucid_cli.batch_progress import JsonLog, estimate_text, progress
+    from pellucid_cli.batch_run import prepared
+    from pellucid_cli.interrupts import leave_at_once, stopping
 
     talk = Talk(verbose, quiet)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise OutputError(f"{out}: is not empty; add --force to write into it")
-    inputs = inputs_in(input_dir)
-    model = load(talk, model_dir, options)
-
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("explaining"), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not talk.progress, transient=True) as bar:
-        task = bar.add_task("", total=limit or len(inputs))
-        summary = run(
-            model,
-            input_dir,
-            out,
-            overlays=not no_overlays,
-            limit=limit,
-            on_done=lambda count: bar.advance(task, count),
+    dry_run, json_log = options.pop("dry_run"), options.pop("json_log")
+    with prepared(talk, model_dir, inputs, out, options) as (run, opened):
+        if dry_run:
+            click.echo(estimate_text(run.estimated(opened), out))
+            return
+        with progress(talk, as_json=json_log) as shown, stopping(run.stop, shown.say) as asked:
+            try:
+                outcome = run.carry_out(opened, shown)
+            except KeyboardInterrupt:
+                leave_at_once(asked.code)
+        if isinstance(shown, JsonLog):
+            shown.end(outcome)
+    said = f"{out}: {outcome.explained:,} explained, {outcome.failed:,} failed"
+    if outcome.stopped is not None:
+        how = "" if outcome.stopped == "interrupted" else " with a higher --max-errors"
+        said += (
+            f", of {outcome.total:,}: {outcome.stopped}; the same command{how} goes on from there"
         )
-    if not talk.quiet:
-        click.echo(f"{out}: {summary.explained} explained, {summary.failed} failed", err=True)
-    if summary.failed:
+    elif not outcome.fresh:
+        said += "; nothing was left to do, and --force begins anew"
+    if not talk.quiet and not json_log:
+        click.echo(said, err=True)
+    if asked.signal is not None and outcome.stopped:
+        raise click.exceptions.Exit(asked.code)
+    if outcome.failed:
         raise click.exceptions.Exit(1)

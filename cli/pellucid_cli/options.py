@@ -167,6 +167,22 @@ method_options = all_of(
 
 def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
     """Load the model that the shared options describe, as `pellucid.load` returns it."""
+    chosen = loading(talk, options)
+    from pellucid.loaded_model import load as load_model
+
+    model = load_model(model_dir, warn=talk.warn, **chosen)
+    talk.note(
+        f"{model_dir}: signature '{model.signature}', explained by way of "
+        f"{model.explainer.model.road}"
+    )
+    return model
+
+
+def loading(talk: Talk, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `pellucid.load` that the shared options mean.
+
+    Sets what TensorFlow looks for in the environment, once, when it is imported.
+    """
     import os
 
     if talk.verbose < 2:
@@ -174,16 +190,9 @@ def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     options["device"] = _choose_device(options["device"])
-    from pellucid.loaded_model import load as load_model
-
     tags = options.pop("tag_set", None)
     chosen = {key: value for key, value in options.items() if value is not None and value != ()}
-    model = load_model(model_dir, tags=tags.split(",") if tags else None, warn=talk.warn, **chosen)
-    talk.note(
-        f"{model_dir}: signature '{model.signature}', explained by way of "
-        f"{model.explainer.model.road}"
-    )
-    return model
+    return {**chosen, "tags": tags.split(",")} if tags else chosen
 
 
 def _device(value: str) -> str:

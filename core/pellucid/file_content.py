@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 
 from pellucid.errors import InstanceError
+from pellucid.inputs import InputInfo, is_binary
 from pellucid.request_json import decode_text
 
 
@@ -49,3 +51,18 @@ def looks_binary(data: bytes) -> bool:
     """Return whether this is a picture, or anything else that is no text."""
     head = data[:4096]
     return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"
+
+
+def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = ()) -> str | None:
+    """Return "request", "lines", or None where the text does not begin as JSON does."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        value, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return "request"  # whose reader will say what is wrong, and where
+    if text.lstrip()[end:].strip():
+        return "lines"
+    names = {*(info.name for info in inputs), *beside}
+    bare = isinstance(value, dict) and "instances" not in value
+    return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

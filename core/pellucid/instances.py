@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -20,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, did_you_mean
-from pellucid.file_content import lines_of, looks_binary, read_bytes
+from pellucid.file_content import json_form, lines_of, looks_binary, read_bytes
 from pellucid.images import decode_picture, image_input_of, to_tensor
 from pellucid.inputs import InputInfo, check_names, is_binary, plain, shape_text, to_array
 from pellucid.model import Array
@@ -37,6 +36,8 @@ __all__ = [
     "read_image",
     "read_jsonl",
     "read_request",
+    "read_request_values",
+    "read_value",
     "stack",
 ]
 
@@ -98,6 +99,34 @@ def read_request(
     aside, unless they are inputs. Raises `InstanceError`; sentences begin with the path, as
     ``instances[3].image[0]``.
     """
+    values, rest, warnings = read_request_values(document, source)
+    prefix = f"{source}: " if source else ""
+    split = [_aside(value, inputs, beside) for value in values]
+    values = [value for value, _ in split]
+    named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
+
+    def convert(index: int) -> Instance:
+        where = f"{prefix}instances[{index}]"
+        if named[index] != named[0]:
+            raise InstanceError(
+                f"{where}: {'names its inputs' if named[index] else 'does not name its inputs'}, "
+                f"unlike instances[0]; all instances must have the same keys",
+                index,
+            )
+        tensors = _tensors(values[index], inputs, where, index)
+        return Instance(values[index], tensors, index, source, beside=split[index][1])
+
+    instances = tuple(_each(convert, range(len(values)), on_error))
+    return Request(instances=instances, parameters=rest, warnings=warnings)
+
+
+def read_request_values(
+    document: str | bytes | Mapping[str, object], source: str | None = None
+) -> tuple[Sequence[object], Mapping[str, object], tuple[str, ...]]:
+    """Return the values of a request's instances, its other keys, and warnings.
+
+    Raises `InstanceError` for what is no request, or one without instances.
+    """
     parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
     prefix = f"{source}: " if source else ""
     if not isinstance(parsed, Mapping):
@@ -117,24 +146,8 @@ def read_request(
         raise InstanceError(f"{prefix}'instances' must be a list, got {kind_of(values)}")
     if not values:
         raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
-    split = [_aside(value, inputs, beside) for value in values]
-    values = [value for value, _ in split]
-    named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
-
-    def convert(index: int) -> Instance:
-        where = f"{prefix}instances[{index}]"
-        if named[index] != named[0]:
-            raise InstanceError(
-                f"{where}: {'names its inputs' if named[index] else 'does not name its inputs'}, "
-                f"unlike instances[0]; all instances must have the same keys",
-                index,
-            )
-        tensors = _tensors(values[index], inputs, where, index)
-        return Instance(values[index], tensors, index, source, beside=split[index][1])
-
-    instances = tuple(_each(convert, range(len(values)), on_error))
     rest = {key: value for key, value in parsed.items() if key != "instances"}
-    return Request(instances=instances, parameters=rest, warnings=warnings)
+    return values, rest, warnings
 
 
 def read_jsonl(
@@ -196,6 +209,7 @@ def read_image(
     *,
     values: Mapping[str, object] | None = None,
     index: int = 0,
+    source: str | None = None,
 ) -> Instance:
     """Return the instance that a PNG, JPEG, BMP, GIF, WebP or TIFF file is for this model.
 
@@ -203,8 +217,10 @@ def read_image(
     `images.to_tensor`). `image_input` says which input, where several could hold a picture;
     `values` are the other inputs, as in a request. EXIF orientation is applied to pixels; a model
     that decodes the bytes itself does not apply it, so its `image` is left as it lies in the file.
+    `source` is the name that messages and the instance have, by default the path.
     """
-    source = None if isinstance(picture, bytes) else fspath(picture)
+    if source is None and not isinstance(picture, bytes):
+        source = fspath(picture)
     where = source or "the picture"
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
@@ -223,6 +239,13 @@ def read_image(
     if given:
         value = {info.name: value, **given}
     return Instance(value, tensors, index, source, decoded, encoded=data)
+
+
+def read_value(
+    value: object, inputs: Sequence[InputInfo], where: str, index: int, source: str | None = None
+) -> Instance:
+    """Return the instance that one value of a request is. Raises InstanceError: `where` …"""
+    return Instance(value, _tensors(value, inputs, where, index), index, source)
 
 
 def read_file(
@@ -285,7 +308,7 @@ def read_data(
         lines = io.StringIO(text, newline="")
         return read_csv(lines, inputs, source=source, on_error=on_error, beside=beside)
     if suffix not in (".jsonl", ".ndjson"):
-        kind = _kind_of_json(text, inputs, beside)
+        kind = json_form(text, inputs, beside)
         if kind == "request":
             request = read_request(text, inputs, source=source, on_error=on_error, beside=beside)
             for sentence in request.warnings:
@@ -366,18 +389,3 @@ def _tensors(
             index,
         )
     return {inputs[0].name: to_array(value, inputs[0], where, index)}
-
-
-def _kind_of_json(text: str, inputs: Sequence[InputInfo], beside: Collection[str]) -> str | None:
-    """Return "request", "lines", or None where the text does not begin as JSON does."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        value, end = json.JSONDecoder().raw_decode(text.lstrip())
-    except (ValueError, RecursionError):
-        return "request"  # whose reader will say what is wrong, and where
-    if text.lstrip()[end:].strip():
-        return "lines"
-    names = {*(info.name for info in inputs), *beside}
-    bare = isinstance(value, dict) and "instances" not in value
-    return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,6 +54,8 @@ class TensorFlowModel:
         self._failures: list[str] = []
         self._road = self._next_road()
         self._rows: int | None = None
+        # Threads ask in turns: the device is used whole, and a road is changed for all of them.
+        self._turn = RLock()
 
     @property
     def operands(self) -> tuple[Operand, ...]:
@@ -116,7 +119,8 @@ class TensorFlowModel:
     def computed(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
-            return self._gathered(len(_any(request)), request, before.encode, before.plan.batch)
+            with self._turn:
+                return self._gathered(len(_any(request)), request, before.encode, before.plan.batch)
         except DATA as error:
             raise InstanceError(_refused(error), _only(request)) from error
         except FAILURES as error:
@@ -277,6 +281,10 @@ class TensorFlowModel:
 
     def _try(self, run: Callable[[Road], Answer], question: str) -> Answer:
         """Run on the road at hand, with smaller blocks or on the next road if that fails."""
+        with self._turn:
+            return self._tried(run, question)
+
+    def _tried(self, run: Callable[[Road], Answer], question: str) -> Answer:
         first, others, failures = self._road, list(self._roads), list(self._failures)
         while True:
             try:

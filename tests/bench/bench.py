@@ -10,14 +10,12 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+import batches
 import drawing
 import linting
 import methods
@@ -31,7 +29,6 @@ from rows import BENCH, DIGITS, PHOTOS, SAMPLES, Row, compared, load, rows_of
 from timing import Case, in_process, in_subprocess, interleaved, middle, ratio
 
 import pellucid
-from pellucid.batch import run as run_batch
 from pellucid.instances import read_file
 
 
@@ -111,7 +108,7 @@ def _alike(ours: Any, theirs: Any) -> str:
 
 
 def pictures(turns: int) -> Iterator[Row]:
-    """Drawing, and the whole batch over the six photos, against explaining them."""
+    """Drawing the six photos against explaining them."""
     model = load("photos")
     paths = sorted((PHOTOS / "images").iterdir())
     instances = [instance for path in paths for instance in read_file(path, model.inputs)]
@@ -121,24 +118,12 @@ def pictures(turns: int) -> Iterator[Row]:
         for i in range(len(explanations)):
             explanations.draw(i)
 
-    def batch() -> None:
-        out = Path(tempfile.mkdtemp(dir=BENCH))
-        try:
-            run_batch(model, PHOTOS / "images", out)
-        finally:
-            shutil.rmtree(out)
-
-    cases = {
-        "explain": in_process(lambda: model.explain(instances)),
-        "draw": in_process(draw),
-        "batch": in_process(batch),
-    }
+    cases = {"explain": in_process(lambda: model.explain(instances)), "draw": in_process(draw)}
     measured = interleaved(cases, turns)
-    for name in ("draw", "batch"):
-        share = ratio(measured[name], measured["explain"])
-        each = middle(measured[name]).wall / len(paths)
-        note = f"{each:.3f} s on the clock for each photo"
-        yield Row(f"{name} six photos", "explaining them", share.cpu, share.wall, None, note)
+    share = ratio(measured["draw"], measured["explain"])
+    each = middle(measured["draw"]).wall / len(paths)
+    note = f"{each:.3f} s on the clock for each photo"
+    yield Row("draw six photos", "explaining them", share.cpu, share.wall, None, note)
 
 
 def overlays(turns: int) -> Iterator[Row]:
@@ -161,7 +146,7 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         numbers = [
             "–" if n is None else f"{n:.2f}" if n >= 0.1 else f"{n:.2g}"
-            for n in (row.cpu, row.wall, row.bound)
+            for n in (row.cpu, row.wall, row.bound or row.clock_bound)
         ]
         style = "red" if row.missed else None
         table.add_row(row.what, row.against, *numbers, row.note, style=style)
@@ -189,6 +174,7 @@ def main() -> int:
         lambda: methods.memory(),
         lambda: pictures(turns),
         lambda: overlays(turns),
+        lambda: batches.folders(quick),
     ]
     rows: list[Row] = []
     for section in sections:

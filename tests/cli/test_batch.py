@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from pellucid.batch.names import name_of
 
 
 def lines(path: Path) -> list[Any]:
@@ -39,7 +44,7 @@ def test_a_folder_of_photos(program: Any, samples: Path, tmp_path: Path) -> None
     assert [int(np.argmax(line["prediction"])) for line in found] == [2, 3, 6]
     for place in ("a.jpg", "deep/b.jpg", "z.jpg"):
         with (
-            Image.open(out / "overlays" / f"{place}.png") as overlay,
+            Image.open(out / "overlays" / f"{place}.jpg") as overlay,
             Image.open(source / place) as photo,
         ):
             assert overlay.size == photo.size
@@ -49,31 +54,74 @@ def test_a_folder_of_photos(program: Any, samples: Path, tmp_path: Path) -> None
     assert set(summary["approxError"]) == {"median", "p95", "max"}
 
 
-def test_one_bad_input_costs_one_line_and_nothing_else(
+def bomb() -> bytes:
+    """A PNG of 50,000 × 50,000 black pixels in a few megabytes, or none of them: in 3 kB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
+    body = zlib.compress(bytes(3_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_a_folder_with_broken_files_loses_exactly_those_and_names_each(
     program: Any, samples: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "in"
     source.mkdir()
     images = sorted((samples / "digits/images").iterdir())
-    for image in images:
-        shutil.copy(image, source)
+    good = []
+    for number in range(160):
+        good.append(source / f"{number:03d}.png")
+        shutil.copy(images[number % len(images)], good[-1])
+    odd = [os.fsencode(source / "x") + name for name in (b" \n .png", b"\xff.png", b"\\n.png")]
+    for name in odd:
+        shutil.copy(images[0], name)
+    long = source / ("ä" * 125 + ".png")
+    shutil.copy(images[0], long)
+    good.append(long)
+    bad = {
+        "a_empty.png": "the file is empty",
+        "b_truncated.png": "the picture is damaged",
+        "c_text.jpg": "not a picture",
+        "d_folder.jpg": "is a directory, not a file",
+        "e_link.png": f"is a link to {source}/gone.png, which does not exist",
+        "f_bomb.png": "the picture has more than 89,478,485 pixels",
+        "g_pdf.webp": "not a picture",
+    }
     (source / "a_empty.png").write_bytes(b"")
-    (source / "b_broken.png").write_bytes(images[0].read_bytes()[:100])
+    (source / "b_truncated.png").write_bytes(images[0].read_bytes()[:100])
     (source / "c_text.jpg").write_text("no picture")
     (source / "d_folder.jpg").mkdir()
     (source / "e_link.png").symlink_to(source / "gone.png")
+    (source / "f_bomb.png").write_bytes(bomb())
+    (source / "g_pdf.webp").write_bytes(b"%PDF-1.7\n%\xff\xff")
+    broken_name = os.fsencode(source) + b"/z\n\xfe.png"
+    Path(os.fsdecode(broken_name)).write_bytes(b"nothing")
+    bad[r"z\n\xfe.png"] = "not a picture"
     out = tmp_path / "out"
-    run = program("batch", samples / "digits/model", source, "-o", out, "--no-overlays", "-q")
+    run = program("batch", samples / "digits/model", source, "-o", out, "-q", "--steps", 5)
     assert run.code == 1 and run.err == ""
     errors = lines(out / "errors.jsonl")
-    assert [Path(line["input"]).name[0] for line in errors] == ["a", "b", "c", "d", "e"]
-    assert all(line["error"].startswith(line["input"]) for line in errors)
-    assert [Path(line["instance"]).name for line in lines(out / RESULTS)] == [
-        i.name for i in images
-    ]
-    assert not (out / "overlays").exists()
+    assert [line["input"] for line in errors] == [f"{source}/{name}" for name in bad]
+    for line, reason in zip(errors, bad.values(), strict=True):
+        assert line["error"].startswith(f"{line['input']}: {reason}")
+    found = [name_of(line["instance"]) for line in lines(out / RESULTS)]
+    assert sorted(map(os.fsencode, found)) == sorted([*map(os.fsencode, good), *odd])
+    assert len(list((out / "overlays").iterdir())) == len(good) + len(odd)
     summary = json.loads((out / "summary.json").read_text())
-    assert (summary["explained"], summary["failed"]) == (len(images), 5)
+    assert (summary["explained"], summary["failed"]) == (164, 8)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads files whatever their mode")
+def test_a_file_that_must_not_be_read_is_named(program: Any, samples: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(samples / "digits/images/two.png", tmp_path / "two.png"))
+    path.chmod(0)
+    run = program("batch", samples / "digits/model", path, "-o", tmp_path / "out")
+    assert run.code == 1 and f"{path}: cannot be read (Permission denied)" in run.err
 
 
 def test_a_bad_line_in_a_file_of_many(program: Any, samples: Path, tmp_path: Path) -> None:
@@ -132,3 +180,83 @@ def test_a_folder_without_inputs_is_said_to_be(program: Any, samples: Path, tmp_
     assert run.err == (
         f"error: {empty}: holds no input; inputs are pictures, .json, .jsonl and .csv files\n"
     )
+
+
+def test_a_list_of_names_and_stdin_are_inputs(program: Any, samples: Path, tmp_path: Path) -> None:
+    instances = json.loads((samples / "wine/instances.json").read_text())["instances"]
+    text = "\n".join(map(json.dumps, instances)).encode()
+    command = ["batch", samples / "wine/model", "-o", tmp_path / "out"]
+    run = program(*command, "-", stdin=text)
+    assert run.code == 0, run.err
+    assert [line["instance"] for line in lines(tmp_path / "out" / RESULTS)] == instances
+    assert program(*command, "-", stdin=text).err.endswith("--force begins anew\n")
+    other = program(*command, "-", stdin=text.replace(b".", b".1", 1))
+    assert other.code == 2 and "some inputs have changed since" in other.err
+    names = b"\0".join(os.fsencode(samples / "wine" / "instances.json") for _ in range(2))
+    run = program(*command, "--files-from", "-", "-0", "--force", stdin=names)
+    assert run.code == 0, run.err
+    assert len(lines(tmp_path / "out" / RESULTS)) == len(instances)
+    run = program(*command, "-", "--files-from", "-")
+    assert run.code == 2 and "stdin can be read only once" in run.err
+    assert "no input: name files" in program(*command).err
+
+
+def test_too_many_errors_stop_the_run(program: Any, samples: Path, tmp_path: Path) -> None:
+    rows = json.loads((samples / "diabetes/instances.json").read_text())["instances"]
+    table = tmp_path / "rows.jsonl"
+    table.write_text("\n".join(json.dumps(it) for it in [rows[0], 1, 2, 3, *rows[:3] * 4]))
+    command = ["batch", samples / "diabetes/model", table, "-o", tmp_path / "out"]
+    run = program(*command, "--block-size", 2, "--fail-fast")
+    assert run.code == 1
+    assert "of 16: too many failures; the same command with a higher --max-errors goes" in run.err
+    assert not (tmp_path / "out/summary.json").exists()
+    run = program(*command, "--block-size", 2, "--max-errors", 3)
+    assert run.code == 1 and run.err.endswith("out: 13 explained, 3 failed\n"), run.err
+
+
+def test_progress_as_json(program: Any, samples: Path, tmp_path: Path) -> None:
+    table = tmp_path / "rows.jsonl"
+    rows = json.loads((samples / "diabetes/instances.json").read_text())["instances"]
+    table.write_text("\n".join(json.dumps(it) for it in [rows[0], 1, rows[1]]))
+    run = program("batch", samples / "diabetes/model", table, "-o", tmp_path / "out", "--json-log")
+    events = [json.loads(line) for line in run.err.splitlines()]
+    assert [it["event"] for it in events] == ["begin", "failure", "end"]
+    assert events[0]["total"] == 3 and events[1]["input"] == f"{table}:2"
+    assert (events[2]["done"], events[2]["failed"], events[2]["stopped"]) == (3, 1, None)
+
+
+def test_a_request_brings_its_own_settings(program: Any, samples: Path, tmp_path: Path) -> None:
+    instances = json.loads((samples / "wine/instances.json").read_text())["instances"]
+    for name, top_k in (("one", 1), ("three", 3), ("wrong", "?")):
+        override = {"parameters": {"topK": top_k}}
+        document = {"instances": instances[:2], "explanationSpecOverride": override}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    named = [tmp_path / f"{name}.json" for name in ("one", "three", "wrong")]
+    run = program("batch", samples / "wine/model", *named, "-o", tmp_path / "out")
+    assert run.code == 1
+    counts = [
+        len(line["explanation"]["attributions_by_label"])
+        for line in lines(tmp_path / "out" / RESULTS)
+    ]
+    assert counts == [1, 1, 3, 3]
+    errors = lines(tmp_path / "out/errors.jsonl")
+    assert [line["input"] for line in errors] == [f"{named[2]}: instances[{i}]" for i in (0, 1)]
+    assert all("topK" in line["error"] for line in errors)
+
+
+def test_an_instance_that_the_model_cannot_take_is_left_out_of_its_block(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    rows = json.loads((samples / "diabetes/instances.json").read_text())["instances"]
+    table = tmp_path / "rows.jsonl"
+    hopeless = [3e38] * 10
+    table.write_text("\n".join(json.dumps(it) for it in [rows[0], hopeless, rows[1], hopeless]))
+    run = program("batch", samples / "diabetes/model", table, "-o", tmp_path / "out")
+    assert run.code == 1
+    errors = lines(tmp_path / "out/errors.jsonl")
+    assert [line["input"] for line in errors] == [f"{table}:2", f"{table}:4"]
+    assert all(f"{it['input']}: the model's output is not finite" in it["error"] for it in errors)
+    good = tmp_path / "good.jsonl"
+    good.write_text("\n".join(json.dumps(it) for it in rows[:2]))
+    program("batch", samples / "diabetes/model", good, "-o", tmp_path / "other")
+    assert lines(tmp_path / "out" / RESULTS) == lines(tmp_path / "other" / RESULTS)

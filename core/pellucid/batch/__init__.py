@@ -1,0 +1,29 @@
+"""Many instances in, results out: a folder of inputs becomes a folder of explanations.
+
+Inputs are found and streamed (`inputs`, `items`), cut into blocks at fixed places (`plan`), and
+explained by an `engine`, in whatever process; each finished block is written such that a run that
+was broken off goes on from there (`folder`, `resume`). One bad input costs one line in
+``errors.jsonl``, and nothing else. `Run` puts it together.
+"""
+
+from pellucid.batch.engine import Engine, in_this_process, in_threads
+from pellucid.batch.plan import Selection
+from pellucid.batch.records import Finished, Record
+from pellucid.batch.rendering import Wanted
+from pellucid.batch.run import Outcome, Run, Watcher
+from pellucid.batch.work import Recipe, Work
+
+__all__ = [
+    "Engine",
+    "Finished",
+    "Outcome",
+    "Recipe",
+    "Record",
+    "Run",
+    "Selection",
+    "Wanted",
+    "Watcher",
+    "Work",
+    "in_this_process",
+    "in_threads",
+]

@@ -1,0 +1,56 @@
+"""The last step of a run: what is said of all of it, from the records of its blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from pellucid.batch.folder import ERRORS, SUMMARY, Folder
+from pellucid.batch.plan import Plan
+from pellucid.batch.tally import Tally
+from pellucid.gallery import Entry, write_gallery
+from pellucid.response import encode
+
+
+def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: bool) -> None:
+    """Write errors.jsonl, the gallery and, last, summary.json, when all results are in place."""
+    tally, seconds = Tally(), 0.0
+    with folder.aside(folder.path / ERRORS) as errors:
+        for number in range(plan.blocks):
+            record = folder.record(number)
+            tally.add(Tally.read(record["tally"]))
+            seconds += record["seconds"]
+            for it in record["records"]:
+                if "error" in it:
+                    line = {"input": it["name"], "error": it["error"]}
+                    errors.write(encode(line, indent=False))
+    if gallery:
+        title = os.path.basename(plan.root) or plan.root
+        write_gallery(folder.path, _entries(folder, plan), title=title)
+    summary = {
+        **tally.summary(),
+        "timing": {
+            "seconds": round(seconds, 3),
+            "perSecond": round(plan.chosen / seconds, 3) if seconds else None,
+        },
+        "plan": document,
+    }
+    folder.write(folder.path / SUMMARY, encode(summary))
+    folder.remove_state()
+
+
+def _entries(folder: Folder, plan: Plan) -> Iterator[Entry]:
+    """Yield what the gallery shows of each input, in their order."""
+    for shard in range(plan.shards):
+        with folder.results(shard, plan.shards).open("rb") as results:
+            for number in plan.shard(shard):
+                for it in folder.record(number)["records"]:
+                    if "error" in it:
+                        row = {"input": it["name"], "error": it["error"]}
+                        yield Entry(name=it["name"], error=it["error"], row=row)
+                    else:
+                        row = orjson.loads(results.readline())
+                        yield Entry(name=it["name"], row=row, **it["shown"])

@@ -1,0 +1,187 @@
+"""Which files to explain: directories, patterns, files and lists of them, in a fixed order.
+
+Names are found one by one and never all held. Within a directory they are sorted, directories and
+files together; links to files are followed, links to directories are not.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from pellucid.batch.names import shown
+from pellucid.errors import InstanceError
+from pellucid.instances import IMAGE_SUFFIXES
+
+SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
+STDIN = "<stdin>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A file to explain: its path as the person named it, and what tells that it has changed.
+
+    `problem` says why it cannot be read, as far as that is known; `source` is what people call it,
+    if that is not its path.
+    """
+
+    path: str
+    size: int = -1
+    modified: int = 0
+    problem: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a person asked for: `named` are files, directories and patterns, `listed` files.
+
+    `standard` is the file that stdin was kept in, if ``-`` was named; `avoided` is the folder that
+    is written, which may lie within a folder that is read.
+    """
+
+    named: Sequence[str] = ()
+    listed: Iterable[str] = ()
+    standard: str | None = None
+    avoided: str | None = None
+
+    def __iter__(self) -> Iterator[Input]:
+        """Yield each file once. Raises InstanceError for a name that leads to nothing."""
+        several = len(self.named) != 1 or not isinstance(self.listed, tuple)
+        seen: set[str] = set()
+        for it in self._all():
+            if several:
+                if it.path in seen:
+                    continue
+                seen.add(it.path)
+            yield it
+
+    def check(self) -> None:
+        """Raise InstanceError for an argument that leads to nothing."""
+        for name in self.named:
+            next(self._under(name))
+
+    def _all(self) -> Iterator[Input]:
+        for name in self.named:
+            yield from self._under(name)
+        for name in self.listed:
+            yield _input(name)
+
+    def _under(self, name: str) -> Iterator[Input]:
+        if name == "-" and self.standard is not None:
+            yield replace(_input(self.standard), modified=_digest(self.standard), source=STDIN)
+        elif os.path.isdir(name):
+            yield from self._some(self._walk(name), name)
+        elif os.path.lexists(name):
+            yield _input(name)
+        elif glob.has_magic(name):
+            yield from self._matching(name)
+        else:
+            raise InstanceError(f"{shown(name)}: no such file or directory")
+
+    def _matching(self, pattern: str) -> Iterator[Input]:
+        matches = sorted(glob.glob(pattern, recursive=True))
+        if not matches:
+            raise InstanceError(f"{shown(pattern)}: matches no file")
+        deep = "**" in pattern
+        for name in matches:
+            if not os.path.isdir(name):
+                yield _input(name)
+            elif not deep:  # ** has found what is in it already
+                yield from self._walk(name)
+
+    def _some(self, found: Iterator[Input], name: str) -> Iterator[Input]:
+        first = next(found, None)
+        if first is None:
+            raise InstanceError(
+                f"{shown(name)}: holds no input; inputs are pictures, .json, .jsonl and .csv files"
+            )
+        yield first
+        yield from found
+
+    def _walk(self, directory: str) -> Iterator[Input]:
+        try:
+            with os.scandir(directory) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            yield Input(path=directory, problem=f"cannot be read ({error.strerror})")
+            return
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                yield _input(entry.path)
+            if entry.is_dir(follow_symlinks=False) and not self._is_avoided(entry.path):
+                yield from self._walk(entry.path)
+
+    def _is_avoided(self, directory: str) -> bool:
+        return self.avoided is not None and os.path.realpath(directory) == self.avoided
+
+
+def root_of(named: Sequence[str], listed: Iterable[str]) -> str:
+    """Return the directory that the places of all results are relative to, absolute.
+
+    It is the directory that was named, or the deepest one that holds all that was named.
+    """
+    root: str | None = None
+    for name in (*named, *listed):
+        if glob.has_magic(name) and not os.path.lexists(name):
+            parts = name.split(os.sep)
+            plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+            name = os.sep.join(parts[:plain]) or (os.sep if parts[0] == "" else os.curdir)
+        path = os.path.abspath(name)
+        path = path if os.path.isdir(path) else os.path.dirname(path)
+        try:
+            root = path if root is None else os.path.commonpath((root, path))
+        except ValueError:  # another drive
+            root = os.path.splitdrive(path)[0]
+    return root or os.getcwd()
+
+
+def names_in(file: BinaryIO, *, null: bool) -> Iterator[str]:
+    """Yield the names in a list, one a line, or each ended by NUL."""
+    if not null:
+        for line in file:
+            if name := line.rstrip(b"\r\n"):
+                yield os.fsdecode(name)
+        return
+    rest = b""
+    while data := file.read(1 << 16):
+        *names, rest = (rest + data).split(b"\0")
+        yield from (os.fsdecode(name) for name in names if name)
+    if rest:
+        yield os.fsdecode(rest)
+
+
+def _input(path: str) -> Input:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return Input(path=path, problem=_reason(path, error))
+    if stat.S_ISDIR(status.st_mode):
+        return Input(path=path, problem="is a directory, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        # Nobody may ever write into that pipe.
+        return Input(path=path, problem="is a pipe, a socket or a device, not a file")
+    return Input(path=path, size=status.st_size, modified=status.st_mtime_ns)
+
+
+def _digest(path: str) -> int:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return int.from_bytes(digest.digest()[:8], "big")
+
+
+def _reason(path: str, error: OSError) -> str:
+    if os.path.islink(path) and isinstance(error, FileNotFoundError):
+        return f"is a link to {shown(os.readlink(path))}, which does not exist"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return f"cannot be read ({error.strerror})"

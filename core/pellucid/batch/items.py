@@ -1,0 +1,192 @@
+"""One input after the other: a picture, a line, a row, or an instance of a request.
+
+A file is opened as a stream of items that cost nothing to skip; what an item holds is decoded
+where it is explained, in any process, and fails there alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pellucid.batch.inputs import STDIN, Input
+from pellucid.batch.names import fitting, printable, shown
+from pellucid.errors import InstanceError
+from pellucid.file_content import json_form, looks_binary
+from pellucid.inputs import InputInfo
+from pellucid.instances import (
+    IMAGE_SUFFIXES,
+    Instance,
+    read_image,
+    read_request_values,
+    read_value,
+)
+from pellucid.request_json import decode_text, parse_json
+from pellucid.tables import Table, open_table
+
+Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
+
+HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An input that is not decoded yet.
+
+    `number` is its place among all inputs, which names the noise that it draws; `source` the file
+    as people read it, `path` the file itself; `place` where its pictures go. `content` is a line, a
+    row, a value, or why it failed; `index` its place in the file and `line` the line that it begins
+    on; `table` what its columns are, `settings` what its request says beside the instances.
+    """
+
+    number: int
+    source: str
+    path: str
+    place: str
+    kind: Kind
+    index: int = 0
+    line: int = 1
+    content: Any = None
+    table: Table | None = None
+    settings: Mapping[str, object] | None = None
+
+    @property
+    def name(self) -> str:
+        """How people and messages call it: a picture's file, or a place in a file."""
+        if self.kind in ("line", "row"):
+            return f"{self.source}:{self.line}"
+        return f"{self.source}: instances[{self.index}]" if self.kind == "value" else self.source
+
+
+def items_of(
+    given: Input, root: str, inputs: Sequence[InputInfo], number: int = 0
+) -> Iterator[Item]:
+    """Yield the items of one file, numbered on from `number`; a file that fails is one, too."""
+    path = os.path.abspath(given.path)
+    source = given.source or shown(given.path)
+    place = "/".join(fitting(shown(part)) for part in _beneath(path, root).split(os.sep))
+    first = Item(number=number, source=source, path=path, place=place, kind="picture")
+    count = 0
+    try:
+        if given.problem is not None:
+            raise InstanceError(f"{source}: {given.problem}")
+        for count, item in enumerate(_opened(first, inputs), 1):
+            yield replace(item, number=number + count - 1)
+        if not count:
+            raise InstanceError(f"{source}: is empty, there is nothing to explain")
+    except InstanceError as error:
+        yield replace(first, number=number + count, kind="failed", content=str(error), index=count)
+    except OSError as error:
+        sentence = f"{source}: cannot be read ({error.strerror})"
+        yield replace(first, number=number + count, kind="failed", content=sentence, index=count)
+
+
+def decode(item: Item, inputs: Sequence[InputInfo]) -> Instance:
+    """Return the instance that an item is, its index that of the run.
+
+    Raises InstanceError whose sentence begins with the item's source.
+    """
+    try:
+        instance = _decoded(item, inputs)
+    except InstanceError as error:
+        raise InstanceError(printable(str(error)), item.number) from None
+    return replace(instance, index=item.number)
+
+
+def _decoded(item: Item, inputs: Sequence[InputInfo]) -> Instance:
+    source, index = item.source, item.index
+    match item.kind:
+        case "picture":
+            try:
+                data = Path(item.path).read_bytes()
+            except OSError as error:
+                raise InstanceError(f"{source}: cannot be read ({error.strerror})") from None
+            return read_image(data, inputs, source=source)
+        case "line":
+            line = decode_text(item.content, item.name)
+            value = parse_json(line, source, first_line=item.line, index=index)
+            return read_value(value, inputs, item.name, index, source)
+        case "row":
+            assert item.table is not None
+            value = item.table.value((item.line, item.content), index)
+            return read_value(value, inputs, item.name, index, source)
+        case "value":
+            return read_value(item.content, inputs, item.name, index, source)
+        case "failed":
+            raise InstanceError(item.content, index)
+
+
+def _beneath(path: str, root: str) -> str:
+    """Return the path below `root`; what lies elsewhere is placed by its own name."""
+    try:
+        place = os.path.relpath(path, root)
+    except ValueError:  # another drive
+        return os.path.basename(path)
+    return os.path.basename(path) if place.startswith(os.pardir) else place
+
+
+def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
+    """Yield what is in the file that `first` names. Raises InstanceError and OSError."""
+    suffix = os.path.splitext(first.path)[1].lower()
+    if suffix in IMAGE_SUFFIXES:
+        yield first
+    elif suffix in (".jsonl", ".ndjson"):
+        yield from _lines(first)
+    elif suffix == ".csv":
+        yield from _rows(first, inputs)
+    else:
+        with open(first.path, "rb") as file:
+            if suffix != ".json" and looks_binary(file.read(HEAD)):
+                yield first
+                return
+        yield from _json(first, inputs, suffix)
+
+
+def _lines(first: Item) -> Iterator[Item]:
+    with open(first.path, "rb") as file:
+        index = 0
+        for number, line in enumerate(file, 1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line := line.strip():
+                yield _inner(first, "line", index, line, line_number=number)
+                index += 1
+
+
+def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
+    # What is no UTF-8 spoils its own row only: the cell says so when it is read.
+    with open(first.path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        table = open_table(file, inputs, first.source)
+        head = replace(table, rows=iter(()))
+        for index, (number, cells) in enumerate(table.rows):
+            item = _inner(first, "row", index, cells, line_number=number)
+            yield replace(item, table=head)
+
+
+def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Item]:
+    """Yield the instances of a request, which is read as a whole, or of lines of JSON."""
+    text = decode_text(Path(first.path).read_bytes(), first.source)
+    form = json_form(text, inputs)
+    if not text.strip():
+        return
+    if form is None and first.source == STDIN:
+        yield from _rows(first, inputs)
+        return
+    if form is None and suffix != ".json":
+        raise InstanceError(
+            f"{first.source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+        )
+    if form == "request":
+        values, rest, _ = read_request_values(text, first.source)
+        for index, value in enumerate(values):
+            yield replace(_inner(first, "value", index, value), settings=rest or None)
+        return
+    yield from _lines(first)
+
+
+def _inner(first: Item, kind: Kind, index: int, content: object, *, line_number: int = 1) -> Item:
+    place = f"{first.place}.{index}"
+    return replace(first, kind=kind, index=index, line=line_number, content=content, place=place)

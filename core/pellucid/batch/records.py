@@ -1,0 +1,39 @@
+"""What comes back of each input, from whatever process: a result or a reason, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One input and what came of it.
+
+    `result` is its line of results, None if it failed; `error` says why. `files` are paths below
+    the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
+    label, score and error; `features` are what counts for the mean attributions.
+    """
+
+    name: str
+    result: bytes | None = None
+    error: str | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, Any] = field(default_factory=dict)
+    warned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A block of inputs, and what came of each, in their order."""
+
+    number: int
+    stamp: str
+    records: tuple[Record, ...]
+
+    @property
+    def failed(self) -> int:
+        """How many inputs of the block failed."""
+        return sum(record.error is not None for record in self.records)

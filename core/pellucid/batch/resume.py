@@ -1,0 +1,116 @@
+"""What was done before, and whether the same command can go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+from pellucid.batch.folder import Folder
+from pellucid.batch.plan import Plan, first_difference
+from pellucid.batch.work import About
+from pellucid.errors import OutputError
+from pellucid.inputs import InputInfo
+
+FORMAT = 1
+_DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
+
+
+def plan_document(plan: Plan, about: About) -> dict[str, Any]:
+    """Return what must stay the same from one command to the next, as JSON."""
+    chosen = {key: getattr(plan.selection, key) for key in ("limit", "sample", "seed")}
+    return {
+        "format": FORMAT,
+        "versions": _versions(),
+        "model": about.model,
+        "settings": {**about.settings, "the block size": plan.size, **chosen},
+        "inputs": {"count": plan.total, "names": plan.names, "contents": plan.contents},
+    }
+
+
+def refuse_changes(
+    folder: Folder, before: Mapping[str, Any], after: Mapping[str, Any], plan: Plan
+) -> None:
+    """Raise OutputError that says in what the run differs from the one that wrote the folder.
+
+    Of a run that was broken off, files may change: what was made of them is done again.
+    """
+    if before.get("format") != FORMAT:
+        raise OutputError(
+            f"{folder.path}: was written by another version of this program, or is cleared in part"
+            "; name another folder, or add --force to begin anew"
+        )
+    found = changes(before, after)
+    if before["inputs"]["names"] != plan.names:
+        if folder.listing.exists():
+            found.append(f"other inputs: {first_difference(folder.listing, plan.listing)}")
+        else:
+            counts = [f"{it['inputs']['count']:,}" for it in (after, before)]
+            found.append(f"other inputs: there are {counts[0]}, and were {counts[1]}")
+    elif before["inputs"] != after["inputs"] and not folder.plan():
+        found.append("some inputs have changed since")
+    if found:
+        raise OutputError(
+            f"{folder.path}: belongs to another run ({'; '.join(found)}); name another folder, or "
+            "add --force to begin anew"
+        )
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Say in what two plans differ, apart from their inputs, one phrase for each."""
+    found = []
+    for name in ("versions", "settings"):
+        old, new = before.get(name, {}), after[name]
+        for key in dict.fromkeys((*new, *old)):
+            was, now = old.get(key), new.get(key)
+            if was != now:
+                digest = isinstance(was, str) and len(was) == 64
+                found.append(
+                    f"{key} changed" if digest else f"{key} is {_said(now)}, and was {_said(was)}"
+                )
+    if before.get("model") != after["model"]:
+        found.append("the model changed")
+    return found
+
+
+def done_blocks(
+    folder: Folder, plan: Plan, inputs: Sequence[InputInfo], *, changed: bool
+) -> dict[int, tuple[int, int]]:
+    """Return the blocks that are complete, each with how many it explained and how many failed.
+
+    With `changed`, blocks of files that are not what they were are forgotten, and so are the others
+    whose results stand in the same file.
+    """
+    done: dict[int, tuple[int, int]] = {}
+    stamps: dict[int, str] = {}
+    whole = [folder.results(it, plan.shards).exists() for it in range(plan.shards)]
+    for number in range(plan.blocks):
+        record = folder.record(number)
+        if record and (whole[plan.shard_of(number)] or folder.is_whole(number, record)):
+            done[number] = (record["tally"]["explained"], record["tally"]["failed"])
+            stamps[number] = record["stamp"]
+    if changed:
+        for block in plan.cut(inputs):
+            if block.number in done and stamps[block.number] != block.stamp:
+                shard = plan.shard_of(block.number)
+                lost = plan.shard(shard) if whole[shard] else (block.number,)
+                folder.results(shard, plan.shards).unlink(missing_ok=True)
+                for number in lost:
+                    folder.forget(number)
+                    done.pop(number, None)
+                whole[shard] = False
+    return done
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _said(value: object) -> str:
+    return "not set" if value in (None, "None") else str(value)

@@ -1,0 +1,211 @@
+"""A run from beginning to end, or on from where an earlier one was broken off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from time import perf_counter
+from typing import Protocol, TypeAlias
+
+from pellucid.batch.engine import Engine
+from pellucid.batch.estimate import Estimate, estimate
+from pellucid.batch.finish import finish
+from pellucid.batch.folder import Folder
+from pellucid.batch.inputs import Inputs, root_of
+from pellucid.batch.plan import Block, Plan, Selection, write_listing
+from pellucid.batch.records import Finished
+from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
+from pellucid.batch.work import About
+from pellucid.errors import OutputError
+from pellucid.inputs import InputInfo
+
+Opened: TypeAlias = AbstractContextManager[Engine]
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes."""
+
+    def warns(self, sentence: str) -> None:
+        """Something is worth knowing."""
+        ...
+
+    def begins(self, total: int, done: int, failed: int) -> None:
+        """`total` inputs are explained; of them, `done` are already, and `failed` among those."""
+        ...
+
+    def finishes(self, finished: Finished) -> None:
+        """A block is written."""
+        ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How far a run has come: `done` of `total` inputs, `failed` among them, `fresh` this time.
+
+    `stopped` says why it ended before all were done: ``interrupted`` or ``too many failures``.
+    """
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    fresh: int = 0
+    stopped: str | None = None
+
+    @property
+    def explained(self) -> int:
+        """How many inputs have an explanation."""
+        return self.done - self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run to be: what to explain, where to write, and when to give up.
+
+    `named` are files, directories and patterns, `listed` files of a list, `standard` the file that
+    stdin is in; `size` is how many instances are explained together, by default as many as suit the
+    model. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after the
+    blocks in flight. `force` begins anew.
+    """
+
+    named: Sequence[str]
+    out: Path
+    listed: Callable[[], Iterable[str]] = tuple
+    standard: str | None = None
+    selection: Selection = Selection()
+    size: int | None = None
+    max_errors: int | None = None
+    force: bool = False
+    gallery: bool = True
+    stop: Event = field(default_factory=Event)
+
+    def carry_out(self, opened: Opened, watcher: Watcher | None = None) -> Outcome:
+        """Explain what is not explained yet, with a model that is opened for it.
+
+        Raises OutputError, and what loading a model does.
+        """
+        folder = Folder(self.out)
+        folder.check(force=self.force)
+        self._given.check()
+        outcome = Outcome()
+        try:
+            with opened as engine, folder.claimed():
+                self._in(folder, engine, outcome, watcher)
+        except OSError as error:
+            on = f"; {outcome.done:,} of {outcome.total:,} inputs are done, and the same command "
+            raise OutputError(
+                f"{error.filename or self.out}: cannot be written: {error.strerror or error}"
+                + (on + "goes on from there" if outcome.total else "")
+            ) from error
+        return outcome
+
+    def estimated(self, opened: Opened) -> Estimate:
+        """Say what the run would be, and write nothing."""
+        Folder(self.out).check(force=self.force)
+        self._given.check()
+        with opened as engine, TemporaryDirectory(prefix="pellucid-") as directory:
+            plan = self._plan(Path(directory) / "inputs.jsonl.gz", engine.about)
+            return estimate(plan, engine, self.out)
+
+    @property
+    def _given(self) -> Inputs:
+        return Inputs(
+            named=self.named,
+            listed=self.listed(),
+            standard=self.standard,
+            avoided=os.path.realpath(self.out),
+        )
+
+    def _in(
+        self, folder: Folder, engine: Engine, outcome: Outcome, watcher: Watcher | None
+    ) -> None:
+        clock = perf_counter()
+        if watcher is not None:
+            for sentence in engine.about.warnings:
+                watcher.warns(sentence)
+        plan, changed = self._planned(folder, engine)
+        outcome.total = plan.chosen
+        if summary := ({} if folder.plan() else folder.summary()):
+            outcome.failed = summary["failed"]
+            outcome.done = summary["explained"] + outcome.failed
+            return
+        document = plan_document(plan, engine.about)
+        done = done_blocks(folder, plan, engine.about.inputs, changed=changed)
+        folder.begin(document)
+        outcome.done = sum(map(sum, done.values()))
+        outcome.failed = sum(failed for _, failed in done.values())
+        if watcher is not None:
+            watcher.begins(plan.chosen, outcome.done, outcome.failed)
+        missing = [len(set(plan.shard(it)) - done.keys()) for it in range(plan.shards)]
+        for shard in range(plan.shards):
+            _assemble(folder, plan, shard, missing)
+        if not self._ends(outcome):
+            for finished in engine.explain(self._to_do(plan, engine.about.inputs, set(done))):
+                now = perf_counter()
+                folder.commit(finished, now - clock)
+                clock = now
+                missing[plan.shard_of(finished.number)] -= 1
+                _assemble(folder, plan, plan.shard_of(finished.number), missing)
+                outcome.done += len(finished.records)
+                outcome.fresh += len(finished.records)
+                outcome.failed += finished.failed
+                if watcher is not None:
+                    watcher.finishes(finished)
+                if self._ends(outcome):
+                    self.stop.set()
+        if outcome.done < plan.chosen:
+            outcome.stopped = outcome.stopped or "interrupted"
+        elif outcome.stopped is None:
+            finish(folder, plan, document, gallery=self.gallery)
+
+    def _planned(self, folder: Folder, engine: Engine) -> tuple[Plan, bool]:
+        """Return the plan, and whether files have changed since the run was broken off."""
+        path = folder.state / "tmp" / folder.listing.name
+        plan = self._plan(path, engine.about)
+        after = plan_document(plan, engine.about)
+        before = folder.plan() or folder.summary().get("plan", {})
+        if self.force:
+            folder.clear()
+            before = {}
+        elif before:
+            refuse_changes(folder, before, after, plan)
+        if not folder.plan():
+            folder.forget_all()
+        os.replace(path, folder.listing)
+        changed = bool(before) and before["inputs"] != after["inputs"]
+        return replace(plan, listing=folder.listing), changed
+
+    def _plan(self, listing: Path, about: About) -> Plan:
+        root = root_of([it for it in self.named if it != "-"], self.listed())
+        total, names, contents = write_listing(listing, self._given, root, about.inputs)
+        return Plan(
+            listing=listing,
+            root=root,
+            total=total,
+            names=names,
+            contents=contents,
+            size=self.size or about.size,
+            selection=self.selection,
+        )
+
+    def _to_do(self, plan: Plan, inputs: Sequence[InputInfo], done: set[int]) -> Iterator[Block]:
+        for block in plan.cut(inputs):
+            if self.stop.is_set():
+                return
+            if block.number not in done:
+                yield block
+
+    def _ends(self, outcome: Outcome) -> bool:
+        if self.max_errors is not None and outcome.failed > self.max_errors:
+            outcome.stopped = "too many failures"
+        return outcome.stopped is not None
+
+
+def _assemble(folder: Folder, plan: Plan, shard: int, missing: list[int]) -> None:
+    path = folder.results(shard, plan.shards)
+    if not missing[shard] and not path.exists():
+        folder.assemble(path, plan.shard(shard))

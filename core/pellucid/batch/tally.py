@@ -1,0 +1,94 @@
+"""What a run found, in numbers: counted block by block, and added up in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.batch.records import Record
+from pellucid.model import Array
+
+QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts and sums. `errors` are the approx_error of each first label.
+
+    A feature has a mean if its attributions have the same shape in all instances.
+    """
+
+    explained: int = 0
+    failed: int = 0
+    warned: int = 0
+    errors: list[float] = field(default_factory=list)
+    sums: dict[str, Array] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Tally:
+        """Count the records of one block."""
+        tally = cls()
+        for record in records:
+            if record.error is not None:
+                tally.failed += 1
+                continue
+            tally.explained += 1
+            tally.warned += record.warned
+            error = record.shown.get("approx_error")
+            if error is not None:
+                tally.errors.append(error)
+            for name, value in record.features.items():
+                tally._count(name, np.asarray(value, np.float64), 1)
+        return tally
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Tally:
+        """Return what `document` was made of."""
+        sums = {name: np.asarray(value) for name, value in document["sums"].items()}
+        return cls(**{**document, "sums": sums})
+
+    def document(self) -> dict[str, Any]:
+        """Return the tally as JSON, exactly."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def add(self, other: Tally) -> None:
+        """Count another tally in."""
+        self.explained += other.explained
+        self.failed += other.failed
+        self.warned += other.warned
+        self.errors += other.errors
+        for name, value in other.sums.items():
+            self._count(name, value, other.counts[name])
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the summary says of the run."""
+        quantiles: dict[str, float] = {}
+        if self.errors:
+            values = np.quantile(self.errors, list(QUANTILES.values()))
+            quantiles = dict(zip(QUANTILES, values.tolist(), strict=True))
+        means = {
+            name: total / self.counts[name]
+            for name, total in self.sums.items()
+            if self.counts[name]
+        }
+        return {
+            "explained": self.explained,
+            "failed": self.failed,
+            "withWarnings": self.warned,
+            "approxError": quantiles,
+            "meanAttributions": means,
+        }
+
+    def _count(self, name: str, value: Array, times: int) -> None:
+        total = self.sums.get(name)
+        if total is None:
+            self.sums[name], self.counts[name] = np.array(value), times
+        elif total.shape == value.shape and self.counts[name]:
+            total += value
+            self.counts[name] += times
+        else:
+            self.counts[name] = 0  # of different shapes there is no mean

@@ -1,0 +1,93 @@
+"""What the tests of batches share: an engine without a model, and folders of made-up inputs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.batch import Engine, Finished, Record
+from pellucid.batch.items import Item, decode
+from pellucid.batch.plan import Block
+from pellucid.batch.work import About
+from pellucid.errors import InstanceError
+from pellucid.inputs import InputInfo
+
+VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
+ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"the seed": 0})
+
+
+def explained(item: Item) -> Record:
+    """A record made of the instance alone, with a picture beside it."""
+    try:
+        instance = decode(item, VECTOR)
+    except InstanceError as error:
+        return Record(name=item.name, error=str(error))
+    values = instance.tensors["x"].astype(np.float64)
+    return Record(
+        name=item.name,
+        result=f'{{"number": {instance.index}, "sum": {values.sum()}}}\n'.encode(),
+        files=((f"overlays/{item.place}.jpg", values.tobytes()),),
+        shown={"approx_error": float(values[0]), "overlay": f"overlays/{item.place}.jpg"},
+        features={"x": values},
+    )
+
+
+def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
+    for block in blocks:
+        records = tuple(explained(item) for item in block.items)
+        yield Finished(number=block.number, stamp=block.stamp, records=records)
+
+
+@contextmanager
+def engine(about: About = ABOUT) -> Iterator[Engine]:
+    yield Engine(about=about, explain=explain)
+
+
+def table(path: Path, rows: int, *, first: int = 0) -> Path:
+    """A CSV file of rows of three numbers."""
+    lines = [f"{i},{i / 7},{-i}" for i in range(first, first + rows)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["a,b,c", *lines]) + "\n")
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder but the summary, which has timings."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "summary.json"
+    }
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recipe without a model. An input of sevens kills its process, one of eights takes long."""
+
+    about: About = ABOUT
+
+    def load(self) -> MadeWork:
+        return MadeWork(self.about)
+
+
+class MadeWork:
+    def __init__(self, about: About) -> None:
+        self.about = about
+        self.stopping = threading.Event()
+
+    def run(self, block: Block) -> Finished:
+        for item in block.items:
+            if item.content == ["7", "7", "7"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if item.content == ["8", "8", "8"]:
+                time.sleep(0.2)
+        (finished,) = explain([block])
+        return finished

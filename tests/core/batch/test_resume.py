@@ -1,0 +1,326 @@
+"""A run that was broken off goes on from there; one that has become another is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import ABOUT, contents, engine, table
+
+from pellucid.batch import Run, Selection
+from pellucid.errors import OutputError
+
+
+class Killed(BaseException):
+    """The process is dead: nothing that it would still do happens."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    table(tmp_path / "in/a.csv", 5)
+    table(tmp_path / "in/b/c.csv", 6, first=5)
+    (tmp_path / "in/b/broken.jsonl").write_text('[1, 2, 3]\n[1, "2", 3]\n[4, 5, 6]\n')
+    return tmp_path / "in"
+
+
+def carry_out(source: Path, out: Path, **options: Any) -> Any:
+    about = options.pop("about", ABOUT)
+    return Run(named=(str(source),), out=out, **options).carry_out(engine(about))
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Callable[[], bool]:
+    """Let the process die before its n-th change of a file; tells whether it did."""
+    left = [after]
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*arguments: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return change(*arguments, **options)
+
+        return changed
+
+    unlink = counted(os.unlink)
+
+    def remove_tree(path: Path, ignore_errors: bool = False) -> None:
+        for directory, names, files in os.walk(path, topdown=False):
+            for name in files:
+                unlink(os.path.join(directory, name))
+            for name in names:
+                os.rmdir(os.path.join(directory, name))
+        if os.path.isdir(path):
+            os.rmdir(path)
+
+    real = Path.open
+
+    def opened(path: Path, mode: str = "r", **options: Any) -> Any:
+        file = real(path, mode, **options)
+        if "w" in mode:
+            left[0] -= 1
+            if left[0] < 0:
+                file.close()  # it is there, and empty
+                raise Killed
+        return file
+
+    monkeypatch.setattr(os, "replace", counted(os.replace))
+    monkeypatch.setattr(
+        Path, "unlink", lambda path, missing_ok=False: path.exists() and unlink(path)
+    )
+    monkeypatch.setattr(shutil, "rmtree", remove_tree)
+    monkeypatch.setattr(Path, "open", opened)
+    return lambda: left[0] < 0
+
+
+def test_killed_before_any_change_of_a_file_the_same_command_leaves_the_same_folder(
+    source: Path, tmp_path: Path
+) -> None:
+    carry_out(source, tmp_path / "undisturbed")
+    expected = contents(tmp_path / "undisturbed")
+    assert len(expected) == 16
+    after, died = 0, True
+    while died:
+        out = tmp_path / f"out{after}"
+        with pytest.MonkeyPatch.context() as patch:
+            killed = dying(patch, after)
+            with suppress(Killed):
+                carry_out(source, out)
+            died = killed()
+        carry_out(source, out)
+        assert contents(out) == expected, after
+        assert not (out / ".batch").exists()
+        after += 1
+    assert after > 40
+
+
+def killed_and_again(out: Path, after: int, run: Callable[..., Any], **again: Any) -> bool:
+    """Run, dying at the n-th change of a file, and run again; whether it died."""
+    with pytest.MonkeyPatch.context() as patch:
+        killed = dying(patch, after)
+        with suppress(Killed):
+            run()
+        died = killed()
+    try:
+        run(**again)
+    except OutputError as error:
+        # What is left of another run is never taken for this one.
+        assert "belongs to another run" in str(error) or "is cleared in part" in str(error)
+        run(force=True)
+    assert not (out / ".batch").exists()
+    return died
+
+
+def test_killed_while_it_begins_anew_it_leaves_nothing_of_the_other_run(
+    source: Path, tmp_path: Path
+) -> None:
+    carry_out(source, tmp_path / "undisturbed", size=3)
+    expected = contents(tmp_path / "undisturbed")
+    table(tmp_path / "other/z.csv", 9)
+    out, after, died = tmp_path / "out", 0, True
+    while died:
+        shutil.rmtree(out, ignore_errors=True)
+        carry_out(tmp_path / "other", out)
+        (broken_off if after % 2 else carry_out)(tmp_path / "other", out, force=True)
+
+        def run(force: bool = True) -> None:
+            carry_out(source, out, size=3, force=force)
+
+        died = killed_and_again(out, after, run, force=False)
+        assert contents(out) == expected, after
+        after += 1
+    assert after > 40
+
+
+def test_killed_while_it_begins_anew_what_is_left_does_not_pass_for_the_run_before(
+    source: Path, tmp_path: Path
+) -> None:
+    carry_out(source, tmp_path / "undisturbed")
+    expected = contents(tmp_path / "undisturbed")
+    out, refused = tmp_path / "out", 0
+    for after in range(25):
+        shutil.rmtree(out, ignore_errors=True)
+        carry_out(source, out)
+        with pytest.MonkeyPatch.context() as patch:
+            dying(patch, after)
+            with suppress(Killed):
+                carry_out(source, out, size=3, force=True)
+        try:
+            carry_out(source, out)
+        except OutputError:
+            refused += 1
+        else:
+            assert contents(out) == expected, after
+    assert refused > 10
+
+
+def test_killed_while_it_does_changed_files_again_it_forgets_none(
+    source: Path, tmp_path: Path
+) -> None:
+    broken = source / "b/broken.jsonl"
+    good = source / "b/good"
+    good.write_text("[1, 2, 3]\nnothing\n[4, 5, 7]\n")
+    out, after, died = tmp_path / "out", 0, True
+    expected: dict[str, bytes] = {}
+    while died:
+        shutil.rmtree(out, ignore_errors=True)
+        broken.write_text("[1, 2, 3]\n[1, 2, 3]\n[4, 5, 6]\n")
+        os.utime(broken, (0, 0))
+        broken_off(source, out)
+        shutil.copy2(good, broken)
+        expected = expected or _fresh(source, tmp_path / "undisturbed")
+        died = killed_and_again(out, after, lambda: carry_out(source, out))
+        assert contents(out) == expected, after
+        after += 1
+    assert after > 20
+
+
+def _fresh(source: Path, out: Path) -> dict[str, bytes]:
+    carry_out(source, out)
+    return contents(out)
+
+
+def test_a_run_that_is_complete_is_not_done_twice(source: Path, tmp_path: Path) -> None:
+    first = carry_out(source, tmp_path / "out")
+    assert (first.done, first.failed, first.fresh) == (14, 1, 14)
+    before = (tmp_path / "out/summary.json").read_bytes()
+    second = carry_out(source, tmp_path / "out")
+    assert (second.done, second.failed, second.fresh) == (14, 1, 0)
+    assert (tmp_path / "out/summary.json").read_bytes() == before
+    third = carry_out(source, tmp_path / "out", force=True)
+    assert third.fresh == 14
+
+
+def broken_off(source: Path, out: Path, **options: Any) -> None:
+    """A run whose third block was never begun."""
+    run = Run(named=(str(source),), out=out, **options)
+
+    class Two:
+        finished = 0
+
+        def warns(self, sentence: str) -> None: ...
+
+        def begins(self, total: int, done: int, failed: int) -> None: ...
+
+        def finishes(self, finished: object) -> None:
+            self.finished += 1
+            if self.finished == 2:
+                run.stop.set()
+
+    outcome = run.carry_out(engine(), Two())
+    assert outcome.stopped == "interrupted" and outcome.done == 8
+
+
+CHANGES = {
+    "the model changed": {"about": replace(ABOUT, model="1" * 64)},
+    "the seed is 1, and was 0": {"about": replace(ABOUT, settings={"the seed": 1})},
+    "limit is 3, and was not set": {"selection": Selection(limit=3)},
+    "the block size is 5, and was 4": {"size": 5},
+}
+
+
+@pytest.mark.parametrize("reason", CHANGES)
+@pytest.mark.parametrize("complete", [True, False])
+def test_another_run_is_refused_with_the_reason(
+    source: Path, tmp_path: Path, reason: str, complete: bool
+) -> None:
+    out = tmp_path / "out"
+    (carry_out if complete else broken_off)(source, out)
+    before = contents(out)
+    with pytest.raises(OutputError) as caught:
+        carry_out(source, out, **CHANGES[reason])
+    assert str(caught.value) == (
+        f"{out}: belongs to another run ({reason}); name another folder, or add --force to begin "
+        "anew"
+    )
+    assert contents(out) == before
+    assert carry_out(source, out, force=True, **CHANGES[reason]).fresh
+
+
+def test_another_list_of_inputs_is_refused_and_the_difference_named(
+    source: Path, tmp_path: Path
+) -> None:
+    broken_off(source, tmp_path / "out")
+    table(source / "b/ab.csv", 1)
+    with pytest.raises(
+        OutputError, match=r"other inputs: file 2 is \S+/ab.csv, and was \S+/broken.jsonl"
+    ):
+        carry_out(source, tmp_path / "out")
+    (source / "b/ab.csv").unlink()
+    (source / "b/c.csv").unlink()
+    with pytest.raises(OutputError, match=r"file 3 is missing, and was \S+/c.csv"):
+        carry_out(source, tmp_path / "out")
+    table(source / "b/c.csv", 7, first=5)
+    with pytest.raises(OutputError, match=r"c.csv holds 7 instances, and held 6"):
+        carry_out(source, tmp_path / "out")
+
+
+def test_what_was_made_of_a_file_that_has_changed_is_done_again(
+    source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    broken_off(source, out)
+    (source / "b/broken.jsonl").write_text("[1, 2, 3]\n[1, 2, 3]\n[4, 5, 6]\n")
+    outcome = carry_out(source, out)
+    # The second block holds the last row of a.csv and the three lines; the first is as it was.
+    assert (outcome.done, outcome.failed, outcome.fresh) == (14, 0, 10)
+    carry_out(source, tmp_path / "fresh")
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_inputs_that_have_changed_after_the_run_are_said_to(source: Path, tmp_path: Path) -> None:
+    carry_out(source, tmp_path / "out")
+    table(source / "a.csv", 5, first=50)
+    with pytest.raises(OutputError, match=r"some inputs have changed since"):
+        carry_out(source, tmp_path / "out")
+
+
+def test_one_run_at_a_time_writes_a_folder(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    inner: list[str] = []
+
+    class Second:
+        def warns(self, sentence: str) -> None: ...
+
+        def begins(self, total: int, done: int, failed: int) -> None:
+            with pytest.raises(OutputError, match="another run is writing here"):
+                carry_out(source, out)
+            inner.append("refused")
+
+        def finishes(self, finished: object) -> None: ...
+
+    Run(named=(str(source),), out=out).carry_out(engine(), Second())
+    assert inner == ["refused"]
+
+
+def test_a_folder_with_files_of_others_is_kept_and_what_is_theirs_survives_force(
+    source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "overlays").mkdir(parents=True)
+    (out / "overlays/mine.jpg").write_text("mine")
+    with pytest.raises(OutputError, match="is not empty; add --force to write into it"):
+        carry_out(source, out)
+    carry_out(source, out, force=True)
+    assert (out / "overlays/mine.jpg").read_text() == "mine"
+
+
+def test_the_summary_adds_up_what_the_lines_say(source: Path, tmp_path: Path) -> None:
+    carry_out(source, tmp_path / "out", size=3)
+    lines = [
+        json.loads(line)
+        for line in (tmp_path / "out/explanation.results-00000-of-00001").read_text().splitlines()
+    ]
+    assert [line["number"] for line in lines] == [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13]
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert (summary["explained"], summary["failed"]) == (13, 1)
+    assert sum(summary["meanAttributions"]["x"]) * 13 == pytest.approx(
+        sum(it["sum"] for it in lines)
+    )
+    assert summary["approxError"] == {"median": 4.0, "p95": pytest.approx(9.4), "max": 10.0}
