@@ -49,7 +49,7 @@ def folders(quick: bool) -> Iterator[Row]:
             done.ours.cpu / done.loop.cpu,
             done.ours.wall / done.loop.wall,
             note=f"{done.count / done.ours.wall:.1f}/s, all files written",
-            clock_bound=1 / 0.9,
+            bound=1 / 0.9,
         )
         yield Row(f"memory of {what}", "last tenth / first", done.growth, bound=1.05)
 

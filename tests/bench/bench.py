@@ -146,7 +146,7 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         numbers = [
             "–" if n is None else f"{n:.2f}" if n >= 0.1 else f"{n:.2g}"
-            for n in (row.cpu, row.wall, row.bound or row.clock_bound)
+            for n in (row.cpu, row.wall, row.bound)
         ]
         style = "red" if row.missed else None
         table.add_row(row.what, row.against, *numbers, row.note, style=style)
