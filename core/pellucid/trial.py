@@ -33,12 +33,13 @@ def tried(
 ) -> Linted:
     """Return what was found at one path, and whether explaining fails, MD140.
 
-    Where there are errors already, or no model, nothing is run. Raises DependencyError without
-    TensorFlow.
+    Where there are errors already, no model, or nothing that says what to explain, nothing is run.
+    Raises DependencyError without TensorFlow.
     """
     directory = linted.path if linted.path.is_dir() else linted.path.parent
     models = [directory / name for name in MODEL_NAMES if (directory / name).is_file()]
-    if not models or any(it.severity is Severity.ERROR for it in linted.problems):
+    unknown = linted.text is None and linted.inferred is None
+    if unknown or not models or any(it.severity is Severity.ERROR for it in linted.problems):
         return linted
     metadata = None if linted.path.is_dir() else linted.path
     what = "the model cannot be loaded"
@@ -91,7 +92,7 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
 
 def _shape(info: InputInfo) -> tuple[int, ...]:
     shape = info.instance_shape or ()
-    sides = 2 if is_image(shape) and not info.is_string else 0
+    sides = 2 if info.is_float and len(shape) == 3 and is_image(shape) else 0
     return tuple(
         (_SIDE if axis < sides else 1) if size is None else size for axis, size in enumerate(shape)
     )

@@ -105,6 +105,13 @@ def test_an_instance_that_the_model_does_not_take(tmp_path: Path) -> None:
     assert "not positive" in message
 
 
+def test_where_nothing_says_what_to_explain_nothing_is_run(built: Built) -> None:
+    directory, _ = built("several_outputs")
+    found = lint(directory)
+    assert [it.code for it in found.problems] == ["MD112"]
+    assert tried(found) is found
+
+
 def test_what_is_wrong_already_is_not_run(tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / "digits" / "model", tmp_path / "model")
     (tmp_path / "model" / "saved_model.pb").write_bytes(b"")
