@@ -39,7 +39,7 @@ ROWS = {
         f"--set overlay_type=none --set color_map=viridis {EVERYTHING}",
         "--set polarity=both --set color_map=pink_white_green --set overlay_type=original",
     ],
-    "motorcycle": [
+    "astronaut": [
         "--set clip_below_percentile=90",
         "--set clip_below_percentile=70",
         "--set clip_below_percentile=30",
