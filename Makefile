@@ -73,4 +73,4 @@ bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ra
 	$(BIN)/python tests/bench/bench.py
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) demo bench dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo bench build dist .mypy_cache .ruff_cache .hypothesis

@@ -58,6 +58,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     ),
     # 5: HTTP
     ("serve serve.*", "numpy PIL orjson starlette uvicorn prometheus_client"),
+    ("sdk", "numpy explainable_ai_sdk"),
     # 6: the library's face, and the commands
     ("pellucid", ""),
     ("pellucid_cli pellucid_cli.*", "click rich"),

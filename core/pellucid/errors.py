@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 class PellucidError(Exception):
     """The root of all errors that Pellucid raises on purpose."""
 
+    def __str__(self) -> str:
+        # What people sent may be quoted, and half a surrogate pair cannot be written anywhere.
+        return super().__str__().encode("utf-8", "replace").decode()
+
 
 class SpecError(PellucidError):
     """Metadata or parameters that cannot be used: one line for each fault.

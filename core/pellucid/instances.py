@@ -85,7 +85,7 @@ class Request:
 
 
 def read_request(
-    document: str | bytes | Mapping[str, object],
+    document: object,
     inputs: Sequence[InputInfo],
     *,
     source: str | None = None,

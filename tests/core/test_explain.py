@@ -304,3 +304,18 @@ def test_a_single_path_has_no_error_and_says_so() -> None:
     assert found.warnings == (
         "approx_error is undefined for output [0]: a single path has no spread; use more paths",
     )
+
+
+def test_attributions_that_are_not_finite_are_refused() -> None:
+    broken = FunctionModel(
+        lambda x: x["x"] @ WEIGHTS,
+        lambda x, target: {"x": np.where(x["x"] > 1.9, np.nan, WEIGHTS.T[target])},
+        frozenset({"x"}),
+    )
+    with pytest.raises(InstanceError) as raised:
+        explainer(ServedFunction(broken, (4,))).explain({"x": X["x"] * [[0.5], [1.0]]}, [7, 8])
+    assert str(raised.value) == (
+        "instances[8]: the attributions of 'x' are not finite: the model overflows between the "
+        "baseline and the instance"
+    )
+    assert raised.value.index == 8

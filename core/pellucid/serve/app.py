@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from pellucid.response import encode
 from pellucid.serve.access_log import VISIT, AccessLog
 from pellucid.serve.exchange import Exchange
 from pellucid.serve.metrics import CONTENT_TYPE
+from pellucid.serve.openapi import PLACE, document
 from pellucid.serve.protocols.ai_platform import AiPlatform
 from pellucid.serve.protocols.kserve import KServe
 from pellucid.serve.protocols.protocol import Protocol, Target
@@ -26,6 +28,8 @@ from pellucid.serve.refusal import Refusal
 
 PROTOCOLS: tuple[Protocol, ...] = (KServe(), AiPlatform(), Vertex())
 VERBS = ("explain", "predict")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+"""All that a path with or without a verb may be asked; it says which of them it takes."""
 
 
 def application(
@@ -69,7 +73,7 @@ def application(
             exchange.close()
 
     routes = [
-        Route(path, _endpoint(exchange, protocol), methods=["GET", "POST"])
+        Route(path, _endpoint(exchange, protocol), methods=METHODS)
         for protocol in PROTOCOLS
         for path in protocol.paths
     ]
@@ -78,6 +82,7 @@ def application(
         Route("/healthz", _alive, methods=["GET"]),
         Route("/readyz", _ready_of(exchange), methods=["GET"]),
         Route("/metrics", _guarded(exchange, _metrics), methods=["GET"]),
+        Route("/openapi.json", _guarded(exchange, _openapi), methods=["GET"]),
         Route("/", _root, methods=["GET"]),
     ]
     handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
@@ -96,30 +101,33 @@ def _endpoint(exchange: Exchange, protocol: Protocol) -> Callable[[Request], Any
                 return await exchange.ask(request, protocol, target)
             exchange.guard.check(request.headers)
             model = exchange.shelf.named(target.model)
-            status, document = protocol.described(model, target)
-            return _json(document, status)
+            status, body = protocol.described(model, target)
+            return _json(body, status)
         except Refusal as refusal:
             visit.error = refusal.message[:500]
-            status, document = protocol.refused(refusal)
-            return _json(document, status, refusal.headers)
+            status, body = protocol.refused(refusal)
+            return _json(body, status, refusal.headers)
 
     return endpoint
 
 
 def _target(request: Request) -> Target:
     """Return what the path names. Raises Refusal for a verb that is none, or the wrong method."""
+    for part in ("project", "location"):
+        if not re.fullmatch(PLACE, request.path_params.get(part, "-")):
+            raise Refusal(HTTPStatus.NOT_FOUND, f"that is no {part}: {PLACE} is")
     name, colon, verb = request.path_params["target"].partition(":")
     if colon and verb not in VERBS:
         raise Refusal(
             HTTPStatus.NOT_FOUND,
             f"there is no verb ':{verb[:50]}'; there are :explain and :predict",
         )
-    method = "POST" if colon else "GET"
-    if request.method != method and not (method == "GET" and request.method == "HEAD"):
+    taken = "POST" if colon else "GET, HEAD"
+    if request.method not in taken.split(", "):
         raise Refusal(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            f"this path takes {method}, not {request.method}",
-            allow=method,
+            f"this path takes {taken}, not {request.method}",
+            allow=taken,
         )
     resource = request.url.path.split("/", 2)[2].rpartition(":")[0] if colon else ""
     resource = resource or request.url.path.split("/", 2)[2]
@@ -143,6 +151,10 @@ def _guarded(
 
 def _models(exchange: Exchange) -> Response:
     return _json({"models": list(exchange.shelf.models)})
+
+
+def _openapi(exchange: Exchange) -> Response:
+    return _json(document(exchange.shelf, PROTOCOLS, exchange.limits))
 
 
 def _metrics(exchange: Exchange) -> Response:
@@ -173,14 +185,14 @@ async def _no_route(request: Request, error: HTTPException) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"this path does not take {request.method}",
     }.get(HTTPStatus(error.status_code), error.detail)
     refusal = Refusal(error.status_code, sentence)
-    _, document = _protocol_of(request).refused(refusal)
-    return _json(document, error.status_code, error.headers or {})
+    _, body = _protocol_of(request).refused(refusal)
+    return _json(body, error.status_code, error.headers or {})
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     refusal = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}")
-    status, document = _protocol_of(request).refused(refusal)
-    return _json(document, status)
+    status, body = _protocol_of(request).refused(refusal)
+    return _json(body, status)
 
 
 def _protocol_of(request: Request) -> Protocol:

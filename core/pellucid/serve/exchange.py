@@ -21,6 +21,7 @@ from pellucid.errors import PellucidError, SpecError
 from pellucid.explanations import Explanations
 from pellucid.instances import Instance, read_request
 from pellucid.loaded_model import LoadedModel
+from pellucid.request_json import parse_json
 from pellucid.response import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
 from pellucid.serve.device import Device
@@ -139,7 +140,11 @@ class Exchange:
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and Refusal."""
-        request = read_request(body, loaded.model.inputs, beside=loaded.model.beside)
+        document = parse_json(body, None)
+        instances = document.get("instances") if isinstance(document, dict) else None
+        if isinstance(instances, list):
+            self.limits.check_count(len(instances))  # before any of them is looked at
+        request = read_request(document, loaded.model.inputs, beside=loaded.model.beside)
         signature = request.parameters.get("signature_name")
         if signature not in (None, "", loaded.model.signature):
             raise SpecError(
