@@ -20,6 +20,7 @@ from pellucid.serve.access_log import VISIT, AccessLog
 from pellucid.serve.exchange import Exchange
 from pellucid.serve.metrics import CONTENT_TYPE
 from pellucid.serve.openapi import PLACE, document
+from pellucid.serve.page import Page
 from pellucid.serve.protocols.ai_platform import AiPlatform
 from pellucid.serve.protocols.kserve import KServe
 from pellucid.serve.protocols.protocol import Protocol, Target
@@ -83,7 +84,7 @@ def application(
         Route("/readyz", _ready_of(exchange), methods=["GET"]),
         Route("/metrics", _guarded(exchange, _metrics), methods=["GET"]),
         Route("/openapi.json", _guarded(exchange, _openapi), methods=["GET"]),
-        Route("/", _root, methods=["GET"]),
+        *Page(exchange).routes,
     ]
     handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
     app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
@@ -164,10 +165,6 @@ def _metrics(exchange: Exchange) -> Response:
 
 
 async def _alive(request: Request) -> Response:
-    return _json({"status": "alive"})
-
-
-async def _root(request: Request) -> Response:
     return _json({"status": "alive"})
 
 

@@ -33,7 +33,8 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        # What people sent may be quoted, and half a surrogate pair cannot be written anywhere.
+        self.message = message.encode("utf-8", "replace").decode()
         self.retry_after = retry_after
         self.instance = instance
         self.allow = allow

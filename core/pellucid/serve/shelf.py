@@ -233,7 +233,10 @@ def fingerprint(directory: Path) -> Fingerprint:
 
 
 def warm(model: LoadedModel) -> None:
-    """Compile what the first request needs, so that it does not wait for it."""
+    """Compile what requests need, so that the first does not wait, nor any other thread does it."""
+    for gradients in (True, False):
+        with contextlib.suppress(PellucidError):  # whoever asks for it will be told
+            model.compiler.model(gradients=gradients)
     with contextlib.suppress(PellucidError):  # zeros are no instance for every model
         model.explain([_blank(model.inputs)])
 

@@ -121,12 +121,16 @@ class Stub:
     beside = ()
 
     def __init__(self) -> None:
+        self.compiler = self
         self.gate = threading.Event()
         self.started = threading.Event()
         self.blocks: list[list[float]] = []
 
     def explain(self, instances: list[Instance]) -> Any:
         raise InstanceError("this model only predicts")
+
+    def model(self, *, gradients: bool) -> None:
+        """Compile nothing."""
 
     def predict(self, instances: list[Instance]) -> list[Any]:
         self.started.set()

@@ -190,6 +190,14 @@ def test_a_malformed_body_is_a_400(
 
 
 @pytest.mark.parametrize("protocol", PATHS)
+def test_half_a_character_in_a_request_is_no_reason_to_fail(wine: Running, protocol: str) -> None:
+    wrong = {**WINES["instances"][0], "alcohol": "\ud800", "\udfff": 1}
+    for body in ({"instances": [wrong]}, {"instances": [{**wrong, "alcohol": 3}]}):
+        answer = wine.post(PATHS[protocol].format("wine") + ":explain", body)
+        assert answer.status in (200, 400) and "error" in answer.json
+
+
+@pytest.mark.parametrize("protocol", PATHS)
 def test_an_unknown_model_is_a_404_with_the_nearest_name(wine: Running, protocol: str) -> None:
     answer = wine.post(PATHS[protocol].format("wnie") + ":explain", WINES)
     error = answer.json["error"]
