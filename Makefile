@@ -71,6 +71,7 @@ golden: $(VENV)/.dev  ## Rewrite the expected responses and pictures; review the
 
 bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/serve_load.py
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) demo bench build dist .mypy_cache .ruff_cache .hypothesis

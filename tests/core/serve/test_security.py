@@ -19,7 +19,7 @@ from PIL import Image
 from serving import Answer, Running, serving
 from starlette.datastructures import Headers
 
-from pellucid.errors import SpecError
+from pellucid.errors import ModelError, SpecError
 from pellucid.serve.limits import Limits
 from pellucid.serve.refusal import Refusal
 from pellucid.serve.security import Guard, is_loopback, read_token
@@ -238,6 +238,23 @@ def test_a_string_is_the_bytes_of_a_picture_and_no_name(
     answer = photos.post("/v1/models/jpeg_bytes:explain", {"instances": [text]})
     assert answer.status == 400
     assert text not in opened and not [p for p in opened if "passwd" in p]
+
+
+def test_a_model_that_reads_files_by_name_is_not_served(tmp_path: Path) -> None:
+    from pellucid.quiet_tensorflow import tf
+
+    class Reader(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def serve(self, name: Any) -> Any:
+            length = tf.map_fn(
+                lambda n: tf.strings.length(tf.io.read_file(n)), name, fn_output_signature=tf.int32
+            )
+            return {"score": tf.cast(length, tf.float32)}
+
+    module = Reader()
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.serve})
+    with pytest.raises(ModelError, match="ReadFile"), serving(f"reader={tmp_path}"):
+        pass
 
 
 def picture(size: tuple[int, int], form: str) -> bytes:
