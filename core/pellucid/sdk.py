@@ -39,7 +39,7 @@ try:
 except ModuleNotFoundError as error:
     raise DependencyError(
         f"{error.name} is not installed, and the official SDK needs it: pip install "
-        "--no-deps explainable-ai-sdk, and google-auth, requests, matplotlib, ipython"
+        "--no-deps explainable-ai-sdk; pip install google-auth requests matplotlib"
     ) from error
 
 __all__ = ["LocalModel", "register"]
