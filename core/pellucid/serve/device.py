@@ -34,6 +34,7 @@ class Work:
     key: Hashable
     ask: Ask
     instances: Sequence[Any]
+    most: int
     done: asyncio.Future[Sequence[Any]]
 
 
@@ -61,17 +62,20 @@ class Device:
         """How long what waits now will take, by what the last blocks took."""
         return self.rows_waiting * self._seconds_per_row
 
-    async def ask(self, key: Hashable, ask: Ask, instances: Sequence[Any]) -> list[Any]:
+    async def ask(
+        self, key: Hashable, ask: Ask, instances: Sequence[Any], most: int = ROWS
+    ) -> list[Any]:
         """Return the answer for each instance; raises what `ask` raised.
 
         `ask` is called on the thread with instances of this request and of others that have the
-        same key. Whoever is cancelled leaves the queue at once.
+        same key, at most `most` of them. Whoever is cancelled leaves the queue at once.
         """
         answers: list[Any] = []
         # One part after the other: a long request takes its turns with all others.
-        for first in range(0, len(instances), ROWS):
-            part = instances[first : first + ROWS]
-            work = Work(key, ask, part, asyncio.get_running_loop().create_future())
+        size = min(most, ROWS)
+        for first in range(0, len(instances), size):
+            part = instances[first : first + size]
+            work = Work(key, ask, part, size, asyncio.get_running_loop().create_future())
             self._waiting.append(work)
             self._arrived.set()
             try:
@@ -125,12 +129,13 @@ class Device:
         block: list[Work] = []
         rows = 0
         for work in list(self._waiting):
-            if block and (work.key != block[0].key or rows + len(work.instances) > ROWS):
+            size = min([work.most, *(other.most for other in block)])
+            if block and (work.key != block[0].key or rows + len(work.instances) > size):
                 continue
             block.append(work)
             rows += len(work.instances)
             self._waiting.remove(work)
-            if rows >= ROWS:
+            if rows >= size:
                 break
         return block
 

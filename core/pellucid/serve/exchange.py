@@ -42,12 +42,13 @@ TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
 class Read:
     """A request that was understood: its instances, and the model as it wants it explained.
 
-    `key` is the same for requests that can be computed together.
+    `key` is the same for requests that can be computed together, `most` how many instances at once.
     """
 
     instances: tuple[Instance, ...]
     model: LoadedModel
     key: object
+    most: int
 
 
 class Exchange:
@@ -118,7 +119,9 @@ class Exchange:
                 self.device.expected -= 1
             visit.instances = len(read.instances)
             if target.verb == "predict":
-                answers = await self.device.ask(read.key, read.model.predict, read.instances)
+                answers = await self.device.ask(
+                    read.key, read.model.predict, read.instances, read.most
+                )
                 document = protocol.predicted(predictions(answers), target)
                 return await self.clerk(lambda: encode(document, indent=False))
             explanations = await self.explain(read)
@@ -135,7 +138,7 @@ class Exchange:
         def ask(instances: list[Instance]) -> Sequence[Any]:
             return model.explain(instances).items
 
-        items = await self.device.ask(read.key, ask, read.instances)
+        items = await self.device.ask(read.key, ask, read.instances, read.most)
         return Explanations(tuple(items), read.instances, model.metadata, model.parameters)
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
@@ -152,9 +155,11 @@ class Exchange:
             )
         own = {k: v for k, v in request.parameters.items() if k in protocol.override}
         model = protocol.configured(loaded.model, own) if target.verb == "explain" else loaded.model
-        self.limits.check(request.instances, model.parameters)
+        most = self.limits.check(
+            request.instances, model.parameters, loaded.model.parameters, loaded.outputs
+        )
         key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
-        return Read(request.instances, model, key)
+        return Read(request.instances, model, key, most)
 
     async def clerk(self, function: Callable[..., T], *arguments: Any) -> T:
         """Return what a function returns that would hold up the event loop."""

@@ -19,12 +19,15 @@ from pellucid.spec import (
     ExplanationParameters,
     IntegratedGradients,
     Lime,
+    Players,
     SampledShapley,
     Xrai,
 )
 
 MEBIBYTE = 2**20
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")
+REGIONS = 200
+"""About as many regions as a picture is cut into."""
 TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -34,7 +37,8 @@ class Limits:
 
     `queue` counts the requests that are admitted and not yet answered, `body` the bytes of one
     request and `bodies` of all that are admitted; `evaluations` what one instance may cost, in
-    runs of the model, and `neighbors` how many it may have; `seconds` is the deadline of a request.
+    runs of the model, `neighbors` how many it may have, and `values` the numbers of its
+    explanation; `seconds` is the deadline of a request.
     """
 
     queue: int = 128
@@ -44,29 +48,49 @@ class Limits:
     pixels: int = 50_000_000
     evaluations: int = 100_000
     neighbors: int = 10_000
+    values: int = 2**25
     seconds: float = 60.0
 
-    def check(self, instances: Sequence[Instance], parameters: ExplanationParameters) -> None:
-        """Refuse larger pictures or more work than a request may bring."""
+    def check(
+        self,
+        instances: Sequence[Instance],
+        wanted: ExplanationParameters,
+        own: ExplanationParameters,
+        outputs: int,
+    ) -> int:
+        """Return how many instances may be computed together; refuse what a request may not ask.
+
+        `wanted` are its parameters, `own` those of the server, which are never too much; `outputs`
+        is the number of the model's outputs.
+        """
         for instance in instances:
             for value in instance.tensors.values():
                 for data in _bytes_in(value):
                     self.check_picture(data, instance.place)
-        method = parameters.method
+        method = wanted.method
         if isinstance(method, Examples) and method.neighbor_count > self.neighbors:
             raise Refusal(
                 TOO_LARGE,
                 f"the parameters ask for {method.neighbor_count:,} neighbours of each instance; at "
                 f"most {self.neighbors:,} are given here",
             )
-        cost = _evaluations(parameters)
-        if cost > self.evaluations:
+        elements = max(sum(v.size for v in i.tensors.values()) for i in instances)
+        cost = _evaluations(wanted, elements, outputs)
+        if cost > max(self.evaluations, _evaluations(own, elements, outputs)):
             raise Refusal(
                 TOO_LARGE,
                 f"the parameters ask for {cost:,} evaluations of the model for each instance; at "
-                f"most {self.evaluations:,} are done here: lower the number of steps, samples or "
-                "outputs",
+                f"most {self.evaluations:,} are done here: lower the number of steps, paths, "
+                "samples or outputs",
             )
+        values = elements * _outputs(wanted, outputs)
+        if values > max(self.values, elements * _outputs(own, outputs)):
+            raise Refusal(
+                TOO_LARGE,
+                f"the explanation of an instance has {values:,} numbers; at most {self.values:,} "
+                "are given here: ask for fewer outputs",
+            )
+        return max(1, self.values // values)
 
     def check_count(self, instances: int) -> None:
         """Refuse a request of too many instances."""
@@ -104,20 +128,27 @@ def _bytes_in(value: Array) -> Iterator[bytes]:
         yield from (item for item in value.ravel() if isinstance(item, bytes) and len(item) > 16)
 
 
-def _evaluations(parameters: ExplanationParameters) -> int:
-    """Return how often the model is run for one instance, as far as the parameters say."""
-    method = parameters.method
+def _outputs(parameters: ExplanationParameters, outputs: int) -> int:
+    """Return how many outputs are explained."""
     if parameters.output_indices is not None:
-        outputs = len(parameters.output_indices)
-    else:
-        outputs = max(1, parameters.top_k or 1)
+        return len(parameters.output_indices)
+    if parameters.top_k == -1:
+        return outputs
+    return min(parameters.top_k or 1, outputs)
+
+
+def _evaluations(parameters: ExplanationParameters, elements: int, outputs: int) -> int:
+    """Return how often the model is run for one instance of so many elements, about."""
+    method = parameters.method
+    explained = _outputs(parameters, outputs)
     match method:
         case IntegratedGradients() | Xrai():
             steps = method.step_count if method.tolerance is None else method.max_steps
             noisy = method.smooth_grad.noisy_sample_count if method.smooth_grad else 1
-            return outputs * steps * noisy
+            return explained * steps * noisy
         case SampledShapley():
-            return outputs * method.path_count
+            players = elements if method.players is Players.ELEMENTS else min(elements, REGIONS)
+            return explained * method.path_count * players
         case Lime():
             return method.num_samples
         case _:

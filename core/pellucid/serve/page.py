@@ -107,7 +107,7 @@ class Page:
                 encode(document, indent=False), status, refusal.headers, media_type=_JSON
             )
         models = [
-            _described(model.name, loaded.model)
+            _described(model.name, loaded)
             for model in self._exchange.shelf.models.values()
             if (loaded := model.default.loaded) is not None
         ]
@@ -150,16 +150,19 @@ class Page:
             raise SpecError(f"method: {json.dumps(method)[:50]} is unknown")
         if method is not None:
             settings["method"] = method
+        if "picture" in asked:
+            settings["players"] = "regions"  # a value for each pixel takes hours
         model = loaded.model.configured(**settings)
         instance = self._instance(asked, model)
-        self._exchange.limits.check([instance], model.parameters)
+        limits = self._exchange.limits
+        most = limits.check([instance], model.parameters, loaded.model.parameters, loaded.outputs)
         visualization = asked.get("visualization") or {}
         if not isinstance(visualization, Mapping):
             raise SpecError("visualization: must be an object")
         what = [asked.get(k) for k in ("picture", "instance", "method", *NUMBERS)]
         same = (loaded.generation, "page", str(settings))
         return Wanted(
-            read=Read((instance,), model, same),
+            read=Read((instance,), model, same, most),
             digest=hashlib.sha256(json.dumps([loaded.generation, *what]).encode()).hexdigest(),
             label=_whole("label", asked.get("label", 0), least=0),
             visualization=parse_visualization(visualization),
@@ -195,21 +198,16 @@ def _whole(name: str, value: object, *, least: int = 1) -> int:
     return value
 
 
-def _described(name: str, model: LoadedModel) -> dict[str, Any]:
+def _described(name: str, loaded: Loaded) -> dict[str, Any]:
     """Return what the page has to know of a model to ask for an explanation."""
+    model = loaded.model
     drawn = any(spec.modality is Modality.IMAGE for spec in model.metadata.inputs)
-    shapes = [
-        info.shape
-        for key, info in model.compiler.signature.outputs.items()
-        if key == model.metadata.output.name or len(model.compiler.signature.outputs) == 1
-    ]
-    last = shapes[0][-1] if shapes and shapes[0] else None
     picture = drawn and _takes_picture(model.inputs)
     return {
         "name": name,
         "picture": picture,
         "method": METHOD_NAMES[type(model.parameters.method)],
-        "outputs": last if last and len(shapes[0] or ()) > 1 else 1,
+        "outputs": loaded.outputs,
         "instance": None if picture else _skeleton(model.inputs),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,9 @@ Load: TypeAlias = Callable[[Path], LoadedModel]
 ONLY_VERSION = "1"
 """What the version of a model directory without versions is called."""
 
+MANY = 1000
+"""The outputs of a model whose shape does not say how many it has."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -42,6 +46,14 @@ class Loaded:
     model: LoadedModel
     generation: int
     fingerprint: Fingerprint
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the explained tensor has, as far as its shape says."""
+        infos = self.model.compiler.signature.outputs
+        name = self.model.metadata.output.name
+        info = infos.get(name) or next(iter(infos.values()))
+        return math.prod(size or MANY for size in (info.shape or (None, None))[1:])
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from pellucid.errors import InstanceError
 from pellucid.inputs import InputInfo
 from pellucid.instances import Instance
 from pellucid.loaded_model import load as load_model
+from pellucid.saved_model_pb import Signature, TensorInfo
 from pellucid.serve.server import Settings, address, listen, run
 from pellucid.serve.shelf import shelve
-from pellucid.spec import ExplanationParameters
+from pellucid.spec import ExplanationParameters, OutputSpec
 
 
 @dataclass(frozen=True)
@@ -119,18 +121,20 @@ class Stub:
     parameters = ExplanationParameters()
     signature = "serving_default"
     beside = ()
+    metadata = SimpleNamespace(output=OutputSpec(name="y"))
 
     def __init__(self) -> None:
-        self.compiler = self
+        output = TensorInfo(name="y:0", dtype="float32", shape=(None,))
+        signature = Signature(
+            key="serving_default", inputs={}, outputs={"y": output}, method_name=""
+        )
+        self.compiler = SimpleNamespace(signature=signature, model=lambda gradients: None)
         self.gate = threading.Event()
         self.started = threading.Event()
         self.blocks: list[list[float]] = []
 
     def explain(self, instances: list[Instance]) -> Any:
         raise InstanceError("this model only predicts")
-
-    def model(self, *, gradients: bool) -> None:
-        """Compile nothing."""
 
     def predict(self, instances: list[Instance]) -> list[Any]:
         self.started.set()

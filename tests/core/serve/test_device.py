@@ -97,6 +97,20 @@ def test_a_long_request_takes_turns_with_the_others() -> None:
     assert [len(block) for block in double.blocks] == [1, ROWS, 1, ROWS, ROWS]
 
 
+def test_no_more_are_computed_together_than_fit_into_memory() -> None:
+    double = Doubler()
+
+    async def scene(device: Device) -> list[int]:
+        first = asyncio.create_task(device.ask("first", double, [0]))
+        await asyncio.sleep(0.01)
+        jobs = [asyncio.create_task(device.ask("a", double, [n, n], most=3)) for n in (1, 2)]
+        double.gate.set()
+        return await first + await jobs[0] + await jobs[1]
+
+    assert on_device(scene) == [0, 2, 2, 4, 4]
+    assert double.blocks == [[0], [1, 1], [2, 2]]
+
+
 def test_who_is_cancelled_leaves_the_queue_at_once() -> None:
     double = Doubler()
 

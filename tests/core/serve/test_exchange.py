@@ -9,12 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from serving import Answer, Running, Stub, serving
 
+from pellucid.instances import Instance
 from pellucid.serve.limits import Limits
+from pellucid.serve.refusal import Refusal
+from pellucid.spec import ExplanationParameters, Lime, SampledShapley
 from places import SAMPLES
 
 Stubbed = Callable[..., tuple[Running, Stub]]
@@ -179,6 +184,42 @@ def test_parameters_that_cost_too_much_are_refused() -> None:
         assert answer.status == 413 and "15,000 evaluations" in answer.json["error"]["message"]
         override["topK"] = 2
         assert running.post(path, request).status == 200
+
+
+WINE = Instance(None, {"x": np.zeros(13, np.float32)})
+SHAPLEY = ExplanationParameters(method=SampledShapley(path_count=50))
+
+
+@pytest.mark.parametrize(
+    "parameters, outputs, sentence",
+    [
+        (SHAPLEY, 3, None),
+        (replace(SHAPLEY, top_k=-1), 200, "130,000 evaluations"),
+        (ExplanationParameters(top_k=-1), 3000, "150,000 evaluations"),
+        (ExplanationParameters(top_k=50_000), 1000, None),
+        (ExplanationParameters(method=Lime(num_samples=10**6)), 3, "1,000,000 evaluations"),
+    ],
+)
+def test_what_an_instance_costs(
+    parameters: ExplanationParameters, outputs: int, sentence: str | None
+) -> None:
+    own = ExplanationParameters()
+    if sentence is None:
+        assert Limits().check([WINE], parameters, own, outputs) >= 1
+        return
+    with pytest.raises(Refusal, match=sentence):
+        Limits().check([WINE], parameters, own, outputs)
+    # What the server was started with is never too much.
+    assert Limits().check([WINE], parameters, parameters, outputs) >= 1
+
+
+def test_explanations_that_are_large_are_computed_a_few_at_a_time() -> None:
+    photo = Instance(None, {"x": np.zeros((224, 224, 3), np.float32)})
+    own = ExplanationParameters()
+    assert Limits().check([photo], own, own, 1000) == 222
+    assert Limits().check([photo], ExplanationParameters(top_k=100), own, 1000) == 2
+    with pytest.raises(Refusal, match="ask for fewer outputs"):
+        Limits().check([photo], ExplanationParameters(top_k=500), own, 1000)
 
 
 def test_what_was_taken_is_answered_when_the_server_ends(stubbed: Stubbed) -> None:
