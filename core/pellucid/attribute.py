@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from pellucid.errors import SpecError
+from pellucid.errors import InstanceError, SpecError
 from pellucid.features import is_image
 from pellucid.images import to_picture
 from pellucid.inputs import InputInfo
@@ -72,6 +72,21 @@ def attribute(
             return _lime(model, x, baselines, target, specs, method, seed, numbers)
         case _:
             _never(method)
+
+
+def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
+    """Raise InstanceError for the first row whose attributions are not all finite numbers."""
+    for name, values in attribution.values.items():
+        if values.dtype.kind != "f":
+            continue
+        bad = np.flatnonzero(~np.isfinite(values.reshape(len(numbers), -1)).all(axis=1))
+        if len(bad):
+            number = numbers[bad[0]]
+            raise InstanceError(
+                f"instances[{number}]: the attributions of '{name}' are not finite: the model "
+                "overflows between the baseline and the instance",
+                number,
+            )
 
 
 def _lime(

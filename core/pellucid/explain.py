@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from pellucid.advice import warnings_of
-from pellucid.attribute import attribute
+from pellucid.attribute import attribute, check_finite
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.example_index import Neighbor
 from pellucid.example_search import ExampleSearch
@@ -202,7 +202,7 @@ class Explainer:
             )
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
-        self._check_values(attribution, rows)
+        check_finite(attribution, rows)
         if self._gradients:
             self._refuse_flat(attribution)
         names = self._names(request, prediction)
@@ -358,19 +358,6 @@ class Explainer:
                 f"({scores[i][~np.isfinite(scores[i])][0]}), which nothing can explain",
                 numbers[i],
             )
-
-    def _check_values(self, attribution: Attribution, rows: Sequence[int]) -> None:
-        for name, values in attribution.values.items():
-            if values.dtype.kind != "f":
-                continue
-            bad = np.flatnonzero(~np.isfinite(values.reshape(len(rows), -1)).all(axis=1))
-            if len(bad):
-                number = rows[bad[0]]
-                raise InstanceError(
-                    f"instances[{number}]: the attributions of '{name}' are not finite: the model "
-                    "overflows between the baseline and the instance",
-                    number,
-                )
 
     def _refuse_held(self) -> None:
         """Refuse a feature that was asked for and has no gradient."""

@@ -88,6 +88,7 @@ def application(
     ]
     handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
     app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # a path is what it is, and clients follow no POST
     return AccessLog(app, exchange.metrics, write_log)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from pellucid import __version__
 from pellucid.inputs import InputInfo
 from pellucid.serve.limits import Limits
 from pellucid.serve.protocols.protocol import GOOGLE_STATUS, Protocol
@@ -78,7 +78,7 @@ def document(shelf: Shelf, protocols: Sequence[Protocol], limits: Limits) -> Sch
         "openapi": "3.1.0",
         "info": {
             "title": "Pellucid",
-            "version": __version__,
+            "version": version("pellucid"),
             "description": "Explanations of the predictions of TensorFlow SavedModels, in the "
             "protocols of KServe V1, AI Platform and Vertex AI.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -96,13 +96,13 @@ def _paths(
 ) -> Iterator[tuple[str, Schema]]:
     for model in shelf.models.values():
         versions = list(model.versions) if "{model}" in template else [None]
-        for version in versions:
-            path = template.replace("{target}", version or model.name)
+        for name in versions:
+            path = template.replace("{target}", name or model.name)
             path = path.replace("{model}", model.name)
-            found = model.default if version is None else model.versions[version]
+            found = model.default if name is None else model.versions[name]
             loaded = found.loaded
-            names = [n for n in ("project", "location") if f"{{{n}}}" in template]
-            shared = {"parameters": [_parameter(name) for name in names]} if names else {}
+            places = [p for p in ("project", "location") if f"{{{p}}}" in template]
+            shared = {"parameters": [_parameter(place) for place in places]} if places else {}
             yield path, {**shared, "get": _got(f"{model.name}: its state", {"type": "object"})}
             for verb, said in (("explain", "Explanations"), ("predict", "Predictions")):
                 # Where a wrong instance is an answer, status 200, its form is not the request's.
