@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -231,8 +232,14 @@ def test_another_signature_is_refused(wine: Running) -> None:
 def test_every_request_is_one_line_of_the_log_and_counted(wine: Running) -> None:
     before = len(wine.log)
     wine.post("/v1/models/wine:predict", WINES)
-    line = wine.log[before]
-    assert (line["method"], line["path"]) == ("POST", "/v1/models/wine:predict")
+    end = time.monotonic() + 30
+    path = "/v1/models/wine:predict"
+    # It is written when the answer has gone, as that of the test before was.
+    while not (lines := [line for line in wine.log[before:] if line["path"] == path]):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    (line,) = lines
+    assert line["method"] == "POST"
     assert (line["status"], line["model"], line["instances"]) == (200, "wine", 3)
     assert line["protocol"] == "kserve" and line["verb"] == "predict" and line["seconds"] > 0
     text = wine.get("/metrics").data.decode()
