@@ -19,7 +19,11 @@ WHOLE = ("metadata", "signature", "output")
 serve_options = all_of(
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
     click.option(
-        "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any."
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8080,
+        show_default=True,
+        help="The port; 0: any that is free.",
     ),
     click.option(
         "--token-file",

@@ -48,6 +48,7 @@ DRAWN = (
     *("type", "polarity", "color_map", "overlay_type", "blur_sigma"),
     *("clip_below_percentile", "clip_above_percentile"),
 )
+METHODS = ("integrated-gradients", "xrai", "sampled-shapley", "lime")
 NUMBERS = ("steps", "paths", "samples", "top_k")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -146,12 +147,14 @@ class Page:
                 raise SpecError(f"unknown key '{key}'{did_you_mean(key, known)}")
         settings: dict[str, Any] = {n: _whole(n, asked[n]) for n in NUMBERS if n in asked}
         method = asked.get("method")
-        if method is not None and method not in METHOD_NAMES.values():
-            raise SpecError(f"method: {json.dumps(method)[:50]} is unknown")
+        if method is not None and method not in METHODS:
+            raise SpecError(f"method: {json.dumps(method)[:50]} is none of {', '.join(METHODS)}")
         if method is not None:
             settings["method"] = method
         if "picture" in asked:
             settings["players"] = "regions"  # a value for each pixel takes hours
+        if method is None and METHOD_NAMES[type(loaded.model.parameters.method)] not in METHODS:
+            raise SpecError("method: neighbors cannot be drawn here; choose another method")
         model = loaded.model.configured(**settings)
         instance = self._instance(asked, model)
         limits = self._exchange.limits
@@ -203,10 +206,11 @@ def _described(name: str, loaded: Loaded) -> dict[str, Any]:
     model = loaded.model
     drawn = any(spec.modality is Modality.IMAGE for spec in model.metadata.inputs)
     picture = drawn and _takes_picture(model.inputs)
+    method = METHOD_NAMES[type(model.parameters.method)]
     return {
         "name": name,
         "picture": picture,
-        "method": METHOD_NAMES[type(model.parameters.method)],
+        "method": method if method in METHODS else METHODS[0],
         "outputs": loaded.outputs,
         "instance": None if picture else _skeleton(model.inputs),
     }
