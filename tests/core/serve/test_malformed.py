@@ -156,5 +156,5 @@ def test_malformed_requests_are_told_so_and_leave_nothing_behind() -> None:
         running.log.clear()
         grown = resident() - half
     assert found.total() == REQUESTS
-    assert all(found[status] > REQUESTS / 100 for status in (200, 400, 403, 404, 405, 415)), found
+    assert all(found[status] >= 10 for status in (200, 400, 403, 404, 405, 415)), found
     assert grown < 32 * 2**20, f"{grown / 2**20:.0f} MiB more after {REQUESTS // 2} requests"
