@@ -68,15 +68,15 @@ def test_a_request_is_described_as_the_model_takes_it(running: Running, document
 
 
 @pytest.mark.slow
-def test_a_schema_driven_fuzzer_finds_nothing() -> None:
+def test_a_schema_driven_fuzzer_finds_nothing(tmp_path: Path) -> None:
     # It tries as many instances as are allowed, and one more; and every input in every way.
     settings = Settings(poll=0, limits=Limits(instances=4))
     models = [f"{name}={SAMPLES / name / 'model'}" for name in ("diabetes", "code_or_prose")]
     with serving(*models, settings=settings) as running:
-        fuzz(running)
+        fuzz(running, tmp_path)
 
 
-def fuzz(running: Running) -> None:
+def fuzz(running: Running, folder: Path) -> None:
     environment = environment_with("schemathesis", ("schemathesis==4.32.5",))
     run = subprocess.run(
         [
@@ -87,6 +87,7 @@ def fuzz(running: Running) -> None:
             *("--exclude-path-regex", "^/v1beta1/"),
             *("--no-color", "--generation-database", "none"),
         ],
+        cwd=folder,  # it keeps what it found
         capture_output=True,
         text=True,
         timeout=500,
