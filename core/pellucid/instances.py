@@ -121,7 +121,7 @@ def read_request(
 
 
 def read_request_values(
-    document: str | bytes | Mapping[str, object], source: str | None = None
+    document: object, source: str | None = None
 ) -> tuple[Sequence[object], Mapping[str, object], tuple[str, ...]]:
     """Return the values of a request's instances, its other keys, and warnings.
 
