@@ -11,7 +11,7 @@ from pellucid_cli.batch_options import input_options, output_options, run_option
 from pellucid_cli.options import MODEL_DIR, Talk, method_options, model_options, talking
 
 
-@click.command()
+@click.command(short_help="Explain folders, patterns and files of any length.")
 @MODEL_DIR
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @output_options

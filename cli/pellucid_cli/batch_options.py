@@ -57,7 +57,7 @@ run_options = all_of(
     click.option(
         "--block-size",
         type=click.IntRange(1),
-        help="Instances explained all_of [default: by their size, at most 256].",
+        help="Instances explained together [default: by their size, at most 256].",
     ),
     click.option(
         "--dry-run",

@@ -9,7 +9,9 @@ import click
 from pellucid_cli.options import Talk
 
 
-@click.command(name="convert-metadata")
+@click.command(
+    name="convert-metadata", short_help="Turn AI Platform's metadata into Vertex AI's, or back."
+)
 @click.argument("file", metavar="FILE")
 @click.option(
     "-o", "--out", metavar="FILE", default="-", help="The file to write [default: stdout]."

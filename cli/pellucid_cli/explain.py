@@ -10,7 +10,7 @@ import click
 from pellucid_cli.options import MODEL_DIR, Talk, load, method_options, model_options, talking
 
 
-@click.command()
+@click.command(short_help="Explain predictions, as response JSON or a table.")
 @MODEL_DIR
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write here [default: stdout].")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="Write the page to look through what batch wrote.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--title", help="The heading of the page [default: the name of the folder].")
 @click.option("--force", is_flag=True, help="Overwrite an index.html that Pellucid did not write.")

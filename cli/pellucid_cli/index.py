@@ -10,7 +10,7 @@ import click
 from pellucid_cli.options import MODEL_DIR, Talk, load, model_options, talking
 
 
-@click.command()
+@click.command(short_help="Index examples, for --method examples to search.")
 @MODEL_DIR
 @click.argument("examples", nargs=-1, type=click.Path(path_type=Path), metavar="[EXAMPLES]...")
 @click.option(

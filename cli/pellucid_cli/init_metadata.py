@@ -9,7 +9,7 @@ import click
 from pellucid_cli.options import MODEL_DIR, Talk
 
 
-@click.command(name="init-metadata")
+@click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
 @MODEL_DIR
 @click.option(
     "-o",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of a document, for editors.")
 @click.argument(
     "name", type=click.Choice(["ai-platform", "vertex", "parameters"]), default="ai-platform"
 )

@@ -12,7 +12,7 @@ from pellucid_cli.options import Talk, load, method_options, model_options, talk
 from pellucid_cli.serve_options import WHOLE, access_log_of, limits_of, serve_options
 
 
-@click.command()
+@click.command(short_help="Answer explain and predict requests over HTTP.")
 @click.argument("models", nargs=-1, required=True, metavar="[NAME=]MODEL_DIR...")
 @serve_options
 @model_options

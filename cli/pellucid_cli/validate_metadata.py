@@ -12,7 +12,7 @@ from pellucid_cli.rule_pages import explain, rules
 STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
 
 
-@click.command(name="validate-metadata")
+@click.command(name="validate-metadata", short_help="Check metadata, alone and against its model.")
 @click.argument("paths", nargs=-1, metavar="[MODEL_DIR|FILE|DIR|GLOB]...")
 @click.option(
     "--files-from", metavar="FILE", help="Read paths from a file, one a line; - is stdin."

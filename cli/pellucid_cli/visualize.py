@@ -11,7 +11,7 @@ from pellucid_cli.options import method_options, model_options, talking
 from pellucid_cli.visualize_options import view_options
 
 
-@click.command()
+@click.command(short_help="Draw which pixels, words or columns mattered.")
 @click.argument("names", nargs=-1, metavar="MODEL_DIR INPUT... | SAVED.npz...")
 @click.option(
     "-o",
