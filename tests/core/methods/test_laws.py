@@ -11,7 +11,9 @@ import pytest
 
 from functions import FUNCTIONS, WEIGHTS, Function
 from pellucid.methods.integrated_gradients import integrated_gradients, quadrature
+from pellucid.methods.lime import lime
 from pellucid.methods.sampled_shapley import sampled_shapley
+from pellucid.methods.xrai import xrai
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
 from pellucid.spec import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
 
@@ -42,6 +44,47 @@ METHODS = {
     "trapezoid": method_of(IntegratedGradients(quadrature=Quadrature.TRAPEZOID, step_count=2000)),
     "shapley, all coalitions": method_of(SampledShapley(path_count=50)),
 }
+
+
+def by_lime(
+    model: FunctionModel, x: Tensors, baselines: Sequence[Tensors], target: Array, **options: Any
+) -> Attribution:
+    """LIME whose patches are the five elements; it has no baseline but 0."""
+    numbers = options.get("numbers", range(len(target)))
+    found = [
+        lime(
+            model, {"x": x["x"][[i]]}, "x", [np.arange(5)[None]],
+            labels=[int(target[i])], seed=options.get("seed", 0), numbers=[numbers[i]],
+        )[0]
+        for i in range(len(target))
+    ]  # fmt: skip
+    values = np.concatenate([one.coefficients for one in found])
+    scores = np.concatenate([one.scores for one in found])
+    return Attribution(
+        values={"x": values}, score=scores, baseline_score=scores, target=target, approx_error=None
+    )
+
+
+def by_xrai(
+    model: FunctionModel, x: Tensors, baselines: Sequence[Tensors], target: Array, **options: Any
+) -> Attribution:
+    """XRAI of pictures of 20×20, each of whose columns of four pixels is one of the elements."""
+
+    def picture(rows: Tensors) -> dict[str, Array]:
+        return {"x": np.repeat(np.repeat(rows["x"][:, None], 4, axis=2), 20, axis=1)}
+
+    def rows(pictures: Tensors) -> dict[str, Array]:
+        return {"x": pictures["x"].mean(axis=1).reshape(-1, 5, 4).mean(axis=2)}
+
+    def slope(pictures: Tensors, target: Array) -> dict[str, Array]:
+        return {"x": picture(model.gradient(rows(pictures), target))["x"] / 80}  # type: ignore[dict-item]
+
+    wide = FunctionModel(lambda p: model.function(rows(p)), slope, model.differentiable)
+    images = picture(x)
+    found, _ = xrai(wide, images, [picture(b) for b in baselines], target, images=images, **options)
+    return replace(found, values=rows({"x": found.values["x"]}))
+
+
 NOISY = method_of(IntegratedGradients(smooth_grad=SmoothGrad(noisy_sample_count=4)))
 # Too few for all coalitions of 5 players, so that they are sampled.
 SAMPLED = method_of(SampledShapley(path_count=10))
@@ -141,9 +184,25 @@ def test_law(method: Method, law: Law, function: Function) -> None:
     law(method, function)
 
 
+REFINED = {
+    "integrated gradients to a tolerance": method_of(IntegratedGradients(tolerance=0.05)),
+    "shapley to a tolerance": method_of(SampledShapley(path_count=1, tolerance=0.3)),
+}
+WITH_NOISE = {"smoothgrad": NOISY, "sampled shapley": SAMPLED, **REFINED}
+# Coefficients and regions share out what is there: they owe nothing to single elements.
+OF_PATCHES = {"lime": by_lime, "xrai": by_xrai}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
+@pytest.mark.parametrize("law", (company, order, repetition), ids=lambda law: law.__name__)
+@pytest.mark.parametrize("method", OF_PATCHES.values(), ids=OF_PATCHES)
+def test_law_of_patches(method: Method, law: Law, function: Function) -> None:
+    law(method, function)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
 @pytest.mark.parametrize("law", NOISY_LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("method", [NOISY, SAMPLED], ids=["smoothgrad", "sampled shapley"])
+@pytest.mark.parametrize("method", WITH_NOISE.values(), ids=WITH_NOISE)
 def test_law_with_noise(method: Method, law: Law, function: Function) -> None:
     law(method, function)
 
