@@ -14,19 +14,24 @@ NAMES = (*(it.value for it in Dialect), "parameters")
 def published_schema(name: str) -> dict[str, Any]:
     """Return a schema by its name, one of `NAMES`: a dialect's document, or parameters alone."""
     if name != "parameters":
-        return dict(schema(Dialect(name)))
+        whole = schema(Dialect(name))
+        root = {key: rule for key, rule in whole.items() if key != "$defs"}
+        return {**whole, "$defs": _needed(whole["$defs"], set(_references(root)))}
     whole = schema(Dialect.VERTEX)
-    definitions = whole["$defs"]
-    needed = {"parameters"}
-    while more := {it for name in needed for it in _references(definitions[name])} - needed:
-        needed |= more
     return {
         "$schema": whole["$schema"],
         "title": "Vertex AI ExplanationParameters",
         "description": "Which method explains, with which settings, and which outputs.",
         "$ref": "#/$defs/parameters",
-        "$defs": {key: rule for key, rule in definitions.items() if key in needed},
+        "$defs": _needed(whole["$defs"], {"parameters"}),
     }
+
+
+def _needed(definitions: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return these definitions and all that they lead to; the file has those of requests, too."""
+    while more := {it for name in names for it in _references(definitions[name])} - names:
+        names |= more
+    return {key: rule for key, rule in definitions.items() if key in names}
 
 
 def _references(rule: Any) -> Iterator[str]:

@@ -70,7 +70,7 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
     """Return an instance that is the first baseline of each feature, and 0 where there is none.
 
     Axes of any size have 1, those of a picture 64. Where the model decodes pictures, a string is a
-    black one.
+    black one; a probability to keep what dropout would drop is 1, as 0 divides by nothing.
     """
     keys = model.explainer.input_keys
     meta_graph = model.compiler.meta_graph
@@ -84,6 +84,8 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
         value = zero(shape, dtype)
         if info.is_string and ops & _DECODERS:
             value = np.full(shape, _black_picture(ops), object)
+        elif info.is_float and not shape and "keep" in info.name:
+            value = np.ones(shape, dtype)
         elif spec is not None and spec.input_baselines:
             value = baseline_array(spec.input_baselines[0], shape, dtype, spec)
         instance[info.name] = value
