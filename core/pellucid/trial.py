@@ -70,7 +70,7 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
     """Return an instance that is the first baseline of each feature, and 0 where there is none.
 
     Axes of any size have 1, those of a picture 64. Where the model decodes pictures, a string is a
-    black one; a probability to keep what dropout would drop is 1, as 0 divides by nothing.
+    black one; a probability to keep what dropout would drop is 1, as models divide by it.
     """
     keys = model.explainer.input_keys
     meta_graph = model.compiler.meta_graph

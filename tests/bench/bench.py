@@ -80,7 +80,7 @@ def gradients(name: str, count: int, turns: int, with_peers: bool) -> Iterator[R
         "hand-written loop": in_process(loop),
     }
     running, failed = [], []
-    for peer in peers.PACKAGES if with_peers else ():
+    for peer in peers.GRADIENTS if with_peers else ():
         try:
             one = peers.start(peer, BENCH, SAMPLES / name / "model", x, target)
         except peers.NoPeer as reason:

@@ -55,6 +55,7 @@ def lime(model_dir: str, data: Any) -> Callable[[], Any]:
             num_samples=1000,
             batch_size=64,
             segmentation_fn=lambda picture: patches,
+            random_seed=0,  # or it takes the first number of the stream
         )
         pairs = dict(found.local_exp[found.top_labels[0]])
         return np.array([pairs[k] for k in range(len(pairs))])

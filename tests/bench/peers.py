@@ -20,7 +20,7 @@ PACKAGES = {
     "lime": ["lime", "tensorflow-cpu"],
     "shap": ["shap", "tensorflow-cpu"],
 }
-WORKERS = dict.fromkeys(("xplique", "alibi"), "peer_worker.py")
+GRADIENTS = ("xplique", "alibi")
 
 
 class NoPeer(Exception):
@@ -68,7 +68,8 @@ class Peer:
 def start(name: str, folder: Path, model_dir: Path, x: object, target: object) -> Peer:
     """Start a peer on the rows `x`; it has run once when this returns. Raises NoPeer."""
     python = environment(name, folder)
-    worker = Path(__file__).with_name(WORKERS.get(name, "method_worker.py"))
+    script = "peer_worker.py" if name in GRADIENTS else "method_worker.py"
+    worker = Path(__file__).with_name(script)
     rows, result = folder / "rows.npz", folder / f"{name}.npy"
     np.savez(rows, x=x, target=target)  # type: ignore[arg-type]
     log = folder / f"{name}.log"
