@@ -177,7 +177,7 @@ def tolerance() -> Iterator[Row]:
         taken = np.mean([label.evaluations or 0 for label in labels])
         over = sum((label.approx_error or 0.0) > 0.01 for label in labels)
         note = f"of {count}, above 1 %: {over}; with 50 steps {sum(e > 0.01 for e in fixed)}"
-        yield Row(f"--tolerance 0.01 {name}", "50 gradients", taken / 50, None, 0.5, note)
+        yield Row(f"--tolerance 0.01 {name}", "50 gradients", float(taken / 50), None, 0.5, note)
 
 
 def memory() -> Iterator[Row]:
