@@ -169,7 +169,8 @@ def test_the_focus_is_seen_and_stays_in_the_large_view(open_page: Open, run: Pat
     outline = "getComputedStyle(document.activeElement.querySelector('.tile')).outlineWidth"
     assert page.evaluate(outline) == "3px"
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "detail-label"
+    # The large view opens by way of the address, a moment after the key; without it this times out.
+    page.wait_for_function("document.activeElement.id === 'detail-label'")
     stops = []
     for _ in range(8):
         page.keyboard.press("Tab")
