@@ -40,25 +40,28 @@ def attribute(
     metadata: ExplanationMetadata,
     method: Attributing,
     *,
+    score: Array | None = None,
     seed: int,
     numbers: Sequence[int],
 ) -> Attribution:
     """Return what a method says of n rows, each one output of one instance.
 
-    `numbers` are the instances' places in the whole run; rows of one instance stand together.
-    Raises SpecError for a method that cannot explain these inputs.
+    `score` [n] is that output, where it is known; `numbers` are the instances' places in the whole
+    run; rows of one instance stand together. Raises SpecError for a method that cannot explain
+    these inputs.
     """
     specs = [spec for spec in metadata.inputs if spec.name in x]
     match method:
         case IntegratedGradients():
             return integrated_gradients(
-                model, x, baselines, target, method, seed=seed, numbers=numbers
+                model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
             images = {spec.name: x[spec.name] for spec in specs}
             attribution, ranks = xrai(
-                model, x, baselines, target, method, images=images, seed=seed, numbers=numbers
-            )
+                model, x, baselines, target, method,
+                images=images, score=score, seed=seed, numbers=numbers,
+            )  # fmt: skip
             return replace(attribution, ranks=ranks)
         case SampledShapley():
             groups = {spec.name: spec.group_name for spec in specs if spec.group_name}

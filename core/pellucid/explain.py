@@ -183,9 +183,9 @@ class Explainer:
             ]
         chosen = targets_of(prediction, self.parameters)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
+        rows = [numbers[i] for i in row]
         if self._gradients:
             self._refuse_held()
-        rows = [numbers[i] for i in row]
         try:
             attribution = attribute(
                 self.model,
@@ -197,6 +197,7 @@ class Explainer:
                 np.concatenate(chosen).astype(np.int64),
                 self.metadata,
                 method,
+                score=scores[row, np.concatenate(chosen)],
                 seed=self.seed,
                 numbers=rows,
             )
@@ -205,7 +206,7 @@ class Explainer:
         check_finite(attribution, rows)
         if self._gradients:
             self._refuse_flat(attribution)
-        names = self._names(request, prediction)
+        names = self._names(request)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
@@ -340,14 +341,12 @@ class Explainer:
             for name, keys in self.companions.items()
         }
 
-    def _names(self, request: Tensors, prediction: Array) -> Nested | Array | None:
+    def _names(self, request: Tensors) -> Nested | Array | None:
         mapping = self.metadata.output.index_name_mapping
         if mapping is not None:
             return mapping
         names = self.model.display_names(request)
         return None if names is None else names[0] if len(names) else None
-
-    # What would make an explanation worthless
 
     def _check(self, scores: Array, numbers: Sequence[int]) -> None:
         bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
@@ -388,9 +387,10 @@ class Explainer:
             )
 
     def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
-        if not self.model.random_ops:
-            return ()
-        if np.array_equal(self.model.outputs(x), scores):
+        # A few draws may be the same by chance, as those of a dropout of four numbers are.
+        if not self.model.random_ops or all(
+            np.array_equal(self.model.outputs(x), scores) for _ in range(5)
+        ):
             return ()
         ops = ", ".join(self.model.random_ops)
         return (

@@ -23,6 +23,7 @@ check, not a bound on the error of the single attributions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -38,19 +39,21 @@ def integrated_gradients(
     target: Array,
     config: IntegratedGradients = IntegratedGradients(),
     *,
+    score: Array | None = None,
     seed: int = 0,
     numbers: Sequence[int] | None = None,
 ) -> Attribution:
     """Return the integrated gradients of n instances, averaged over the baselines.
 
     `x` and each baseline map features to arrays [n, …] (a baseline may have one row, [1, …]);
-    `target` is the flat index of the explained output, [n]. `numbers` are the instances' places in
-    the whole run (default 0 … n−1): with SmoothGrad, instance i draws its noise from
-    ``default_rng([seed, i])``, whatever its neighbours are. The values are float64 [n, …], and
-    `approx_error` is |Σ attributions − d| / |d| with d = f(x) − f(x'), NaN where d = 0. Features
-    without a gradient are held, and get no values. With a tolerance, each path is refined until
-    its error is below it (see `pellucid.methods.refinement`) instead of having a fixed number of
-    nodes; a tolerance and SmoothGrad exclude each other, since noisy paths do not end at x.
+    `target` is the flat index of the explained output, [n]; `score` is f(x), [n], for those who
+    have asked the model already. `numbers` are the instances' places in the whole run (default
+    0 … n−1): with SmoothGrad, instance i draws its noise from ``default_rng([seed, i])``, whatever
+    its neighbours are. The values are float64 [n, …], and `approx_error` is |Σ attributions − d| /
+    |d| with d = f(x) − f(x'), NaN where d = 0. Features without a gradient are held, and get no
+    values. With a tolerance, each path is refined until its error is below it (see
+    `pellucid.methods.refinement`) instead of having a fixed number of nodes; a tolerance and
+    SmoothGrad exclude each other, since noisy paths do not end at x.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
     target = np.asarray(target, np.int64)
@@ -59,13 +62,16 @@ def integrated_gradients(
     shifts = _noise(model, x, config, seed, range(n) if numbers is None else numbers)
     values = {name: np.zeros(np.shape(x[name])) for name in sorted(model.differentiable)}
     baseline_score = np.zeros(n)
-    score = model.outputs(x)[np.arange(n), target]
+    if score is None:
+        score = model.outputs(x)[np.arange(n), target]
     moving = {name: x[name] for name in values}
     evaluations = np.zeros(n, np.int64)
     for baseline in baselines:
         start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in values}
         held = {name: value for name, value in x.items() if name not in values}
-        base = model.outputs({**start, **held})[np.arange(n), target]
+        same = not held and all(len(baseline[name]) == 1 for name in values)
+        rows = model.outputs({name: start[name][:1] for name in start} if same else start | held)
+        base = np.broadcast_to(rows, (n, rows.shape[1]))[np.arange(n), target]
         baseline_score += base
         for shift in shifts:
             first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
@@ -94,6 +100,7 @@ def integrated_gradients(
     )
 
 
+@cache
 def quadrature(rule: Quadrature, count: int) -> tuple[Array, Array]:
     """Return the nodes and weights of `count` points on [0, 1]; the weights sum to 1.
 
@@ -105,12 +112,15 @@ def quadrature(rule: Quadrature, count: int) -> tuple[Array, Array]:
         raise ValueError(f"a quadrature needs at least 1 node, not {count}")
     if rule is Quadrature.GAUSS_LEGENDRE:
         nodes, weights = np.polynomial.legendre.leggauss(count)
-        return (nodes + 1) / 2, weights / 2
-    if rule is Quadrature.MIDPOINT or count == 1:
-        return (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
-    weights = np.full(count, 1 / (count - 1))
-    weights[[0, -1]] /= 2
-    return np.linspace(0, 1, count), weights
+        nodes, weights = (nodes + 1) / 2, weights / 2
+    elif rule is Quadrature.MIDPOINT or count == 1:
+        nodes, weights = (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
+    else:
+        nodes, weights = np.linspace(0, 1, count), np.full(count, 1 / (count - 1))
+        weights[[0, -1]] /= 2
+    for array in (nodes, weights):
+        array.setflags(write=False)  # all who ask get the same arrays
+    return nodes, weights
 
 
 def completeness_error(values: Tensors, difference: Array) -> Array:

@@ -41,17 +41,19 @@ def xrai(
     *,
     images: Tensors,
     labels: Tensors | None = None,
+    score: Array | None = None,
     seed: int = 0,
     numbers: Sequence[int] | None = None,
 ) -> tuple[Attribution, dict[str, Array]]:
     """Return the heat maps of n instances, and the ranks of their regions.
 
-    `x`, `baselines` (black and white, unless others are given), `target`, `seed` and `numbers` are
-    those of `integrated_gradients`. `images` are the pictures that each feature is segmented by,
-    [n, h, w] or [n, h, w, c], usually `x` itself; `labels`, [n, scales, h, w], are their segments,
-    where these were computed while the gradients were. The values are float64 [n, h, w], the ranks
-    int32 [n, h, w], 1 for the region that is worth most. Raises SpecError for a feature that is not
-    an image, InstanceError for one whose attributions are not finite. Source: arXiv 1906.02825.
+    `x`, `baselines` (black and white, unless others are given), `target`, `score`, `seed` and
+    `numbers` are those of `integrated_gradients`. `images` are the pictures that each feature is
+    segmented by, [n, h, w] or [n, h, w, c], usually `x` itself; `labels`, [n, scales, h, w], are
+    their segments, where these were computed while the gradients were. The values are float64
+    [n, h, w], the ranks int32 [n, h, w], 1 for the region that is worth most. Raises SpecError for
+    a feature that is not an image, InstanceError for one whose attributions are not finite.
+    Source: arXiv 1906.02825.
     """
     for name in sorted(model.differentiable):
         # Refused before anything is computed.
@@ -63,7 +65,7 @@ def xrai(
                 "integrated gradients or sampled Shapley"
             )
     base = integrated_gradients(
-        model, x, baselines, target, _base(config), seed=seed, numbers=numbers
+        model, x, baselines, target, _base(config), score=score, seed=seed, numbers=numbers
     )
     names = range(len(base.target)) if numbers is None else numbers
     heat: dict[str, Array] = {}
