@@ -45,7 +45,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
     # 3: TensorFlow
     (
         "quiet_tensorflow function_library saved_gradients flat_graph weights fold questions"
-        " batch_axis latent road *_road tensorflow_errors tensorflow_model compile_model",
+        " batch_axis latent denormals blocks road *_road tensorflow_errors tensorflow_model compile_model",
         "numpy tensorflow",
     ),
     # 4: from instances to what people see
@@ -57,7 +57,7 @@ FLOORS: tuple[tuple[str, str], ...] = (
         "numpy PIL scipy orjson cmap usearch distributed",
     ),
     # 5: HTTP
-    ("serve serve.*", "numpy PIL orjson starlette uvicorn prometheus_client"),
+    ("serve serve.*", "numpy PIL orjson starlette uvicorn uvloop prometheus_client"),
     ("sdk", "numpy explainable_ai_sdk"),
     # 6: the library's face, and the commands
     ("pellucid", ""),

@@ -168,9 +168,10 @@ method_options = all_of(
 def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
     """Load the model that the shared options describe, as `pellucid.load` returns it."""
     chosen = loading(talk, options)
+    from pellucid.blocks import lanes_here
     from pellucid.loaded_model import load as load_model
 
-    model = load_model(model_dir, warn=talk.warn, **chosen)
+    model = load_model(model_dir, lanes=lanes_here(), warn=talk.warn, **chosen)
     talk.note(
         f"{model_dir}: signature '{model.signature}', explained by way of "
         f"{model.explainer.model.road}"

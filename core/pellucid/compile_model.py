@@ -32,7 +32,7 @@ class Compiler:
 
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
-    the score before its softmax or sigmoid, where gradients do not vanish.
+    the score before its softmax or sigmoid, where gradients do not vanish. `lanes` are a `Plan`'s.
     """
 
     directory: Path
@@ -41,6 +41,7 @@ class Compiler:
     metadata: ExplanationMetadata
     device: str = "auto"
     logits: bool = False
+    lanes: int = 1
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
 
@@ -191,6 +192,7 @@ class Compiler:
             output=self._output,
             batch=self._batch,
             device=self.device,
+            lanes=self.lanes,
         )
 
     def _before(self, plan: Plan) -> Preprocessor | None:

@@ -9,6 +9,7 @@ with `Unsupported`, and the next one is taken.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from pellucid.errors import ModelError
@@ -45,19 +46,26 @@ class FlatSession(SessionRoad):
         self._init, self._restore = self._initializers()
 
     def open(self, fetches: Iterable[str]) -> None:
-        """Import what `fetches` need, start the session and bring its state up."""
+        """Import what `fetches` need."""
         plan = self.plan
         state = [f"^{name}" for name in (*self._restore, *self._init)]
         base = self.flat.graph_def([*fetches, *state])
         self.graph = tf.Graph()
         with self.graph.as_default(), device_scope(plan.device):
             tf.import_graph_def(base, name="")
-        self.session = tf.compat.v1.Session(graph=self.graph, config=session_config(plan.device))
+
+    @cached_property
+    def session(self) -> Any:
+        plan = self.plan
+        threads = plan.lanes // self.cut().lanes if plan.lanes > 1 else 0
+        config = session_config(plan.device, threads)
+        session = tf.compat.v1.Session(graph=self.graph, config=config)
         if self._restore:
             file = plan.meta_graph.saver_def.filename_tensor_name
-            self.session.run(self._restore, {file: plan.checkpoint})
+            session.run(self._restore, {file: plan.checkpoint})
         if self._init:
-            self.session.run(self._init, asset_feeds(plan, self.graph))
+            session.run(self._init, asset_feeds(plan, self.graph))
+        return session
 
     def _initializers(self) -> tuple[list[str], list[str]]:
         """Make constants of what is only read; return the ops that set up the state that is left.
@@ -147,6 +155,7 @@ class Preprocessor(FlatSession):
             self.tensors = dict(zip(outputs, self.wanted, strict=True))
             self.open(self.wanted)
             self.operands = self.describe()
+            _ = self.session  # what is wrong with its state is said now
         except FAILURES as error:
             names = ", ".join(f"'{t}'" for t in outputs.values())
             raise ModelError(

@@ -277,6 +277,7 @@ def load(
     output: str | None = None,
     logits: bool = False,
     device: str = "auto",
+    lanes: int = 1,
     allow_unsafe_ops: bool = False,
     warn: Callable[[str], None] | None = None,
     **options: Any,
@@ -286,9 +287,12 @@ def load(
     `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
-    among several; `output` is the key or tensor to explain, `logits` takes the score
-    before its softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. A model that
-    touches more than tensors (files, the network, Python) is refused unless `allow_unsafe_ops`.
+    among several; `output` is the key or tensor to explain, `logits` takes the score before its
+    softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `lanes` blocks of rows
+    are computed at a time on a CPU, by a thread each: faster, as the commands are, but the first
+    model that is loaded so leaves a single thread to each operation of TensorFlow in this process.
+    A model that touches more than tensors (files, the network, Python) is refused unless
+    `allow_unsafe_ops`.
     `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
     not an error; by default it becomes a Python warning. Raises ModelError, SpecError,
     NotDifferentiableError, UnsafeModelError, DependencyError.
@@ -333,7 +337,7 @@ def load(
         refuse_unsafe(meta_graph, chosen, _tensors(document, meta_graph, chosen), saved.directory)
     from pellucid.compile_model import Compiler
 
-    compiler = Compiler(saved.directory, meta_graph, chosen, document, device, logits)
+    compiler = Compiler(saved.directory, meta_graph, chosen, document, device, logits, lanes)
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
         model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),

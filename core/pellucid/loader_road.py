@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,6 @@ class LoaderRoad(SessionRoad):
         super().__init__(plan)
         self.random_ops = random_ops(all_ops(plan.meta_graph))
         self.graph = tf.Graph()
-        self.session = tf.compat.v1.Session(graph=self.graph, config=session_config(plan.device))
         tags = list(plan.meta_graph.meta_info_def.tags)
         with self.graph.as_default(), device_scope(plan.device):
             tf.compat.v1.saved_model.load(self.session, tags, str(plan.directory))
@@ -52,6 +52,10 @@ class LoaderRoad(SessionRoad):
         }
         self.tensors = {**plan.explained, **kept}
         self.operands = self.describe()
+
+    @cached_property
+    def session(self) -> Any:
+        return tf.compat.v1.Session(graph=self.graph, config=session_config(self.plan.device))
 
     def network(self, rows: dict[str, Any]) -> Any:
         return self._output

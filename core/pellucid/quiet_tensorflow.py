@@ -40,13 +40,14 @@ def _stderr_held() -> Iterator[None]:
         os.close(saved)
 
 
-def _import() -> tuple[Any, Any, Any]:
+def _import() -> tuple[Any, Any, Any, Any]:
     # Read at import; a caller who wants TensorFlow's own log sets it first.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _stderr_held(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import tensorflow
+            from tensorflow.core.protobuf.config_pb2 import CallableOptions as Options
             from tensorflow.python.framework import op_def_registry as registry
             from tensorflow.python.ops.op_selector import UnliftableError as Unliftable
     except ModuleNotFoundError as error:
@@ -56,7 +57,7 @@ def _import() -> tuple[Any, Any, Any]:
             f"TensorFlow is not installed, and this needs it: type {INSTALL}"
         ) from error
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    return tensorflow, registry, Unliftable
+    return tensorflow, registry, Unliftable, Options
 
 
-tf, op_def_registry, UnliftableError = _import()
+tf, op_def_registry, UnliftableError, CallableOptions = _import()

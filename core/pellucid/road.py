@@ -7,21 +7,27 @@ to rows; what is asked is the same.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from pellucid import questions
 from pellucid.batch_axis import is_shared
+from pellucid.blocks import Cut, cut_of, lanes_flush
 from pellucid.errors import ModelError
 from pellucid.function_library import CALLS
 from pellucid.model import Array, Tensors
 from pellucid.questions import Batch, Operand
-from pellucid.quiet_tensorflow import tf
+from pellucid.quiet_tensorflow import CallableOptions, tf
 
 
 def held(key: str) -> str:
@@ -39,6 +45,7 @@ class Plan:
 
     `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
     attributions are for (which may lie behind the request's), `output` is the explained output.
+    `lanes` are the blocks of rows that may be computed at a time, by a thread each.
     """
 
     directory: Path
@@ -49,6 +56,7 @@ class Plan:
     output: str
     batch: Batch = Batch()
     device: str = "auto"
+    lanes: int = 1
 
     @property
     def checkpoint(self) -> str:
@@ -73,6 +81,7 @@ class Road(ABC):
         self.plan = plan
         self.traces: Counter[str] = Counter()
         self._calls: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self._compiling = Lock()
 
     @abstractmethod
     def network(self, rows: dict[str, Any]) -> Any:
@@ -81,6 +90,16 @@ class Road(ABC):
     def row_bytes(self) -> int | None:
         """Return roughly how many bytes one row takes on its way forward, if that is known."""
         return None
+
+    def cut(self) -> Cut:
+        """Return how rows are cut into blocks; a compiled question tells more of their size."""
+        batch = self.plan.batch
+        sizes = (math.prod(n or 224 for n in o.shape or ()) for o in self.operands)
+        # A gradient keeps the activations of the way forward, and as many on the way back.
+        row = 2 * (self.row_bytes() or 64 * 4 * sum(sizes) or 1)
+        gpu = self.plan.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+        fixed = batch.rows or (None if batch.axis else 1)
+        return cut_of(row, self.plan.lanes, gpu=gpu, fixed=fixed)
 
     @abstractmethod
     def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
@@ -166,18 +185,19 @@ class Road(ABC):
         return self._compiled("path_gradient", build)
 
     def _compiled(self, question: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
-        if question not in self._calls:
-            names: tuple[str, ...] = ()
+        with self._compiling:
+            if question not in self._calls:
+                names: tuple[str, ...] = ()
 
-            def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
-                nonlocal names
-                arguments, results = build()
-                names = tuple(results)
-                return arguments, results
+                def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
+                    nonlocal names
+                    arguments, results = build()
+                    names = tuple(results)
+                    return arguments, results
 
-            self.traces[question] += 1
-            self._calls[question] = self.compile(build_and_note_names), names
-        return self._calls[question]
+                self.traces[question] += 1
+                self._calls[question] = self.compile(build_and_note_names), names
+            return self._calls[question]
 
     def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
         return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
@@ -186,20 +206,36 @@ class Road(ABC):
 class SessionRoad(Road):
     """A road that runs in a session of its own.
 
-    A subclass sets `graph`, `session`, `tensors` (operand → tensor name) and `request` (key of a
-    request → tensor name, for those that the graph has).
+    A subclass sets `graph`, `tensors` (operand → tensor name) and `request` (key of a request →
+    tensor name, for those that the graph has).
     """
 
     graph: Any
-    session: Any
     tensors: dict[str, str]
     request: dict[str, str]
 
+    @cached_property
+    @abstractmethod
+    def session(self) -> Any:
+        """The session; its threads may depend on the first question that was built."""
+
     def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
         with self.graph.as_default(), device_scope(self.plan.device):
-            arguments, results = build()
-        call = self.session.make_callable(list(results.values()), feed_list=arguments)
-        return call  # type: ignore[no-any-return]
+            arguments, named = build()
+            fed = {a.name for a in arguments}  # what is passed through has to be copied
+            results = [tf.identity(r) if r.name in fed else r for r in named.values()]
+        options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
+        if self.cut().lanes > 1 and lanes_flush():
+            options.run_options.inter_op_thread_pool = -1  # the lane's own thread
+        # What `make_callable` returns looks at feeds and fetches anew at each call, holding the
+        # interpreter for ten times as long.
+        run = self.session._make_callable_from_options(options)
+        types = [a.dtype.base_dtype.as_numpy_dtype for a in arguments]
+
+        def call(*arrays: Array) -> Sequence[Array]:
+            return run(*map(np.asarray, arrays, types))  # type: ignore[no-any-return]
+
+        return call
 
     def encode(self, request: Tensors) -> dict[str, Array]:
         keys = {tensor: key for key, tensor in self.request.items()}
@@ -334,9 +370,14 @@ def check_device(device: str) -> None:
             )
 
 
-def session_config(device: str) -> Any:
-    """Return the configuration of a session: grow memory, place what a GPU lacks on the CPU."""
+def session_config(device: str, threads: int = 0) -> Any:
+    """Return the configuration of a session: grow memory, place what a GPU lacks on the CPU.
+
+    `threads` share an operation, by default as many as TensorFlow chooses. The first session of a
+    process decides that for all of them.
+    """
     config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+    config.intra_op_parallelism_threads = threads
     config.gpu_options.allow_growth = True
     if device == "cpu":
         config.device_count["GPU"] = 0

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
 
+from pellucid.blocks import Cut, cuts, lanes_of, side_by_side
 from pellucid.errors import InstanceError, ModelError, PellucidError
 from pellucid.graph_road import GraphRoad, Preprocessor
 from pellucid.loader_road import LoaderRoad
@@ -25,12 +28,15 @@ from pellucid.road import Plan, Road, held
 from pellucid.tensorflow_errors import DATA, FAILURES, sentence
 
 ROADS: tuple[Callable[[Plan], Road], ...] = (GraphRoad, ObjectRoad, LoaderRoad)
-# A block has at most so many bytes of activations, or, while they stay below the second number,
-# 16 rows: larger ones leave the processor's caches, smaller ones do not pay for the call.
-BLOCK_BYTES = {"cpu": (2**26, 2**30), "gpu": (2**32, 2**32)}
-FEW_ROWS, MAX_ROWS = 16, 4096
-
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The numbers of a block's rows; `count` of them count, the others fill it up."""
+
+    rows: Array
+    count: int
 
 
 class TensorFlowModel:
@@ -52,8 +58,8 @@ class TensorFlowModel:
         self._roads = list(ROADS)
         self._answered: set[str] = set()
         self._failures: list[str] = []
+        self._cut, self._lanes = Cut(1, 1), lanes_of(1)
         self._road = self._next_road()
-        self._rows: int | None = None
         # Threads ask in turns: the device is used whole, and a road is changed for all of them.
         self._turn = RLock()
 
@@ -158,12 +164,13 @@ class TensorFlowModel:
 
         def run(road: Road) -> dict[str, Array]:
             sums = {name: np.zeros(np.shape(stop[name])) for name in road.gradients_reach()}
-            for rows, count in self._blocks(len(path), self.plan.batch):
-                p, k = path[rows], column[rows]
+
+            def answer(block: Rows) -> tuple[slice, dict[str, Array]]:
+                p, k = path[block.rows], column[block.rows]
                 ends = slice(p[0], p[-1] + 1)
                 weight = weights[p, k]
-                weight[count:] = 0.0
-                part = road.path_gradient(
+                weight[block.count :] = 0.0
+                return ends, road.path_gradient(
                     {o.name: start[o.name][ends] for o in road.operands if o.real},
                     {o.name: stop[o.name][ends] for o in road.operands},
                     (p - p[0]).astype(np.int32),
@@ -171,6 +178,8 @@ class TensorFlowModel:
                     weight,
                     target[p].astype(np.int64),
                 )
+
+            for _, (ends, part) in self._each_block(len(path), self.plan.batch, answer):
                 for name, value in part.items():
                     sums[name][ends] += value
             return sums
@@ -192,18 +201,22 @@ class TensorFlowModel:
                 for name in explained
             }
             scores = np.empty(n * m)
-            for rows, count in self._blocks(n * m, self.plan.batch):
-                i = instance[rows]
+
+            def answer(block: Rows) -> Array:
+                i = instance[block.rows]
                 ends = slice(i[0], i[-1] + 1)
-                some, mask = _used(coalition[rows])
-                scores[rows[:count]] = road.coalition_scores(
+                some, mask = _used(coalition[block.rows])
+                return road.coalition_scores(
                     {o.name: x[o.name][ends] for o in road.operands},
                     {name: baseline[name][ends] for name in explained},
                     {name: where[some] for name, where in wheres.items()},
                     (i - i[0]).astype(np.int32),
                     mask.astype(np.int32),
                     target[i].astype(np.int64),
-                )[:count]
+                )[: block.count]
+
+            for block, part in self._each_block(n * m, self.plan.batch, answer):
+                scores[block.rows[: block.count]] = part
             return scores.reshape(n, m)
 
         return self._try(run, "coalition_scores")
@@ -219,43 +232,44 @@ class TensorFlowModel:
 
     # Blocks
 
-    def _blocks(self, total: int, batch: Batch) -> Iterator[tuple[Array, int]]:
-        """Yield (row numbers, how many of them count); a fixed batch is filled up with repeats.
+    def _blocks(self, total: int, batch: Batch) -> Iterator[Rows]:
+        """Yield the rows of each block; a fixed batch is filled up with repeats."""
+        size = batch.rows or (self._cut.rows if batch.axis else 1)
+        ends = [*range(0, total, size), total] if batch.rows else cuts(total, size)
+        for first, last in pairwise(ends):
+            filled = np.arange(first, first + (batch.rows or last - first))
+            yield Rows(np.minimum(filled, total - 1), last - first)
 
-        The size is looked up anew for each block, since it is halved when memory runs out.
-        """
-        first = 0
-        while first < total:
-            size = batch.rows or (self._block_rows() if batch.axis else 1)
-            count = min(size, total - first)
-            filled = np.arange(first, first + (batch.rows or count))
-            yield np.minimum(filled, total - 1), count
-            first += count
+    def _each_block(
+        self, total: int, batch: Batch, answer: Callable[[Rows], Answer]
+    ) -> Iterator[tuple[Rows, Answer]]:
+        """Yield the blocks and what `answer` says to each, in order."""
+        blocks = self._blocks(total, batch)
+        if self._cut.lanes == 1:
+            return ((block, answer(block)) for block in blocks)
+        return side_by_side(blocks, answer, self._lanes, self._cut.lanes)
 
-    def _block_rows(self) -> int:
-        if self._rows is None:
-            # A gradient keeps the activations of the way forward, and as many on the way back.
-            row = 2 * (self._road.row_bytes() or 64 * sum(map(_bytes, self.operands)) or 1)
-            gpu = bool(tf.config.list_physical_devices("GPU")) and self.plan.device != "cpu"
-            good, most = BLOCK_BYTES["gpu" if gpu else "cpu"]
-            rows = max(1, good // row, min(FEW_ROWS, most // row))
-            self._rows = min(2 ** int(np.log2(rows)), MAX_ROWS)
-        return self._rows
+    def _use(self, cut: Cut) -> None:
+        # As many threads as may compute at a time, whoever asks.
+        self._cut, self._lanes = cut, lanes_of(cut.lanes)
 
     def _gathered(
         self, n: int, x: Tensors, ask: Callable[[Tensors], Mapping[str, Array]], batch: Batch
     ) -> dict[str, Array]:
         """Ask block by block and put the answers together, [n, …]."""
-        parts: list[dict[str, Array]] = []
-        for rows, count in self._blocks(n, batch):
+
+        def answer(block: Rows) -> dict[str, Array]:
+            rows = block.rows
             whole = rows[-1] - rows[0] == len(rows) - 1  # then a view will do
             some = slice(rows[0], rows[-1] + 1) if whole else rows
             try:
-                answer = ask({name: value[some] for name, value in x.items()})
+                found = ask({name: value[some] for name, value in x.items()})
             except DATA as error:
                 self._blame(x, rows, ask, error)
                 raise
-            parts.append({name: value[:count] for name, value in answer.items()})
+            return {name: value[: block.count] for name, value in found.items()}
+
+        parts = [part for _, part in self._each_block(n, batch, answer)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _blame(
@@ -280,7 +294,18 @@ class TensorFlowModel:
     # Roads
 
     def _try(self, run: Callable[[Road], Answer], question: str) -> Answer:
-        """Run on the road at hand, with smaller blocks or on the next road if that fails."""
+        """Run on the road at hand, with smaller blocks or on the next road if that fails.
+
+        Where the lanes are several, they are kept busy by whoever has blocks for them: what has
+        been answered before is asked at once, and looked into alone if it fails this time.
+        """
+        if self._cut.lanes > 1 and question in self._answered:
+            try:
+                return run(self._road)
+            except PellucidError:
+                raise
+            except FAILURES:
+                pass
         with self._turn:
             return self._tried(run, question)
 
@@ -294,9 +319,9 @@ class TensorFlowModel:
             except PellucidError:
                 raise
             except tf.errors.ResourceExhaustedError as error:
-                if self.plan.batch.rows or not self.plan.batch.axis or self._block_rows() == 1:
+                if self.plan.batch.rows or not self.plan.batch.axis or self._cut.rows == 1:
                     raise ModelError("the device has not enough memory for a single row") from error
-                self._rows = self._block_rows() // 2
+                self._use(Cut(self._cut.rows // 2, 1))
             except FAILURES as error:
                 # Where the road has answered before, or none goes further, it is the data.
                 data = isinstance(error, DATA) and question in ("encode", "outputs")
@@ -316,7 +341,8 @@ class TensorFlowModel:
         while self._roads:
             try:
                 road = self._roads.pop(0)(self.plan)
-                road.ready()  # blocks are cut alike from the first call on
+                road.ready()
+                self._use(road.cut())  # known now: blocks are cut alike from the first call on
                 return road
             except PellucidError:
                 raise
@@ -335,10 +361,6 @@ def _used(numbers: Array) -> tuple[slice | Array, Array]:
     if (np.diff(numbers) >= 0).all():
         return slice(numbers[0], numbers[-1] + 1), numbers - numbers[0]
     return np.unique(numbers, return_inverse=True)
-
-
-def _bytes(operand: Operand) -> int:
-    return int(np.prod([n or 224 for n in operand.shape or ()], dtype=np.int64)) * 4
 
 
 def _only(tensors: Tensors) -> int | None:

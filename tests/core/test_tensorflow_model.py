@@ -22,6 +22,7 @@ from zoo import ZOO, Net, Sample, expected, export, float_rows, metadata, normal
 import pellucid
 from pellucid import tensorflow_errors
 from pellucid.batch_axis import batch_of
+from pellucid.blocks import Cut
 from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
 from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
@@ -105,7 +106,7 @@ def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None
 def test_answers_do_not_depend_on_the_blocks(name: str, rows: int, built: Built) -> None:
     directory, sample = built(name)
     whole, cut = load(directory).explainer.model, load(directory).explainer.model
-    cut._rows = rows
+    cut._cut = Cut(rows, 1)
     x = {"x": np.concatenate([sample.x["x"]] * 3)}
     n = len(x["x"])
     start, target = {"x": x["x"] * 0 + 0.1}, np.arange(n) % 3

@@ -6,7 +6,6 @@ instance is the same in all of them.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import TypeAlias
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.work import About, Recipe, StoppedError, Work
+from pellucid.blocks import cores
 
 Explain: TypeAlias = Callable[[Iterable[Block]], Iterator[Finished]]
 
@@ -32,13 +32,6 @@ class Engine:
     about: About
     explain: Explain
     blocks: int = 1
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def threads_for(processors: int) -> int:

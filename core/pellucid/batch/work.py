@@ -1,7 +1,7 @@
 """A model that explains blocks: the same code in this process, in others, and on other machines.
 
 Several threads may explain at a time: while one has the device, others decode, segment, draw and
-encode. A model answers one question at a time, in whatever thread.
+encode. A model answers in whatever thread, and has one device, or a lane for each processor.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pellucid.batch.names import printable
 from pellucid.batch.plan import Block, model_digest
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted, render
+from pellucid.blocks import lanes_here
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.explanations import Explanations
 from pellucid.inputs import InputInfo
@@ -74,7 +75,7 @@ class Recipe:
     def load(self) -> Work:
         """Return the model, loaded. Raises what `pellucid.load` raises."""
         warnings: list[str] = []
-        model = load(self.directory, warn=warnings.append, **self.options)
+        model = load(self.directory, lanes=lanes_here(), warn=warnings.append, **self.options)
         return Work(model, self.wanted, warnings)
 
 

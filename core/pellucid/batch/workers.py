@@ -21,11 +21,12 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from pellucid.batch.engine import Engine, cores
+from pellucid.batch.engine import Engine
 from pellucid.batch.plan import Block
 from pellucid.batch.quarantine import Quarantine, Task
 from pellucid.batch.records import Finished
 from pellucid.batch.work import About, Recipe, StoppedError
+from pellucid.blocks import cores
 from pellucid.errors import ModelError, PellucidError
 
 AHEAD = 3
