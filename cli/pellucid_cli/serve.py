@@ -44,7 +44,7 @@ def serve(
         from pellucid.serve.security import Guard, is_loopback, read_token
         from pellucid.serve.shelf import shelve
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn", "prometheus_client"):
+        if error.name not in ("starlette", "uvicorn", "uvloop", "prometheus_client"):
             raise
         raise DependencyError(
             f"{error.name} is not installed, and serve needs it: pip install 'pellucid[serve]'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 
 import orjson
@@ -32,6 +32,7 @@ class Visit:
     error: str | None = None
 
 
+_NAMES = tuple(field.name for field in fields(Visit))
 VISIT = "pellucid.visit"
 """The key of a scope under which the visit is."""
 
@@ -84,5 +85,5 @@ class AccessLog:
             known, visit.verb or "", visit.model or "", str(visit.status)
         ).inc()
         self._metrics.seconds.labels(known, visit.verb or "").observe(visit.seconds)
-        line = {key: value for key, value in asdict(visit).items() if value is not None}
+        line = {name: value for name in _NAMES if (value := getattr(visit, name)) is not None}
         self._write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

@@ -1,17 +1,21 @@
-"""The one thread that owns TensorFlow, and what waits for it.
+"""The threads that ask the models, and what waits for them.
 
 Whatever waits with the same key (one model, one set of parameters) is put together into one block,
-so that 64 requests of an instance each cost as much as one request of 64. All bookkeeping is done
-on the event loop; the thread only computes.
+so that 64 requests of an instance each cost as much as one request of 64. Two blocks are under way
+at a time: what of one of them is Python, before and after the device, is done while the other has
+the device. The next one begins as soon as one is done, without waiting for the event loop, which
+may have all the answers of the last one to send.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,13 +25,15 @@ T = TypeVar("T")
 
 ROWS = 32
 """The instances of one block: enough to fill the device, few enough to turn to others soon."""
+UNDER_WAY = 2
+"""The blocks that are computed at a time; one that is not full waits until it would be alone."""
 GATHERING = 0.005
 """How long to wait for others that are on their way, in seconds."""
 
 Ask = Callable[[list[Any]], Sequence[Any]]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Work:
     """Up to `ROWS` instances of one request and the future that takes their answers."""
 
@@ -39,23 +45,26 @@ class Work:
 
 
 class Device:
-    """A queue before a thread; `on_block` is told the instances of each block and its seconds.
+    """A queue before the threads; `on_block` is told the instances of each block and its seconds.
 
-    `expected` is the number of requests that are being read and will bring work soon.
+    `expected` is the number of requests that are being read and will bring work soon. Everything
+    but the computing, and the choice of what is next, is done on the event loop.
     """
 
     def __init__(self, on_block: Callable[[int, float], None] = lambda rows, seconds: None) -> None:
         self.expected = 0
         self._on_block = on_block
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tensorflow")
+        self._threads = ThreadPoolExecutor(UNDER_WAY, thread_name_prefix="tensorflow")
         self._waiting: deque[Work] = deque()
-        self._arrived = asyncio.Event()
+        self._arrived = threading.Condition()
+        self._busy = 0
         self._seconds_per_row = 0.05
 
     @property
     def rows_waiting(self) -> int:
         """The instances that wait."""
-        return sum(len(work.instances) for work in self._waiting)
+        with self._arrived:
+            return sum(len(work.instances) for work in self._waiting)
 
     @property
     def seconds_to_wait(self) -> float:
@@ -67,56 +76,76 @@ class Device:
     ) -> list[Any]:
         """Return the answer for each instance; raises what `ask` raised.
 
-        `ask` is called on the thread with instances of this request and of others that have the
+        `ask` is called on a thread with instances of this request and of others that have the
         same key, at most `most` of them. Whoever is cancelled leaves the queue at once.
         """
         answers: list[Any] = []
         # One part after the other: a long request takes its turns with all others.
         size = min(most, ROWS)
         for first in range(0, len(instances), size):
-            part = instances[first : first + size]
-            work = Work(key, ask, part, size, asyncio.get_running_loop().create_future())
-            self._waiting.append(work)
-            self._arrived.set()
-            try:
-                answers += await work.done
-            finally:
-                if work in self._waiting:
-                    self._waiting.remove(work)
+            answers += await self._queued(key, ask, instances[first : first + size], size)
         return answers
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Return what a function returns that has to run on the thread, such as a load."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    async def work(self) -> None:
-        """Answer what waits, block after block, until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._arrived.wait()
-            if self.expected and self._rows_of_next() < ROWS:
-                await asyncio.sleep(GATHERING)
-            block = self._take()
-            if not block:
-                self._arrived.clear()
-                continue
-            started = time.perf_counter()
-            answered = loop.run_in_executor(self._thread, _answers, block)
-            await asyncio.wait([answered])
-            self._count(sum(len(work.instances) for work in block), time.perf_counter() - started)
-            error = answered.exception()
-            for number, work in enumerate(block):
-                if work.done.cancelled():
-                    continue
-                found = error or answered.result()[number]
-                if isinstance(found, BaseException):
-                    work.done.set_exception(found)
-                else:
-                    work.done.set_result(found)
+        """Return what a function returns that asks TensorFlow, too, such as a load."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
     def close(self) -> None:
-        """Let the thread end when it has done what it is doing."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end when they have done what they are doing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _queued(
+        self, key: Hashable, ask: Ask, instances: Sequence[Any], most: int
+    ) -> Sequence[Any]:
+        work = Work(key, ask, instances, most, asyncio.get_running_loop().create_future())
+        with self._arrived:
+            self._waiting.append(work)
+            self._arrived.notify()
+            self._begin()
+        try:
+            return await work.done
+        finally:
+            with self._arrived:
+                if work in self._waiting:  # it was not taken yet
+                    self._waiting.remove(work)
+
+    def _begin(self) -> None:
+        """Have what waits computed, as far as it is time for it."""
+        full = self._rows_of_next() >= ROWS
+        if not self._waiting or self._busy == UNDER_WAY or (self._busy and not full):
+            return
+        self._busy += 1
+        block = self._take() if full else []
+        started = time.perf_counter()
+
+        def compute() -> list[Sequence[Any] | PellucidError]:
+            nonlocal started
+            if not block:
+                block.extend(self._gathered())
+            started = time.perf_counter()
+            return _answers(block) if block else []
+
+        def computed(future: Future[list[Sequence[Any] | PellucidError]]) -> None:
+            # Closed meanwhile, the threads or the loop: nobody waits any more.
+            with suppress(RuntimeError), self._arrived:
+                self._busy -= 1
+                if future.cancelled():
+                    return
+                if block:
+                    seconds = time.perf_counter() - started
+                    loop = block[0].done.get_loop()
+                    loop.call_soon_threadsafe(self._tell, block, future, seconds)
+                self._begin()
+
+        self._threads.submit(compute).add_done_callback(computed)
+        self._begin()
+
+    def _gathered(self) -> list[Work]:
+        """Return the next block, after a moment for those who are on their way."""
+        with self._arrived:
+            if self.expected:
+                self._arrived.wait_for(lambda: self._rows_of_next() >= ROWS, GATHERING)
+            return self._take()
 
     def _rows_of_next(self) -> int:
         if not self._waiting:
@@ -127,21 +156,37 @@ class Device:
     def _take(self) -> list[Work]:
         """Take the block of the longest waiting: those of the same key that fit in, in order."""
         block: list[Work] = []
-        rows = 0
+        rows, size = 0, ROWS
         for work in list(self._waiting):
-            size = min([work.most, *(other.most for other in block)])
-            if block and (work.key != block[0].key or rows + len(work.instances) > size):
+            most = min(size, work.most)
+            if block and (work.key != block[0].key or rows + len(work.instances) > most):
                 continue
             block.append(work)
-            rows += len(work.instances)
+            rows, size = rows + len(work.instances), most
             self._waiting.remove(work)
             if rows >= size:
                 break
         return block
 
-    def _count(self, rows: int, seconds: float) -> None:
+    def _tell(
+        self,
+        block: Sequence[Work],
+        answered: Future[list[Sequence[Any] | PellucidError]],
+        seconds: float,
+    ) -> None:
+        """Hand out the answers of a block, on the event loop."""
+        rows = sum(len(work.instances) for work in block)
         self._seconds_per_row += 0.2 * (seconds / rows - self._seconds_per_row)
         self._on_block(rows, seconds)
+        error = answered.exception()
+        for number, work in enumerate(block):
+            if work.done.cancelled():
+                continue
+            found = error or answered.result()[number]
+            if isinstance(found, BaseException):
+                work.done.set_exception(found)
+            else:
+                work.done.set_result(found)
 
 
 def _answers(block: Sequence[Work]) -> list[Sequence[Any] | PellucidError]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import os
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -24,15 +19,15 @@ from pellucid.loaded_model import LoadedModel
 from pellucid.request_json import parse_json
 from pellucid.response import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
+from pellucid.serve.clerks import Clerks
 from pellucid.serve.device import Device
+from pellucid.serve.ending import Ending
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
 from pellucid.serve.protocols.protocol import Protocol, Target
 from pellucid.serve.refusal import CLIENT_GONE, Refusal, refusal_of
 from pellucid.serve.security import Guard
 from pellucid.serve.shelf import Loaded, Shelf
-
-T = TypeVar("T")
 
 TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
 """Headers in which clients and proxies say how long they wait, and their unit in seconds."""
@@ -65,18 +60,18 @@ class Exchange:
         self.draining = False
         self._admitted = 0
         self._bytes = 0
-        # Reading and writing JSON and pictures; the event loop has to stay free for probes.
-        self._clerks = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="clerk")
+        self.clerks = Clerks()
+        metrics.admitted.set_function(lambda: self._admitted)
 
     def close(self) -> None:
         """Let the threads end."""
-        self._clerks.shutdown(wait=False, cancel_futures=True)
+        self.clerks.close()
 
     async def answer(
         self,
         request: Request,
         protocol: Protocol,
-        handle: Callable[[bytes], Any],
+        handle: Callable[[bytes], Awaitable[bytes]],
     ) -> Response:
         """Return what `handle`, given the body, makes of a request, in time, or why not.
 
@@ -86,10 +81,15 @@ class Exchange:
         visit: Visit = request.scope[VISIT]
         try:
             self.guard.check(request.headers)
-            deadline = time.monotonic() + self._seconds(request)
-            async with self._place(request, protocol):
-                body = await self._body(request, deadline)
-                data = await self._in_time(request, handle(body), deadline)
+            seconds = self._seconds(request)
+            slow = "the body of the request did not come in time"
+            with Ending(seconds, Refusal(HTTPStatus.REQUEST_TIMEOUT, slow)) as ending:
+                await self._admit(request, protocol)
+                self._admitted += 1
+                try:
+                    data = await self._answered(request, handle, ending, seconds)
+                finally:
+                    self._admitted -= 1
             return Response(data, media_type="application/json")
         except (PellucidError, Refusal) as error:
             refusal = error if isinstance(error, Refusal) else refusal_of(error)
@@ -114,19 +114,22 @@ class Exchange:
             visit.model = target.model
             try:
                 self.device.expected += 1
-                read = await self.clerk(self.read, body, loaded, protocol, target)
+                read = await self.clerks.do(
+                    len(body), lambda: self.read(body, loaded, protocol, target)
+                )
             finally:
                 self.device.expected -= 1
             visit.instances = len(read.instances)
+            size = sum(v.nbytes for i in read.instances for v in i.tensors.values())
             if target.verb == "predict":
                 answers = await self.device.ask(
                     read.key, read.model.predict, read.instances, read.most
                 )
                 document = protocol.predicted(predictions(answers), target)
-                return await self.clerk(lambda: encode(document, indent=False))
+                return await self.clerks.do(size, lambda: encode(document, indent=False))
             explanations = await self.explain(read)
-            return await self.clerk(
-                lambda: encode(protocol.explained(explanations, target), indent=False)
+            return await self.clerks.do(
+                size, lambda: encode(protocol.explained(explanations, target), indent=False)
             )
 
         return await self.answer(request, protocol, handle)
@@ -161,14 +164,8 @@ class Exchange:
         key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
         return Read(request.instances, model, key, most)
 
-    async def clerk(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return what a function returns that would hold up the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._clerks, function, *arguments)
-
-    @asynccontextmanager
-    async def _place(self, request: Request, protocol: Protocol) -> AsyncIterator[None]:
-        """Hold one of the places for requests that are being answered, or refuse it."""
+    async def _admit(self, request: Request, protocol: Protocol) -> None:
+        """Refuse a request for which there is no place."""
         if self.draining:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5)
         if self._admitted >= self.limits.queue or self._bytes > self.limits.bodies:
@@ -179,24 +176,22 @@ class Exchange:
                 f"{self._admitted} requests are waiting already; come again in {wait} s",
                 retry_after=wait,
             )
-        self._admitted += 1
-        self.metrics.admitted.inc()
-        try:
-            yield
-        finally:
-            self._admitted -= 1
-            self.metrics.admitted.dec()
 
-    async def _body(self, request: Request, deadline: float) -> bytes:
+    async def _answered(
+        self,
+        request: Request,
+        handle: Callable[[bytes], Awaitable[bytes]],
+        ending: Ending,
+        seconds: float,
+    ) -> bytes:
+        """Read the body, and have it answered; its bytes count until then."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refusal(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed; send it as it is"
             )
         size = 0
-
-        async def read() -> bytes:
-            nonlocal size
-            parts: list[bytes] = []
+        parts: list[bytes] = []
+        try:
             async for part in request.stream():
                 size += len(part)
                 self._bytes += len(part)
@@ -205,16 +200,15 @@ class Exchange:
                     parts.clear()
                     await self._discard(request)
                     raise self._too_large()
-            return b"".join(parts)
-
-        try:
-            return await asyncio.wait_for(read(), max(0.0, deadline - time.monotonic()))
+            ending.late = Refusal(
+                HTTPStatus.GATEWAY_TIMEOUT,
+                f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
+                "or samples",
+            )
+            ending.watch(request)
+            return await handle(b"".join(parts))
         except ClientDisconnect:
             raise Refusal(CLIENT_GONE, "the client went away") from None
-        except (asyncio.TimeoutError, TimeoutError):  # one and the same from Python 3.11 on
-            raise Refusal(
-                HTTPStatus.REQUEST_TIMEOUT, "the body of the request did not come in time"
-            ) from None
         finally:
             self._bytes -= size
 
@@ -238,28 +232,6 @@ class Exchange:
             f"the request has more than {self.limits.body:,} bytes; send fewer instances at a time",
         )
 
-    async def _in_time(self, request: Request, work: Any, deadline: float) -> bytes:
-        """Return the result of `work`, unless the deadline or the client's going come first."""
-        job = asyncio.ensure_future(work)
-        gone = asyncio.ensure_future(_disconnected(request))
-        try:
-            left = max(0.0, deadline - time.monotonic())
-            await asyncio.wait({job, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if job.done():
-                data: bytes = job.result()
-                return data
-            if gone.done():
-                raise Refusal(CLIENT_GONE, "the client went away")
-            raise Refusal(
-                HTTPStatus.GATEWAY_TIMEOUT,
-                f"not computed within {self._seconds(request):g} s; send fewer instances, or ask "
-                "for fewer steps or samples",
-            )
-        finally:
-            for task in (job, gone):
-                task.cancel()
-            await asyncio.wait({job, gone})
-
     def _seconds(self, request: Request) -> float:
         """Return how long a request may take: the server's limit, or less if the client says so."""
         seconds = self.limits.seconds
@@ -277,12 +249,6 @@ class Exchange:
                 )
             seconds = min(seconds, wanted)
         return seconds
-
-
-async def _disconnected(request: Request) -> None:
-    """Return when the client has gone; the body has been read, so nothing else can come."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _canonical(settings: dict[str, object]) -> str:

@@ -36,7 +36,7 @@ class Metrics:
             "pellucid_instances", "Instances that were computed", registry=kept
         )
         self.device_seconds = Counter(
-            "pellucid_device_seconds", "Time that the device's thread computed", registry=kept
+            "pellucid_device_seconds", "Time that blocks took, two of them at once", registry=kept
         )
         self.blocks = Histogram(
             "pellucid_block_instances",

@@ -33,6 +33,7 @@ from pellucid.parse_visualization import parse_visualization
 from pellucid.request_json import parse_json
 from pellucid.response import encode
 from pellucid.serve.access_log import VISIT
+from pellucid.serve.clerks import LARGE
 from pellucid.serve.exchange import Exchange, Read
 from pellucid.serve.protocols.kserve import KServe
 from pellucid.serve.refusal import Refusal
@@ -117,20 +118,21 @@ class Page:
     async def _explain(self, request: Request) -> Response:
         visit = request.scope[VISIT]
         visit.protocol, visit.verb = "page", "explain"
+        clerks = self._exchange.clerks
 
         async def handle(body: bytes) -> bytes:
-            document = parse_json(body, None)
+            document = await clerks.do(len(body), lambda: parse_json(body, None))
             if not isinstance(document, Mapping):
                 raise SpecError("the request must be an object")
             name = document.get("model")
             loaded = await self._exchange.shelf.find(name if isinstance(name, str) else "", None)
             visit.model, visit.instances = str(name), 1
-            wanted = await self._exchange.clerk(self._read, document, loaded)
+            wanted = await clerks.do(len(body), lambda: self._read(document, loaded))
             explanations = self._kept.get(wanted.digest)
             if explanations is None:
                 explanations = await self._exchange.explain(wanted.read)
                 self._keep(wanted.digest, explanations)
-            return await self._exchange.clerk(_drawn, explanations, wanted)
+            return await clerks.do(LARGE, lambda: _drawn(explanations, wanted))
 
         return await self._exchange.answer(request, self._errors, handle)
 

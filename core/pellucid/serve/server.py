@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
+
+if sys.platform != "win32":
+    import uvloop
 
 from pellucid.errors import OutputError
 from pellucid.serve.app import application
@@ -104,7 +108,10 @@ def run(
     `on_ready` is called when the models answer. Raises PellucidError if a model cannot be loaded
     at the start.
     """
-    return asyncio.run(_run(models, load, listening, settings, say, write_log, on_ready, on_start))
+    work = _run(models, load, listening, settings, say, write_log, on_ready, on_start)
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    return uvloop.run(work)
 
 
 async def _run(

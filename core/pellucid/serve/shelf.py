@@ -89,7 +89,7 @@ class Shelved:
 class Shelf:
     """The models of a server, by name.
 
-    `load` loads a directory and is called on the device's thread. `say` is given what people
+    `load` loads a directory and is called on a thread of the device's. `say` is given what people
     should know; `on_reload` the model's name and whether it went well.
     """
 

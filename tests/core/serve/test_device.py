@@ -1,17 +1,16 @@
-"""The thread that owns TensorFlow: what waits together is computed together, and alone fails."""
+"""The device: what waits together is computed together, and what fails alone fails alone."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
 
 from pellucid.errors import InstanceError
-from pellucid.serve.device import ROWS, Device
+from pellucid.serve.device import ROWS, UNDER_WAY, Device
 
 T = TypeVar("T")
 
@@ -38,13 +37,9 @@ class Doubler:
 def on_device(scene: Callable[[Device], Awaitable[T]]) -> T:
     async def run() -> T:
         device = Device()
-        worker = asyncio.create_task(device.work())
         try:
             return await scene(device)
         finally:
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
             device.close()
 
     return asyncio.run(run())
@@ -72,7 +67,7 @@ def test_what_has_the_same_key_is_one_block_and_each_gets_its_own() -> None:
     )
     assert answers == [[2, 4], [6], [8]]
     assert double.blocks == [[0], [1, 2, 4], [3]]
-    assert len(double.threads) == 1 and threading.get_ident() not in double.threads
+    assert len(double.threads) <= UNDER_WAY and threading.get_ident() not in double.threads
 
 
 def test_a_failure_costs_the_neighbours_nothing() -> None:
@@ -94,7 +89,43 @@ def test_a_long_request_takes_turns_with_the_others() -> None:
     long = list(range(3 * ROWS))
     first, second = on_device(lambda device: gathered(device, double, ("a", long), ("b", [7])))
     assert first == [2 * number for number in long] and second == [14]
-    assert [len(block) for block in double.blocks] == [1, ROWS, 1, ROWS, ROWS]
+    # The first part is full, so that it begins beside the first block; then it is the other's turn.
+    assert sorted(map(len, double.blocks[:2])) == [1, ROWS]
+    assert [len(block) for block in double.blocks[2:]] == [1, ROWS, ROWS]
+
+
+def test_no_more_blocks_are_under_way_than_two_and_a_second_only_if_it_is_full() -> None:
+    double = Doubler()
+    most, running = 0, 0
+    lock = threading.Lock()
+
+    def counted(numbers: list[int]) -> Sequence[int]:
+        nonlocal most, running
+        with lock:
+            running += 1
+            most = max(most, running)
+        answers = double(numbers)
+        with lock:
+            running -= 1
+        return answers
+
+    async def scene(device: Device) -> list[int]:
+        first = asyncio.create_task(device.ask("first", counted, [0]))
+        await asyncio.sleep(0.02)
+        asked = [device.ask("a", counted, [n]) for n in range(ROWS - 1)]
+        jobs = [asyncio.create_task(one) for one in asked]
+        await asyncio.sleep(0.02)
+        alone = running
+        jobs += [asyncio.create_task(device.ask("a", counted, [n])) for n in range(2 * ROWS)]
+        await asyncio.sleep(0.02)
+        beside = running
+        double.gate.set()
+        await asyncio.gather(first, *jobs)
+        return [alone, beside]
+
+    assert on_device(scene) == [1, 2]
+    assert most == UNDER_WAY == 2
+    assert all(len(block) <= ROWS for block in double.blocks)
 
 
 def test_no_more_are_computed_together_than_fit_into_memory() -> None:
@@ -130,7 +161,7 @@ def test_who_is_cancelled_leaves_the_queue_at_once() -> None:
     assert double.blocks == [[0], [2]]
 
 
-def test_a_function_runs_on_the_same_thread() -> None:
+def test_a_function_runs_on_a_thread_of_the_device() -> None:
     double = Doubler()
     double.gate.set()
 
@@ -138,7 +169,7 @@ def test_a_function_runs_on_the_same_thread() -> None:
         await device.ask("a", double, [1])
         return await device.call(threading.get_ident)
 
-    assert {on_device(scene)} == double.threads
+    assert on_device(scene) != threading.get_ident()
 
 
 @pytest.mark.parametrize("count", [1, ROWS, ROWS + 1])
