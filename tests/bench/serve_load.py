@@ -1,9 +1,9 @@
 """`pellucid serve` under 64 clients, against `pellucid batch` over the same instances.
 
 Run alone: ``python tests/bench/serve_load.py [--seconds 60] [--clients 64]``. Each client holds one
-connection and asks again as soon as it is answered. Throughput is compared on the clock and, since
-others may use the machine, in CPU seconds for an instance; latencies are of this run. Ends with 1
-if a bound is missed.
+connection and asks again as soon as it is answered. Throughput is compared on the clock, with the
+clients on the same processors; what they cost is printed, too. `batch` runs before and after.
+Latencies are of this run. Ends with 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
+import uvloop
 from timing import in_subprocess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,14 +32,19 @@ PROGRAM = [sys.executable, "-c", "from pellucid_cli.main import main; main()"]
 SAMPLE = ROOT / "sample_models" / "digits"
 LEAST_THROUGHPUT, MOST_SPREAD = 0.85, 4.0
 DELIBERATE = {429, 503}
+LOST = 0  # the status of a connection that the server closed
 
 
 @dataclass
 class Load:
-    """What the clients saw: statuses, and the seconds of each answer with an explanation."""
+    """What the clients saw: statuses, and the seconds of each answer with an explanation.
+
+    `cpu` are the seconds that the clients themselves took.
+    """
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
+    cpu: float = 0.0
 
 
 def instances() -> list[object]:
@@ -45,32 +52,68 @@ def instances() -> list[object]:
     return found
 
 
-async def client(port: int, bodies: list[bytes], number: int, end: float, load: Load) -> None:
-    """Ask one request after the other over one connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < end:
-        body = bodies[number % len(bodies)]
-        number += 1
-        start = time.perf_counter()
-        head = f"POST /v1/models/digits:explain HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
-        writer.write(f"{head}\r\n\r\n".encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        status = int(answer[9:12])
-        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
-        await reader.readexactly(length)
-        load.statuses[status] += 1
+class Client(asyncio.Protocol):
+    """Asks one request after the other over one connection, until told to end.
+
+    It does next to nothing itself: what clients cost on a machine that they share with the server
+    is taken from the server's rate.
+    """
+
+    def __init__(self, requests: list[bytes], number: int, load: Load) -> None:
+        self._requests, self._number, self._load = requests, number, load
+        self._data = b""
+        self.ending = False
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._ask()
+
+    def _ask(self) -> None:
+        if self.ending:
+            self._transport.close()
+            return
+        self._number += 1
+        self._start = time.perf_counter()
+        self._transport.write(self._requests[self._number % len(self._requests)])
+
+    def data_received(self, data: bytes) -> None:
+        data = self._data = self._data + data
+        head, end, body = data.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+        if not end or len(body) < int(length):
+            return  # the rest is still coming
+        self._data = b""
+        status = int(data[9:12])
+        self._load.statuses[status] += 1
         if status == 200:
-            load.seconds.append(time.perf_counter() - start)
+            self._load.seconds.append(time.perf_counter() - self._start)
+            self._ask()
         else:
-            await asyncio.sleep(1)  # as Retry-After says
-    writer.close()
+            asyncio.get_running_loop().call_later(1, self._ask)  # as Retry-After says
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None or not self.ending:
+            self._load.statuses[LOST] += 1
+        self.ended.set_result(None)
 
 
 async def clients(port: int, count: int, seconds: float) -> Load:
     bodies = [json.dumps({"instances": [instance]}).encode() for instance in instances()]
+    head = "POST /v1/models/digits:explain HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+    requests = [head.format(len(body)).encode() + body for body in bodies]
     load = Load()
-    end = time.perf_counter() + seconds
-    await asyncio.gather(*(client(port, bodies, i, end, load) for i in range(count)))
+    loop = asyncio.get_running_loop()
+    made = [
+        (await loop.create_connection(lambda i=i: Client(requests, i, load), "127.0.0.1", port))[1]
+        for i in range(count)
+    ]
+    before = time.process_time()
+    await asyncio.sleep(seconds)
+    load.cpu = time.process_time() - before
+    for client in made:
+        client.ending = True
+    await asyncio.wait_for(asyncio.gather(*(client.ended for client in made)), 120)
     return load
 
 
@@ -92,9 +135,9 @@ def served(count: int, seconds: float) -> tuple[Load, float, float]:
             except urllib.error.HTTPError:
                 time.sleep(0.2)
         port = int(url.rpartition(":")[2])
-        asyncio.run(clients(port, count, min(3.0, seconds)))  # everything is warm then
+        uvloop.run(clients(port, count, min(3.0, seconds)))  # everything is warm then
         before, start = cpu_of(server.pid), time.perf_counter()
-        load = asyncio.run(clients(port, count, seconds))
+        load = uvloop.run(clients(port, count, seconds))
         wall, cpu = time.perf_counter() - start, cpu_of(server.pid) - before
         server.terminate()
         if server.wait(60):
@@ -105,7 +148,7 @@ def served(count: int, seconds: float) -> tuple[Load, float, float]:
 
 def batched(seconds: float) -> tuple[float, float]:
     """Return the instances of a second, and the CPU seconds of one, without the start."""
-    few, many = 200, 200 + int(300 * seconds)
+    few, many = 200, 200 + max(3000, int(300 * seconds))
     with tempfile.TemporaryDirectory() as folder:
         lines = [json.dumps(instance) for instance in instances()]
         file = Path(folder) / "instances.jsonl"
@@ -137,10 +180,11 @@ def main() -> int:
     print(f"{options.clients} clients for {options.seconds:g} s: {dict(load.statuses)}")
     print(f"serve {rate:7.1f} instances/s  {1000 * cpu:6.2f} ms CPU each")
     print(f"batch {batch_rate:7.1f} instances/s  {1000 * batch_cpu:6.2f} ms CPU each")
+    print(f"clients {1000 * load.cpu / len(load.seconds):31.2f} ms CPU each, on the same cores")
     print(f"throughput {throughput:.2f} x batch on the clock, {batch_cpu / cpu:.2f} x in CPU")
     print(f"p50 {1000 * cuts[49]:.0f} ms, p99 {1000 * cuts[98]:.0f} ms: {spread:.2f} x")
-    good = max(throughput, batch_cpu / cpu) >= LEAST_THROUGHPUT
-    return 0 if not errors and good and spread < MOST_SPREAD else 1
+    good = not errors and throughput >= LEAST_THROUGHPUT and spread < MOST_SPREAD
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
