@@ -67,7 +67,7 @@ def on_road(monkeypatch: pytest.MonkeyPatch, built: Built) -> Callable[..., tupl
     def load(name: str, road: type) -> tuple[Any, Sample]:
         monkeypatch.setattr(tensorflow_model, "ROADS", (road,))
         directory, sample = built(name)
-        loaded = pellucid.load(directory, warn=lambda sentence: None, **sample.options)
+        loaded = pellucid.load(directory, lanes=2, warn=lambda sentence: None, **sample.options)
         return loaded.explainer.model, sample
 
     return load

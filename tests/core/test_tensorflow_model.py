@@ -34,7 +34,8 @@ Built = Callable[[str], tuple[Path, Sample]]
 
 
 def load(directory: Path, **options: Any) -> Any:
-    return pellucid.load(directory, warn=lambda sentence: None, **options)
+    """Load a model as the commands do, to be computed by several threads."""
+    return pellucid.load(directory, lanes=2, warn=lambda sentence: None, **options)
 
 
 def targets(explanations: Any) -> list[int]:

@@ -75,6 +75,17 @@ def test_a_full_queue_says_when_to_come_again(stubbed: Stubbed, protocol: str, s
     assert running.post(PATHS[protocol], {"instances": [1]}).status == 200
 
 
+def test_bodies_count_until_they_are_answered(stubbed: Stubbed) -> None:
+    running, stub = stubbed(limits=Limits(bodies=10))
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(running.post, PATHS["kserve"], {"instances": [1]})
+        assert stub.started.wait(30)
+        assert running.post(PATHS["kserve"], {"instances": [1]}).status == 503
+        stub.gate.set()
+        assert held.result().status == 200
+    assert running.post(PATHS["kserve"], {"instances": [1]}).status == 200
+
+
 def test_a_deadline_is_kept_and_the_place_is_free_again(stubbed: Stubbed) -> None:
     running, stub = stubbed(limits=Limits(seconds=0.3))
     answer = running.post(PATHS["vertex"], {"instances": [1]})
