@@ -15,19 +15,12 @@ from serving import Running, serving
 
 import pellucid
 from places import SAMPLES
-from venvs import python_with
+from venvs import environment_with, python_with
 
 pytestmark = pytest.mark.slow
 
 WINES = json.loads((SAMPLES / "wine" / "instances.json").read_text())["instances"]
 
-# Google's generated client needs no more than these of what google-cloud-aiplatform depends on.
-AIPLATFORM = (
-    *("google-cloud-aiplatform", "google-api-core", "google-auth", "googleapis-common-protos"),
-    *("grpc-google-iam-v1", "grpcio", "proto-plus", "protobuf"),
-    *("requests", "urllib3", "idna", "certifi", "charset-normalizer", "typing-extensions"),
-    *("packaging", "cryptography", "cffi", "pyasn1", "pyasn1-modules"),
-)
 # The SDK's own requirements are here already, but for these.
 SDK = (
     *(
@@ -129,8 +122,46 @@ print(json.dumps({
 """
 
 
-def test_google_s_prediction_client_over_rest(client: Client) -> None:
-    found = client(python_with("aiplatform", AIPLATFORM), VERTEX_CLIENT)
+@pytest.fixture(scope="module")
+def aiplatform() -> Path:
+    return environment_with("aiplatform", ("google-cloud-aiplatform",)) / "bin" / "python"
+
+
+VERTEX_SDK = """
+import json, sys
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform
+
+given = json.load(sys.stdin)
+aiplatform.init(
+    project="p", location="europe-west4", credentials=AnonymousCredentials(),
+    api_endpoint=given["url"], api_transport="rest",
+)
+endpoint = aiplatform.Endpoint("7465926")
+explained = endpoint.explain(instances=given["wines"])
+print(json.dumps({
+    "name": endpoint.display_name,
+    "predictions": endpoint.predict(instances=given["wines"]).predictions,
+    "explained": explained.predictions,
+    "features": [dict(e.attributions[0].feature_attributions)["alcohol"][0]
+                 for e in explained.explanations],
+}))
+"""
+
+
+def test_the_vertex_sdk_s_endpoint(client: Client, aiplatform: Path) -> None:
+    found = client(aiplatform, VERTEX_SDK)
+    expected = own("wine", WINES)
+    assert found["name"] == "7465926"
+    for key in ("predictions", "explained"):
+        wanted = [e.prediction for e in expected]
+        np.testing.assert_allclose(found[key], wanted, rtol=2e-4, atol=1e-6, err_msg=key)
+    features = [float(e.labels[0].features["alcohol"][0]) for e in expected]
+    np.testing.assert_allclose(found["features"], features, rtol=2e-4, atol=1e-6)
+
+
+def test_google_s_prediction_client_over_rest(client: Client, aiplatform: Path) -> None:
+    found = client(aiplatform, VERTEX_CLIENT)
     expected = own("wine", WINES)
     labels = [e.labels[0] for e in expected]
     for key, values in (
