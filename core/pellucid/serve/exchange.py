@@ -120,14 +120,15 @@ class Exchange:
             finally:
                 self.device.expected -= 1
             visit.instances = len(read.instances)
-            size = sum(v.nbytes for i in read.instances for v in i.tensors.values())
             if target.verb == "predict":
                 answers = await self.device.ask(
                     read.key, read.model.predict, read.instances, read.most
                 )
                 document = protocol.predicted(predictions(answers), target)
-                return await self.clerks.do(size, lambda: encode(document, indent=False))
+                return await self.clerks.do(len(body), lambda: encode(document, indent=False))
             explanations = await self.explain(read)
+            labels = [label for explanation in explanations for label in explanation.labels]
+            size = sum(values.nbytes for label in labels for values in label.values.values())
             return await self.clerks.do(
                 size, lambda: encode(protocol.explained(explanations, target), indent=False)
             )
