@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from pellucid.errors import InstanceError, SpecError
+from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.features import is_image
 from pellucid.images import to_picture
 from pellucid.inputs import InputInfo
@@ -90,6 +90,25 @@ def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
                 "overflows between the baseline and the instance",
                 number,
             )
+
+
+def check_moving(attribution: Attribution) -> None:
+    """Raise NotDifferentiableError for gradients that are 0 although the output moves.
+
+    That is so behind a bucketized column.
+    """
+    moved = np.abs(attribution.score - attribution.baseline_score)
+    moves = moved > 1e-6 * np.maximum(1.0, np.abs(attribution.score))
+    total = np.sum(
+        [np.abs(v).reshape(len(moved), -1).sum(1) for v in attribution.values.values()], axis=0
+    )
+    if moves.any() and not total[moves].any():
+        raise NotDifferentiableError(
+            "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
+            f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
+            "bucket, a rounding or a cast; integrated gradients would say that nothing matters, "
+            "use sampled Shapley"
+        )
 
 
 def _lime(

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from pellucid.advice import warnings_of
-from pellucid.attribute import attribute, check_finite
+from pellucid.attribute import attribute, check_finite, check_moving
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.example_index import Neighbor
 from pellucid.example_search import ExampleSearch
@@ -183,9 +183,10 @@ class Explainer:
             ]
         chosen = targets_of(prediction, self.parameters)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
-        rows = [numbers[i] for i in row]
         if self._gradients:
             self._refuse_held()
+        rows = [numbers[i] for i in row]
+        target = np.concatenate(chosen).astype(np.int64)
         try:
             attribution = attribute(
                 self.model,
@@ -194,10 +195,10 @@ class Explainer:
                     {k: v[row] if len(v) == n else v for k, v in b.items()}
                     for b in self._baselines(x, inputs)
                 ],
-                np.concatenate(chosen).astype(np.int64),
+                target,
                 self.metadata,
                 method,
-                score=scores[row, np.concatenate(chosen)],
+                score=scores[row, target],
                 seed=self.seed,
                 numbers=rows,
             )
@@ -205,7 +206,7 @@ class Explainer:
             raise _placed(error, rows, CHANGED) from error
         check_finite(attribution, rows)
         if self._gradients:
-            self._refuse_flat(attribution)
+            check_moving(attribution)
         names = self._names(request)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
@@ -348,6 +349,8 @@ class Explainer:
         names = self.model.display_names(request)
         return None if names is None else names[0] if len(names) else None
 
+    # What would make an explanation worthless
+
     def _check(self, scores: Array, numbers: Sequence[int]) -> None:
         bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
         if len(bad):
@@ -369,21 +372,6 @@ class Explainer:
             raise NotDifferentiableError(
                 f"no gradient reaches {names}, so integrated gradients cannot explain it; name an "
                 "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
-            )
-
-    def _refuse_flat(self, attribution: Attribution) -> None:
-        """Refuse gradients that are 0 although the output moves, as behind a bucketized column."""
-        moved = np.abs(attribution.score - attribution.baseline_score)
-        moves = moved > 1e-6 * np.maximum(1.0, np.abs(attribution.score))
-        total = np.sum(
-            [np.abs(v).reshape(len(moved), -1).sum(1) for v in attribution.values.values()], axis=0
-        )
-        if moves.any() and not total[moves].any():
-            raise NotDifferentiableError(
-                "the gradient is exactly 0 everywhere between baseline and instance, yet the "
-                f"output changes by {float(moved.max()):.6g}: the inputs pass through a step, such "
-                "as a bucket, a rounding or a cast; integrated gradients would say that nothing "
-                "matters, use sampled Shapley"
             )
 
     def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
