@@ -51,8 +51,9 @@ class Compiler:
         if encoded not in self._models:
             check_device(self.device)
             plan = self._plan(encoded)
-            before, names = self._before(plan), self._names(plan)
-            self._models[encoded] = TensorFlowModel(plan, before, names)
+            self._models[encoded] = TensorFlowModel(
+                plan, lambda: self._before(plan), lambda: self._names(plan)
+            )
         return self._models[encoded]
 
     def signature_outputs(self, request: Tensors) -> dict[str, Array]:
@@ -97,7 +98,7 @@ class Compiler:
         if tensor not in self._latents:
             check_device(self.device)
             plan = replace(self._plan(encoded=False), output=tensor)
-            self._latents[tensor] = TensorFlowModel(plan, self._before(plan))
+            self._latents[tensor] = TensorFlowModel(plan, lambda: self._before(plan))
         return self._latents[tensor]
 
     @cached_property

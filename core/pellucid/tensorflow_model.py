@@ -49,17 +49,17 @@ class TensorFlowModel:
     def __init__(
         self,
         plan: Plan,
-        preprocessor: Preprocessor | None = None,
-        names: Preprocessor | None = None,
+        preprocessor: Callable[[], Preprocessor | None] = lambda: None,
+        names: Callable[[], Preprocessor | None] = lambda: None,
     ) -> None:
         self.plan = plan
-        self._preprocessor = preprocessor
-        self._names = names
         self._roads = list(ROADS)
         self._answered: set[str] = set()
         self._failures: list[str] = []
         self._cut, self._lanes = Cut(1, 1), lanes_of(1)
         self._road = self._next_road()
+        # The first session decides how many threads an operation has: that is the network's.
+        self._preprocessor, self._names = preprocessor(), names()
         # Threads ask in turns: the device is used whole, and a road is changed for all of them.
         self._turn = RLock()
 

@@ -20,12 +20,13 @@ import zoo_tf1
 from zoo import ZOO, Net, Sample, expected, export, float_rows, metadata, normal
 
 import pellucid
-from pellucid import tensorflow_errors
+from pellucid import graph_road, tensorflow_errors
 from pellucid.batch_axis import batch_of
 from pellucid.blocks import Cut
 from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
 from pellucid.questions import Batch
 from pellucid.quiet_tensorflow import tf
+from pellucid.road import session_config
 
 assert all(
     (zoo_functions, zoo_keras, zoo_loops, zoo_shapes, zoo_text, zoo_tf1)
@@ -35,7 +36,7 @@ Built = Callable[[str], tuple[Path, Sample]]
 
 def load(directory: Path, **options: Any) -> Any:
     """Load a model as the commands do, to be computed by several threads."""
-    return pellucid.load(directory, lanes=2, warn=lambda sentence: None, **options)
+    return pellucid.load(directory, **{"lanes": 2, "warn": lambda sentence: None} | options)
 
 
 def targets(explanations: Any) -> list[int]:
@@ -201,7 +202,8 @@ def test_a_baseline_that_the_model_refuses_is_not_blamed_on_the_instance(tmp_pat
         assert "a price is above 0" in str(stop.value)
 
 
-def test_a_damaged_image_before_the_model_is_named_too(tmp_path: Path) -> None:
+def pictures(directory: Path) -> None:
+    """A model that decodes pictures before its network."""
     net, module = Net(3), tf.Module()
 
     def preprocess(photo: Any) -> Any:
@@ -212,12 +214,16 @@ def test_a_damaged_image_before_the_model_is_named_too(tmp_path: Path) -> None:
     strings, rows = tf.TensorSpec([None], tf.string, "photo"), tf.TensorSpec([None, 3], name="x")
     tf.saved_model.save(
         module,
-        str(tmp_path),
+        str(directory),
         signatures={
             "xai_preprocess": tf.function(preprocess).get_concrete_function(photo=strings),
             "xai_model": tf.function(net.__call__).get_concrete_function(x=rows),
         },
     )
+
+
+def test_a_damaged_image_before_the_model_is_named_too(tmp_path: Path) -> None:
+    pictures(tmp_path)
     loaded = load(tmp_path)
     pixel = [tf.io.encode_png(np.full((1, 1, 3), v, np.uint8)).numpy() for v in (50, 200)]
     assert len(loaded.explain(pixel)) == 2
@@ -225,6 +231,23 @@ def test_a_damaged_image_before_the_model_is_named_too(tmp_path: Path) -> None:
         loaded.explain([*pixel, b"damaged"])
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"damaged"])
+
+
+def test_the_network_decides_how_many_threads_an_operation_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures(tmp_path)
+    threads: list[int] = []
+
+    def noted(device: str, count: int) -> Any:
+        threads.append(count)
+        return session_config(device, count)
+
+    monkeypatch.setattr(graph_road, "session_config", noted)
+    # Rows so large that there is memory for one lane: its operations have all threads.
+    monkeypatch.setattr(graph_road.GraphRoad, "row_bytes", lambda road: 2**30)
+    load(tmp_path, lanes=4)
+    assert threads[0] == 4 and len(threads) == 2
 
 
 def test_python_in_the_graph_is_refused(tmp_path: Path) -> None:
