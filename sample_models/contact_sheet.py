@@ -15,12 +15,12 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pellucid
-from pellucid.comparison import options_of
-from pellucid.instances import read_image
-from pellucid.panels import encode
-from pellucid.sheets import Cell, sheet
-from pellucid_cli.visualize import visualize
-from pellucid_cli.visualize_options import take_view
+from pellucid.api.compare import options_of
+from pellucid.inputs.readers import read_image
+from pellucid.visualize.grid import Cell, sheet
+from pellucid.visualize.panel import encode
+from pellucid_cli.commands.visualize import visualize
+from pellucid_cli.options.visualize import take_view
 
 PHOTOS = Path(__file__).resolve().parent / "photos"
 EVERYTHING = "--set clip_below_percentile=0"

@@ -70,7 +70,7 @@ class Forks:
 
 
 def serve() -> None:
-    import pellucid.quiet_tensorflow  # noqa: F401
+    import pellucid.runtime.engine.tensorflow  # noqa: F401
     from pellucid_cli.main import main
 
     while line := sys.stdin.readline():

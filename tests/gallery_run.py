@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pellucid.gallery import Entry, write_gallery
+from pellucid.gallery.page import Entry, write_gallery
 
 LABELS = ("cat", "dog", "heron", "<b>bold</b>")
 BROKEN = (3, 11, 19)

@@ -1,7 +1,7 @@
-"""Writes the descriptors of TensorFlow's SavedModel messages for ``pellucid.saved_model_pb``.
+"""Writes the descriptors of TensorFlow's SavedModel messages for ``pellucid.saved_model.reader``.
 
 Run ``python tests/make_descriptors.py`` with a TensorFlow installed; the result is
-``core/pellucid/schemas/saved_model.fds.gz``. The descriptors describe messages that the TensorFlow
+``core/pellucid/saved_model/saved_model.fds.gz``. The descriptors describe messages that the TensorFlow
 authors wrote and publish under the Apache License 2.0.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-TARGET = Path(__file__).parent.parent / "core" / "pellucid" / "schemas" / "saved_model.fds.gz"
+TARGET = Path(__file__).parent.parent / "core" / "pellucid" / "saved_model" / "saved_model.fds.gz"
 
 
 def descriptors() -> bytes:

@@ -1,6 +1,6 @@
 """Writes what the linter knows of TensorFlow's operations: ``python tests/make_operations.py``.
 
-The result, ``core/pellucid/schemas/operations.txt``, has a line for each operation of the installed
+The result, ``core/pellucid/saved_model/operations.txt``, has a line for each operation of the installed
 TensorFlow, its fields separated by tabs:
 
 1. its name;
@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "core" / "pellucid" / "schemas" / "operations.txt"
+TARGET = Path(__file__).parent.parent / "core" / "pellucid" / "saved_model" / "operations.txt"
 
 
 def operations() -> Any:
@@ -43,7 +43,7 @@ def operations() -> Any:
 
 def table() -> str:
     """Return the text of the file."""
-    from pellucid.quiet_tensorflow import tf
+    from pellucid.runtime.engine.tensorflow import tf
 
     head = f"# TensorFlow {tf.__version__}, graphs of version {tf.version.GRAPH_DEF_VERSION}\n"
     return head + "".join(line(op) for op in operations())
@@ -66,7 +66,7 @@ def written_type(op: Any, argument: Any) -> str:
 
 
 def type_name(number: int) -> str:
-    from pellucid.quiet_tensorflow import tf
+    from pellucid.runtime.engine.tensorflow import tf
 
     return str(tf.dtypes.as_dtype(number).base_dtype.name)
 

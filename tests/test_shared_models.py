@@ -117,7 +117,7 @@ def test_a_serialized_example_has_no_gradient() -> None:
 def test_a_serialized_example_is_explained_at_the_tensors_that_are_parsed_from_it(
     tmp_path: Path,
 ) -> None:
-    from pellucid.quiet_tensorflow import tf
+    from pellucid.runtime.engine.tensorflow import tf
 
     file = MODELS / "iris_tf1_estimator" / "inputs" / "examples.tfrecord"
     examples = [record.numpy() for record in tf.data.TFRecordDataset(str(file))]
@@ -177,7 +177,7 @@ def test_every_model_has_its_test() -> None:
 
 
 def fault(name: str) -> str:
-    from pellucid.quiet_tensorflow import tf
+    from pellucid.runtime.engine.tensorflow import tf
 
     return FAULTS[name].format(model=MODELS / name / "model", version=tf.__version__)
 

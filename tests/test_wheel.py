@@ -36,12 +36,12 @@ def test_the_wheel_holds_the_two_packages_and_nothing_generic(wheel: Path) -> No
     for needed in (
         "pellucid/py.typed",
         "pellucid_cli/py.typed",
-        "pellucid/rules.md",
-        "pellucid/schemas/ai_platform.schema.json",
-        "pellucid/schemas/saved_model.fds.gz",
-        "pellucid/pages/gallery.html",
-        "pellucid/pages/gallery.css",
-        "pellucid/pages/gallery.js",
+        "pellucid/metadata/rules.md",
+        "pellucid/metadata/schemas/ai_platform.schema.json",
+        "pellucid/saved_model/saved_model.fds.gz",
+        "pellucid/gallery/static/gallery.html",
+        "pellucid/gallery/static/gallery.css",
+        "pellucid/gallery/static/gallery.js",
         f"pellucid-{__version__}.dist-info/licenses/LICENSE",
     ):
         assert needed in names

@@ -76,7 +76,7 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list
     """
     from dataclasses import replace
 
-    from pellucid.instances import read_data, read_file
+    from pellucid.inputs.readers import read_data, read_file
 
     instances: list[Any] = []
     chosen: list[tuple[str, Any]] = []

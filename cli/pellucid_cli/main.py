@@ -14,17 +14,17 @@ import click
 
 from pellucid import __version__
 from pellucid.errors import InstanceError, PellucidError
-from pellucid_cli.batch import batch
-from pellucid_cli.completion import completion
-from pellucid_cli.convert_metadata import convert_metadata
-from pellucid_cli.explain import explain
-from pellucid_cli.gallery import gallery
-from pellucid_cli.index import index
-from pellucid_cli.init_metadata import init_metadata
-from pellucid_cli.schema import schema
-from pellucid_cli.serve import serve
-from pellucid_cli.validate_metadata import validate_metadata
-from pellucid_cli.visualize import visualize
+from pellucid_cli.commands.batch import batch
+from pellucid_cli.commands.completion import completion
+from pellucid_cli.commands.convert_metadata import convert_metadata
+from pellucid_cli.commands.explain import explain
+from pellucid_cli.commands.gallery import gallery
+from pellucid_cli.commands.index import index
+from pellucid_cli.commands.init_metadata import init_metadata
+from pellucid_cli.commands.schema import schema
+from pellucid_cli.commands.serve import serve
+from pellucid_cli.commands.validate_metadata import validate_metadata
+from pellucid_cli.commands.visualize import visualize
 
 SETTINGS: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from pellucid.errors import did_you_mean
-from pellucid.lint import METADATA_NAME
-from pellucid.model_directory import MODEL_NAMES
+from pellucid.linter.lint_model import METADATA_NAME
+from pellucid.saved_model.directory import MODEL_NAMES
 
 _MARKS = (METADATA_NAME, *MODEL_NAMES)
 

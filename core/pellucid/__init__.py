@@ -1,10 +1,10 @@
 """Pellucid: which pixels, regions, words or columns made a TensorFlow model say what it said.
 
-Start at `load`. The way from there: `pellucid.loaded_model` (files → model), `pellucid.explain`
-(instances → explanations), `pellucid.attribute` (the one place that knows every method),
-`pellucid.methods` (the methods, plain numpy over the questions of `pellucid.model`),
-`pellucid.tensorflow_model` (the compiled model, by one of three roads), `pellucid.response` and
-`pellucid.overlay` (what comes out). Importing this package imports neither TensorFlow nor numpy.
+Start at `load`. The way from there: `pellucid.api` (files → model), `pellucid.explain` (instances →
+explanations; its `dispatch` is the one place that knows every method), `pellucid.methods` (the
+methods, plain numpy over the questions of `pellucid.model`), `pellucid.runtime` (the compiled
+model, on one of three backends), `pellucid.responses` and `pellucid.visualize` (what comes out).
+Importing this package imports neither TensorFlow nor numpy.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pellucid.errors import (
     SpecError,
     UnsafeModelError,
 )
-from pellucid.spec import Dialect
+from pellucid.metadata.spec import Dialect
 
 if TYPE_CHECKING:
-    from pellucid.explanations import Explanations
-    from pellucid.loaded_model import LoadedModel, load
+    from pellucid.api.explanations import Explanations
+    from pellucid.api.load import LoadedModel, load
 
 __all__ = [
     "DependencyError",
@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # What needs numpy or TensorFlow is imported when it is asked for.
     if name in ("Explanations", "LoadedModel", "load"):
-        from pellucid import loaded_model as module
+        from pellucid.api import load as module
 
         return getattr(module, name)
     raise AttributeError(f"module 'pellucid' has no attribute '{name}'")

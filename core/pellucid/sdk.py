@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.api.explanations import Explanations
+from pellucid.api.load import LoadedModel, load
 from pellucid.errors import DependencyError, SpecError
-from pellucid.explain import Explanation, LabelAttribution
-from pellucid.explanations import Explanations
-from pellucid.instances import Instance, read_request
-from pellucid.loaded_model import LoadedModel, load
+from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.inputs.readers import Instance, read_request
+from pellucid.metadata.spec import Encoding, InputSpec, Modality, Nested, ValueBaseline
 from pellucid.model import Array
-from pellucid.spec import Encoding, InputSpec, Modality, Nested, ValueBaseline
 
 try:
     from explainable_ai_sdk.common.attribution import Attribution, LabelIndexToAttribution

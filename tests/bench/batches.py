@@ -22,7 +22,7 @@ from timing import Used, in_process
 
 import pellucid
 from pellucid.batch import Finished, Run, Wanted, Work, in_threads
-from pellucid.instances import read_file
+from pellucid.inputs.readers import read_file
 
 ROWS = 50
 """How many rows the loop has in memory; it goes over them until it has done as many as we."""

@@ -29,7 +29,7 @@ from rows import BENCH, DIGITS, PHOTOS, SAMPLES, Row, compared, load, rows_of
 from timing import Case, in_process, in_subprocess, interleaved, middle, ratio
 
 import pellucid
-from pellucid.instances import read_file
+from pellucid.inputs.readers import read_file
 
 
 def start_up(turns: int) -> Iterator[Row]:

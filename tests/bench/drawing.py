@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from timing import Measured, in_process, interleaved
 
-from pellucid.overlay import clip_thresholds, draw
-from pellucid.spec import ColorMap, Dialect, OverlayType, Visualization, VisualizationType
+from pellucid.metadata.spec import ColorMap, Dialect, OverlayType, Visualization, VisualizationType
+from pellucid.visualize.overlay import clip_thresholds, draw
 
 SIZES = {"224×224": ((224, 224), 0.010, 20), "4000×3000": ((3000, 4000), 1.5, 1)}
 """Name → (height and width, seconds of CPU that one overlay may take, how many are timed)."""

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.quiet_tensorflow import tf
+from pellucid.runtime.engine.tensorflow import tf
 
 Loop = Callable[[], NDArray[np.float64]]
 BLOCKS = (5, 8, 10, 17, 25, 50)

@@ -12,9 +12,8 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from pellucid.attribute import attribute
-from pellucid.model import Array, FunctionModel, Tensors
-from pellucid.spec import (
+from pellucid.explain.dispatch import attribute
+from pellucid.metadata.spec import (
     Domain,
     ExplanationMetadata,
     InputSpec,
@@ -24,6 +23,7 @@ from pellucid.spec import (
     OutputSpec,
     Xrai,
 )
+from pellucid.model import Array, FunctionModel, Tensors
 
 METHODS: dict[str, Method] = {"xrai": Xrai(step_count=2), "lime": Lime(num_samples=40)}
 COLOURS = np.float32([0.3, -0.2, 0.5])

@@ -17,7 +17,7 @@ from typing import Any
 from rows import BENCH, Row, compared
 from timing import in_subprocess, interleaved, middle
 
-from pellucid.graph_messages import messages
+from pellucid.saved_model.protobuf import messages
 
 FLOAT = 1
 PROGRAM = [sys.executable, "-c", "from pellucid_cli.main import main; main()", "validate-metadata"]

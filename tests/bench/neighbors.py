@@ -9,8 +9,8 @@ from rows import Row, compared
 from sklearn.neighbors import NearestNeighbors
 from timing import in_process, interleaved, middle
 
-from pellucid.approximate import Graph, build_graph
-from pellucid.example_spec import Distance
+from pellucid.examples.hnsw import Graph, build_graph
+from pellucid.metadata.example_spec import Distance
 from pellucid.methods.nearest_examples import nearest_examples
 
 EXAMPLES, QUERIES, SIZE, COUNT = 100_000, 64, 128, 10

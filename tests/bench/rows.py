@@ -10,7 +10,7 @@ import numpy as np
 from timing import Measured, ratio
 
 import pellucid
-from pellucid.instances import read_file
+from pellucid.inputs.readers import read_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_models"

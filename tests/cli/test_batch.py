@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.batch.names import name_of
+from pellucid.batch.paths import name_of
 
 
 def lines(path: Path) -> list[Any]:

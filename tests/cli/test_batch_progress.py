@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pellucid_cli.batch_progress import INTERVAL, Lines, Pace, amount, duration, rate_text
-from pellucid_cli.options import Talk
+from pellucid_cli.options.shared import Talk
+from pellucid_cli.output.batch_progress import INTERVAL, Lines, Pace, amount, duration, rate_text
 
 
 class Clock:

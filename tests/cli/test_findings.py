@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from junitparser import JUnitXml
 
-from pellucid.rules import RULES
+from pellucid.metadata.rules import RULES
 from places import ROOT
 
 SARIF = json.loads((ROOT / "tests" / "sarif" / "sarif-2.1.0-rtm.5.json").read_text("utf-8"))
@@ -94,9 +94,9 @@ def test_sarif_without_findings_is_valid(program: Any, digits: Path) -> None:
 
 
 def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
-    from pellucid.lint import Linted
-    from pellucid.spec import Problem
-    from pellucid_cli.sarif import as_sarif
+    from pellucid.linter.lint_model import Linted
+    from pellucid.metadata.spec import Problem
+    from pellucid_cli.output.sarif import as_sarif
 
     found = tuple(
         Problem(message=rule.doc, severity=rule.severity, code=code, rule=rule.name, file="m.json")

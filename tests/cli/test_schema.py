@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pellucid.published_schemas import NAMES
+from pellucid.metadata.published_schemas import NAMES
 from places import SAMPLES
 
 

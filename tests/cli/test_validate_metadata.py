@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pellucid_cli.validate_metadata import validate_metadata
+from pellucid_cli.commands.validate_metadata import validate_metadata
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "sample_models" / "digits" / "model"
 
 GOOD = {
@@ -203,7 +203,7 @@ def test_it_needs_neither_tensorflow_nor_numpy_nor_much_time() -> None:
     """The limit is half a second of CPU; it was a tenth of one where it was measured."""
     code = (
         "import sys, time\n"
-        "from pellucid_cli.validate_metadata import validate_metadata\n"
+        "from pellucid_cli.commands.validate_metadata import validate_metadata\n"
         "try:\n"
         f"    validate_metadata([{str(DIGITS)!r}])\n"
         "except SystemExit as end:\n"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.explain import Explanation, LabelAttribution
-from pellucid.explanations import Explanations
-from pellucid.instances import Instance
-from pellucid.spec import (
+from pellucid.api.explanations import Explanations
+from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.inputs.readers import Instance
+from pellucid.metadata.spec import (
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from pellucid.spec import (
+from pellucid.metadata.spec import (
     ColorMap,
     Dialect,
     Domain,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.quiet_tensorflow import tf
+from pellucid.runtime.engine.tensorflow import tf
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from zoo import Net, Sample, export, float_rows, model, normal
 
-from pellucid.quiet_tensorflow import tf
+from pellucid.runtime.engine.tensorflow import tf
 
 keras = tf.keras
 layers = keras.layers

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from zoo import Net, Sample, export, float_rows, metadata, model, normal
 
-from pellucid.quiet_tensorflow import tf
+from pellucid.runtime.engine.tensorflow import tf
 
 X = {"x": normal(2, 4, seed=1)}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from zoo import Net, Sample, export, float_rows, metadata, model, normal
 
-from pellucid.quiet_tensorflow import tf
+from pellucid.runtime.engine.tensorflow import tf
 
 WORDS = ["cat", "dog", "fish", "bird"]
 TABLE = normal(5, 4)

@@ -11,7 +11,7 @@ import numpy as np
 from tensorflow.python.framework import function as legacy_function
 from zoo import Sample, metadata, model, normal
 
-from pellucid.quiet_tensorflow import tf
+from pellucid.runtime.engine.tensorflow import tf
 
 v1 = tf.compat.v1
 X = {"x": normal(2, 4, seed=1)}

@@ -6,12 +6,12 @@ was broken off goes on from there (`folder`, `resume`). One bad input costs one 
 ``errors.jsonl``, and nothing else. `Run` puts it together.
 """
 
-from pellucid.batch.engine import Engine, in_this_process, in_threads
+from pellucid.batch.engines.threads import Engine, in_this_process, in_threads
 from pellucid.batch.plan import Selection
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted
 from pellucid.batch.run import Outcome, Run, Watcher
-from pellucid.batch.work import Recipe, Work
+from pellucid.batch.worker import Recipe, Work
 
 __all__ = [
     "Engine",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from pellucid.batch.engine import Engine
+from pellucid.batch.engines.threads import Engine
 from pellucid.batch.plan import Plan, Selection
 from pellucid.batch.records import Record
 

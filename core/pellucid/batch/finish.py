@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from pellucid.batch.folder import ERRORS, SUMMARY, Folder
+from pellucid.batch.output_folder import ERRORS, SUMMARY, Folder
 from pellucid.batch.plan import Plan
-from pellucid.batch.tally import Tally
-from pellucid.gallery import Entry, write_gallery
-from pellucid.response import encode
+from pellucid.batch.summary import Tally
+from pellucid.gallery.page import Entry, write_gallery
+from pellucid.responses.services import encode
 
 
 def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: bool) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from pellucid.batch.names import shown
+from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
-from pellucid.instances import IMAGE_SUFFIXES
+from pellucid.inputs.readers import IMAGE_SUFFIXES
 
 SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
 STDIN = "<stdin>"

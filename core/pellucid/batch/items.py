@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pellucid.batch.inputs import STDIN, Input
-from pellucid.batch.names import fitting, printable, shown
+from pellucid.batch.paths import fitting, printable, shown
 from pellucid.errors import InstanceError
-from pellucid.file_content import json_form, looks_binary
-from pellucid.inputs import InputInfo
-from pellucid.instances import (
+from pellucid.inputs.csv import Table, open_table
+from pellucid.inputs.files import json_form, looks_binary
+from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
     Instance,
     read_image,
     read_request_values,
     read_value,
 )
-from pellucid.request_json import decode_text, parse_json
-from pellucid.tables import Table, open_table
+from pellucid.inputs.strict_json import decode_text, parse_json
+from pellucid.inputs.tensors import InputInfo
 
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 

@@ -15,15 +15,15 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
+from pellucid.api.explanations import Explanations
 from pellucid.batch.items import Item
 from pellucid.batch.records import Record
-from pellucid.explain import LabelAttribution
-from pellucid.explanations import Explanations
+from pellucid.explain.explainer import LabelAttribution
 from pellucid.model import Array
-from pellucid.panels import encode as encode_picture
-from pellucid.pictures import Drawing
-from pellucid.raw import pack
-from pellucid.response import encode, response
+from pellucid.responses.npz import pack
+from pellucid.responses.services import encode, response
+from pellucid.visualize.image_overlays import Drawing
+from pellucid.visualize.panel import encode as encode_picture
 
 THUMBNAIL = 256
 """The longer side of a thumbnail is at most so many pixels."""

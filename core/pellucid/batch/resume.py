@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from pellucid.batch.folder import Folder
+from pellucid.batch.output_folder import Folder
 from pellucid.batch.plan import Plan, first_difference
-from pellucid.batch.work import About
+from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.inputs import InputInfo
+from pellucid.inputs.tensors import InputInfo
 
 FORMAT = 1
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")

@@ -12,17 +12,17 @@ from threading import Event
 from time import perf_counter
 from typing import Protocol, TypeAlias
 
-from pellucid.batch.engine import Engine
+from pellucid.batch.engines.threads import Engine
 from pellucid.batch.estimate import Estimate, estimate
 from pellucid.batch.finish import finish
-from pellucid.batch.folder import Folder
 from pellucid.batch.inputs import Inputs, root_of
+from pellucid.batch.output_folder import Folder
 from pellucid.batch.plan import Block, Plan, Selection, write_listing
 from pellucid.batch.records import Finished
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
-from pellucid.batch.work import About
+from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.inputs import InputInfo
+from pellucid.inputs.tensors import InputInfo
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 

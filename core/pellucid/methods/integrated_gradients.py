@@ -27,9 +27,9 @@ from functools import cache
 
 import numpy as np
 
-from pellucid.methods.refinement import refine
+from pellucid.metadata.spec import IntegratedGradients, Quadrature
+from pellucid.methods.adaptive import refine
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.spec import IntegratedGradients, Quadrature
 
 
 def integrated_gradients(
@@ -52,7 +52,7 @@ def integrated_gradients(
     its neighbours are. The values are float64 [n, …], and `approx_error` is |Σ attributions − d| /
     |d| with d = f(x) − f(x'), NaN where d = 0. Features without a gradient are held, and get no
     values. With a tolerance, each path is refined until its error is below it (see
-    `pellucid.methods.refinement`) instead of having a fixed number of nodes; a tolerance and
+    `pellucid.methods.adaptive`) instead of having a fixed number of nodes; a tolerance and
     SmoothGrad exclude each other, since noisy paths do not end at x.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """

@@ -38,9 +38,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.errors import InstanceError
+from pellucid.metadata.spec import Lime
+from pellucid.methods.superpixels import placed
 from pellucid.model import Array, Model, Tensors
-from pellucid.spec import Lime
-from pellucid.superpixels import placed
 
 KERNEL_WIDTH = 0.25
 ALPHA = 1.0

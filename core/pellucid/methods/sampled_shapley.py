@@ -43,9 +43,9 @@ from itertools import islice
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.methods.coalitions import Game, enumerated, gains, game_of, players_of, scores_of
+from pellucid.metadata.spec import SampledShapley
+from pellucid.methods.coalition_games import Game, enumerated, gains, game_of, players_of, scores_of
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.spec import SampledShapley
 
 # More than this for one instance is hours, and a player so small says little.
 MOST_EVALUATIONS = 1_000_000

@@ -25,11 +25,11 @@ from dataclasses import replace
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
+from pellucid.metadata.spec import IntegratedGradients, Xrai
+from pellucid.methods.felzenszwalb import felzenszwalb_scales
+from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.regions import greedy_cover
-from pellucid.segments import felzenszwalb_scales
-from pellucid.spec import IntegratedGradients, Xrai
 
 
 def xrai(

@@ -16,17 +16,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from pellucid.response import encode
+from pellucid.responses.services import encode
 from pellucid.serve.access_log import VISIT, AccessLog
-from pellucid.serve.exchange import Exchange
+from pellucid.serve.handler import Exchange
+from pellucid.serve.http_errors import Refusal
 from pellucid.serve.metrics import CONTENT_TYPE
-from pellucid.serve.openapi import PLACE, document
-from pellucid.serve.page import Page
 from pellucid.serve.protocols.ai_platform import AiPlatform
 from pellucid.serve.protocols.kserve import KServe
+from pellucid.serve.protocols.openapi import PLACE, document
 from pellucid.serve.protocols.protocol import Protocol, Target
 from pellucid.serve.protocols.vertex import Vertex
-from pellucid.serve.refusal import Refusal
+from pellucid.serve.ui.page import Page
 
 PROTOCOLS: tuple[Protocol, ...] = (KServe(), AiPlatform(), Vertex())
 VERBS = ("explain", "predict")

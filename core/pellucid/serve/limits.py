@@ -11,10 +11,8 @@ from http import HTTPStatus
 
 from PIL import Image
 
-from pellucid.instances import Instance
-from pellucid.model import Array
-from pellucid.serve.refusal import Refusal
-from pellucid.spec import (
+from pellucid.inputs.readers import Instance
+from pellucid.metadata.spec import (
     Examples,
     ExplanationParameters,
     IntegratedGradients,
@@ -23,6 +21,8 @@ from pellucid.spec import (
     SampledShapley,
     Xrai,
 )
+from pellucid.model import Array
+from pellucid.serve.http_errors import Refusal
 
 MEBIBYTE = 2**20
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")

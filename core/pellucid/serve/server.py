@@ -18,12 +18,12 @@ if sys.platform != "win32":
 
 from pellucid.errors import OutputError
 from pellucid.serve.app import application
-from pellucid.serve.device import Device
-from pellucid.serve.exchange import Exchange
+from pellucid.serve.auth import Guard
+from pellucid.serve.batcher import Device
+from pellucid.serve.handler import Exchange
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
-from pellucid.serve.security import Guard
-from pellucid.serve.shelf import Load, Shelf, Shelved
+from pellucid.serve.model_repository import Load, Shelf, Shelved
 
 KEEP_ALIVE = 65
 """Seconds that an idle connection is kept: more than load balancers do, who must close first."""

@@ -16,9 +16,9 @@ import numpy as np
 from pellucid.batch import Engine, Finished, Record
 from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
-from pellucid.batch.work import About
+from pellucid.batch.worker import About
 from pellucid.errors import InstanceError
-from pellucid.inputs import InputInfo
+from pellucid.inputs.tensors import InputInfo
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
 ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"the seed": 0})

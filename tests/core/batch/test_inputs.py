@@ -15,7 +15,7 @@ from made import VECTOR, table
 
 from pellucid.batch.inputs import Inputs, names_in, root_of
 from pellucid.batch.items import decode, items_of
-from pellucid.batch.names import fitting, name_of, printable, shown
+from pellucid.batch.paths import fitting, name_of, printable, shown
 from pellucid.errors import InstanceError
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.metadata.spec import IntegratedGradients, Quadrature
 from pellucid.methods.integrated_gradients import (
     completeness_error,
     integrated_gradients,
     quadrature,
 )
 from pellucid.model import FunctionModel
-from pellucid.spec import IntegratedGradients, Quadrature
 
 
 @given(st.sampled_from(Quadrature), st.integers(1, 100))

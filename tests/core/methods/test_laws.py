@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from functions import FUNCTIONS, WEIGHTS, Function
+from pellucid.metadata.spec import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
 from pellucid.methods.integrated_gradients import integrated_gradients, quadrature
 from pellucid.methods.lime import lime
 from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.methods.xrai import xrai
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
-from pellucid.spec import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
 
 Method: TypeAlias = Callable[..., Attribution]
 """(model, x, baselines, target, numbers=…) → Attribution."""

@@ -16,9 +16,9 @@ from sklearn.metrics import pairwise_distances
 import pellucid
 import pellucid.methods.lime as module
 from pellucid.errors import InstanceError
+from pellucid.metadata.spec import Lime
 from pellucid.methods.lime import kernel, lime, marked, masks, ridge, samples
 from pellucid.model import Array, FunctionModel, Tensors
-from pellucid.spec import Lime
 
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.uniform(-1, 1, size=(3, 6, 8, 3))
@@ -374,7 +374,7 @@ def test_segments_of_another_size_are_refused() -> None:
 
 
 def test_a_digit_s_strokes_are_what_made_it_a_seven(samples: Path) -> None:
-    from pellucid.superpixels import superpixels
+    from pellucid.methods.superpixels import superpixels
 
     model = pellucid.load(samples / "digits/model").explainer.model
     with Image.open(samples / "digits/images/seven.png") as file:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.example_spec import Distance, Normalization
+from pellucid.metadata.example_spec import Distance, Normalization
 from pellucid.methods import nearest_examples as module
 from pellucid.methods.nearest_examples import distances, nearest_examples, normalized
 from pellucid.model import Array

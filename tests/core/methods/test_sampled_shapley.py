@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid
-import pellucid.methods.coalitions as games
+import pellucid.methods.coalition_games as games
 import pellucid.methods.sampled_shapley as module
 from functions import FUNCTIONS, Function
 from pellucid.errors import SpecError
+from pellucid.metadata.spec import SampledShapley
 from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
-from pellucid.spec import SampledShapley
 
 RANDOM = np.random.default_rng(0)
 X = {"x": RANDOM.normal(size=(6, 5))}

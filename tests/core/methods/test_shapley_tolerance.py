@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pellucid.metadata.spec import SampledShapley
 from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
-from pellucid.spec import SampledShapley
 
 RANDOM = np.random.default_rng(3)
 P, N = 14, 6

@@ -11,15 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from pellucid.errors import InstanceError, SpecError
+from pellucid.metadata.spec import IntegratedGradients, SmoothGrad, Xrai
 from pellucid.methods import xrai as module
+from pellucid.methods.felzenszwalb import felzenszwalb_scales
+from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.methods.xrai import rank_regions, xrai
 from pellucid.model import Attribution, FunctionModel
-from pellucid.regions import greedy_cover
-from pellucid.segments import felzenszwalb_scales
-from pellucid.spec import IntegratedGradients, SmoothGrad, Xrai
+from places import SHARED
 
-REFERENCE = Path(__file__).resolve().parents[3].parent / "shared" / "reference" / "xrai"
+REFERENCE = SHARED / "reference" / "xrai"
 PHOTOS = sorted(REFERENCE.glob("*.npz"))
 needs_photos = pytest.mark.skipif(not PHOTOS, reason="../shared/reference/xrai is not here")
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.api.load import load as load_model
 from pellucid.errors import InstanceError
-from pellucid.inputs import InputInfo
-from pellucid.instances import Instance
-from pellucid.loaded_model import load as load_model
-from pellucid.saved_model_pb import Signature, TensorInfo
+from pellucid.inputs.readers import Instance
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.spec import ExplanationParameters, OutputSpec
+from pellucid.saved_model.reader import Signature, TensorInfo
+from pellucid.serve.model_repository import shelve
 from pellucid.serve.server import Settings, address, listen, run
-from pellucid.serve.shelf import shelve
-from pellucid.spec import ExplanationParameters, OutputSpec
 
 
 @dataclass(frozen=True)

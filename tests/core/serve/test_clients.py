@@ -368,7 +368,7 @@ print(json.dumps({"labels": labels.tolist(), "temp": temp.shape, "masks": masks.
 @pytest.fixture(scope="module")
 def gray_as_rgb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digits behind [28, 28, 3], as the example's predictor took them."""
-    from pellucid.quiet_tensorflow import tf
+    from pellucid.runtime.engine.tensorflow import tf
 
     digits = tf.saved_model.load(str(SAMPLES / "digits" / "model"))
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pellucid.explanations import Explanations
-from pellucid.loaded_model import LoadedModel
+from pellucid.api.explanations import Explanations
+from pellucid.api.load import LoadedModel
+from pellucid.metadata.spec import Dialect
+from pellucid.serve.http_errors import Refusal
+from pellucid.serve.model_repository import Shelved
 from pellucid.serve.protocols.protocol import Protocol, Target, google_error
-from pellucid.serve.refusal import Refusal
-from pellucid.serve.shelf import Shelved
-from pellucid.spec import Dialect
 
 
 class AiPlatform(Protocol):

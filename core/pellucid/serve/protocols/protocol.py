@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from pellucid.explanations import Explanations
-from pellucid.loaded_model import LoadedModel
-from pellucid.serve.refusal import Refusal
-from pellucid.serve.shelf import Shelved
+from pellucid.api.explanations import Explanations
+from pellucid.api.load import LoadedModel
+from pellucid.serve.http_errors import Refusal
+from pellucid.serve.model_repository import Shelved
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,63 @@
+"""``pellucid convert-metadata``: AI Platform's metadata as Vertex AI's, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pellucid_cli.options.shared import Talk
+
+
+@click.command(
+    name="convert-metadata", short_help="Turn AI Platform's metadata into Vertex AI's, or back."
+)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "-o", "--out", metavar="FILE", default="-", help="The file to write [default: stdout]."
+)
+@click.option(
+    "--to",
+    type=click.Choice(["ai-platform", "vertex"]),
+    help="The dialect to write [default: the other one].",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if something could not be carried.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+@click.option("-q", "--quiet", count=True, help="Do not say what could not be carried.")
+def convert_metadata(
+    file: str, out: str, to: str | None, strict: bool, force: bool, quiet: int
+) -> None:
+    """Convert explanation metadata from AI Platform's dialect to Vertex AI's, or back.
+
+    FILE is an explanation_metadata.json, an ExplanationMetadata or an ExplanationSpec; - is stdin.
+    What the other dialect has no words for is said on stderr.
+    """
+    import json
+    import sys
+
+    from pellucid.metadata.documents.convert import convert_metadata as convert
+    from pellucid.metadata.documents.files import read_text
+    from pellucid.metadata.spec import Dialect
+    from pellucid_cli.files import check_free, write, write_stdout
+
+    if out != "-":
+        check_free(Path(out), force=force)
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if file == "-" else read_text(file)
+    converted = convert(
+        text,
+        Dialect(to) if to else None,
+        file=None if file == "-" else file,
+        directory=None if out == "-" else Path(out).parent,
+    )
+    data = (json.dumps(converted.document, indent=2, ensure_ascii=False) + "\n").encode()
+    if out == "-":
+        write_stdout(data)
+    else:
+        write(Path(out), data, force=force)
+    talk = Talk(quiet=quiet)
+    for problem in converted.problems:
+        talk.warn(str(problem))
+    for sentence in converted.lost:
+        talk.warn(f"not carried: {sentence}")
+    if strict and converted.lost:
+        click.get_current_context().exit(1)

@@ -1,0 +1,28 @@
+"""``pellucid gallery``: a finished run, as a page to look through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Write the page to look through what batch wrote.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--title", help="The heading of the page [default: the name of the folder].")
+@click.option("--force", is_flag=True, help="Overwrite an index.html that Pellucid did not write.")
+def gallery(folder: Path, title: str | None, force: bool) -> None:
+    """Write the page to look through what batch wrote into FOLDER; prints its path.
+
+    It opens from disk: no server, no network. More than 10,000 inputs are several pages.
+    """
+    from pellucid.errors import OutputError
+    from pellucid.gallery.page import INDEX, is_gallery, write_gallery
+    from pellucid.gallery.run_folder import read_entries
+
+    page = folder / INDEX
+    if page.exists() and not force and not (page.is_file() and is_gallery(page)):
+        raise OutputError(f"{page}: exists and is no gallery; add --force to overwrite it")
+    entries = read_entries(folder)
+    write_gallery(folder, entries, title=title or folder.resolve().name)
+    click.echo(page)

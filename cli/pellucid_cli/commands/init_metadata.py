@@ -1,0 +1,80 @@
+"""``pellucid init-metadata``: a first explanation_metadata.json for a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pellucid_cli.options.shared import MODEL_DIR, Talk
+
+
+@click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
+@MODEL_DIR
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    help="The file to write; - is stdout [default: explanation_metadata.json in MODEL_DIR].",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["ai-platform", "vertex"]),
+    default="ai-platform",
+    show_default=True,
+    help="Whose document to write.",
+)
+@click.option("--signature", metavar="KEY", help="The signature to explain.")
+@click.option(
+    "--tag-set", metavar="TAGS", help="The graph to explain, as in 'serve' or 'serve,gpu'."
+)
+@click.option("--output", metavar="NAME", help="The output to explain, where there are several.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+@click.option("-q", "--quiet", count=True, help="Do not say what was found.")
+def init_metadata(
+    model_dir: Path,
+    out: str | None,
+    dialect: str,
+    signature: str | None,
+    tag_set: str | None,
+    output: str | None,
+    force: bool,
+    quiet: int,
+) -> None:
+    """Write the metadata that a model says by itself, to be completed by hand.
+
+    Every input of the signature is a feature under its key and with its tensor; a sparse one with
+    its indices and shape. Floats of [batch, height, width, 1 or 3] are images, and so is
+    [batch, height, width] when it is square or called image; other floats are numeric, the rest
+    categorical. The names of the classes are taken from a string constant that an output of the
+    signature looks them up in, from a file of labels among the assets, or from an output of strings
+    (TensorFlow 1 classifiers). Baselines, the domain and feature names are for you to add.
+    TensorFlow is not needed.
+    """
+    import json
+
+    from pellucid.linter.draft import draft_metadata
+    from pellucid.metadata.documents.serialize import dump_metadata
+    from pellucid.metadata.spec import Dialect
+    from pellucid.saved_model.reader import read
+    from pellucid_cli.files import check_free, write, write_stdout
+
+    target = model_dir / "explanation_metadata.json" if out is None else Path(out)
+    if out != "-" and model_dir.is_dir():
+        check_free(target, force=force)
+    tags = None if tag_set is None else tag_set.split(",") if tag_set else []
+    draft = draft_metadata(
+        read(model_dir), Dialect(dialect), signature_key=signature, tags=tags, output=output
+    )
+    document = dump_metadata(draft.metadata)
+    data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    if out == "-":
+        write_stdout(data)
+    else:
+        write(target, data, force=force)
+    for note in () if quiet else draft.notes:
+        click.echo(note, err=True)
+    for problem in draft.problems:
+        Talk(quiet=quiet).warn(f"{problem.path}: {problem.message}")
+    if out != "-" and not quiet:
+        click.echo(f"wrote {target}", err=True)

@@ -1,0 +1,24 @@
+"""``pellucid schema``: the JSON Schemas of the documents that Pellucid reads."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(short_help="Print the JSON Schema of a document, for editors.")
+@click.argument(
+    "name", type=click.Choice(["ai-platform", "vertex", "parameters"]), default="ai-platform"
+)
+def schema(name: str) -> None:
+    """Print the JSON Schema of a document, for editors that complete and check it.
+
+    ai-platform is that of explanation_metadata.json, vertex that of an ExplanationSpec or
+    ExplanationMetadata, parameters that of a file for --spec.
+    """
+    import json
+
+    from pellucid.metadata.published_schemas import published_schema
+    from pellucid_cli.files import write_stdout
+
+    text = json.dumps(published_schema(name), indent=2, ensure_ascii=False) + "\n"
+    write_stdout(text.encode())

@@ -1,0 +1,101 @@
+"""``pellucid validate-metadata``: explanation metadata, alone and against its model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pellucid_cli.output.rule_pages import explain, rules
+
+STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
+
+
+@click.command(name="validate-metadata", short_help="Check metadata, alone and against its model.")
+@click.argument("paths", nargs=-1, metavar="[MODEL_DIR|FILE|DIR|GLOB]...")
+@click.option(
+    "--files-from", metavar="FILE", help="Read paths from a file, one a line; - is stdin."
+)
+@click.option("-0", "--null", is_flag=True, help="The paths of --files-from end with NUL.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(STYLES),
+    default="auto",
+    show_default=True,
+    help="How findings are written; auto is github inside GitHub Actions, else text.",
+)
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    help="Write the findings to this file [default: stdout].",
+)
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.option("--ignore", multiple=True, callback=rules, metavar="RULE", help="Rules to leave out.")
+@click.option("--select", multiple=True, callback=rules, metavar="RULE", help="Only these rules.")
+@click.option(
+    "--explain",
+    is_eager=True,
+    expose_value=False,
+    callback=explain,
+    metavar="RULE|all|list",
+    help="Print what a rule says, with examples, and exit.",
+)
+@click.option("--run", is_flag=True, help="Also load the model and explain a baseline instance.")
+@click.option("--signature", metavar="KEY", help="The signature to check against.")
+@click.option("--tag-set", metavar="TAGS", help="The graph to check against, as tag,tag.")
+@click.option("-q", "--quiet", count=True, help="No summary on stderr.")
+@click.option("-v", "--verbose", count=True, help="Say how each tensor name was resolved.")
+def validate_metadata(
+    paths: tuple[str, ...],
+    files_from: str | None,
+    null: bool,
+    style: str,
+    out: str | None,
+    strict: bool,
+    ignore: tuple[str, ...],
+    select: tuple[str, ...],
+    run: bool,
+    signature: str | None,
+    tag_set: str | None,
+    quiet: int,
+    verbose: int,
+) -> None:
+    """Check explanation metadata, alone and against its model.
+
+    A MODEL_DIR holds saved_model.pb and, beside it, explanation_metadata.json; a FILE is checked
+    against the model beside it, if there is one; of any other DIR, all models below it are.
+    TensorFlow is not needed, but for --run. Exits with 0 if all is well, 1 if there are findings, 2
+    if it cannot run.
+    """
+    from dataclasses import replace
+
+    from pellucid.linter.lint_model import keep, lint
+    from pellucid.metadata.spec import Severity
+    from pellucid_cli.files import write
+    from pellucid_cli.output.findings import notes, problems, summary, written
+    from pellucid_cli.paths import chosen
+
+    tags = None if tag_set is None else tag_set.split(",") if tag_set else []
+    found = [lint(path, signature, tags) for path in chosen(paths, files_from, null=null)]
+    linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
+    if run:
+        from pellucid.api.smoke_test import tried
+
+        found = [tried(it, signature, tags) for it in linted]
+        linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
+    if style == "auto":
+        style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"
+    text = written(style, linted, strict=strict)
+    if out in (None, "-"):
+        click.echo(text, nl=False)
+    else:
+        write(Path(str(out)), click.unstyle(text).encode(), force=True)
+    for line in () if quiet else notes(linted, resolutions=bool(verbose)):
+        click.echo(line, err=True)
+    if not quiet:
+        click.echo(summary(linted), err=True)
+    if any(strict or it.severity is Severity.ERROR for it in problems(linted)):
+        click.get_current_context().exit(1)

@@ -1,0 +1,68 @@
+"""The options that only ``pellucid batch`` has, in the order in which its help shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pellucid_cli.options.shared import all_of
+
+FILE = click.Path(path_type=Path)
+
+input_options = all_of(
+    click.option(
+        "--files-from",
+        type=click.Path(path_type=Path, allow_dash=True),
+        metavar="FILE",
+        help="Also explain the files listed in FILE, one a line; - is stdin.",
+    ),
+    click.option("-0", "--null", is_flag=True, help="Names in --files-from end with NUL."),
+    click.option("--limit", type=click.IntRange(1), help="Explain only the first N instances."),
+    click.option(
+        "--sample", type=click.IntRange(1), help="Explain N instances chosen at random, in order."
+    ),
+    click.option(
+        "--shuffle-seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Names the random choice of --sample.",
+    ),
+)
+
+output_options = all_of(
+    click.option("-o", "--out", type=FILE, required=True, help="The folder to write."),
+    click.option("--no-overlays", is_flag=True, help="Write no pictures, and so no gallery."),
+    click.option("--no-gallery", is_flag=True, help="Write no index.html and no thumbnails."),
+    click.option("--raw", is_flag=True, help="Also write the attributions as arrays, .npz files."),
+    click.option("--force", is_flag=True, help="Begin anew, whatever is in the folder."),
+)
+
+run_options = all_of(
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1),
+        help="Processes, each with the model [default: 1, or one for each GPU].",
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786."),
+    click.option(
+        "--scheduler-file", type=FILE, help="The same, by the file that the scheduler writes."
+    ),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first input that fails."),
+    click.option(
+        "--max-errors", type=click.IntRange(0), help="Stop when more than N inputs have failed."
+    ),
+    click.option(
+        "--block-size",
+        type=click.IntRange(1),
+        help="Instances explained together [default: by their size, at most 256].",
+    ),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Say what would run, how long and with how much disk, measured on a few.",
+    ),
+    click.option("--json-log", is_flag=True, help="Write progress on stderr as JSON Lines."),
+)

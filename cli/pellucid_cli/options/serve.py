@@ -1,0 +1,108 @@
+"""The options that only `serve` has, and what they stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pellucid_cli.options.shared import all_of
+
+MEBIBYTE = 2**20
+WHOLE = ("metadata", "signature", "output")
+"""Options that describe a single model."""
+
+serve_options = all_of(
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8080,
+        show_default=True,
+        help="The port; 0: any that is free.",
+    ),
+    click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        help="Ask for this bearer token [default: $PELLUCID_SERVE_TOKEN].",
+    ),
+    click.option("--insecure", is_flag=True, help="Let other machines in without a token."),
+    click.option(
+        "--access-log",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Append the lines on requests to a file [default: stderr].",
+    ),
+    click.option(
+        "--queue",
+        type=click.IntRange(1),
+        default=128,
+        show_default=True,
+        help="Requests that may wait; others get 429 or 503 and Retry-After.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=60.0,
+        show_default=True,
+        help="Seconds that a request may take before it gets 504.",
+    ),
+    click.option(
+        "--max-body",
+        type=click.FloatRange(0, min_open=True),
+        default=16.0,
+        show_default=True,
+        metavar="MIB",
+        help="The largest request.",
+    ),
+    click.option(
+        "--max-instances",
+        type=click.IntRange(1),
+        default=1024,
+        show_default=True,
+        help="The most instances of a request.",
+    ),
+    click.option(
+        "--reload-every",
+        type=click.FloatRange(0),
+        default=2.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Look for models that changed; 0: never.",
+    ),
+    click.option(
+        "--drain",
+        type=click.FloatRange(1),
+        default=30.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long SIGTERM waits for what was asked.",
+    ),
+)
+
+
+def limits_of(options: dict[str, Any]) -> Any:
+    """Take the limits out of the options, as the server has them."""
+    from pellucid.serve.limits import Limits
+
+    body = round(options.pop("max_body") * MEBIBYTE)
+    return Limits(
+        queue=options.pop("queue"),
+        seconds=options.pop("timeout"),
+        instances=options.pop("max_instances"),
+        body=body,
+        bodies=max(16 * body, 256 * MEBIBYTE),
+    )
+
+
+@contextmanager
+def access_log_of(file: Path | None, *, quiet: bool) -> Iterator[Callable[[bytes], object]]:
+    """Give what writes a line of the access log: whole lines, whoever else writes there."""
+    if file is None:
+        yield (lambda line: None) if quiet else (lambda line: os.write(2, line))
+        return
+    with file.open("ab", buffering=0) as opened:
+        yield opened.write

@@ -1,0 +1,229 @@
+"""Options that several commands share, and what they say to people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
+
+
+@dataclass(slots=True)
+class Talk:
+    """Speaks to people, on stderr: what is worth knowing, unless they asked for quiet."""
+
+    verbose: int = 0
+    quiet: int = 0
+
+    def warn(self, sentence: str) -> None:
+        """Say a warning."""
+        if not self.quiet:
+            click.secho("warning: ", fg="yellow", nl=False, err=True)
+            click.echo(sentence, err=True)
+
+    def note(self, sentence: str) -> None:
+        """Say something only to those who asked for more."""
+        if self.verbose and not self.quiet:
+            click.echo(sentence, err=True)
+
+    @property
+    def progress(self) -> bool:
+        """Whether to show progress: on a terminal, unless it should be quiet."""
+        return not self.quiet and sys.stderr.isatty()
+
+
+def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return the decorator that adds several options."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+talking = all_of(
+    click.option("-v", "--verbose", count=True, help="Say more; twice for TensorFlow's own log."),
+    click.option("-q", "--quiet", count=True, help="Say nothing but errors."),
+)
+
+model_options = all_of(
+    click.option(
+        "--metadata",
+        type=click.Path(path_type=Path),
+        help="Metadata of either dialect [default: explanation_metadata.json in MODEL_DIR].",
+    ),
+    click.option(
+        "--spec", type=click.Path(path_type=Path), help="A file with explanation parameters."
+    ),
+    click.option("--signature", metavar="KEY", help="The signature to explain."),
+    click.option(
+        "--tag-set", metavar="TAGS", help="The graph to load, as in 'serve' or 'serve,gpu'."
+    ),
+    click.option("--output", metavar="NAME", help="The output or tensor to explain."),
+    click.option(
+        "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|gpu[:N]",
+        callback=lambda _, __, value: _device(value),
+        help="Where to compute.",
+    ),
+    click.option(
+        "--allow-unsafe-ops",
+        is_flag=True,
+        help="Run a model that reads or writes files, calls Python or talks to other machines.",
+    ),
+)
+
+method_options = all_of(
+    click.option(
+        "--method",
+        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime", "examples"]),
+        default=None,
+        help="The method [default: integrated-gradients].",
+    ),
+    click.option("--steps", type=click.IntRange(1), help="Quadrature nodes [default: 50]."),
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(0, min_open=True),
+        help="Refine each instance until approx_error is below this.",
+    ),
+    click.option(
+        "--max-steps",
+        type=click.IntRange(3),
+        help="The most steps or paths that --tolerance takes [default: 500].",
+    ),
+    click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
+    click.option(
+        "--players",
+        type=click.Choice(["elements", "regions"]),
+        help="Shapley: what is given a value; regions are of pictures [default: elements].",
+    ),
+    click.option("--samples", type=click.IntRange(2), help="LIME: samples [default: 1000]."),
+    click.option(
+        "--segmentation",
+        type=click.Choice(["quickshift", "felzenszwalb", "slic"]),
+        help="LIME: how a picture is cut [default: quickshift].",
+    ),
+    click.option(
+        "--index",
+        type=click.Path(path_type=Path),
+        help="Examples: what pellucid index wrote [default: examples.npz in MODEL_DIR].",
+    ),
+    click.option(
+        "--neighbors", type=click.IntRange(1), help="Examples: how many of them [default: 10]."
+    ),
+    click.option(
+        "--query",
+        type=click.Choice(["precise", "fast"]),
+        help="Examples: exact or approximate search [default: as the index was made].",
+    ),
+    click.option(
+        "--quadrature",
+        type=click.Choice(["gauss-legendre", "midpoint", "trapezoid"]),
+        help="The quadrature rule [default: gauss-legendre].",
+    ),
+    click.option(
+        "--noisy-samples", type=click.IntRange(1), help="SmoothGrad: noisy copies to average over."
+    ),
+    click.option(
+        "--noise-sigma",
+        type=click.FloatRange(0, min_open=True),
+        help="SmoothGrad: standard deviation of the noise [default: 0.1].",
+    ),
+    click.option(
+        "--blur-sigma",
+        type=click.FloatRange(0, min_open=True),
+        help="Start from the blurred image; standard deviation in pixels.",
+    ),
+    click.option(
+        "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
+    ),
+    click.option(
+        "--output-index",
+        "output_indices",
+        multiple=True,
+        callback=lambda _, __, values: _indices(values),
+        metavar="I[,J…]",
+        help="Explain this output; may be repeated.",
+    ),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, help="Names the random numbers."
+    ),
+)
+
+
+def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
+    """Load the model that the shared options describe, as `pellucid.load` returns it."""
+    chosen = loading(talk, options)
+    from pellucid.api.load import load as load_model
+    from pellucid.runtime.engine.row_batches import lanes_here
+
+    model = load_model(model_dir, lanes=lanes_here(), warn=talk.warn, **chosen)
+    talk.note(
+        f"{model_dir}: signature '{model.signature}', explained by way of "
+        f"{model.explainer.model.road}"
+    )
+    return model
+
+
+def loading(talk: Talk, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `pellucid.load` that the shared options mean.
+
+    Sets what TensorFlow looks for in the environment, once, when it is imported.
+    """
+    import os
+
+    if talk.verbose < 2:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    else:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
+    options["device"] = _choose_device(options["device"])
+    tags = options.pop("tag_set", None)
+    chosen = {key: value for key, value in options.items() if value is not None and value != ()}
+    return {**chosen, "tags": tags.split(",")} if tags else chosen
+
+
+def _device(value: str) -> str:
+    kind, _, number = value.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
+        raise click.BadParameter(f"'{value}' is no device; choose auto, cpu, gpu or gpu:N")
+    return value
+
+
+def _choose_device(device: str) -> str:
+    """Let TensorFlow see only the device that was asked for; it looks when it is imported.
+
+    Returns what the device is called then: of the GPUs it sees one, which is the first.
+    """
+    import os
+
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    elif number:
+        # The number counts the GPUs that this process may use.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        allowed = visible.split(",") if visible else []
+        place = int(number)
+        os.environ["CUDA_VISIBLE_DEVICES"] = allowed[place] if place < len(allowed) else number
+    return kind
+
+
+def _indices(values: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    try:
+        return tuple(tuple(int(part) for part in value.split(",")) for value in values)
+    except ValueError:
+        raise click.BadParameter("an index is a number, or several with commas: 3 or 0,3") from None

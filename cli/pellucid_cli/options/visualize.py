@@ -1,0 +1,215 @@
+"""What ``visualize`` can be asked for, and where its explanations come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pellucid_cli.options.shared import Talk, all_of, load
+
+SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".html": "html"}
+BLOCK = 16  # instances that are explained, and held, at a time
+
+view_options = all_of(
+    click.option(
+        "--panel", is_flag=True, help="Original beside overlay, with title, method and colour bar."
+    ),
+    click.option(
+        "--compare",
+        metavar="METHODS",
+        help="Methods side by side: ig,smoothgrad,xrai,shapley,lime, or some of them.",
+    ),
+    click.option(
+        "--labels",
+        type=click.IntRange(1),
+        metavar="K",
+        help="One picture for each of the K highest labels, as LIME's page showed them.",
+    ),
+    click.option("--actual", metavar="LABEL", help="The right label, to be written there."),
+    click.option("--gif", is_flag=True, help="An animation: the lower clip percentile rises."),
+    click.option(
+        "--frames",
+        type=click.IntRange(2, 1000),
+        metavar="N",
+        help="Its number of frames [default: 20]; without --gif, that many pictures.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A visualization setting, as in the metadata: --set polarity=both.",
+    ),
+    click.option(
+        "--percentile",
+        type=click.Choice(["share", "rank"]),
+        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: share].",
+    ),
+)
+
+
+def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict[str, Any]]]:
+    """Take the options of `view_options` out, and return the view and the methods to compare."""
+    from pellucid.api.compare import settings_of
+    from pellucid.metadata.documents.visualization import parse_visualization
+    from pellucid.visualize.animation import FRAMES
+    from pellucid.visualize.figures import View
+
+    names = ("panel", "compare", "labels", "actual", "gif", "frames", "settings", "percentile")
+    panel, compare, labels, actual, gif, frames, settings, percentile = map(options.pop, names)
+    gif = gif or (out is not None and out.suffix.lower() == ".gif")
+    asked = {
+        "--compare": bool(compare),
+        "--labels": labels is not None,
+        "--gif": gif,
+        "--frames": frames is not None and not gif,
+    }
+    chosen = [name for name, given in asked.items() if given]
+    if panel and (compare or labels is not None):
+        chosen.insert(0, "--panel")
+    if len(chosen) > 1:
+        raise click.UsageError(f"{chosen[0]} and {chosen[1]} do not go together; choose one")
+    if actual is not None and labels is None and not panel:
+        raise click.UsageError("--actual is written on --labels and --panel; add one of them")
+    if compare and options["method"] is not None:
+        raise click.UsageError("--compare names the methods; leave out --method")
+    if labels is not None and options["top_k"] is None and not options["output_indices"]:
+        options["top_k"] = labels
+    given = dict(_pair(setting) for setting in settings)
+    if percentile is not None:
+        given["percentile"] = percentile
+    visualization = parse_visualization(given)
+    form = None if out is None else SUFFIXES.get(out.suffix.lower())
+    view = View(
+        visualization=visualization,
+        panel=panel,
+        labels=labels,
+        actual=actual,
+        frames=frames or (FRAMES if gif else None),
+        animated=gif,
+        form=form if form in ("png", "jpeg") else visualization.output_format or "png",
+    )
+    return view, settings_of(compare, options) if compare else []
+
+
+def explained(
+    names: Sequence[str], view: Any, methods: list[dict[str, Any]], talk: Talk, options: Any
+) -> Iterator[tuple[str, Any, int]]:
+    """Yield a name for each instance, its explanations, one for each method, and its place there.
+
+    Saved explanations are read, everything else is explained, a few at a time.
+    """
+    names = [file for name in names for file in _saved_in(name)]
+    if any(name.endswith(".npz") for name in names):
+        yield from _saved(names, view, methods, talk, options)
+        return
+    if len(names) < 2:
+        raise click.UsageError("no input: name a picture or a request, or - for stdin")
+    from pellucid.api.compare import NOISE, compared
+    from pellucid_cli.files import read_inputs
+
+    if methods:
+        # What is of one method only goes to that one.
+        options |= dict.fromkeys((*NOISE, "players"))
+        options["method"] = methods[0]["method"]
+    model = load(talk, Path(names[0]), options)
+    _refuse_examples(model)
+    model, instances = read_inputs(model, names[1:], talk.warn)
+    stems = Stems()
+    for start in range(0, len(instances), BLOCK):
+        block = instances[start : start + BLOCK]
+        sets = compared(model, block, methods) if methods else [model.explain(block)]
+        for number in range(len(block)):
+            yield stems.of(block[number]), sets, number
+
+
+def _saved_in(name: str) -> list[str]:
+    """Return the saved explanations in a folder, sorted; anything else is itself."""
+    if not Path(name).is_dir() or any(Path(name).glob("saved_model.pb*")):
+        return [name]
+    return sorted(str(path) for path in Path(name).rglob("*.npz")) or [name]
+
+
+def _saved(
+    names: Sequence[str], view: Any, methods: list[dict[str, Any]], talk: Talk, options: Any
+) -> Iterator[tuple[str, Any, int]]:
+    from pellucid.responses.npz import unpack
+
+    wrong = [name for name in names if not name.endswith(".npz")]
+    if wrong:
+        raise click.UsageError(
+            f"'{wrong[0]}' is no saved explanation; draw .npz files, or a model and its inputs"
+        )
+    if methods:
+        raise click.UsageError("--compare explains anew: name the model and its inputs")
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in options and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[-1]} is for explaining; what was saved is explained already"
+            )
+    stems = Stems()
+    for name in names:
+        found = unpack(Path(name).read_bytes(), name)
+        _refuse_examples(found)
+        for number, explanation in enumerate(found):
+            stem = stems.of(found.instances[number])
+            if view.labels is not None and len(explanation.labels) < view.labels:
+                count = len(explanation.labels)
+                talk.warn(f"{stem}: {count} labels were saved; see explain --top-k")
+            yield stem, [found], number
+
+
+def _refuse_examples(explained: Any) -> None:
+    from pellucid.errors import SpecError
+    from pellucid.metadata.spec import Examples
+
+    if isinstance(explained.parameters.method, Examples):
+        raise SpecError(
+            "visualize draws attributions, and the method is examples, which has none; see "
+            "explain --format table"
+        )
+
+
+@dataclass(slots=True)
+class Stems:
+    """Names for the files of each instance: that of its own file, told apart by a number."""
+
+    count: int = 0
+    used: set[str] = field(default_factory=set)
+    rows: Counter[str] = field(default_factory=Counter)
+
+    def of(self, instance: Any) -> str:
+        """Return a name that no other instance has."""
+        source = instance.source
+        if source is None or source.startswith("<"):
+            stem = f"instance-{self.count}"
+        elif instance.image is not None:
+            stem = Path(source).stem
+        else:
+            stem = f"{Path(source).stem}-{self.rows[source]}"
+            self.rows[source] += 1
+        while stem in self.used:
+            stem += f"-{self.count}"
+        self.used.add(stem)
+        self.count += 1
+        return stem
+
+
+def _pair(setting: str) -> tuple[str, Any]:
+    """Split ``key=value``; the value is read as JSON if it is JSON, else as a word."""
+    import json
+
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise click.BadParameter(f"'{setting}' is not KEY=VALUE", param_hint="'--set'")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value

@@ -1,0 +1,157 @@
+"""How the linter's findings are written: for people, for programs, for GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from unicodedata import east_asian_width
+
+import click
+
+from pellucid.linter.lint_model import Linted
+from pellucid.metadata.spec import Problem, Severity
+
+_WIDTH = 100
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+def written(style: str, linted: Sequence[Linted], *, strict: bool) -> str:
+    """Return all findings in the style that was asked for; `strict` says that warnings fail."""
+    if style == "sarif":
+        from pellucid_cli.output.sarif import as_sarif
+
+        return as_sarif(linted)
+    if style == "junit":
+        from pellucid_cli.output.junit import as_junit
+
+        return as_junit(linted, strict=strict)
+    plain = {"text": as_text, "json": as_json, "github": as_github, "markdown": as_markdown}
+    return plain[style](linted)
+
+
+def problems(linted: Sequence[Linted]) -> Iterator[Problem]:
+    """Yield the findings of all files."""
+    for one in linted:
+        yield from one.problems
+
+
+def summary(linted: Sequence[Linted]) -> str:
+    """Return ``3 files: 1 error, 2 warnings``."""
+    found = [it.severity for it in problems(linted)]
+    errors = found.count(Severity.ERROR)
+    counts = ((len(linted), "file"), (errors, "error"), (len(found) - errors, "warning"))
+    files, *rest = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    return f"{files}: {', '.join(rest)}"
+
+
+def notes(linted: Sequence[Linted], *, resolutions: bool) -> Iterator[str]:
+    """Yield what was inferred of models without metadata and, if asked for, how names resolved.
+
+    With the latter comes what else is worth knowing of the model.
+    """
+    from pellucid.linter.check_model import shape_text
+
+    for one in linted:
+        if one.inferred:
+            names = ", ".join(f"'{it.name}' ({it.modality.value})" for it in one.inferred.inputs)
+            yield (
+                f"{one.path}: has no explanation_metadata.json; inferred the inputs {names} "
+                f"and the output '{one.inferred.output.name}'"
+            )
+        for note in one.notes if resolutions else ():
+            yield f"{one.path}: {note}"
+        for it in one.resolutions if resolutions else ():
+            kind = f"{it.info.dtype} {shape_text(it.info.shape)}"
+            yield f"{one.path}: {it.path}: '{it.resolved.written}' is {it.resolved.how}, {kind}"
+
+
+def as_text(linted: Sequence[Linted]) -> str:
+    """Return each problem on a line, with the line of its source and a caret below it."""
+    lines: list[str] = []
+    for one in linted:
+        source = (one.text or "").removeprefix("\ufeff").split("\n")
+        for it in one.problems:
+            place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
+            label = click.style(
+                f"{it.severity.value} {it.code}", fg=_COLORS[it.severity], bold=True
+            )
+            lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {_sentence(it)}")
+            if one.text is not None and it.file == str(one.path) and it.line:
+                lines += _excerpt(source[it.line - 1], it)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sentence(it: Problem) -> str:
+    return f"{it.path}: {it.message}" if it.path else it.message
+
+
+def _excerpt(whole: str, problem: Problem) -> list[str]:
+    """Return the line of a problem, and carets below what is meant."""
+    line, column = problem.line or 1, problem.column or 1
+    # A document on one line is long: show the part around the carets.
+    start = max(0, column - 1 - _WIDTH // 2) if len(whole) > _WIDTH else 0
+    part = "".join(it if it.isprintable() else " " for it in whole[start : start + _WIDTH]).rstrip()
+    end = min(problem.end_column or 0, start + len(part) + 1)
+    carets = "^" * max(1, end - column)
+    margin = f"{line:5} | "
+    marked = click.style(carets, fg=_COLORS[problem.severity], bold=True)
+    # Some letters take two columns of a terminal.
+    before = sum(1 + (east_asian_width(it) in "WF") for it in whole[start : column - 1])
+    return [f"{margin}{part}", f"{' ' * (len(margin) - 2)}| {' ' * before}{marked}"]
+
+
+def as_json(linted: Sequence[Linted]) -> str:
+    """Return a JSON list with an object for each problem."""
+    return json.dumps([_object(it) for it in problems(linted)], indent=2) + "\n"
+
+
+def _object(it: Problem) -> dict[str, object]:
+    return {
+        "file": it.file,
+        "line": it.line,
+        "column": it.column,
+        "end_column": it.end_column,
+        "path": it.path,
+        "severity": it.severity.value,
+        "code": it.code,
+        "rule": it.rule,
+        "message": it.message,
+    }
+
+
+def as_github(linted: Sequence[Linted]) -> str:
+    """Return a workflow command for each problem, which GitHub shows beside the line."""
+    lines: list[str] = []
+    for it in problems(linted):
+        fields = {"title": f"{it.rule} ({it.code})", "file": it.file, "line": it.line}
+        fields["col"] = it.column
+        given = ",".join(f"{key}={_property(str(part))}" for key, part in fields.items() if part)
+        lines.append(f"::{it.severity.value} {given}::{_data(_sentence(it))}\n")
+    return "".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def as_markdown(linted: Sequence[Linted]) -> str:
+    """Return the summary and a table, for a job's summary or a comment."""
+    lines = [f"**{summary(linted)}**"]
+    rows = list(problems(linted))
+    if rows:
+        lines += ["", "| place | rule | finding |", "|---|---|---|"]
+    for it in rows:
+        place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
+        rule = f"{it.severity.value} {it.code} {it.rule}"
+        lines.append(f"| {_cell(place)} | {rule} | {_cell(_sentence(it))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return a text that Markdown takes as it is, in one cell of a table."""
+    marked = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|~" else sign for sign in text)
+    return marked.replace("\n", " ").replace("\r", " ")

@@ -1,0 +1,96 @@
+"""Explanations on the terminal: pictures in half blocks, words on colour, columns as bars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+WIDEST, HIGHEST = 120, 32
+# Terminals that can show a photo.
+_COLORS = ("truecolor", "256", "windows")
+_FOR, _AGAINST = "#4d9221", "#de77ae"
+_BAR = 24
+
+
+def preview(sets: Sequence[Any], number: int, stem: str, view: Any, *, err: bool) -> None:
+    """Print what there is to see of an instance, on stdout or, with `err`, on stderr.
+
+    A terminal without colours gets pictures of characters.
+    """
+    from pellucid.visualize.figures import shown
+
+    console = Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
+    colors = console.color_system in _COLORS
+    for one in shown(sets, number, view):
+        console.print(f"{stem}: {one.title}", style="bold", markup=False)
+        console.print(one.subtitle, style="dim", markup=False)
+        for drawing in one.drawings(view).values():
+            if drawing.empty:
+                console.print(drawing.empty, markup=False)
+            for line in _picture(drawing, console.width) if colors else _shaded(drawing):
+                console.print(line, markup=False)
+        for text in one.texts():
+            console.print(_words(text))
+        for line in _bars(one.parts()):
+            console.print(line)
+        console.print()
+
+
+def _picture(drawing: Any, width: int) -> Iterator[Text]:
+    """Yield the picture beside its overlay; a character holds two pixels, one above the other."""
+    from pellucid.visualize.terminal import half_blocks
+
+    columns = max(1, (min(width, WIDEST) - 2) // 2)
+    original, overlay = (
+        half_blocks(each, columns, HIGHEST) for each in (drawing.image, drawing.overlay)
+    )
+    for left, right in zip(original, overlay, strict=True):
+        line = Text()
+        for half in (left, None, right):
+            if half is None:
+                line.append("  ")
+            for above, below in half or ():
+                style = Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
+                line.append("▀", style)
+        yield line
+
+
+def _shaded(drawing: Any) -> list[str]:
+    from pellucid.visualize.terminal import shades
+
+    return shades(drawing.attribution, drawing.visualization.polarity).split("\n")
+
+
+def _words(text: Any) -> Text:
+    """Return a text with each word on the ground that its attribution has."""
+    from pellucid.visualize.text_highlight import grounds
+
+    line = Text()
+    for gap, word, ground in zip(
+        text.gaps, text.words, grounds(text.attributions).tolist(), strict=True
+    ):
+        line.append(gap)
+        line.append(word, Style(color=Color.from_rgb(32, 33, 36), bgcolor=Color.from_rgb(*ground)))
+    line.append(text.rest, "dim")
+    return line
+
+
+def _bars(parts: Sequence[Any]) -> Iterator[Text]:
+    """Yield a line for each column, the largest first."""
+    from pellucid.visualize.waterfall import largest
+
+    rows = largest(parts)
+    names = [
+        f"{part.name} = {part.value}" if part.value is not None else part.name for part in rows
+    ]
+    most = max((abs(part.attribution) for part in rows), default=0.0)
+    for name, part in zip(names, rows, strict=True):
+        bar = "█" * round(_BAR * abs(part.attribution) / most) if most else ""
+        line = Text(f"{name:>{max(map(len, names))}}  {part.attribution:+9.3g}  ")
+        yield line.append(bar, _FOR if part.attribution >= 0 else _AGAINST)

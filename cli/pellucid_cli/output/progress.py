@@ -1,0 +1,21 @@
+"""How far a long command has come, for those who watch it on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pellucid_cli.options.shared import Talk
+
+
+@contextmanager
+def counted(doing: str, talk: Talk) -> Iterator[Callable[[], None]]:
+    """Show a count, of what is not known how much there is; it goes up at each call."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(doing), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not talk.progress, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,81 @@
+"""Findings as SARIF 2.1.0 (OASIS), which code scanning, editors and review tools read.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pellucid import __version__
+from pellucid.linter.lint_model import Linted
+from pellucid.metadata.rules import RULES, page
+from pellucid.metadata.spec import Problem
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+
+def as_sarif(linted: Sequence[Linted]) -> str:
+    """Return one run with a result for each problem, and the rules that found something."""
+    found = [it for one in linted for it in one.problems]
+    codes = sorted({it.code for it in found})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "pellucid",
+                "version": __version__,
+                "rules": [_rule(code) for code in codes],
+            }
+        },
+        "originalUriBaseIds": {"%SRCROOT%": {"uri": Path.cwd().as_uri() + "/"}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(it, codes.index(it.code)) for it in found],
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(code: str) -> dict[str, Any]:
+    rule = RULES[code]
+    return {
+        "id": rule.code,
+        "name": rule.name,
+        "shortDescription": {"text": rule.doc},
+        "help": {"text": rule.doc, "markdown": page(code)},
+        "defaultConfiguration": {"level": rule.severity.value},
+    }
+
+
+def _result(it: Problem, rule: int) -> dict[str, Any]:
+    # Code scanning wants a line even of a file that has none.
+    region = {"startLine": it.line or 1}
+    if it.column:
+        region["startColumn"] = it.column
+    if it.end_column:
+        region["endColumn"] = it.end_column
+    location: dict[str, Any] = {
+        "physicalLocation": {"artifactLocation": _artifact(it.file or ""), "region": region}
+    }
+    if it.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": it.path}]
+    return {
+        "ruleId": it.code,
+        "ruleIndex": rule,
+        "level": it.severity.value,
+        "message": {"text": f"{it.path}: {it.message}" if it.path else it.message},
+        "locations": [location],
+    }
+
+
+def _artifact(file: str) -> dict[str, str]:
+    """Return the place of a file: from the working directory, if it lies in it."""
+    absolute = Path(file).absolute()
+    if absolute.is_relative_to(Path.cwd()):
+        relative = absolute.relative_to(Path.cwd()).as_posix()
+        return {"uri": quote(relative), "uriBaseId": "%SRCROOT%"}
+    return {"uri": absolute.as_uri()}

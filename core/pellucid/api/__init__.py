@@ -1,0 +1,1 @@
+"""What Python programs and the commands call."""

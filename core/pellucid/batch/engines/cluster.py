@@ -1,0 +1,178 @@
+"""A cluster: blocks are explained by the workers of a Dask scheduler that runs already.
+
+Each worker loads the model once, and again after it was restarted; its threads explain. A bounded
+window of blocks is out at a time, fed from the iterator of inputs; results come back here, so that
+only this process writes. The workers need the same version of the program, and see the model and
+the pictures under the same paths.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import uuid4
+
+from pellucid.batch.engines.quarantine import Quarantine, Task
+from pellucid.batch.engines.threads import Engine
+from pellucid.batch.plan import Block
+from pellucid.batch.records import Finished
+from pellucid.batch.worker import About, Recipe, Work
+from pellucid.errors import DependencyError, PellucidError
+
+AHEAD = 2
+"""How many blocks are out for each thread of the cluster."""
+
+LOST = "the connection to the scheduler is lost; the same command goes on from there"
+
+PATIENCE = 1
+"""The scheduler has tried a block on several workers before it says that it kills them."""
+
+
+@contextmanager
+def on_cluster(
+    recipe: Recipe,
+    stop: threading.Event,
+    *,
+    address: str | None = None,
+    file: str | None = None,
+    seconds: float = 30,
+) -> Iterator[Engine]:
+    """Use the scheduler at `address`, or the one whose address is in `file`.
+
+    Raises DependencyError without Dask, PellucidError if no scheduler answers within `seconds`,
+    and what loading the model raises there.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            "Dask is not installed, and a cluster needs it: type pip install 'pellucid[dask]'"
+        ) from error
+    _wait_for(file, seconds)
+    # It says of each death of a worker what a person can do nothing about.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address=address, scheduler_file=file, timeout=seconds)
+    except OSError as error:
+        raise PellucidError(f"{address or file}: no scheduler answers there ({error})") from error
+    name = f"pellucid-{uuid4()}"
+    try:
+        try:
+            client.wait_for_workers(1, timeout=10 * seconds)
+        except TimeoutError as error:
+            raise PellucidError(f"{address or file}: the cluster has no workers") from error
+        client.register_plugin(_plugin(recipe), name=name)
+        about = client.submit(_about, name, pure=False).result()
+
+        def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
+            try:
+                yield from _explain(client, name, blocks, stop)
+            except OSError as error:
+                raise PellucidError(f"{LOST} ({error})") from error
+
+        width = AHEAD * sum(client.nthreads().values())
+        yield Engine(about=about, explain=explain, blocks=width)
+    finally:
+        with suppress(OSError):  # there may be nobody any more
+            client.unregister_worker_plugin(name)
+        client.close()
+
+
+def _wait_for(file: str | None, seconds: float) -> None:
+    """Wait for the scheduler to write its file; Dask would wait for ever."""
+    end = time.monotonic() + seconds
+    while file is not None and not os.path.exists(file):
+        if time.monotonic() > end:
+            raise PellucidError(f"{file}: no such file; does the scheduler write another?")
+        time.sleep(0.1)
+
+
+def _plugin(recipe: Recipe) -> Any:
+    """Return what keeps the model on a worker. A class of its own needs Dask to be there."""
+    from distributed import WorkerPlugin
+
+    class Loaded(WorkerPlugin):  # type: ignore[misc]
+        """Loads the model when it is first asked for, once for all threads."""
+
+        def __init__(self) -> None:
+            self.recipe = recipe
+
+        def setup(self, worker: Any) -> None:
+            self.lock = threading.Lock()
+            self.loaded: Work | None = None
+
+        def work(self) -> Work:
+            with self.lock:
+                if self.loaded is None:
+                    self.loaded = self.recipe.load()
+                return self.loaded
+
+    return Loaded()
+
+
+def _work(name: str) -> Work:
+    from distributed import get_worker
+
+    work: Work = get_worker().plugins[name].work()
+    return work
+
+
+def _about(name: str) -> About:
+    return _work(name).about
+
+
+def _run(name: str, block: Block) -> Finished:
+    return _work(name).run(block)
+
+
+def _explain(
+    client: Any, name: str, blocks: Iterable[Block], stop: threading.Event
+) -> Iterator[Finished]:
+    from distributed import KilledWorker, as_completed
+
+    source = iter(blocks)
+    quarantine, again = Quarantine(PATIENCE), list[Task]()
+    out: dict[str, Task] = {}
+    done = as_completed()
+    more = True
+    while True:
+        # Of tasks that were on one worker the scheduler cannot tell who killed it: suspects are out
+        # one at a time, and nobody else.
+        width = 1 if again else AHEAD * max(2, sum(client.nthreads().values()))
+        alone = any(task.alone for task in out.values())
+        while (again or more) and len(out) < width and not alone and not stop.is_set():
+            if again:
+                task = again.pop(0)
+            elif (block := next(source, None)) is not None:
+                task = Task(block=block, part=block)
+            else:
+                more = False
+                break
+            future = client.submit(_run, name, task.part, pure=False, retries=1)
+            out[future.key] = task
+            done.add(future)
+            alone = task.alone
+        if not out:
+            return
+        future = next(done)
+        if future.status == "cancelled":
+            raise PellucidError(LOST)
+        if future.status not in ("finished", "error"):
+            done.add(future)  # its worker died when it was finished: it is computed again
+            continue
+        task = out.pop(future.key)
+        error = future.exception()
+        if error is None:
+            then = quarantine.finished(task, future.result())
+        elif isinstance(error, KilledWorker):
+            then = quarantine.lost(task)
+        else:
+            raise error
+        again += then[0]
+        if then[1] is not None:
+            yield then[1]

@@ -1,0 +1,241 @@
+"""A model that explains blocks: the same code in this process, in others, and on other machines.
+
+Several threads may explain at a time: while one has the device, others decode, segment, draw and
+encode. A model answers in whatever thread, and has one device, or a lane for each processor.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.api.explanations import Explanations
+from pellucid.api.load import LoadedModel, load
+from pellucid.batch.items import Item, decode
+from pellucid.batch.paths import printable
+from pellucid.batch.plan import Block, model_digest
+from pellucid.batch.records import Finished, Record
+from pellucid.batch.rendering import Wanted, render
+from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
+from pellucid.inputs.readers import Instance
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.spec import METHOD_NAMES, FileBaseline, IntegratedGradients, SampledShapley
+from pellucid.runtime.engine.row_batches import lanes_here
+
+# Attributions of a block, in float64, have about so many bytes; a row is never so small that more
+# than 256 in one call would be faster.
+BLOCK_BYTES = 2**25
+LARGEST_BLOCK = 256
+# Where an instance takes seconds, a block is also what a crash may lose.
+SLOW_BLOCK = 4
+UNKNOWN_SIZE = 2**18
+# Photos of all blocks in the works, decoded, have about so many bytes; a JPEG is some 15 times
+# smaller than what is in it.
+DECODED_BYTES = 2**30
+DECODED = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is known of a model once it is loaded.
+
+    `inputs` are what an instance has to give, `size` how many are explained at a time; `settings`
+    and `model`, a digest, are what a run must not change between two commands; `warnings` came up
+    while it was loaded.
+    """
+
+    inputs: tuple[InputInfo, ...]
+    size: int
+    model: str
+    settings: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+class StoppedError(Exception):
+    """The block was not begun, since the run is to stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to load the model in any process, and what to write of its explanations."""
+
+    directory: Path
+    options: Mapping[str, Any]
+    wanted: Wanted
+
+    def load(self) -> Work:
+        """Return the model, loaded. Raises what `pellucid.load` raises."""
+        warnings: list[str] = []
+        model = load(self.directory, lanes=lanes_here(), warn=warnings.append, **self.options)
+        return Work(model, self.wanted, warnings)
+
+
+class Work:
+    """A loaded model and what is wanted of it."""
+
+    def __init__(self, model: LoadedModel, wanted: Wanted, warnings: Sequence[str] = ()) -> None:
+        # A million warnings are none: they are counted, and the errors are in the summary.
+        self.model = replace(model, warn=lambda sentence: None)
+        self.wanted = wanted
+        self._warnings = tuple(warnings)
+        self.stopping = threading.Event()
+        self._room = _Room(DECODED_BYTES)
+        _ = model.explainer.model.differentiable  # one that cannot be explained fails here, once
+
+    @cached_property
+    def about(self) -> About:
+        """What the plan of a run has to know."""
+        model, parameters = self.model, self.model.parameters
+        files = [
+            Path(baseline.path).read_bytes()
+            for spec in model.metadata.inputs
+            for baseline in (*spec.input_baselines, *spec.encoded_baselines)
+            if isinstance(baseline, FileBaseline)
+        ]
+        metadata = sha256(repr(model.metadata).encode() + b"".join(files)).hexdigest()
+        method = {
+            f"{METHOD_NAMES[type(parameters.method)]} {key}": str(value)
+            for key, value in asdict(parameters.method).items()
+        }
+        return About(
+            inputs=model.inputs,
+            size=self._size(),
+            model=model_digest(model.directory),
+            warnings=self._warnings,
+            settings={
+                "the method": METHOD_NAMES[type(parameters.method)],
+                **method,
+                "top_k": parameters.top_k,
+                "output_indices": str(parameters.output_indices),
+                "the seed": model.explainer.seed,
+                "the signature": model.signature,
+                "logits": model.compiler.logits,
+                "the metadata": metadata,
+                **{k: v for k, v in asdict(self.wanted).items() if k != "out"},
+            },
+        )
+
+    def run(self, block: Block) -> Finished:
+        """Explain a block. Raises ModelError, SpecError, and StoppedError if it was too late."""
+        with self._room.taken(_decoded_bytes(block)):
+            if self.stopping.is_set():
+                raise StoppedError
+            return self._run(block)
+
+    def _run(self, block: Block) -> Finished:
+        records: dict[int, Record] = {}
+        groups: dict[str, list[tuple[Item, Instance]]] = {}
+        for item in block.items:
+            try:
+                instance = decode(item, self.model.inputs)
+            except InstanceError as error:
+                records[item.number] = Record(name=item.name, error=str(error))
+            else:
+                groups.setdefault(str(item.settings), []).append((item, instance))
+        if self.stopping.is_set():
+            raise StoppedError
+        for pairs in groups.values():
+            for record, item in self._explained(pairs):
+                records[item.number] = record
+        return Finished(
+            number=block.number,
+            stamp=block.stamp,
+            records=tuple(records[item.number] for item in block.items),
+        )
+
+    def _explained(self, pairs: Sequence[tuple[Item, Instance]]) -> Iterator[tuple[Record, Item]]:
+        """Yield the record of each instance; settings are those of the first, as of all others."""
+        settings = pairs[0][0].settings
+        try:
+            model = self.model if settings is None else self.model.requested(settings)
+        except SpecError as error:
+            for item, _ in pairs:
+                yield Record(name=item.name, error=f"{item.source}: {error}"), item
+            return
+        for part, found in _isolated(model, pairs):
+            items = [item for item, _ in part]
+            if isinstance(found, Explanations):
+                yield from zip(render(found, items, self.wanted), items, strict=True)
+            else:
+                (item,) = items
+                sentence = found.removeprefix(f"instances[{item.number}]: ")
+                yield Record(name=item.name, error=printable(f"{item.name}: {sentence}")), item
+
+    def _size(self) -> int:
+        sizes = [
+            int(np.prod([n or 1 for n in info.instance_shape or ()], dtype=np.int64)) * 8
+            if info.instance_shape is not None and not info.is_string
+            else UNKNOWN_SIZE
+            for info in self.model.inputs
+        ]
+        rows = max(1, BLOCK_BYTES // max(1, sum(sizes)))
+        method = self.model.parameters.method
+        quick = isinstance(method, IntegratedGradients) and method.smooth_grad is None
+        if not quick and not (isinstance(method, SampledShapley) and sum(sizes) <= LARGEST_BLOCK):
+            rows = min(rows, SLOW_BLOCK)
+        return int(2 ** int(np.log2(min(rows, LARGEST_BLOCK))))
+
+
+class _Room:
+    """Memory that blocks share: one that is larger than all of it waits until it is alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Wait for so much of it."""
+        share = min(wanted, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()
+
+
+def _decoded_bytes(block: Block) -> int:
+    """Guess how much memory the pictures of a block take at their own size."""
+    total = 0
+    for item in block.items:
+        if item.kind == "picture":
+            with suppress(OSError):  # it will be said when it is read
+                total += os.stat(item.path).st_size
+    return DECODED * total
+
+
+def _isolated(
+    model: LoadedModel, pairs: Sequence[tuple[Item, Instance]]
+) -> Iterator[tuple[Sequence[tuple[Item, Instance]], Explanations | str]]:
+    """Yield parts of a block with their explanations, or one instance and why it has none.
+
+    An instance that the model refuses is taken out, and the others are explained together.
+    """
+    try:
+        yield pairs, model.explain([instance for _, instance in pairs])
+    except (InstanceError, NotDifferentiableError) as error:
+        if len(pairs) == 1:
+            yield pairs, str(error)
+            return
+        bad = getattr(error, "index", None)
+        culprit = [pair for pair in pairs if pair[1].index == bad]
+        if culprit:
+            yield culprit, str(error)
+            yield from _isolated(model, [pair for pair in pairs if pair[1].index != bad])
+            return
+        middle = len(pairs) // 2
+        for half in (pairs[:middle], pairs[middle:]):
+            yield from _isolated(model, half)

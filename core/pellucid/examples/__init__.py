@@ -1,0 +1,1 @@
+"""Example-based explanations: an index of latent vectors, written and searched."""

@@ -1,0 +1,106 @@
+"""Files of examples: each instance with an id, by which it is named as a neighbour."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import InstanceError
+from pellucid.inputs.readers import IMAGE_SUFFIXES, Instance, OnError, read_file
+from pellucid.inputs.tensors import InputInfo
+
+SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
+BESIDE = ("id", "restricts", "crowding_tag")
+"""What may stand beside the inputs of an example, and of an instance that is compared with them."""
+
+
+def read_examples(
+    paths: Sequence[Path],
+    inputs: Sequence[InputInfo],
+    *,
+    on_error: OnError | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Iterator[tuple[str, Instance]]:
+    """Yield the examples in files and folders, with their ids.
+
+    An id is what the example gives as ``id``; else the path of a picture within its folder, or the
+    line (of several files: the file and the line). Raises `InstanceError`; what is wrong with one
+    example is passed on instead.
+    """
+    for path in paths:
+        if "://" in str(path) or str(path).startswith("gs:/"):
+            raise InstanceError(f"{path}: is not on this machine; copy it here and name the copy")
+        if not path.exists():
+            raise InstanceError(f"{path}: no such file or directory")
+    several = len(paths) > 1 or any(path.is_dir() for path in paths)
+    for path in paths:
+        for file in _files(path):
+            within = file.relative_to(path) if path.is_dir() else Path(file.name)
+            found = _read(file, inputs, on_error=on_error, warn=warn, beside=BESIDE)
+            while True:
+                try:
+                    instance = next(found)
+                    name = id_of(instance, within.as_posix(), several=several)
+                    check_restricts(instance)
+                except StopIteration:
+                    break
+                except InstanceError as error:
+                    if on_error is None:
+                        raise
+                    on_error(error)
+                else:
+                    yield name, instance
+
+
+def id_of(instance: Instance, file: str, *, several: bool) -> str:
+    """Return what an instance of a file is called."""
+    given = instance.beside.get("id")
+    if given is None and instance.image is not None:
+        return file
+    if given is None:
+        line = instance.beside.get("line", instance.index)
+        return f"{file}:{line}" if several else str(line)
+    if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
+        raise InstanceError(f"{instance.place}: 'id' must be text or a number", instance.index)
+    return str(given)
+
+
+def check_restricts(instance: Instance) -> None:
+    """Raise InstanceError unless the restricts of an example are as the service has them."""
+    written = instance.beside.get("restricts") or []
+    objects = isinstance(written, list) and all(
+        isinstance(it, dict)
+        and all(isinstance(it.get(key, []), list) for key in ("allow", "deny"))
+        and isinstance(it.get("namespace", it.get("namespaceName")), str)
+        for it in written
+    )
+    if not objects:
+        raise InstanceError(
+            f"{instance.place}: 'restricts' must be a list of objects, "
+            '{"namespace": "…", "allow": ["…"], "deny": ["…"]}',
+            instance.index,
+        )
+
+
+def _read(file: Path, inputs: Sequence[InputInfo], **options: Any) -> Iterator[Instance]:
+    """Yield what is in a file; it is opened, and may be refused, when the first is asked for."""
+    yield from read_file(file, inputs, **options)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    found = False
+    for directory, directories, files in os.walk(path):
+        directories.sort()
+        for name in sorted(files):
+            if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
+                found = True
+                yield Path(directory, name)
+    if not found:
+        raise InstanceError(
+            f"{path}: holds no example; examples are pictures, .json, .jsonl and .csv files"
+        )

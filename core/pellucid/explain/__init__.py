@@ -1,0 +1,1 @@
+"""From instances to explanations: everything between a model and a response."""

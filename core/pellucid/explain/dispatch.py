@@ -1,0 +1,198 @@
+"""The one place that knows every method: from parameters to the function that carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import NoReturn
+
+import numpy as np
+
+from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
+from pellucid.explain.features import is_image
+from pellucid.inputs.images import to_picture
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.spec import (
+    Attributing,
+    ExplanationMetadata,
+    InputSpec,
+    IntegratedGradients,
+    Lime,
+    Players,
+    SampledShapley,
+    Segmentation,
+    Xrai,
+)
+from pellucid.methods.integrated_gradients import integrated_gradients
+from pellucid.methods.lime import lime
+from pellucid.methods.sampled_shapley import sampled_shapley
+from pellucid.methods.superpixels import superpixels
+from pellucid.methods.xrai import xrai
+from pellucid.model import Array, Attribution, Model, Tensors
+
+
+def attribute(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    metadata: ExplanationMetadata,
+    method: Attributing,
+    *,
+    score: Array | None = None,
+    seed: int,
+    numbers: Sequence[int],
+) -> Attribution:
+    """Return what a method says of n rows, each one output of one instance.
+
+    `score` [n] is that output, where it is known; `numbers` are the instances' places in the whole
+    run; rows of one instance stand together. Raises SpecError for a method that cannot explain
+    these inputs.
+    """
+    specs = [spec for spec in metadata.inputs if spec.name in x]
+    match method:
+        case IntegratedGradients():
+            return integrated_gradients(
+                model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
+            )
+        case Xrai():
+            images = {spec.name: x[spec.name] for spec in specs}
+            attribution, ranks = xrai(
+                model, x, baselines, target, method,
+                images=images, score=score, seed=seed, numbers=numbers,
+            )  # fmt: skip
+            return replace(attribution, ranks=ranks)
+        case SampledShapley():
+            groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
+            regions = _regions(specs, x, numbers) if method.players is Players.REGIONS else None
+            attribution = sampled_shapley(
+                model, x, baselines, target, method,
+                groups=groups, regions=regions, seed=seed, numbers=numbers,
+            )  # fmt: skip
+            return replace(attribution, segments=regions or {})
+        case Lime():
+            return _lime(model, x, baselines, target, specs, method, seed, numbers)
+        case _:
+            _never(method)
+
+
+def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
+    """Raise InstanceError for the first row whose attributions are not all finite numbers."""
+    for name, values in attribution.values.items():
+        if values.dtype.kind != "f":
+            continue
+        bad = np.flatnonzero(~np.isfinite(values.reshape(len(numbers), -1)).all(axis=1))
+        if len(bad):
+            number = numbers[bad[0]]
+            raise InstanceError(
+                f"instances[{number}]: the attributions of '{name}' are not finite: the model "
+                "overflows between the baseline and the instance",
+                number,
+            )
+
+
+def check_moving(attribution: Attribution) -> None:
+    """Raise NotDifferentiableError for gradients that are 0 although the output moves.
+
+    That is so behind a bucketized column.
+    """
+    moved = np.abs(attribution.score - attribution.baseline_score)
+    moves = moved > 1e-6 * np.maximum(1.0, np.abs(attribution.score))
+    total = np.sum(
+        [np.abs(v).reshape(len(moved), -1).sum(1) for v in attribution.values.values()], axis=0
+    )
+    if moves.any() and not total[moves].any():
+        raise NotDifferentiableError(
+            "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
+            f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
+            "bucket, a rounding or a cast; integrated gradients would say that nothing matters, "
+            "use sampled Shapley"
+        )
+
+
+def _lime(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    specs: Sequence[InputSpec],
+    config: Lime,
+    seed: int,
+    numbers: Sequence[int],
+) -> Attribution:
+    """Explain the outputs of each instance by one draw of samples.
+
+    The values are the coefficient of the patch that each pixel is in, the baseline score that of
+    the baseline. The coefficients need not add up to anything, so that there is no approx_error;
+    `r_squared` and `stability` take its place.
+    """
+    images = [spec for spec in specs if is_image(x[spec.name].shape[1:])]
+    if len(images) != 1:
+        raise SpecError(
+            "LIME explains one image, and the explained inputs are "
+            + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs)
+            + "; use sampled Shapley"
+        )
+    spec = images[0]
+    heats, segments, r_squared, stability = [], [], [], []
+    for number, group in groupby(range(len(target)), lambda row: numbers[row]):
+        rows = list(group)
+        one = {name: value[rows[:1]] for name, value in x.items()}
+        patches = superpixels(_picture(spec, one[spec.name][0]), config.segmentation_alg)
+        (found,) = lime(
+            model, one, spec.name, [patches], config,
+            labels=target[rows].tolist(), seed=seed, numbers=[number],
+        )  # fmt: skip
+        heats.append(found.heat())
+        segments += [patches] * len(rows)
+        r_squared.append(found.r_squared)
+        stability.append(found.stability)
+    everything = np.arange(len(target))
+    start = {k: np.broadcast_to(v, x[k].shape) for k, v in baselines[0].items()}
+    return Attribution(
+        values={spec.name: np.concatenate(heats)},
+        score=model.outputs(x)[everything, target],
+        baseline_score=model.outputs({**x, **start})[everything, target],
+        target=target,
+        approx_error=None,
+        segments={spec.name: np.stack(segments)},
+        diagnostics={
+            "r_squared": np.concatenate(r_squared),
+            "stability": np.concatenate(stability),
+        },
+    )
+
+
+def _regions(specs: Sequence[InputSpec], x: Tensors, numbers: Sequence[int]) -> Mapping[str, Array]:
+    """Return the patches of each picture, by slic: about a hundred players of about one size."""
+    regions = {}
+    for spec in specs:
+        if is_image(x[spec.name].shape[1:]):
+            known: dict[int, Array] = {}
+            for row, number in enumerate(numbers):
+                if number not in known:
+                    known[number] = superpixels(
+                        _picture(spec, x[spec.name][row]), Segmentation.SLIC
+                    )
+            regions[spec.name] = np.stack([known[number] for number in numbers])
+    if not regions:
+        raise SpecError("players: regions are of pictures, and no explained input is one")
+    return regions
+
+
+def _picture(spec: InputSpec, tensor: Array) -> Array:
+    """Return an explained tensor as the picture it shows, uint8 [h, w, 3]."""
+    info = InputInfo(
+        name=spec.name,
+        dtype=tensor.dtype.name,
+        shape=tensor.shape,
+        domain=spec.domain,
+        batch=False,
+    )
+    return to_picture(tensor, info)
+
+
+def _never(method: NoReturn) -> NoReturn:
+    """Let the type checker name each method that the match above forgot (Python 3.10 has none)."""
+    raise AssertionError(f"no such method: {method}")

@@ -1,0 +1,387 @@
+"""From instances to explanations: everything between a model and a response.
+
+An `Explainer` is planned once, from a specification and a model, and called many times. It picks
+the outputs, makes the baselines, asks the method, and says what each feature contributed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
+from pellucid.examples.index import Neighbor
+from pellucid.examples.search import ExampleSearch
+from pellucid.explain.dispatch import attribute, check_finite, check_moving
+from pellucid.explain.features import (
+    Companions,
+    Sparse,
+    baseline_array,
+    blurred,
+    feature_attributions,
+    is_image,
+    zero,
+)
+from pellucid.explain.quality import warnings_of
+from pellucid.explain.targets import name_at, targets_of
+from pellucid.metadata.spec import (
+    Baseline,
+    DomainBaseline,
+    Examples,
+    ExplanationMetadata,
+    ExplanationParameters,
+    InputSpec,
+    IntegratedGradients,
+    Nested,
+    Xrai,
+)
+from pellucid.model import Array, Attribution, Model, Tensors
+
+
+class ServedModel(Model, Protocol):
+    """A `Model` that also takes requests: from a request's arrays to what it explains."""
+
+    def preprocess(self, request: Tensors) -> Tensors:
+        """Return the inputs of the signature for those of the request."""
+        ...
+
+    def encode(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands, explained and held, for the inputs of the signature."""
+        ...
+
+    def predict(self, x: Tensors) -> Array:
+        """Return the output in its own shape, [n, …]."""
+        ...
+
+    def display_names(self, request: Tensors) -> Array | None:
+        """Return the names of the outputs, [n, …], from the model itself, if it has them."""
+        ...
+
+    @property
+    def road(self) -> str:
+        """The name of the way the model is run."""
+        ...
+
+    @property
+    def random_ops(self) -> tuple[str, ...]:
+        """The ops that make the model answer differently each time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelAttribution:
+    """Why one output of one instance is what it is.
+
+    `index` is () for a scalar output; `values` are the attributions of the explained tensors,
+    `features` what they mean for each feature; `approx_error` is None where it is undefined;
+    `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
+    regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
+    on patches, and `diagnostics` what else the method says of itself.
+    """
+
+    index: tuple[int, ...]
+    name: str | None
+    score: float
+    baseline_score: float
+    values: dict[str, Array]
+    features: dict[str, Array]
+    approx_error: float | None
+    evaluations: int | None = None
+    ranks: dict[str, Array] = field(default_factory=dict)
+    segments: dict[str, Array] = field(default_factory=dict)
+    diagnostics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> str:
+        """What the method says of how good it is, in a few words."""
+        said = [f"{name} {value:.3g}" for name, value in self.diagnostics.items()]
+        if self.approx_error is not None:
+            said.insert(0, f"approx_error {self.approx_error:.2g}")
+        return ", ".join(said) or "approx_error undefined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One instance: its prediction and an attribution for each output that was asked for.
+
+    `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
+    for each feature, such as the words that were embedded. An explanation by examples has
+    `neighbors`, nearest first, and no labels.
+    """
+
+    prediction: Array
+    labels: tuple[LabelAttribution, ...]
+    inputs: dict[str, Array]
+    given: dict[str, Array] = field(default_factory=dict)
+    warnings: tuple[str, ...] = field(default=())
+    neighbors: tuple[Neighbor, ...] | None = None
+
+
+# The instance itself has been taken by then.
+CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other: "
+
+
+def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
+    """Return an error with the place of its instance, if it is known and not said already."""
+    place = 0 if len(set(numbers)) == 1 else error.index
+    if place is None or str(error).startswith("instances["):
+        return error
+    number = numbers[place]
+    return InstanceError(f"instances[{number}]: {why}{error}", number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """A model and what is to be explained of it.
+
+    `input_keys` says which key of the signature's inputs each feature is, where it is one, and
+    `companions` which others belong to it;
+    `explicit` is false for metadata that were inferred: a feature without a gradient is then held
+    instead of refused. `seed` names the random numbers; `examples` finds neighbours.
+    """
+
+    model: ServedModel
+    metadata: ExplanationMetadata
+    parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
+    input_keys: Mapping[str, str] = field(default_factory=dict)
+    companions: Mapping[str, Companions] = field(default_factory=dict)
+    explicit: bool = True
+    seed: int = 0
+    examples: ExampleSearch | None = None
+
+    def explain(self, request: Tensors, numbers: Sequence[int] | None = None) -> list[Explanation]:
+        """Return one explanation for each row of a request's arrays, [n, …].
+
+        `numbers` are the instances' places in the whole run: they name the noise that each one
+        draws, and the instance in a message. Raises InstanceError, NotDifferentiableError.
+        """
+        n = len(next(iter(request.values())))
+        numbers = list(range(n)) if numbers is None else list(numbers)
+        try:
+            inputs = self.model.preprocess(request)
+            x = self.model.encode(inputs)
+            prediction = self.model.predict(x)
+            near = self._neighbors(request)
+        except InstanceError as error:
+            raise _placed(error, numbers) from error
+        scores = np.asarray(prediction, np.float64).reshape(n, -1)
+        self._check(scores, numbers)
+        method = self.parameters.method
+        if isinstance(method, Examples):
+            return [
+                Explanation(
+                    prediction=prediction[i],
+                    labels=(),
+                    inputs={s.name: x[s.name][i] for s in self.metadata.inputs if s.name in x},
+                    warnings=self._randomness(x, scores),
+                    neighbors=near[i],
+                )
+                for i in range(n)
+            ]
+        chosen = targets_of(prediction, self.parameters)
+        row = np.repeat(np.arange(n), [len(c) for c in chosen])
+        if self._gradients:
+            self._refuse_held()
+        rows = [numbers[i] for i in row]
+        target = np.concatenate(chosen).astype(np.int64)
+        try:
+            attribution = attribute(
+                self.model,
+                {name: value[row] for name, value in x.items()},
+                [
+                    {k: v[row] if len(v) == n else v for k, v in b.items()}
+                    for b in self._baselines(x, inputs)
+                ],
+                target,
+                self.metadata,
+                method,
+                score=scores[row, target],
+                seed=self.seed,
+                numbers=rows,
+            )
+        except InstanceError as error:
+            raise _placed(error, rows, CHANGED) from error
+        check_finite(attribution, rows)
+        if self._gradients:
+            check_moving(attribution)
+        names = self._names(request)
+        axes: dict[str, int | None] = {
+            name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
+        }
+        explained = [s.name for s in self.metadata.inputs if s.name in x]
+        random = self._randomness(x, scores)
+        held = self._held()
+        result = []
+        for i in range(n):
+            labels = tuple(
+                self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
+                for j in np.flatnonzero(row == i)
+            )
+            warnings = (*random, *warnings_of(labels, self.parameters.method, held))
+            result.append(
+                Explanation(
+                    prediction=prediction[i],
+                    labels=labels,
+                    inputs={name: x[name][i] for name in explained},
+                    given={
+                        name: inputs[key][i]
+                        for name, key in self.input_keys.items()
+                        if key in inputs and len(inputs[key]) == n
+                    },
+                    warnings=warnings,
+                )
+            )
+        return result
+
+    def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:
+        method = self.parameters.method
+        if not isinstance(method, Examples):
+            return []
+        if self.examples is None:
+            raise SpecError("there are no examples to find neighbours among")
+        return self.examples.neighbors(request, method)
+
+    @property
+    def _gradients(self) -> bool:
+        return isinstance(self.parameters.method, IntegratedGradients | Xrai)
+
+    def _held(self) -> list[str]:
+        """Return the features that have no gradient, where the method takes gradients."""
+        if not self._gradients:
+            return []
+        reached = self.model.differentiable
+        return [spec.name for spec in self.metadata.inputs if spec.name not in reached]
+
+    def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
+        """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
+        specs = [s for s in self.metadata.inputs if s.name in x]
+        encoded = self._gradients
+        given: dict[str, tuple[Baseline, ...]] = {
+            s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
+        }
+        if isinstance(self.parameters.method, Xrai) and not any(given.values()):
+            # "averaged over a black and a white baseline (unless baselines are given)"
+            given = {s.name: (DomainBaseline("min"), DomainBaseline("max")) for s in specs}
+        count = max([1, *(len(b) for b in given.values())])
+        sigma = getattr(self.parameters.method, "max_blur_sigma", None)
+        result = []
+        for k in range(count):
+            baseline = {}
+            for spec in specs:
+                value = x[spec.name]
+                if sigma and is_image(value.shape[1:]):
+                    baseline[spec.name] = blurred(value, sigma)
+                elif k >= len(given[spec.name]):
+                    baseline[spec.name] = zero(value.shape[1:], value.dtype)[None]
+                elif encoded and spec.encoded_tensor_name and not spec.encoded_baselines:
+                    baseline[spec.name] = self._encoded(spec, k, inputs)
+                else:
+                    one = given[spec.name][k]
+                    baseline[spec.name] = baseline_array(one, value.shape[1:], value.dtype, spec)[
+                        None
+                    ]
+            result.append(baseline)
+            if sigma:
+                break
+        return result
+
+    def _encoded(self, spec: InputSpec, k: int, inputs: Tensors) -> Array:
+        """Push an input baseline through the encoder: "encoded tensors are transformations"."""
+        key = self.input_keys.get(spec.name)
+        if key is None:
+            raise SpecError(
+                f"inputs.{spec.name}.input_baselines: '{spec.tensor_name}' is not an input of the "
+                "signature, so nothing leads from it to the encoded tensor; use encoded_baselines"
+            )
+        value = inputs[key]
+        one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
+        # The encoder may read other inputs, too, such as the weights of the words.
+        return self.model.encode({**inputs, key: np.broadcast_to(one, value.shape)})[spec.name]
+
+    def _label(
+        self,
+        attribution: Attribution,
+        j: int,
+        prediction: Array,
+        names: Nested | Array | None,
+        axes: dict[str, int | None],
+        sparse: Mapping[str, Sparse],
+    ) -> LabelAttribution:
+        shape = prediction.shape[1:]
+        target = int(attribution.target[j])
+        index = tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
+        error = attribution.approx_error
+        values = {name: value[j] for name, value in attribution.values.items()}
+        return LabelAttribution(
+            index=index,
+            name=name_at(names, index),
+            score=float(attribution.score[j]),
+            baseline_score=float(attribution.baseline_score[j]),
+            values=values,
+            ranks={name: rank[j] for name, rank in attribution.ranks.items()},
+            segments={name: patches[j] for name, patches in attribution.segments.items()},
+            diagnostics={name: float(value[j]) for name, value in attribution.diagnostics.items()},
+            features=feature_attributions(
+                self.metadata.inputs, values, axes, encoded=self._gradients, sparse=sparse
+            ),
+            approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
+            evaluations=None
+            if attribution.evaluations is None
+            else int(attribution.evaluations[j]),
+        )
+
+    def _sparse(self, inputs: Tensors, i: int) -> dict[str, Sparse]:
+        def of(key: str | None) -> Array | None:
+            return None if key is None or key not in inputs else inputs[key][i]
+
+        return {
+            name: Sparse(indices=of(keys.indices), weights=of(keys.weights))
+            for name, keys in self.companions.items()
+        }
+
+    def _names(self, request: Tensors) -> Nested | Array | None:
+        mapping = self.metadata.output.index_name_mapping
+        if mapping is not None:
+            return mapping
+        names = self.model.display_names(request)
+        return None if names is None else names[0] if len(names) else None
+
+    # What would make an explanation worthless
+
+    def _check(self, scores: Array, numbers: Sequence[int]) -> None:
+        bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        if len(bad):
+            i = int(bad[0])
+            raise InstanceError(
+                f"instances[{numbers[i]}]: the model's output is not finite "
+                f"({scores[i][~np.isfinite(scores[i])][0]}), which nothing can explain",
+                numbers[i],
+            )
+
+    def _refuse_held(self) -> None:
+        """Refuse a feature that was asked for and has no gradient."""
+        reached = self.model.differentiable
+        lost = [s for s in self.metadata.inputs if s.name not in reached]
+        if lost and self.explicit:
+            names = ", ".join(
+                f"'{s.name}' ({s.encoded_tensor_name or s.tensor_name})" for s in lost
+            )
+            raise NotDifferentiableError(
+                f"no gradient reaches {names}, so integrated gradients cannot explain it; name an "
+                "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
+            )
+
+    def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
+        # A few draws may be the same by chance, as those of a dropout of four numbers are.
+        if not self.model.random_ops or all(
+            np.array_equal(self.model.outputs(x), scores) for _ in range(5)
+        ):
+            return ()
+        ops = ", ".join(self.model.random_ops)
+        return (
+            f"the model answers differently each time ({ops}), as with augmentation or dropout "
+            "left on: the attributions are those of one draw, and need not add up",
+        )

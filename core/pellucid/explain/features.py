@@ -1,0 +1,219 @@
+"""Features: their baselines going in, and their attributions coming out.
+
+Going in, a baseline of the metadata becomes an array in the space of the explained tensor. Coming
+out, the attributions of that tensor become what the encoding says that the feature is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.errors import SpecError
+from pellucid.metadata.spec import (
+    Baseline,
+    Domain,
+    DomainBaseline,
+    Encoding,
+    FileBaseline,
+    InputSpec,
+    RandomBaseline,
+    ValueBaseline,
+)
+from pellucid.model import Array, Tensors
+
+
+def baseline_array(
+    baseline: Baseline, shape: Sequence[int], dtype: np.dtype, spec: InputSpec
+) -> Array:
+    """Return one baseline of a feature as an array of one instance's `shape`.
+
+    "The shape of each baseline should match the shape of the encoded tensor. If a scalar is
+    provided, we broadcast"; a leading batch axis of 1 is accepted. Raises SpecError for a baseline
+    that does not fit.
+    """
+    where = f"inputs.{spec.name}"
+    shape = tuple(shape)
+    domain = spec.domain or Domain()
+    low = 0.0 if domain.minimum is None else domain.minimum
+    high = 1.0 if domain.maximum is None else domain.maximum
+    match baseline:
+        case DomainBaseline(end=end):
+            return np.full(shape, low if end == "min" else high, dtype)
+        case RandomBaseline(seed=seed):
+            return np.random.default_rng(seed).uniform(low, high, shape).astype(dtype)
+        case FileBaseline(path=path):
+            value = _from_file(path, shape, dtype, spec)
+        case ValueBaseline(value=written):
+            value = _from_value(written, dtype, where)
+    if value.shape == (1, *shape):
+        value = value[0]
+    if value.ndim == 0 or value.shape == shape:
+        return np.broadcast_to(value, shape).astype(dtype)
+    if value.size == 1 and shape in ((), (1,)):
+        return value.reshape(shape).astype(dtype)
+    raise SpecError(
+        f"{where}: a baseline has shape {list(value.shape)}, and the tensor "
+        f"'{spec.encoded_tensor_name or spec.tensor_name or spec.name}' has {list(shape)} for one "
+        "instance; give that shape, or one number"
+    )
+
+
+def zero(shape: Sequence[int], dtype: np.dtype) -> Array:
+    """Return the default baseline: 0, the empty string or False everywhere."""
+    return np.full(tuple(shape), b"", object) if dtype == object else np.zeros(tuple(shape), dtype)
+
+
+def blurred(image: Array, sigma: float) -> Array:
+    """Return images [n, h, w] or [n, h, w, c] blurred with a Gaussian of `sigma` pixels.
+
+    "The same blurring parameter is used for both the height and the width dimension."
+    """
+    from scipy.ndimage import gaussian_filter
+
+    sigmas = (0, sigma, sigma) + (0,) * (image.ndim - 3)
+    return np.asarray(gaussian_filter(image, sigmas, mode="nearest"), image.dtype)
+
+
+def is_image(shape: Sequence[int | None] | None) -> bool:
+    """Whether one instance of this shape can be a picture: [h, w] or [h, w, 1 | 3 | 4]."""
+    if shape is None:
+        return False
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companions:
+    """The keys of the inputs that say where the values of a sparse input are, and what they weigh.
+
+    None where that is no input of the signature.
+    """
+
+    indices: str | None = None
+    weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sparse:
+    """Where the values of one instance's sparse input are, [nnz, rank], and what they weigh."""
+
+    indices: Array | None = None
+    weights: Array | None = None
+
+
+def feature_attributions(
+    specs: Sequence[InputSpec],
+    values: Tensors,
+    input_ranks: dict[str, int | None],
+    *,
+    encoded: bool = True,
+    sparse: Mapping[str, Sparse] = {},
+) -> dict[str, Array]:
+    """Return what is reported for one instance: feature name → attribution.
+
+    `values` maps inputs to the attributions of their explained tensors, without the batch axis.
+    Bags are split, [1] for each name; a concatenated embedding [n, d] is summed to [n]; a combined
+    one [d] to one value; inputs with a group name are added up to one value, [1]. `input_ranks`
+    has the rank of one instance's input, where it is known: an encoded tensor with more axes than
+    that is summed over the last of them. `encoded` is false if the values are those of the inputs
+    themselves, even where the metadata name an encoded tensor. Of a `sparse` input, a combined
+    embedding is split by the weights, and values find their names by their indices. Raises
+    SpecError where there are not as many names as attributions.
+    """
+    result: dict[str, Array] = {}
+    for spec in specs:
+        if spec.name not in values:
+            continue
+        value = np.asarray(values[spec.name], np.float64)
+        if spec.group_name is not None:
+            result[spec.group_name] = result.get(spec.group_name, np.zeros(1)) + value.sum()
+        elif spec.encoding is Encoding.COMBINED_EMBEDDING and encoded:
+            result[spec.name] = _split(value.sum(), sparse.get(spec.name, Sparse()).weights)
+        elif spec.encoding is Encoding.CONCAT_EMBEDDING and encoded:
+            summed = value.sum(axis=-1)
+            # A sparse input is a batch of one: its encoded tensor may have an axis for that.
+            lone = spec.name in sparse and summed.ndim > 1 and summed.shape[0] == 1
+            result[spec.name] = summed[0] if lone else summed
+        elif spec.encoding.is_bag and spec.index_feature_mapping is not None:
+            behind = encoded and spec.encoded_tensor_name is not None
+            indices = None if behind else sparse.get(spec.name, Sparse()).indices
+            result |= _by_name(spec, spec.index_feature_mapping, value, indices)
+        else:
+            rank = input_ranks.get(spec.name)
+            if spec.encoded_tensor_name is not None and rank is not None:
+                value = value.sum(axis=tuple(range(rank, value.ndim)))
+            result[spec.name] = value
+    return result
+
+
+def _split(total: float, weights: Array | None) -> Array:
+    """Return what a combined embedding got, [1], or by weights what each of its parts did, [nnz].
+
+    "For a sparse input split by the weights when given": in proportion, so that it still adds up;
+    in equal parts where the weights cancel out.
+    """
+    if weights is None or not weights.size:
+        return np.array([total])
+    shares = np.asarray(weights, np.float64).ravel()
+    whole = shares.sum()
+    return total * (shares / whole if whole else np.full(shares.shape, 1 / shares.size))
+
+
+def _by_name(
+    spec: InputSpec, names: Sequence[str], value: Array, indices: Array | None
+) -> dict[str, Array]:
+    """Return a bag by its names, [1] each, or an indicator as one list.
+
+    With `indices`, values stand at the names that the last of their coordinates say, and a bag has
+    only what is there.
+    """
+    if indices is not None:
+        places = np.asarray(indices, np.int64).reshape(value.size, -1)[:, -1]
+        beyond = places[(places < 0) | (places >= len(names))]
+        if len(beyond):
+            raise SpecError(
+                f"inputs.{spec.name}: a value has the index {beyond[0]}, and index_feature_mapping "
+                f"has {len(names)} names"
+            )
+        rows = np.bincount(places, weights=value.ravel(), minlength=len(names))
+        present = np.unique(places)
+    else:
+        if value.size % len(names):
+            raise SpecError(
+                f"inputs.{spec.name}: index_feature_mapping has {len(names)} names, and the "
+                f"explained tensor has the shape {list(value.shape)}"
+            )
+        rows = value.reshape(len(names), -1).sum(axis=1)
+        present = np.arange(len(names))
+    if spec.encoding is Encoding.INDICATOR:
+        return {spec.name: rows}
+    return {names[i]: rows[i : i + 1] for i in present}
+
+
+def _from_value(written: object, dtype: np.dtype, where: str) -> Array:
+    if dtype == object:
+        text = np.asarray(written, dtype=object)
+        encoded = [v.encode() if isinstance(v, str) else v for v in text.ravel()]
+        return np.array(encoded, dtype=object).reshape(text.shape)
+    try:
+        return np.asarray(written, dtype=np.float64).astype(dtype)
+    except (ValueError, TypeError) as error:
+        raise SpecError(f"{where}: a baseline is not numbers of one shape: {error}") from error
+
+
+def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSpec) -> Array:
+    try:
+        if Path(path).suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False))
+        from pellucid.inputs.images import decode_picture, to_tensor
+        from pellucid.inputs.tensors import InputInfo
+
+        info = InputInfo(
+            name=spec.name, dtype=dtype.name, shape=shape, domain=spec.domain, batch=False
+        )
+        return to_tensor(decode_picture(Path(path).read_bytes(), path), info)
+    except (OSError, ValueError) as error:
+        raise SpecError(f"inputs.{spec.name}: baseline file {path}: {error}") from error

@@ -1,0 +1,115 @@
+"""What to say of an attribution that should not be trusted as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pellucid.metadata.spec import Method, SampledShapley
+
+# "approx_error … above 0.05": the services' advice was to take more steps.
+ADVISED_ERROR = 0.05
+STEPPED_ERROR = 0.5
+# The correlation with the coefficients of another seed, below which a map of them is noise.
+ADVISED_STABILITY = 0.5
+
+
+class Judged(Protocol):
+    """An attribution's measure of itself."""
+
+    @property
+    def index(self) -> tuple[int, ...]:
+        """The output that was explained; () for a scalar one."""
+        ...
+
+    @property
+    def approx_error(self) -> float | None:
+        """The share of the change of the output that is not accounted for, None if undefined."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """The output of the instance."""
+        ...
+
+    @property
+    def baseline_score(self) -> float:
+        """The output of the baseline."""
+        ...
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """What else the method says of itself."""
+        ...
+
+    @property
+    def evaluations(self) -> int | None:
+        """The gradients or paths that were taken."""
+        ...
+
+
+def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -> list[str]:
+    """Return a sentence for each attribution that is inaccurate or undefined.
+
+    `held` are the features that have no gradient and were left as they are.
+    """
+    tolerance: float | None = getattr(method, "tolerance", None)
+    warnings = []
+    for label in labels:
+        stability = label.diagnostics.get("stability")
+        if stability is not None:
+            if not stability >= ADVISED_STABILITY:
+                warnings.append(
+                    f"the stability is {stability:.2g}: with another seed, the coefficients would "
+                    "be others; take more samples, or larger patches with --segmentation slic"
+                )
+            continue
+        of = f" for output {list(label.index)}" if label.index else ""
+        error = label.approx_error
+        if error is None and label.score != label.baseline_score:
+            warnings.append(
+                f"approx_error is undefined{of}: a single path has no spread; use more paths"
+            )
+        elif error is None:
+            warnings.append(
+                f"the output equals that of the baseline{of}: there is nothing to attribute, and "
+                "approx_error is undefined; choose another baseline"
+            )
+        elif tolerance is not None and error > tolerance:
+            warnings.append(
+                f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
+                f"{label.evaluations} {_unit(method)}; raise --max-steps"
+            )
+        elif error > ADVISED_ERROR:
+            warnings.append(
+                f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: "
+                + _advice(error, method, held)
+            )
+    return warnings
+
+
+def _unit(method: Method) -> str:
+    return "paths" if isinstance(method, SampledShapley) else "gradients"
+
+
+def _advice(error: float, method: Method, held: Sequence[str]) -> str:
+    if isinstance(method, SampledShapley):
+        return (
+            "the attributions are uncertain by that share of the change of the output; use more "
+            "paths"
+        )
+    if held:
+        names = ", ".join(f"'{name}'" for name in held)
+        return (
+            "they do not explain the whole change; what has no gradient was held "
+            f"({names}): sampled-shapley explains it too"
+        )
+    if error > STEPPED_ERROR:
+        return (
+            "the attributions hardly explain the change of the output, as where inputs pass "
+            "through buckets, roundings or casts; sampled-shapley needs no gradients"
+        )
+    return (
+        "the attributions do not add up to the change of the output; use more steps or another "
+        "baseline"
+    )

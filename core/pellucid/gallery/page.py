@@ -1,0 +1,290 @@
+"""The gallery: one page to look through a whole run, opened from disk, with nothing fetched.
+
+The page carries its style, its script and the entries; the pictures stay files beside it. 10,000
+entries are one page of a few megabytes; more are more pages, ``index-2.html`` and so on, each
+linked to the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import orjson
+
+from pellucid.errors import OutputError
+
+PER_PAGE = 10_000
+INDEX = "index.html"
+SCRIPTS = ("gallery_entries.js", "gallery_grid.js", "gallery_detail.js", "gallery.js")
+# Bytes of JSON of all rows of a page, about: the first rows are whole, and the fuller the page the
+# more is left out of long lists. No row is cut below the second number without need.
+ROWS, ROW = 4_000_000, 400
+# List items and letters of a text that are kept, from much to little.
+CUTS = ((1_000_000, 1000), (100, 300), (16, 200), (4, 100), (1, 60))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One input of a run: what was found, and where its pictures are.
+
+    `overlay`, `original` and `thumbnail` are paths relative to the folder of the page, with ``/``
+    between their parts; `thumbnail` is a small overlay, at most 256 pixels. `row` is the line
+    of the results, without pictures. `error` says why the input failed, if it did.
+    """
+
+    name: str
+    overlay: str | None = None
+    original: str | None = None
+    thumbnail: str | None = None
+    label: str | None = None
+    score: float | None = None
+    approx_error: float | None = None
+    row: Mapping[str, object] = field(default_factory=dict)
+    error: str | None = None
+
+
+def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path:
+    """Write ``index.html`` into `folder`, and more pages if there are more than 10,000 entries.
+
+    Entries are taken one by one; a page holds some megabytes of memory, whatever the number. All
+    pages appear under their names when the last is complete; pages of a longer run before are
+    removed. Returns the path of the first. Raises OutputError.
+    """
+    pages: list[tuple[Path, Path, int]] = []
+    total = failed = 0
+    try:
+        try:
+            page = _Page(first=0)
+            for entry in entries:
+                if page.full:
+                    pages.append(page.write(folder, len(pages) + 1, title))
+                    page = _Page(first=total)
+                page.add(entry)
+                total += 1
+                failed += entry.error is not None
+            pages.append(page.write(folder, len(pages) + 1, title))
+            for number, (partial, _, place) in enumerate(pages, 1):
+                with partial.open("r+b") as file:
+                    file.seek(place)
+                    file.write(_run(number, len(pages), total, failed))
+            # The first page last: it shows the others only when they are there.
+            for partial, path, _ in reversed(pages):
+                os.replace(partial, path)
+        finally:
+            for partial, _, _ in pages:
+                partial.unlink(missing_ok=True)
+        for old in folder.glob("index-*.html"):
+            match = re.fullmatch(r"index-(\d+)\.html", old.name)
+            if match and int(match[1]) > len(pages) and is_gallery(old):
+                old.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or folder}: cannot be written: {error.strerror or error}"
+        ) from error
+    return folder / INDEX
+
+
+def is_gallery(path: Path) -> bool:
+    """Whether a file is a page that `write_gallery` wrote."""
+    with path.open("rb") as file:
+        return b'<meta name="generator" content="Pellucid">' in file.read(4096)
+
+
+class _Page:
+    """The entries of one page, in columns, as they are written into it."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._left = ROWS
+        self._rows: list[bytes] = []
+        self._labels: list[str | None] = []
+        self._columns: dict[str, list[Any]] = {
+            name: []
+            for name in ("names", "overlays", "originals", "thumbnails", "scores", "approx")
+        }
+        self._errors: dict[str, str] = {}
+
+    @property
+    def full(self) -> bool:
+        return len(self._rows) == PER_PAGE
+
+    def add(self, entry: Entry) -> None:
+        if entry.error is not None:
+            self._errors[str(len(self._rows))] = shown(entry.error)
+        self._labels.append(None if entry.label is None else shown(entry.label))
+        values = (
+            shown(entry.name),
+            url(entry.overlay),
+            url(entry.original),
+            url(entry.thumbnail),
+            _number(entry.score),
+            _number(entry.approx_error),
+        )
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column.append(value)
+        row = shortened(entry.row, max(ROW, self._left // 50))
+        self._left = max(0, self._left - len(row))
+        self._rows.append(row)
+
+    def write(self, folder: Path, number: int, title: str) -> tuple[Path, Path, int]:
+        """Write the page aside; return where it lies, what to call it, and where its run stands."""
+        # The most frequent label comes first, and labels as frequent as each other by name.
+        counts = Counter(label for label in self._labels if label is not None)
+        labels = sorted(counts, key=lambda label: (-counts[label], label))
+        places: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
+        document = {
+            "first": self._first,
+            "labels": labels,
+            "label": [places.get(label, -1) for label in self._labels],
+            "errors": self._errors,
+            **self._columns,
+        }
+        run = _run(number, 1, 0, 0)
+        page = _filled(
+            title=html.escape(shown(title)).encode(),
+            run=run,
+            entries=_inside_script(orjson.dumps(document)),
+            rows=_inside_script(b"\n".join(self._rows)),
+        )
+        path = folder / (INDEX if number == 1 else f"index-{number}.html")
+        partial = folder / f".{path.name}.partial"
+        try:
+            partial.write_bytes(page)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        return partial, path, page.index(run)
+
+
+def _run(page: int, pages: int, entries: int, failed: int) -> bytes:
+    """Return what a page knows of the run; always as long, so that it can be filled in later."""
+    said = f"page={page:06} pages={pages:06} entries={entries:012} failed={failed:012}"
+    return said.encode()
+
+
+@cache
+def _template() -> tuple[list[str], dict[str, bytes]]:
+    """Return the page cut at its gaps, and what fills the gaps in every gallery."""
+    files = resources.files("pellucid.gallery") / "static"
+
+    def read(name: str) -> str:
+        return (files / name).read_text(encoding="utf-8")
+
+    def hashed(text: str) -> bytes:
+        return b"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest())
+
+    script = "\n" + "\n".join(map(read, SCRIPTS))
+    style = "\n" + read("gallery.css")
+    parts = re.split(r"\{\{([a-z ]+)\}\}", read("gallery.html"))
+    return parts, {
+        "script": script.encode(),
+        "style": style.encode(),
+        "script hash": hashed(script),
+        "style hash": hashed(style),
+    }
+
+
+def _filled(**gaps: bytes) -> bytes:
+    parts, constant = _template()
+    gaps = {**constant, **gaps}
+    # The odd parts are names of gaps; what fills one is never searched for another.
+    return b"".join(gaps[p] if i % 2 else p.encode() for i, p in enumerate(parts))
+
+
+def _inside_script(document: bytes) -> bytes:
+    """Keep ``</script>`` and ``<!--`` out of JSON; ``\\u003c`` is the same letter."""
+    return document.replace(b"<", b"\\u003c")
+
+
+def url(path: str | None) -> str | None:
+    """Return a relative path as a URL, whatever bytes the file's name is made of."""
+    return None if path is None else quote(path.encode("utf-8", "surrogateescape"), safe="/")
+
+
+_CONTROLS = re.compile(
+    "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    r"""Return text as it can be shown: control and direction marks as escapes, such as ``\n``.
+
+    A byte of a file name that is not UTF-8, which Python holds as a lone surrogate, is ``\xff``.
+    """
+    return _CONTROLS.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return match[0].encode("unicode_escape").decode()
+
+
+def shortened(row: Mapping[str, object], limit: int) -> bytes:
+    """Return a row as JSON of about `limit` bytes at most: what is too long in it is cut, and said.
+
+    Base64 goes, other long texts keep their beginning, long lists their first items.
+    """
+    encoded = b""
+    for items, letters in CUTS[_is_longer(row, 2 * limit) :]:
+        encoded = orjson.dumps(_cut(row, items, letters))
+        if len(encoded) <= limit:
+            return encoded
+    if len(encoded) <= 10 * limit:
+        return encoded
+    return orjson.dumps({"…": f"{len(row)} keys, too long for this page; see the results"})
+
+
+def _is_longer(row: Mapping[str, object], size: int) -> bool:
+    """Whether a row is longer than `size`, found out much faster than by cutting it."""
+    try:
+        return len(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)) > size
+    except TypeError:  # a lone surrogate, a number of 65 bits: cutting sees to these
+        return False
+
+
+def _cut(value: object, items: int, letters: int) -> object:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, str):
+        text = _SURROGATES.sub(_escaped, value[:letters])
+        return text if len(value) <= letters else f"{text}… {len(value):,} letters"
+    if isinstance(value, Mapping):
+        return {
+            str(_cut(str(key), items, 100)): _cut(
+                inner, items, 0 if str(key).startswith("b64") else letters
+            )
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        kept = [_cut(item, items, letters) for item in value[:items]]
+        more = len(value) - len(kept)
+        return [*kept, f"… {more:,} more"] if more else kept
+    if isinstance(value, bytes):
+        return f"… {len(value):,} bytes"
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value
+
+
+def _number(value: float | None) -> float | None:
+    """Return a number with the digits that can matter here; what is not finite is None."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.7g}")

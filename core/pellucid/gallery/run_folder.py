@@ -1,0 +1,182 @@
+"""A finished run, read back from its folder: results, failures and pictures, as a gallery needs it.
+
+Nothing but the layout of the folder is assumed: ``explanation.results-…`` lines in the form of
+either service, ``errors.jsonl``, and ``overlays/`` and ``thumbnails/`` that mirror the inputs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import orjson
+
+from pellucid.errors import SpecError
+from pellucid.gallery.page import Entry
+from pellucid.inputs.readers import IMAGE_SUFFIXES
+
+RESULTS = "explanation.results-*-of-*"
+ERRORS = "errors.jsonl"
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+LOOKED_AT = 1000
+NAME = 200
+
+
+def read_entries(folder: Path) -> Iterator[Entry]:
+    """Yield an entry for each line of the results, then one for each input that failed.
+
+    The pictures of an input are those whose path below ``overlays/`` is its own with a suffix
+    added. Raises SpecError if the folder holds no results, or if a line is not what it should be.
+    """
+    files = sorted(p for p in folder.glob(RESULTS) if not p.name.startswith("."))
+    if not files:
+        raise SpecError(
+            f"{folder}: holds no explanation.results-… file; name a folder that batch wrote"
+        )
+    return _entries(folder, files)
+
+
+def _entries(folder: Path, files: list[Path]) -> Iterator[Entry]:
+    overlays, thumbnails, originals = (
+        _Tree(folder, name) for name in ("overlays", "thumbnails", "originals")
+    )
+    above = _parts_above(overlays, files)
+    places = _numbered_places(overlays, files)
+    number = 0
+    for file in files:
+        for row in _lines(file):
+            number += 1
+            name = input_of(row)
+            place = next(places, None) if name is None else _place(name, above)
+            found = _first_label(row)
+            yield Entry(
+                name=name or _text(row) or place or f"instance {number}",
+                overlay=overlays.at(place),
+                thumbnail=thumbnails.at(place),
+                original=originals.at(place) or _original(folder, name),
+                label=found.get("label_name", found.get("outputDisplayName")),
+                score=_float(found.get("example_score", found.get("instanceOutputValue"))),
+                approx_error=_float(found.get("approx_error", found.get("approximationError"))),
+                row=row,
+            )
+    errors = folder / ERRORS
+    for row in _lines(errors) if errors.exists() else ():
+        name = input_of(row)
+        yield Entry(
+            name=name or "an input",
+            original=_original(folder, name),
+            row=row,
+            error=str(row.get("error") or row.get("reason") or "failed, without a reason"),
+        )
+
+
+def input_of(row: Mapping[str, Any]) -> str | None:
+    """Return the input that a line is about: the path of a picture, or None for other data."""
+    named = row.get("input", row.get("source"))
+    if isinstance(named, str):
+        return named
+    value = row.get("instance")
+    # Text and base64 are instances, too.
+    is_path = isinstance(value, str) and PurePosixPath(value).suffix.lower() in IMAGE_SUFFIXES
+    return value if is_path else None
+
+
+def _text(row: Mapping[str, Any]) -> str | None:
+    """Return the beginning of an instance that is text, and not letters of base64."""
+    value = row.get("instance")
+    if isinstance(value, dict) and len(value) == 1:
+        (value,) = value.values()
+    return value[:NAME] if isinstance(value, str) and " " in value[:NAME] else None
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise SpecError(f"{file}:{number}: is not JSON: {error}") from None
+            if not isinstance(row, dict):
+                raise SpecError(f"{file}:{number}: is no JSON object, as each line must be")
+            yield row
+
+
+def _first_label(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    explanation = row.get("explanation")
+    if isinstance(explanation, dict):
+        for key in ("attributions_by_label", "attributions"):
+            found = explanation.get(key)
+            if isinstance(found, list) and found and isinstance(found[0], dict):
+                return found[0]
+    return {}
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _original(folder: Path, name: str | None) -> str | None:
+    """Return the path of the input from the folder, if it is a picture that is still there."""
+    if name is None or Path(name).suffix.lower() not in (*PICTURES, ".gif", ".bmp", ".avif"):
+        return None
+    if "\0" in name or not Path(name).is_file():
+        return None
+    return Path(os.path.relpath(name, folder)).as_posix()
+
+
+class _Tree:
+    """The pictures below a folder, found by the places of the inputs that they mirror."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name = name
+        self._found = {
+            path.removesuffix(suffix): suffix
+            for directory, _, files in os.walk(folder / name)
+            for path in ((Path(directory) / f).relative_to(folder / name).as_posix() for f in files)
+            for suffix in [PurePosixPath(path).suffix]
+            if suffix in PICTURES
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def at(self, place: str | None) -> str | None:
+        if place is None or place not in self._found:
+            return None
+        return f"{self._name}/{place}{self._found[place]}"
+
+
+def _place(name: str, above: int) -> str:
+    """Return where the pictures of an input lie, without their own suffix."""
+    return "/".join(PurePosixPath(Path(name).as_posix()).parts[above:])
+
+
+def _parts_above(overlays: _Tree, files: list[Path]) -> int:
+    """Return how many parts of the inputs' paths lead to the folder that was explained."""
+    rows = islice((row for file in files for row in _lines(file)), LOOKED_AT)
+    names = [name for name in map(input_of, rows) if name is not None]
+    deepest = max((len(Path(name).parts) for name in names), default=1)
+    hits = [
+        sum(overlays.at(_place(name, above)) is not None for name in names)
+        for above in range(deepest)
+    ]
+    return hits.index(max(hits))
+
+
+def _numbered_places(overlays: _Tree, files: list[Path]) -> Iterator[str]:
+    """Yield the places of the pictures of one file's instances, ``requests.jsonl.0``, in order.
+
+    There are none unless every line without a path has one: a wrong picture would be worse.
+    """
+    found = [match for place in overlays if (match := re.fullmatch(r"(.*)\.(\d+)", place))]
+    if len({match[1] for match in found}) != 1:
+        return
+    unnamed = sum(input_of(row) is None for file in files for row in _lines(file))
+    if unnamed == len(found):
+        yield from (match[0] for match in sorted(found, key=lambda match: int(match[2])))

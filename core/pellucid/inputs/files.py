@@ -1,0 +1,68 @@
+"""What is in a file: read whole, or line by line where it may be larger than the memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+
+from pellucid.errors import InstanceError
+from pellucid.inputs.strict_json import decode_text
+from pellucid.inputs.tensors import InputInfo, is_binary
+
+
+def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
+    """Yield the lines of a file, with their ends. Raises `InstanceError`."""
+    filled = False
+    try:
+        with Path(path).open("rb") as file:
+            for number, line in enumerate(file, 1):
+                filled = filled or bool(line.strip(b"\xef\xbb\xbf \t\r\n"))
+                yield decode_text(line, f"{source}:{number}")
+    except OSError as error:
+        raise _unread(source, error) from None
+    if not filled:
+        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+
+
+def read_bytes(path: str | PathLike[str]) -> bytes:
+    """Return the content of a file. Raises `InstanceError`, also for a file without any."""
+    source = fspath(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise _unread(source, error) from None
+    if not data:
+        raise InstanceError(f"{source}: the file is empty")
+    return data
+
+
+def _unread(source: str, error: OSError) -> InstanceError:
+    match error:
+        case FileNotFoundError():
+            return InstanceError(f"{source}: no such file")
+        case IsADirectoryError():
+            return InstanceError(f"{source}: is a directory; name the files in it")
+    return InstanceError(f"{source}: cannot be read ({error.strerror})")
+
+
+def looks_binary(data: bytes) -> bool:
+    """Return whether this is a picture, or anything else that is no text."""
+    head = data[:4096]
+    return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"
+
+
+def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = ()) -> str | None:
+    """Return "request", "lines", or None where the text does not begin as JSON does."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        value, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return "request"  # whose reader will say what is wrong, and where
+    if text.lstrip()[end:].strip():
+        return "lines"
+    names = {*(info.name for info in inputs), *beside}
+    bare = isinstance(value, dict) and "instances" not in value
+    return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

@@ -1,0 +1,1 @@
+"""What is wrong with a model's metadata, found without TensorFlow."""

@@ -1,0 +1,181 @@
+"""What the graph itself tells, without TensorFlow: gradients, operations, and who wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pellucid.errors import SpecError
+from pellucid.linter.check_model import FLOAT_TYPES
+from pellucid.linter.gradient_flow import Reach, Way, ways
+from pellucid.linter.gradient_walk import MOST_STEPS
+from pellucid.linter.reachability import running
+from pellucid.linter.safety import ends_of, escaping_assets, touches_of
+from pellucid.metadata.documents.document import Finding, spelled
+from pellucid.metadata.documents.json_positions import quoted
+from pellucid.metadata.spec import (
+    ExplanationMetadata,
+    ExplanationParameters,
+    InputSpec,
+    IntegratedGradients,
+    Severity,
+    Xrai,
+)
+from pellucid.saved_model.op_table import names, table_version
+from pellucid.saved_model.reader import MetaGraph, Signature
+from pellucid.saved_model.tensor_names import Role, resolve_tensor, tensor_info
+
+
+def gradient_findings(
+    metadata: ExplanationMetadata,
+    meta_graph: MetaGraph,
+    signature: Signature,
+    parameters: ExplanationParameters | None = None,
+    notes: list[str] | None = None,
+) -> list[Finding]:
+    """Return what is in the way of the gradients that the metadata ask for.
+
+    Without `parameters` the method is not known, so what only gradients need is a warning. Names
+    that do not resolve, and tensors that are not of floats, are the business of other rules. What
+    could not be found out is added to `notes`.
+    """
+
+    def resolved(written: str, role: Role) -> str | None:
+        try:
+            return resolve_tensor(meta_graph, signature, written, role=role).tensor
+        except SpecError:
+            return None
+
+    method = parameters.method if parameters else None
+    gradients = method is None or isinstance(method, IntegratedGradients | Xrai)
+    output = resolved(metadata.output.tensor_name or metadata.output.name, "output")
+    if output is None or not _floats(meta_graph, signature, output):
+        return []
+    explained: dict[str, tuple[InputSpec, str]] = {}
+    for feature in metadata.inputs:
+        encoded = feature.encoded_tensor_name if gradients else None
+        tensor = resolved(encoded or feature.tensor_name or feature.name, "input")
+        if tensor is not None:
+            field = "encoded_tensor_name" if encoded else "input_tensor_name"
+            explained[tensor] = feature, field
+    findings = []
+    for tensor, way in ways(meta_graph, output, explained).items():
+        feature, field = explained[tensor]
+        if way.reach is Reach.UNKNOWN and notes is not None:
+            notes.append(
+                f"whether a gradient gets from {quoted(output)} to {quoted(tensor)} is not known: "
+                f"more than {MOST_STEPS} operations are not followed"
+            )
+        slopes = gradients and _floats(meta_graph, signature, tensor)
+        said = _said(way, tensor, output, field, slopes)
+        if said is not None:
+            code, message = said
+            path = ("inputs", feature.name, spelled(field, metadata.dialect))
+            severity = Severity.WARNING if code == "MD120" and method is None else None
+            findings.append(Finding(code=code, message=message, path=path, severity=severity))
+    return findings
+
+
+def _said(
+    way: Way, tensor: str, output: str, field: str, gradients: bool
+) -> tuple[str, str] | None:
+    if way.reach is Reach.UNCONNECTED:
+        return "MD122", (
+            f"{quoted(output)} does not depend on {quoted(tensor)}, so that every attribution is 0"
+        )
+    if not gradients:
+        return None
+    behind = (
+        ""
+        if field == "encoded_tensor_name"
+        else "name a tensor behind it in encoded_tensor_name or "
+    )
+    if way.reach is Reach.NOTHING:
+        return "MD120", (
+            f"no gradient gets from {quoted(output)} to {quoted(tensor)}: operation "
+            f"'{way.node}' ({way.op}) in between has none; {behind}use sampled Shapley"
+        )
+    if way.reach is Reach.ZERO:
+        where = f": operation '{way.node}' ({way.op}) in between is a step" if way.node else ""
+        return "MD121", (
+            f"the gradient at {quoted(tensor)} is 0 everywhere{where}; integrated gradients would "
+            f"say that it does not matter; {behind}use sampled Shapley"
+        )
+    return None
+
+
+def _floats(meta_graph: MetaGraph, signature: Signature, tensor: str) -> bool:
+    return tensor_info(meta_graph, signature, tensor).dtype in (*FLOAT_TYPES, "unknown")
+
+
+def operation_findings(
+    meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str]
+) -> list[Finding]:
+    """Return what explaining needs and TensorFlow does not have, and whether that is too new."""
+    findings = _versions(meta_graph)
+    bodies = {name: it.nodes for name, it in meta_graph.functions.items()}
+    known = names() | meta_graph.functions.keys()
+    unknown = {
+        name: ops
+        for name, it in ((None, meta_graph.nodes), *bodies.items())
+        if (ops := it.ops - known)
+    }
+    if not unknown:
+        return findings
+    run = running(meta_graph, ends_of(meta_graph, signature, tensors))
+    found: dict[str, str] = {}
+    for function, ops in unknown.items():
+        nodes = meta_graph.nodes if function is None else bodies[function]
+        for message in nodes.messages():
+            if message.op in ops and run.holds(function, message.name):
+                inside = f" in function '{function}'" if function else ""
+                found.setdefault(message.op, f"'{message.name}'{inside}")
+    for op, place in sorted(found.items()):
+        message = (
+            f"needs the operation '{op}' ({place}), which TensorFlow {table_version()[0]} does not "
+            "have: it was written with an add-on or a custom operation"
+        )
+        findings.append(Finding(code="MD123", message=message, path=()))
+    return findings
+
+
+def safety_findings(
+    meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str]
+) -> list[Finding]:
+    """Return what of the model touches more than tensors."""
+    findings = [
+        Finding(code="MD132", message=f"the asset '{name}' lies outside of assets/", path=())
+        for name in escaping_assets(meta_graph)
+    ]
+    for touch in touches_of(meta_graph, signature, tensors):
+        if touch.runs:
+            code, end = "MD130", "explaining refuses to run it without --allow-unsafe-ops"
+        else:
+            code, end = "MD131", "explaining does not run it"
+        message = f"{touch.where} {touch.what}; {end}"
+        findings.append(Finding(code=code, message=message, path=()))
+    return findings
+
+
+def _versions(meta_graph: MetaGraph) -> list[Finding]:
+    known, graphs = table_version()
+    wrote, least = meta_graph.tensorflow_version, meta_graph.graph.versions.min_consumer
+    if least > graphs:
+        message = (
+            f"asks for a TensorFlow that reads graphs of version {least}; {known} reads them up "
+            f"to {graphs}"
+        )
+        return [Finding(code="MD125", message=message, path=())]
+    if _minor(wrote) > _minor(known):
+        message = (
+            f"was written by TensorFlow {wrote}; operations that are newer than {known} are not "
+            "known here"
+        )
+        return [Finding(code="MD124", message=message, path=())]
+    return []
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """Return major and minor number, () of what is no version."""
+    found = re.match(r"(\d{1,4})\.(\d{1,4})", version)
+    return tuple(map(int, found.groups())) if found else ()

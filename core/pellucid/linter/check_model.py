@@ -1,0 +1,275 @@
+"""A metadata document against its model, without TensorFlow: names, types and shapes fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from pellucid.errors import ModelError, SpecError, did_you_mean
+from pellucid.metadata.documents.document import Finding, problems_of, spelled
+from pellucid.metadata.documents.json_positions import Path, path_text, quoted
+from pellucid.metadata.spec import (
+    Baseline,
+    Dialect,
+    ExplanationMetadata,
+    ExplanationParameters,
+    FileBaseline,
+    InputSpec,
+    IntegratedGradients,
+    Modality,
+    Nested,
+    OutputSpec,
+    Problem,
+    Severity,
+    ValueBaseline,
+    Xrai,
+)
+from pellucid.saved_model.nodes import Shape
+from pellucid.saved_model.reader import MetaGraph, SavedModelFile, Signature, TensorInfo
+from pellucid.saved_model.tensor_names import (
+    ResolvedTensor,
+    Role,
+    choose_signature,
+    resolve_tensor,
+    tensor_info,
+)
+
+FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """How one name of the document was resolved: `path` is where the document writes it."""
+
+    path: str
+    resolved: ResolvedTensor
+    info: TensorInfo
+
+
+def check(
+    metadata: ExplanationMetadata,
+    saved_model: SavedModelFile,
+    signature_key: str | None = None,
+    tags: Sequence[str] | None = None,
+    *,
+    parameters: ExplanationParameters | None = None,
+    file: str | None = None,
+) -> tuple[tuple[Problem, ...], tuple[Resolution, ...]]:
+    """Return every problem of a document with its model, and how its names were resolved.
+
+    Without `parameters` the method is not known, so what only gradients need is a warning. The
+    problems have paths and no places; `pellucid.metadata.documents.locate` adds these from the text.
+    """
+    try:
+        meta_graph = saved_model.meta_graph(tags if tags is not None else metadata.tags)
+        signature = choose_signature(meta_graph, signature_key or metadata.signature_key)
+    except ModelError as error:
+        key = () if signature_key or metadata.signature_key is None else ("serving_sigdef_key",)
+        message = str(error).removeprefix(f"{saved_model.directory}: ")
+        finding = Finding(code="MD101", message=message, path=key)
+        return problems_of([finding], None, file), ()
+    checker = _Checker(metadata, meta_graph, signature, parameters)
+    checker.preprocess()
+    for feature in metadata.inputs:
+        checker.input(feature)
+    checker.output(metadata.output)
+    checker.resolve((), "latent_space_source", metadata.latent_space_source, "output")
+    return problems_of(checker.findings, None, file), tuple(checker.resolutions)
+
+
+class _Checker:
+    def __init__(
+        self,
+        metadata: ExplanationMetadata,
+        meta_graph: MetaGraph,
+        signature: Signature,
+        parameters: ExplanationParameters | None,
+    ) -> None:
+        self.dialect = metadata.dialect
+        self.meta_graph = meta_graph
+        self.signature = signature
+        self.method = parameters.method if parameters else None
+        self.findings: list[Finding] = []
+        self.resolutions: list[Resolution] = []
+
+    def find(self, code: str, message: str, path: Path, severity: Severity | None = None) -> None:
+        self.findings.append(Finding(code=code, message=message, path=path, severity=severity))
+
+    def at(self, path: Path, name: str) -> Path:
+        return (*path, spelled(name, self.dialect))
+
+    def key(self, name: str) -> str | None:
+        """Return the name of a tensor that is not written: AI Platform requires it."""
+        return name if self.dialect is Dialect.VERTEX else None
+
+    def resolve(self, path: Path, field: str, name: str | None, role: Role) -> TensorInfo | None:
+        """Return type and shape of the tensor in a field, or None if there is none."""
+        if name is None:
+            return None
+        here = self.at(path, field)
+        try:
+            resolved = resolve_tensor(self.meta_graph, self.signature, name, role=role)
+        except SpecError as error:
+            self.find("MD102", str(error), here)
+            return None
+        info = tensor_info(self.meta_graph, self.signature, resolved.tensor)
+        self.resolutions.append(Resolution(path=path_text(here), resolved=resolved, info=info))
+        return info
+
+    def preprocess(self) -> None:
+        """The request of ``xai_model`` goes through ``xai_preprocess``, if there is one."""
+        before = self.meta_graph.signatures.get("xai_preprocess")
+        if self.signature.key != "xai_model" or before is None:
+            return
+        given, wanted = set(before.outputs), set(self.signature.inputs)
+        if given != wanted:
+            listed = [", ".join(quoted(it) for it in sorted(names)) for names in (given, wanted)]
+            message = f"xai_preprocess gives {listed[0]} and xai_model takes {listed[1]}"
+            self.find("MD113", f"{message}; give them the same names", ())
+
+    def input(self, feature: InputSpec) -> None:
+        path: Path = ("inputs", feature.name)
+        # "An empty InputMetadata … describes a text feature which has the name of the key."
+        tensor = self.resolve(
+            path, "input_tensor_name", feature.tensor_name or self.key(feature.name), "input"
+        )
+        encoded = self.resolve(path, "encoded_tensor_name", feature.encoded_tensor_name, "input")
+        for field in (
+            "indices_tensor_name",
+            "dense_shape_tensor_name",
+            "weight_values_name",
+            "weight_indices_name",
+            "weight_dense_shape_name",
+        ):
+            self.resolve(path, field, getattr(feature, field), "input")
+        if feature.encoded_tensor_name is None:
+            self.gradient(tensor, self.at(path, "input_tensor_name"), hint=True)
+        else:
+            self.gradient(encoded, self.at(path, "encoded_tensor_name"), hint=False)
+        if feature.modality is Modality.IMAGE:
+            self.image(encoded if tensor and tensor.dtype == "string" else tensor, path)
+        self.baselines(feature.input_baselines, tensor, self.at(path, "input_baselines"))
+        self.baselines(feature.encoded_baselines, encoded, self.at(path, "encoded_baselines"))
+        self.feature_names(feature, tensor, path)
+
+    def gradient(self, info: TensorInfo | None, path: Path, *, hint: bool) -> None:
+        if info is None or info.dtype in (*FLOAT_TYPES, "unknown"):
+            return
+        if self.method is None or isinstance(self.method, IntegratedGradients | Xrai):
+            way_out = "name a float tensor behind it in encoded_tensor_name or " if hint else ""
+            message = (
+                f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}; "
+                f"{way_out}use sampled Shapley"
+            )
+            self.find("MD103", message, path, None if self.method else Severity.WARNING)
+
+    def image(self, info: TensorInfo | None, path: Path) -> None:
+        if info is None or info.shape is None or info.dtype == "string":
+            return
+        shape = info.shape
+        if len(shape) == 3 or (len(shape) == 4 and shape[3] in (None, 1, 3)):
+            return
+        message = (
+            f"an image is [batch, height, width] or [batch, height, width, 1 or 3] and "
+            f"{quoted(info.name)} is {shape_text(shape)}"
+        )
+        self.find("MD104", message, self.at(path, "modality"))
+
+    def baselines(self, baselines: Sequence[Baseline], info: TensorInfo | None, path: Path) -> None:
+        for place, baseline in enumerate(baselines):
+            here = (*path, place)
+            if isinstance(baseline, FileBaseline) and not FilePath(baseline.path).is_file():
+                # A path is written in full, however long it is.
+                message = f"the file '{baseline.path}' does not exist"
+                self.find("MD110", message, here)
+            if not isinstance(baseline, ValueBaseline) or info is None:
+                continue
+            shape, word = _shape_of(baseline.value)
+            if info.dtype != "unknown" and word != (info.dtype == "string"):
+                what = "text" if word else "a number"
+                message = f"is {what} and {quoted(info.name)} is {info.dtype}"
+                self.find("MD111", message, here)
+            if info.shape is not None and shape and not _fits(shape, info.shape):
+                message = (
+                    f"has shape {shape_text(shape)} and {quoted(info.name)} is "
+                    f"{shape_text(info.shape)}; write that shape without or with the batch axis, "
+                    "or one number"
+                )
+                self.find("MD105", message, here)
+
+    def feature_names(self, feature: InputSpec, info: TensorInfo | None, path: Path) -> None:
+        names = feature.index_feature_mapping
+        # The values of a sparse tensor have no feature axis.
+        if names is None or info is None or feature.indices_tensor_name is not None:
+            return
+        length = info.shape[-1] if info.shape and len(info.shape) > 1 else None
+        if length is not None and length != len(names):
+            message = f"has {len(names)} names, the last axis of {quoted(info.name)} has {length}"
+            self.find("MD106", message, self.at(path, "index_feature_mapping"))
+
+    def output(self, output: OutputSpec) -> None:
+        path: Path = ("outputs", output.name)
+        name = output.tensor_name or self.key(output.name)
+        info = self.resolve(path, "output_tensor_name", name, "output")
+        if info is not None and info.dtype not in (*FLOAT_TYPES, "unknown"):
+            floats = [key for key, it in self.signature.outputs.items() if it.dtype in FLOAT_TYPES]
+            other = ", ".join(quoted(key) for key in floats)
+            way_out = f"; explain {other}" if other else "; explain a score or a probability"
+            message = f"{quoted(info.name)} is {info.dtype}, not a float score{way_out}"
+            self.find("MD108", message, self.at(path, "output_tensor_name"))
+        if output.index_name_mapping is not None and info is not None and info.shape is not None:
+            self.output_names(output.index_name_mapping, info, path)
+        key = output.index_name_mapping_key
+        if key is not None and key not in self.signature.outputs:
+            known = list(self.signature.outputs)
+            near = did_you_mean(key, known)
+            listed = near or f"; it has {', '.join(quoted(it) for it in known)}"
+            message = f"{quoted(key)} is not an output of {quoted(self.signature.key)}{listed}"
+            self.find("MD109", message, self.at(path, "index_name_mapping_key"))
+
+    def output_names(self, names: Nested, info: TensorInfo, path: Path) -> None:
+        shape, _ = _shape_of(names)
+        wanted = info.shape[1:] if info.shape else ()
+        scalar = not wanted and shape == (1,)
+        same = len(shape) == len(wanted) and _agree(shape, wanted)
+        if not (same or scalar) or _is_ragged(names):
+            message = (
+                f"has shape {shape_text(shape)}, one instance of {quoted(info.name)} is "
+                f"{shape_text(wanted)}; write a name for each index"
+            )
+            self.find("MD107", message, self.at(path, "index_name_mapping"))
+
+
+def shape_text(shape: Shape) -> str:
+    """Return a shape for people: ``[?, 28, 28]``."""
+    if shape is None:
+        return "of unknown rank"
+    return "[" + ", ".join("?" if it is None else str(it) for it in shape) + "]"
+
+
+def _shape_of(value: Nested) -> tuple[tuple[int, ...], bool]:
+    """Return the shape of nested tuples, by their first items, and whether they hold text."""
+    shape: list[int] = []
+    while isinstance(value, tuple):
+        shape.append(len(value))
+        if not value:
+            return tuple(shape), False
+        value = value[0]
+    return tuple(shape), isinstance(value, str)
+
+
+def _is_ragged(value: Nested) -> bool:
+    if not isinstance(value, tuple):
+        return False
+    return len({_shape_of(it)[0] for it in value}) > 1 or any(_is_ragged(it) for it in value)
+
+
+def _agree(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return all(free is None or free == it for it, free in zip(shape, wanted, strict=True))
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    if len(shape) == len(wanted):
+        return (shape[0] == 1 or shape[0] == wanted[0]) and _agree(shape[1:], wanted[1:])
+    return len(shape) == len(wanted) - 1 and _agree(shape, wanted[1:])

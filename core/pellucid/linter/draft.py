@@ -1,0 +1,133 @@
+"""A first draft of a model's metadata: what its signature, graph and assets say by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pellucid.errors import SpecError
+from pellucid.linter.check_model import check, shape_text
+from pellucid.linter.infer import infer_metadata
+from pellucid.metadata.spec import (
+    Dialect,
+    ExplanationMetadata,
+    InputSpec,
+    Modality,
+    Problem,
+    Severity,
+)
+from pellucid.saved_model.class_names import ClassNames, find_class_names
+from pellucid.saved_model.nodes import Shape
+from pellucid.saved_model.reader import MetaGraph, SavedModelFile, Signature
+from pellucid.saved_model.tensor_names import choose_signature
+
+_PICTURES = ("image", "img", "photo", "picture", "pixel")
+_SMALLEST_PICTURE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Metadata that fit their model: how they were found, and what a person should change."""
+
+    metadata: ExplanationMetadata
+    notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def draft_metadata(
+    model: SavedModelFile,
+    dialect: Dialect = Dialect.AI_PLATFORM,
+    *,
+    signature_key: str | None = None,
+    tags: Sequence[str] | None = None,
+    output: str | None = None,
+) -> Draft:
+    """Return metadata of a model that say which tensors are features and which is the prediction.
+
+    Tensors have their full names, as the services want them. Raises ModelError where there is no
+    such signature, and SpecError where the output must be chosen or cannot be explained.
+    """
+    graph = model.meta_graph(tags)
+    signature = choose_signature(graph, signature_key)
+    inferred = infer_metadata(signature, output)
+    key = inferred.output.name
+    names = find_class_names(graph, signature, key, model.directory)
+    metadata = replace(
+        inferred,
+        dialect=dialect,
+        inputs=tuple(_input(it, graph, signature) for it in inferred.inputs),
+        output=replace(
+            inferred.output,
+            tensor_name=signature.outputs[key].name,
+            index_name_mapping=names.names if names else None,
+            index_name_mapping_key=names.key if names else None,
+        ),
+        framework="tensorflow" if dialect is Dialect.AI_PLATFORM else None,
+        signature_key=None,
+        tags=tuple(tags) if tags is not None and dialect is Dialect.AI_PLATFORM else None,
+    )
+    # The signature that is taken anyway need not be named.
+    if signature_key is not None and signature is not _default(graph):
+        metadata = replace(metadata, signature_key=_only(dialect, signature.key))
+    problems, _ = check(metadata, model, signature.key, tags)
+    errors = [it for it in problems if it.severity is Severity.ERROR]
+    if errors:
+        raise SpecError(f"{model.directory}: {errors[0].message}", errors)
+    notes = tuple(_notes(metadata, signature, names, signature_key))
+    return Draft(metadata=metadata, notes=notes, problems=problems)
+
+
+def _only(dialect: Dialect, key: str) -> str | None:
+    return key if dialect is Dialect.AI_PLATFORM else None
+
+
+def _default(graph: MetaGraph) -> Signature | None:
+    found = graph.signatures
+    return next((found[key] for key in ("xai_model", "serving_default") if key in found), None)
+
+
+def _input(feature: InputSpec, graph: MetaGraph, signature: Signature) -> InputSpec:
+    info = signature.inputs[feature.name]
+    made = replace(feature, tensor_name=info.name)
+    if _is_picture(feature.name, info.dtype, info.shape):
+        made = replace(made, modality=Modality.IMAGE)
+    tensors = graph.message.signature_def[signature.key].inputs[feature.name]
+    if tensors.WhichOneof("encoding") == "coo_sparse":
+        sparse: Any = tensors.coo_sparse
+        return replace(
+            made,
+            indices_tensor_name=str(sparse.indices_tensor_name),
+            dense_shape_tensor_name=str(sparse.dense_shape_tensor_name),
+        )
+    return made
+
+
+def _is_picture(name: str, dtype: str, shape: Shape) -> bool:
+    """Whether a tensor is a picture, by its rank and channels, its proportions and its name."""
+    if shape is None or dtype not in ("float16", "bfloat16", "float32", "float64", "uint8"):
+        return False
+    sizes = shape[1:3]
+    if any(it is not None and it < _SMALLEST_PICTURE for it in sizes):
+        return False
+    if len(shape) == 4:
+        return shape[3] in (1, 3)
+    square = len(shape) == 3 and sizes[0] is not None and sizes[0] == sizes[1]
+    called = any(word in name.lower() for word in _PICTURES)
+    return square or (len(shape) == 3 and called)
+
+
+def _notes(
+    metadata: ExplanationMetadata,
+    signature: Signature,
+    names: ClassNames | None,
+    asked: str | None,
+) -> Iterator[str]:
+    for feature in metadata.inputs:
+        shape = shape_text(signature.inputs[feature.name].shape)
+        yield f"input '{feature.name}' {shape} is {feature.modality.value}"
+    output = metadata.output
+    with_names = f", with names from {names.source}" if names else ""
+    yield f"output '{output.name}' {shape_text(signature.outputs[output.name].shape)}{with_names}"
+    if metadata.dialect is Dialect.VERTEX and asked is not None:
+        yield f"Vertex metadata name no signature: pass --signature {signature.key} on"

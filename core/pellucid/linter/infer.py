@@ -1,0 +1,68 @@
+"""Metadata for a model that has none, from what its signature says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pellucid.errors import SpecError, did_you_mean
+from pellucid.linter.check_model import FLOAT_TYPES
+from pellucid.metadata.spec import Dialect, ExplanationMetadata, InputSpec, Modality, OutputSpec
+from pellucid.saved_model.nodes import Shape
+from pellucid.saved_model.reader import Signature, TensorInfo
+
+_SMALLEST_IMAGE = 8
+
+
+def infer_metadata(signature: Signature, output: str | None = None) -> ExplanationMetadata:
+    """Return metadata that explains every input of a signature.
+
+    Float inputs are numeric, or images when their shape is that of an image; all others are
+    categorical. `output` is a key of the signature; by default the only output, or the only one
+    of floats. Raises `SpecError` that lists the outputs to choose of.
+    """
+    if not signature.inputs:
+        raise SpecError(f"signature '{signature.key}' has no inputs, so nothing can be explained")
+    key = _output_key(signature, output)
+    return ExplanationMetadata(
+        dialect=Dialect.AI_PLATFORM,
+        inputs=tuple(
+            InputSpec(name=name, tensor_name=name, modality=_modality(info))
+            for name, info in signature.inputs.items()
+        ),
+        output=OutputSpec(name=key, tensor_name=key),
+        framework="tensorflow",
+        signature_key=signature.key,
+    )
+
+
+def _output_key(signature: Signature, output: str | None) -> str:
+    outputs: Mapping[str, TensorInfo] = signature.outputs
+    if not outputs:
+        raise SpecError(f"signature '{signature.key}' has no outputs, so nothing can be explained")
+    keys = ", ".join(f"'{key}'" for key in outputs)
+    if output is not None:
+        if output in outputs:
+            return output
+        near = did_you_mean(output, list(outputs))
+        raise SpecError(f"output '{output}' does not exist; '{signature.key}' has {keys}{near}")
+    floats = [key for key, info in outputs.items() if info.dtype in FLOAT_TYPES]
+    if len(outputs) == 1:
+        return next(iter(outputs))
+    if len(floats) == 1:
+        return floats[0]
+    raise SpecError(
+        f"signature '{signature.key}' has several outputs; choose one of {keys} with --output"
+    )
+
+
+def _modality(info: TensorInfo) -> Modality:
+    if info.dtype not in FLOAT_TYPES:
+        return Modality.CATEGORICAL
+    return Modality.IMAGE if _is_image(info.shape) else Modality.NUMERIC
+
+
+def _is_image(shape: Shape) -> bool:
+    """Only [batch, height, width, channels] is told from a sequence or a table for sure."""
+    if shape is None or len(shape) != 4 or shape[3] not in (1, 3):
+        return False
+    return all(it is None or it >= _SMALLEST_IMAGE for it in shape[1:3])

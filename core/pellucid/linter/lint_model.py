@@ -1,0 +1,177 @@
+"""One path in, everything that is wrong with its metadata out: what ``validate-metadata`` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pellucid.errors import ModelError, SpecError
+from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
+from pellucid.linter.check_model import Resolution, check
+from pellucid.linter.infer import infer_metadata
+from pellucid.metadata.documents.document import locate, problems_of
+from pellucid.metadata.documents.json_positions import printable
+from pellucid.metadata.documents.parse import parse_metadata
+from pellucid.metadata.rules import RULES, rule_matches
+from pellucid.metadata.spec import ExplanationMetadata, ExplanationParameters, Problem, Severity
+from pellucid.saved_model.directory import MODEL_NAMES, model_file
+from pellucid.saved_model.reader import SavedModelFile, read
+from pellucid.saved_model.tensor_names import choose_signature
+
+METADATA_NAME = "explanation_metadata.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linted:
+    """What was found at one path; `text` is the document's, None where there is no document.
+
+    `notes` are what is worth knowing of the model, and no problem.
+    """
+
+    path: Path
+    text: str | None
+    problems: tuple[Problem, ...]
+    resolutions: tuple[Resolution, ...] = ()
+    inferred: ExplanationMetadata | None = None
+    notes: tuple[str, ...] = ()
+
+
+def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | None = None) -> Linted:
+    """Check the metadata of a model directory, or a metadata file and the model beside it.
+
+    A directory without metadata is checked for whether they can be inferred. A model that cannot
+    be read is one problem, and so is a file.
+    """
+    if path.name in MODEL_NAMES:
+        path = path.parent
+    directory = path if path.is_dir() else path.parent
+    file = path / METADATA_NAME if path.is_dir() else path
+    problems: list[Problem] = []
+    model: SavedModelFile | None = None
+    if path.is_dir() or any((directory / name).exists() for name in MODEL_NAMES):
+        try:
+            model = read(directory)
+        except ModelError as error:
+            where, _, what = str(error).partition(": ")
+            problems.append(_problem("MD100", what, where))
+    if path.is_dir() and not file.exists():
+        if model is None:
+            return Linted(path=path, text=None, problems=tuple(problems))
+        return _infer(path, model, signature_key, tags)
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        message = f"byte {byte:#04x} at {error.start} is not UTF-8; save the file as UTF-8"
+        problems.append(_problem("MD001", message, str(file)))
+        return Linted(path=file, text=None, problems=tuple(problems))
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        problems.append(_problem("MD005", message, str(file)))
+        return Linted(path=file, text=None, problems=tuple(problems))
+    parsed = parse_metadata(text, file=str(file))
+    problems += parsed.problems
+    resolutions: tuple[Resolution, ...] = ()
+    notes: tuple[str, ...] = ()
+    if parsed.draft is not None and model is not None:
+        found, resolutions, notes = _against(
+            model, parsed.draft, parsed.parameters, signature_key, tags, file
+        )
+        problems += locate(tuple(it for it in found if it.file == str(file)), text)
+        problems += [it for it in found if it.file != str(file)]
+    ordered = sorted(problems, key=lambda it: (it.line or 0, it.column or 0, it.code))
+    return Linted(
+        path=file, text=text, problems=tuple(ordered), resolutions=resolutions, notes=notes
+    )
+
+
+def _infer(
+    path: Path, model: SavedModelFile, signature_key: str | None, tags: Sequence[str] | None
+) -> Linted:
+    try:
+        signature = choose_signature(model.meta_graph(tags), signature_key)
+        metadata = infer_metadata(signature)
+    except (ModelError, SpecError) as error:
+        code = "MD101" if isinstance(error, ModelError) else "MD112"
+        message = str(error).removeprefix(f"{path}: ")
+        # Here the choice is written down, by another command.
+        message = message.replace(" with --output", " with pellucid init-metadata --output")
+        return Linted(path=path, text=None, problems=(_problem(code, message, str(path)),))
+    problems, resolutions, notes = _against(model, metadata, None, signature.key, tags, path)
+    kept = [it for it in problems if it.code == "MD108" or it.code >= "MD120" or it.code == "MD100"]
+    # What has no gradient is held, unless that is everything.
+    if sum(it.code == "MD103" for it in problems) == len(metadata.inputs):
+        message = (
+            "gradients need a float tensor and no input is one; name a float tensor behind one in "
+            "metadata or use sampled Shapley"
+        )
+        kept.append(replace(_problem("MD103", message, str(path)), severity=Severity.WARNING))
+    return Linted(
+        path=path,
+        text=None,
+        problems=tuple(replace(it, path="") for it in sorted(kept, key=lambda it: it.code)),
+        resolutions=resolutions,
+        inferred=metadata,
+        notes=notes,
+    )
+
+
+def _against(
+    model: SavedModelFile,
+    metadata: ExplanationMetadata,
+    parameters: ExplanationParameters | None,
+    signature_key: str | None,
+    tags: Sequence[str] | None,
+    file: Path,
+) -> tuple[list[Problem], tuple[Resolution, ...], tuple[str, ...]]:
+    """Return the problems of metadata with their model and of the model itself, and notes.
+
+    What the metadata have to do with is found in `file`, the rest in the model's own.
+    """
+    own, notes = str(model_file(model.directory)), list[str]()
+    try:
+        found, resolutions = check(
+            metadata, model, signature_key, tags, parameters=parameters, file=str(file)
+        )
+        if any(it.code == "MD101" for it in found):
+            return list(found), resolutions, ()
+        meta_graph = model.meta_graph(tags if tags is not None else metadata.tags)
+        signature = choose_signature(meta_graph, signature_key or metadata.signature_key)
+        if meta_graph.tensorflow_version:
+            notes.append(f"written by TensorFlow {printable(meta_graph.tensorflow_version)}")
+        tensors = [it.resolved.tensor for it in resolutions]
+        slopes = gradient_findings(metadata, meta_graph, signature, parameters, notes)
+        others = operation_findings(meta_graph, signature, tensors)
+        others += safety_findings(meta_graph, signature, tensors)
+    except ModelError as error:
+        return [_problem("MD100", str(error), own)], (), tuple(notes)
+    problems = [*found, *problems_of(slopes, None, str(file)), *problems_of(others, None, own)]
+    return problems, resolutions, tuple(notes)
+
+
+def keep(
+    problems: Sequence[Problem], select: Collection[str] = (), ignore: Collection[str] = ()
+) -> tuple[Problem, ...]:
+    """Return the problems whose code or rule is selected (all by default) and not ignored.
+
+    ``MD0`` stands for every code that begins so.
+    """
+    return tuple(
+        it for it in problems if (not select or _named(it, select)) and not _named(it, ignore)
+    )
+
+
+def _named(problem: Problem, words: Collection[str]) -> bool:
+    return any(rule_matches(word, problem.code, problem.rule) for word in words)
+
+
+def _problem(code: str, message: str, file: str) -> Problem:
+    rule = RULES[code]
+    return Problem(
+        message=printable(message),
+        severity=rule.severity,
+        code=code,
+        rule=rule.name,
+        file=file,
+    )

@@ -1,0 +1,1 @@
+"""What metadata and parameters say, as immutable records of both services' dialects."""

@@ -1,0 +1,1 @@
+"""Documents: JSON text in, records and located problems out, and back."""

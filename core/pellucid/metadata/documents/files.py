@@ -1,0 +1,82 @@
+"""The metadata beside a model, read for use: errors raised, warnings said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pellucid.errors import SpecError
+from pellucid.metadata.documents.document import text_problems
+from pellucid.metadata.documents.json_positions import load as load_json
+from pellucid.metadata.documents.parameters import parse_parameters
+from pellucid.metadata.documents.parse import parse_metadata
+from pellucid.metadata.spec import (
+    Examples,
+    ExplanationMetadata,
+    ExplanationParameters,
+    Problem,
+    Severity,
+)
+
+METADATA_FILE = "explanation_metadata.json"
+
+
+def read_document(
+    directory: Path, metadata: str | Path | None, say: Callable[[str], None]
+) -> tuple[ExplanationMetadata | None, ExplanationParameters | None, Path]:
+    """Return metadata, parameters and the path of a document of either dialect.
+
+    Both are None if `metadata` names no file and there is none beside the model. Warnings are
+    passed to `say`. Raises SpecError with a line for each error.
+    """
+    path = directory / METADATA_FILE if metadata is None else Path(metadata)
+    if metadata is None and not path.exists():
+        return None, None, path
+    parsed = parse_metadata(read_text(path), file=str(path))
+    raise_errors(parsed.problems, say)
+    return parsed.metadata, _located(parsed.parameters, path), path
+
+
+def read_parameters_file(path: Path, say: Callable[[str], None]) -> ExplanationParameters | None:
+    """Return the parameters in a file: an ExplanationSpec, or ExplanationParameters alone."""
+    text = read_text(path)
+    document, source = load_json(text)
+    problems = text_problems(source, str(path)) if source else ()
+    raise_errors(problems, say)
+    if not isinstance(document, dict):
+        raise SpecError(f"{path}: must be an object with parameters")
+    parameters, problems = parse_parameters(document, text=text, file=str(path))
+    raise_errors(problems, say)
+    return _located(parameters, path)
+
+
+def _located(parameters: ExplanationParameters | None, path: Path) -> ExplanationParameters | None:
+    """Return parameters whose files of examples are relative to the document that names them."""
+    if parameters is None or not isinstance(parameters.method, Examples):
+        return parameters
+    sources = tuple(
+        source if "://" in source else str(path.parent / source)
+        for source in (it.removeprefix("file://") for it in parameters.method.sources)
+    )
+    return replace(parameters, method=replace(parameters.method, sources=sources))
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a document. Raises SpecError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is not UTF-8 text; metadata are JSON") from error
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def raise_errors(problems: Sequence[Problem], say: Callable[[str], None]) -> None:
+    """Raise SpecError with a line for each error, or say the warnings if there is none."""
+    errors = [p for p in problems if p.severity is Severity.ERROR]
+    for problem in problems:
+        if problem.severity is Severity.WARNING and not errors:
+            say(str(problem))
+    if errors:
+        raise SpecError("\n".join(map(str, errors)), problems)

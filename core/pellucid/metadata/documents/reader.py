@@ -1,0 +1,299 @@
+"""The rules of metadata that look at more than one value, one method for each part of a document.
+
+What a single value may be is in the schema; here is what two of them say about each other.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path as FilePath
+from typing import Final
+
+from pellucid.errors import did_you_mean
+from pellucid.metadata.documents.baselines import parse_baselines
+from pellucid.metadata.documents.document import Finding, Section, describe
+from pellucid.metadata.documents.json_positions import Path, quoted
+from pellucid.metadata.spec import (
+    Baseline,
+    ColorMap,
+    Domain,
+    Encoding,
+    ExplanationParameters,
+    InputSpec,
+    IntegratedGradients,
+    Modality,
+    Nested,
+    OutputSpec,
+    OverlayType,
+    Percentile,
+    Polarity,
+    Severity,
+    Visualization,
+    VisualizationType,
+    Xrai,
+)
+
+# https://semver.org, the expression suggested there.
+_SEMANTIC_VERSION: Final = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*))*)?"
+    r"(\+[\da-zA-Z-]+(\.[\da-zA-Z-]+)*)?",
+    re.ASCII,
+)
+_WORDS = (Modality.TEXT, Modality.CATEGORICAL, Modality.STRUCTURED)
+
+
+class MetadataReader:
+    """The rules that look at more than one value, one method for each part of the document."""
+
+    def __init__(
+        self,
+        findings: list[Finding],
+        directory: FilePath,
+        parameters: ExplanationParameters | None,
+    ) -> None:
+        self.findings = findings
+        self.directory = directory
+        self.parameters = parameters
+
+    def find(self, code: str, message: str, path: Path, severity: Severity | None = None) -> None:
+        """Note a problem; its severity is that of its rule unless another is given."""
+        self.findings.append(Finding(code=code, message=message, path=path, severity=severity))
+
+    def framework(self, section: Section) -> None:
+        """Check the two keys that only AI Platform has."""
+        name = section.get("framework")
+        if "framework" not in section:
+            self.find("MD020", 'has no "framework": "tensorflow", which is assumed', section.path)
+        elif name is not None and name.lower() not in ("tensorflow", "tensorflow2"):
+            near = did_you_mean(name, ["tensorflow"], count=1)
+            message = f"{quoted(name)} is not supported, must be 'tensorflow': Pellucid explains"
+            self.find("MD021", f"{message} TensorFlow models{near}", section.at("framework"))
+        version = section.get("preparer_version")
+        if version is not None and not _SEMANTIC_VERSION.fullmatch(version):
+            message = f"{quoted(version)} is not a semantic version such as '1.2.3'"
+            self.find("MD025", message, section.at("preparer_version"))
+
+    def inputs(self, section: Section) -> tuple[InputSpec, ...] | None:
+        """Return the inputs of a document, or None if it has no such object."""
+        listed = section.section("inputs")
+        if listed is None:
+            return None
+        if not listed.spelled:
+            self.find("MD024", "has no input; add at least one feature", listed.path)
+        made = [self.input(name, feature) for name, feature in listed.sections()]
+        self.baseline_counts(listed)
+        return tuple(made)
+
+    def baseline_counts(self, listed: Section) -> None:
+        """Compare how many baselines the inputs have: they are taken together by position."""
+        first: tuple[str, int] | None = None
+        for name, feature in listed.sections():
+            for key in ("input_baselines", "encoded_baselines"):
+                written = feature.get(key)
+                count = len(written) if isinstance(written, list) else int(written is not None)
+                if not count:
+                    continue
+                if first is None:
+                    first = name, count
+                elif count != first[1]:
+                    message = (
+                        f"has {count} baseline{'' if count == 1 else 's'}, "
+                        f"input {quoted(first[0])} has {first[1]}; "
+                        "all inputs with baselines need the same number"
+                    )
+                    self.find("MD034", message, feature.at(key))
+
+    def input(self, name: str, feature: Section) -> InputSpec:
+        """Return one input; what is not valid in it is left at its default."""
+        encoding = Encoding(_value(feature.get("encoding")) or "identity")
+        modality = Modality(feature.get("modality") or "numeric")
+        words = modality in _WORDS or encoding.is_embedding
+        mapping = feature.get("index_feature_mapping")
+        self.encoding(feature, encoding, mapping)
+        self.sparse(feature)
+        if "input_baselines" in feature and "encoded_baselines" in feature:
+            message = "has both input and encoded baselines; keep one kind"
+            self.find("MD033", message, feature.path)
+        no_image = modality is not Modality.IMAGE and not _invalid(feature, "modality")
+        if no_image and isinstance(self.parameters and self.parameters.method, Xrai):
+            message = 'XRAI explains images only; set "modality": "image"'
+            self.find("MD048", message, feature.path)
+        return InputSpec(
+            name=name,
+            tensor_name=feature.get("input_tensor_name"),
+            encoding=encoding,
+            modality=modality,
+            input_baselines=self.baselines(feature, "input_baselines", words=words),
+            encoded_tensor_name=feature.get("encoded_tensor_name"),
+            encoded_baselines=self.baselines(feature, "encoded_baselines", words=False),
+            indices_tensor_name=feature.get("indices_tensor_name"),
+            dense_shape_tensor_name=feature.get("dense_shape_tensor_name"),
+            weight_values_name=feature.get("weight_values_name"),
+            weight_indices_name=feature.get("weight_indices_name"),
+            weight_dense_shape_name=feature.get("weight_dense_shape_name"),
+            index_feature_mapping=tuple(mapping) if mapping is not None else None,
+            domain=self.domain(feature.section("domain")),
+            visualization=self.visualization(feature, modality),
+            group_name=feature.get("group_name"),
+        )
+
+    def baselines(self, feature: Section, key: str, *, words: bool) -> tuple[Baseline, ...]:
+        """Return the baselines of a field, none if one of them is not valid."""
+        return (
+            parse_baselines(feature, key, self.findings, directory=self.directory, words=words)
+            or ()
+        )
+
+    def encoding(self, feature: Section, encoding: Encoding, mapping: list[str] | None) -> None:
+        """Check what an encoding needs beside it."""
+        if encoding.is_bag and "index_feature_mapping" not in feature:
+            message = f"encoding '{encoding.value}' needs index_feature_mapping, a name per index"
+            self.find("MD030", message, feature.at("encoding"))
+        if encoding.is_embedding and "encoded_tensor_name" not in feature:
+            message = f"encoding '{encoding.value}' needs encoded_tensor_name"
+            self.find("MD032", message, feature.at("encoding"))
+        if mapping is not None:
+            self.unique(mapping, feature.at("index_feature_mapping"))
+
+    def unique(self, names: list[str], path: Path) -> None:
+        """Note every name that occurs twice."""
+        seen: dict[str, int] = {}
+        for place, name in enumerate(names):
+            if name in seen:
+                message = f"{quoted(name)} is there already, at index {seen[name]}"
+                self.find("MD031", message, (*path, place))
+            seen.setdefault(name, place)
+
+    def sparse(self, feature: Section) -> None:
+        """Check that the tensors of a sparse input are complete."""
+        pair = ("indices_tensor_name", "dense_shape_tensor_name")
+        there = [key for key in pair if key in feature]
+        if len(there) == 1:
+            other = pair[1 - pair.index(there[0])]
+            message = f"a sparse input needs {other} too"
+            self.find("MD038", message, feature.at(there[0]))
+        if there and "encoded_tensor_name" not in feature:
+            self.sparse_gradient(feature, feature.at(there[0]))
+        triple = ("weight_values_name", "weight_indices_name", "weight_dense_shape_name")
+        missing = [key for key in triple if key not in feature]
+        if len(missing) in (1, 2):
+            present = next(key for key in triple if key in feature)
+            message = f"weights need {' and '.join(missing)} too"
+            self.find("MD040", message, feature.at(present))
+
+    def sparse_gradient(self, feature: Section, path: Path) -> None:
+        """Without parameters the method is not known yet, so that this is advice only."""
+        method = self.parameters.method if self.parameters else None
+        if method is None or isinstance(method, IntegratedGradients | Xrai):
+            message = (
+                "gradients of a sparse input are taken at encoded_tensor_name; "
+                "name it or use sampled Shapley"
+            )
+            severity = None if method else Severity.WARNING
+            self.find("MD039", message, path, severity)
+
+    def domain(self, section: Section | None) -> Domain | None:
+        """Return a domain, whose ends come together and in order."""
+        if section is None:
+            return None
+        low, high = section.get("min"), section.get("max")
+        if ("min" in section) != ("max" in section):
+            there = "min" if "min" in section else "max"
+            message = f"has {quoted(section.spelled[there])} alone; give both ends or neither"
+            self.find("MD041", message, section.path)
+        elif low is not None and high is not None and low >= high:
+            message = f"its least value {low} must be below its greatest value {high}"
+            self.find("MD042", message, section.path)
+        return Domain(
+            minimum=low,
+            maximum=high,
+            original_mean=section.get("original_mean"),
+            original_stddev=section.get("original_stddev"),
+        )
+
+    def visualization(self, feature: Section, modality: Modality) -> Visualization | None:
+        """Return the visualization of an image, None if the input has none."""
+        section = feature.section("visualization")
+        if section is None:
+            return None
+        if modality is not Modality.IMAGE and not _invalid(feature, "modality"):
+            message = f"is for images only, modality is '{modality.value}'; set it to 'image'"
+            self.find("MD044", message, feature.at("visualization"))
+        kind = _value(section.get("type"))
+        for key, owner in (("blur_sigma", "pixels"), ("shade_within_outlines", "outlines")):
+            if key in section and kind not in (None, owner):
+                self.find("MD046", f"belongs to type '{owner}', not '{kind}'", section.at(key))
+        if kind == "outlines" and isinstance(self.parameters and self.parameters.method, Xrai):
+            message = "'outlines' is not recommended for XRAI; use 'pixels'"
+            self.find("MD049", message, section.at("type"))
+        below, above = section.get("clip_below_percentile"), section.get("clip_above_percentile")
+        if below is not None and above is not None and below >= above:
+            message = f"the lower clip percentile {below} must be below the upper one {above}"
+            self.find("MD045", message, section.at("clip_below_percentile"))
+        polarity = _value(section.get("polarity"))
+        colors = _value(section.get("color_map"))
+        overlay = _value(section.get("overlay_type"))
+        percentile = section.get("percentile")
+        return Visualization(
+            type=VisualizationType(kind) if kind else None,
+            polarity=Polarity(polarity) if polarity else None,
+            color_map=ColorMap(colors) if colors else None,
+            overlay_type=OverlayType({"mask": "mask_black"}.get(overlay, overlay))
+            if overlay
+            else None,
+            clip_below_percentile=below,
+            clip_above_percentile=above,
+            overlay_multiplier=section.get("overlay_multiplier"),
+            output_format=section.get("output_format"),
+            shade_within_outlines=section.get("shade_within_outlines"),
+            blur_sigma=section.get("blur_sigma"),
+            percentile=Percentile(percentile) if percentile else None,
+        )
+
+    def output(self, section: Section) -> OutputSpec | None:
+        """Return the first output, None if there is none."""
+        listed = section.section("outputs")
+        if listed is None:
+            return None
+        if len(listed.spelled) != 1:
+            message = f"has {len(listed.spelled)} outputs; exactly one can be explained"
+            self.find("MD023", message, listed.path)
+        for name, output in listed.sections():
+            mapping = output.get("index_name_mapping")
+            if "index_name_mapping" in output and "index_name_mapping_key" in output:
+                first = output.spelled["index_name_mapping"]
+                second = output.spelled["index_name_mapping_key"]
+                self.find("MD047", f"has both '{first}' and '{second}'; keep one", output.path)
+            return OutputSpec(
+                name=name,
+                tensor_name=output.get("output_tensor_name"),
+                index_name_mapping=self.names(mapping, output.at("index_name_mapping"), {})
+                if mapping is not None
+                else None,
+                index_name_mapping_key=output.get("index_name_mapping_key"),
+            )
+        return None
+
+    def names(self, value: object, path: Path, seen: dict[str, Path]) -> Nested:
+        """Return names in nested tuples; every name once in all of them."""
+        if isinstance(value, str):
+            if value in seen:
+                index = list(seen[value])
+                message = f"{quoted(value)} is there already, at index {index}"
+                self.find("MD031", message.replace("[", "").replace("]", ""), path)
+            seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
+            return value
+        if isinstance(value, list) and len(path) < 24:
+            return tuple(self.names(item, (*path, place), seen) for place, item in enumerate(value))
+        self.find("MD012", f"must be a string or a list, not {describe(value)}", path)
+        return ""
+
+
+def _value(written: str | None) -> str | None:
+    """Return the value of an enum, or None for Vertex's ``…_unspecified``, "the same as" unset."""
+    return None if written is None or written.endswith("_unspecified") else written
+
+
+def _invalid(section: Section, name: str) -> bool:
+    return name in section and section.get(name) is None

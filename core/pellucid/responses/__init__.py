@@ -1,0 +1,1 @@
+"""Explanations as what clients read: JSON of the services, and ``.npz`` files."""

@@ -1,0 +1,59 @@
+"""LIME's explanations in the form of KServe's explainer, which drew them on the client's side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import SpecError
+from pellucid.explain.explainer import Explanation
+from pellucid.metadata.spec import ExplanationParameters, Lime
+from pellucid.methods.lime import marked, masks
+from pellucid.model import Array
+
+
+def kserve(
+    explanations: Sequence[Explanation], parameters: ExplanationParameters
+) -> dict[str, Any]:
+    """Return ``{"explanations": {"temp": [h, w, 3], "masks": [k, h, w], "top_labels": [k]}}``.
+
+    ``temp`` is the picture on the model's own scale, grayscale repeated, and where both signs are
+    shown, with the patches of the last label marked: the explainer sent no other. ``masks`` are 1,
+    −1 and 0, ``top_labels`` flat indices of the output, best first. The protocol explains one
+    instance and forgets the others; several are a list of such objects. Raises SpecError for
+    another method than LIME.
+    """
+    method = parameters.method
+    if not isinstance(method, Lime):
+        raise SpecError("KServe's form is that of LIME for images; choose --method lime")
+    found = [_explained(explanation, method) for explanation in explanations]
+    return {"explanations": found[0] if len(found) == 1 else found}
+
+
+def _explained(explanation: Explanation, config: Lime) -> dict[str, Any]:
+    name, segments = next(iter(explanation.labels[0].segments.items()))
+    coefficients = np.zeros((len(explanation.labels), int(segments.max()) + 1))
+    for row, label in zip(coefficients, explanation.labels, strict=True):
+        row[segments] = label.values[name]  # all pixels of a patch say the same
+    shown = masks(coefficients, segments, config)
+    shape = explanation.prediction.shape
+    return {
+        "temp": marked(_rgb(explanation.inputs[name], segments.shape), shown[-1], config),
+        "masks": shown,
+        "top_labels": [
+            int(np.ravel_multi_index(label.index, shape)) if label.index else 0
+            for label in explanation.labels
+        ],
+    }
+
+
+def _rgb(tensor: Array, size: tuple[int, ...]) -> Array:
+    """Return a picture tensor of any layout as [h, w, 3]; whole numbers stay what they are."""
+    if tensor.ndim == 3 and tensor.shape[1:] == size:
+        tensor = np.moveaxis(tensor, 0, -1)
+    picture = tensor.reshape(*size, -1)
+    if picture.dtype.kind == "f":
+        picture = picture.astype(np.float64)
+    return np.array(np.broadcast_to(picture, (*size, 3)), order="C")

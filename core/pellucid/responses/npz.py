@@ -1,0 +1,305 @@
+"""Explanations in one ``.npz`` file: attributions as plain arrays, and all it takes to draw them.
+
+```python
+>>> import pellucid
+>>> from pellucid.responses.npz import pack, unpack
+>>> model = pellucid.load("sample_models/digits/model")  # doctest: +SKIP
+>>> saved = pack(model.explain([image]))  # doctest: +SKIP
+>>> unpack(saved, "five.npz").draw(0)  # doctest: +SKIP
+
+```
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from enum import Enum
+from io import BytesIO
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from pellucid.api.explanations import Explanations
+from pellucid.errors import InstanceError
+from pellucid.examples.index import Neighbor
+from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.inputs.images import decode_picture
+from pellucid.inputs.readers import Instance
+from pellucid.inputs.tensors import is_binary
+from pellucid.metadata.documents.parse import parse_metadata
+from pellucid.metadata.documents.serialize import dump_metadata
+from pellucid.metadata.spec import (
+    METHOD_NAMES,
+    Examples,
+    ExplanationMetadata,
+    ExplanationParameters,
+    Method,
+    Modality,
+    SmoothGrad,
+)
+from pellucid.model import Array
+
+FORMAT = 1
+_DOCUMENT = "pellucid.json"
+_ARRAYS = ("values", "features", "ranks", "segments")
+
+
+def pack(explanations: Explanations) -> bytes:
+    """Return an uncompressed ``.npz`` archive of explanations, from which `unpack` makes them.
+
+    For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
+    float64, ``i/j/index`` int64, ``i/j/scores`` float64 [score, baseline_score, approx_error] (NaN
+    where undefined), with XRAI ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not
+    the same as the values; ``i/inputs/FEATURE``, the tensor that was explained, and
+    ``i/given/FEATURE`` where the model was given another; ``i/prediction``; ``i/picture``, the
+    bytes of the picture's file; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
+    float64. ``pellucid.json`` holds the metadata, the method, names and words,
+    as UTF-8.
+    """
+    arrays: dict[str, Array] = {}
+    instances = []
+    metadata = explanations.metadata
+    images = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
+    for i, (explanation, instance) in enumerate(
+        zip(explanations, explanations.instances, strict=True)
+    ):
+        words = {}
+        arrays[f"{i}/prediction"] = np.asarray(explanation.prediction)
+        for name, tensor in explanation.inputs.items():
+            if tensor.dtype != object:
+                arrays[f"{i}/inputs/{name}"] = tensor
+        for name, tensor in explanation.given.items():
+            if name in images or tensor is explanation.inputs.get(name):
+                continue
+            if tensor.dtype == object:
+                words[name] = _text(tensor).tolist()
+            else:
+                arrays[f"{i}/given/{name}"] = tensor
+        if explanation.neighbors is not None:
+            arrays[f"{i}/neighbors/ids"] = np.array([it.id for it in explanation.neighbors])
+            distances = [it.distance for it in explanation.neighbors]
+            arrays[f"{i}/neighbors/distances"] = np.array(distances)
+        for j, label in enumerate(explanation.labels):
+            error = np.nan if label.approx_error is None else label.approx_error
+            arrays[f"{i}/{j}/index"] = np.array(label.index, np.int64)
+            arrays[f"{i}/{j}/scores"] = np.array([label.score, label.baseline_score, error])
+            for kind in _ARRAYS:
+                for name, value in getattr(label, kind).items():
+                    if kind != "features" or not _same(value, label.values.get(name)):
+                        arrays[f"{i}/{j}/{kind}/{name}"] = value
+        if instance.encoded is not None:
+            arrays[f"{i}/picture"] = np.frombuffer(instance.encoded, np.uint8)
+        instances.append(
+            {
+                "source": instance.source,
+                "value": _said(instance),
+                "beside": dict(instance.beside),
+                "index": instance.index,
+                "upright": not _decoded_by_model(instance),
+                "given": words,
+                "warnings": explanation.warnings,
+                "labels": [
+                    {
+                        "name": label.name,
+                        "features": list(label.features),
+                        "evaluations": label.evaluations,
+                        "diagnostics": label.diagnostics,
+                    }
+                    for label in explanation.labels
+                ],
+            }
+        )
+    document = {
+        "format": FORMAT,
+        "metadata": dump_metadata(_drawn(metadata)),
+        "method": _written(explanations.parameters.method),
+        "instances": instances,
+    }
+    arrays[_DOCUMENT] = np.frombuffer(json.dumps(document).encode(), np.uint8)
+    out = BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def unpack(data: bytes, where: str) -> Explanations:
+    """Return the explanations that `pack` wrote; neither the model nor TensorFlow is needed.
+
+    Their instances have no tensors. Raises InstanceError, which begins with `where`, for anything
+    else.
+    """
+    try:
+        with np.load(BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (BadZipFile, ValueError, EOFError, OSError) as error:
+        raise InstanceError(
+            f"{where}: not an .npz file of explanations, as explain --raw writes it ({error})"
+        ) from None
+    if _DOCUMENT not in arrays:
+        raise InstanceError(
+            f"{where}: holds arrays and no explanations to draw; write it with explain --raw"
+        )
+    try:
+        document = json.loads(arrays[_DOCUMENT].tobytes())
+        if document["format"] != FORMAT:
+            raise InstanceError(
+                f"{where}: has format {document['format']}, and this version of pellucid reads "
+                f"{FORMAT}; explain again with --raw"
+            )
+        parsed = parse_metadata(json.dumps(document["metadata"]))
+        if parsed.metadata is None:
+            raise InstanceError(f"{where}: its metadata are damaged; explain again with --raw")
+        names = [spec.name for spec in parsed.metadata.inputs]
+        found = [
+            (_explanation(arrays, i, entry, names), _instance(arrays, i, entry, where))
+            for i, entry in enumerate(document["instances"])
+        ]
+        method = _read(document["method"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InstanceError(
+            f"{where}: is damaged ({type(error).__name__}: {error}); explain again with --raw"
+        ) from None
+    return Explanations(
+        items=tuple(explanation for explanation, _ in found),
+        instances=tuple(instance for _, instance in found),
+        metadata=parsed.metadata,
+        parameters=ExplanationParameters(method=method),
+    )
+
+
+def _explanation(
+    arrays: Mapping[str, Array], i: int, entry: Mapping[str, Any], names: list[str]
+) -> Explanation:
+    inputs = _group(arrays, f"{i}/inputs/")
+    given = {**inputs, **_group(arrays, f"{i}/given/")}
+    given |= {name: np.array(words, object) for name, words in entry["given"].items()}
+    labels = []
+    for j, said in enumerate(entry["labels"]):
+        score, baseline_score, error = arrays[f"{i}/{j}/scores"].tolist()
+        kinds = {kind: _group(arrays, f"{i}/{j}/{kind}/") for kind in _ARRAYS}
+        features = {**kinds["values"], **kinds.pop("features")}
+        labels.append(
+            LabelAttribution(
+                index=tuple(arrays[f"{i}/{j}/index"].tolist()),
+                name=said["name"],
+                score=score,
+                baseline_score=baseline_score,
+                approx_error=None if np.isnan(error) else error,
+                features={name: features[name] for name in said["features"]},
+                evaluations=said["evaluations"],
+                diagnostics=said["diagnostics"],
+                **kinds,
+            )
+        )
+    near = None
+    if f"{i}/neighbors/ids" in arrays:
+        found = zip(arrays[f"{i}/neighbors/ids"], arrays[f"{i}/neighbors/distances"], strict=True)
+        near = tuple(Neighbor(id=str(name), distance=float(value)) for name, value in found)
+    return Explanation(
+        prediction=arrays[f"{i}/prediction"],
+        neighbors=near,
+        labels=tuple(labels),
+        inputs=inputs,
+        given={name: given[name] for name in names if name in given},
+        warnings=tuple(entry["warnings"]),
+    )
+
+
+def _instance(
+    arrays: Mapping[str, Array], i: int, entry: Mapping[str, Any], where: str
+) -> Instance:
+    image, encoded = None, None
+    if f"{i}/picture" in arrays:
+        encoded = arrays[f"{i}/picture"].tobytes()
+        image = decode_picture(encoded, f"{where}: instances[{i}]", upright=entry["upright"])
+    return Instance(
+        entry["value"],
+        {},
+        entry["index"],
+        entry["source"],
+        image,
+        encoded=encoded,
+        beside=entry["beside"],
+    )
+
+
+def _group(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _same(value: Array, other: Array | None) -> bool:
+    return other is not None and np.array_equal(value, other)
+
+
+def _text(strings: Array) -> Array:
+    """Return strings, bytes or not, as text; what is not UTF-8 is replaced."""
+    text = np.empty(strings.shape, object)
+    text.ravel()[:] = [
+        s.decode("utf-8", "replace") if isinstance(s, bytes) else str(s) for s in strings.ravel()
+    ]
+    return text
+
+
+def _said(instance: Instance) -> object:
+    """Return an instance as it was given, if that is text; numbers are in the arrays."""
+    value = instance.value
+    if isinstance(value, Mapping):
+        texts = {k: v for k, v in value.items() if isinstance(v, str)}
+        return None if is_binary(value) else texts
+    return value if isinstance(value, str) else None
+
+
+def _decoded_by_model(instance: Instance) -> bool:
+    """Whether the model was given the picture's file, which it does not turn upright."""
+    strings = (t for t in instance.tensors.values() if t.dtype == object and t.size == 1)
+    return instance.encoded is not None and any(
+        s.ravel()[0] is instance.encoded or s.ravel()[0] == instance.encoded for s in strings
+    )
+
+
+def _drawn(metadata: ExplanationMetadata) -> ExplanationMetadata:
+    """Return metadata without what only the model needs, or what only images may have."""
+    return replace(
+        metadata,
+        inputs=tuple(
+            replace(
+                spec,
+                input_baselines=(),
+                encoded_baselines=(),
+                visualization=spec.visualization if spec.modality is Modality.IMAGE else None,
+            )
+            for spec in metadata.inputs
+        ),
+    )
+
+
+def _written(method: Method) -> dict[str, Any]:
+    if isinstance(method, Examples):
+        method = Examples(neighbor_count=method.neighbor_count)  # the index stays where it is
+    plain = asdict(method)
+    settings = {k: v.value if isinstance(v, Enum) else v for k, v in plain.items()}
+    return {"name": METHOD_NAMES[type(method)], "settings": settings}
+
+
+def _read(document: Mapping[str, Any]) -> Method:
+    """Return a method from its name and settings; those of other versions are passed over."""
+    (kind,) = [kind for kind, name in METHOD_NAMES.items() if name == document["name"]]
+    default = kind()
+    settings = {}
+    for field in fields(kind):
+        value = document["settings"].get(field.name, getattr(default, field.name))
+        if isinstance(usual := getattr(default, field.name), Enum):
+            value = type(usual)(getattr(value, "value", value))
+        if field.name == "smooth_grad" and isinstance(value, dict):
+            noise = value["feature_noise_sigma"]
+            sigmas = None if noise is None else tuple((name, sigma) for name, sigma in noise)
+            value = SmoothGrad(**{**value, "feature_noise_sigma": sigmas})
+        settings[field.name] = value
+    made: Method = kind(**settings)
+    return made

@@ -1,0 +1,1 @@
+"""A SavedModel compiled: the one room that runs TensorFlow."""

@@ -1,0 +1,1 @@
+"""The three ways of running a model, from the best to the last resort."""

@@ -1,0 +1,384 @@
+"""A backend: one way of running a model, and the questions asked of it.
+
+There are three, from the best to the last resort: `flat_graph`, `function` and `v1_loader`, beside
+this file. They differ in how the model is loaded and how its network is applied to rows; what is
+asked is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from pellucid.errors import ModelError
+from pellucid.model import Array, Tensors
+from pellucid.runtime.engine import kernels as questions
+from pellucid.runtime.engine.kernels import Batch, Operand
+from pellucid.runtime.engine.row_batches import Cut, cut_of, lanes_flush
+from pellucid.runtime.engine.tensorflow import CallableOptions, tf
+from pellucid.runtime.graph.function_library import CALLS
+from pellucid.saved_model.batch_axis import is_shared
+
+
+def held(key: str) -> str:
+    """Return the name of the operand that holds a request input: no feature has such a name."""
+    return f"{key} (held)"
+
+
+class Unsupported(Exception):
+    """This road does not carry this model; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be compiled; every tensor name is a flat name.
+
+    `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
+    attributions are for (which may lie behind the request's), `output` is the explained output.
+    `lanes` are the blocks of rows that may be computed at a time, by a thread each.
+    """
+
+    directory: Path
+    meta_graph: Any
+    signature_key: str
+    request: Mapping[str, str]
+    explained: Mapping[str, str]
+    output: str
+    batch: Batch = Batch()
+    device: str = "auto"
+    lanes: int = 1
+
+    @property
+    def checkpoint(self) -> str:
+        """The prefix of the checkpoint's files."""
+        return str(self.directory / "variables" / "variables")
+
+
+Build: TypeAlias = Callable[[], tuple[list[Any], dict[str, Any]]]
+"""Adds the ops of a question to the current graph; returns its arguments and named results."""
+
+
+class Road(ABC):
+    """One way from a `Plan` to answers: the questions, each compiled once, at its first call.
+
+    `traces` counts how often each question was compiled: never more than once.
+    """
+
+    operands: tuple[Operand, ...]
+    random_ops: tuple[str, ...] = ()
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.traces: Counter[str] = Counter()
+        self._calls: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
+        self._compiling = Lock()
+
+    @abstractmethod
+    def network(self, rows: dict[str, Any]) -> Any:
+        """Return the output for `rows`, as new ops of the current graph."""
+
+    def row_bytes(self) -> int | None:
+        """Return roughly how many bytes one row takes on its way forward, if that is known."""
+        return None
+
+    def cut(self) -> Cut:
+        """Return how rows are cut into blocks; a compiled question tells more of their size."""
+        batch = self.plan.batch
+        sizes = (math.prod(n or 224 for n in o.shape or ()) for o in self.operands)
+        # A gradient keeps the activations of the way forward, and as many on the way back.
+        row = 2 * (self.row_bytes() or 64 * 4 * sum(sizes) or 1)
+        gpu = self.plan.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+        fixed = batch.rows or (None if batch.axis else 1)
+        return cut_of(row, self.plan.lanes, gpu=gpu, fixed=fixed)
+
+    @abstractmethod
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        """Return a function of arrays, from the ops that `build` adds."""
+
+    @abstractmethod
+    def encode(self, request: Tensors) -> dict[str, Array]:
+        """Return the operands for rows of a request: explained tensors, and what is held."""
+
+    def outputs(self, rows: Tensors) -> Array:
+        """Return the output of each row, [r, …]."""
+        call, _ = self._output_question()
+        return call(*(rows[o.name] for o in self.operands))[0]  # type: ignore[no-any-return]
+
+    def ready(self) -> None:
+        """Compile what every explanation asks; from then on `row_bytes` may be known."""
+        self._output_question()
+
+    def _output_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            x = self._arguments(self.operands)
+            output = questions.outputs(self.network, self.operands, self.plan.batch, x)
+            return list(x.values()), {"output": output}
+
+        return self._compiled("outputs", build)
+
+    def gradients_reach(self) -> frozenset[str]:
+        """Return the explained operands that a gradient reaches."""
+        return frozenset(self._path_question()[1])
+
+    def path_gradient(
+        self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, target: Array
+    ) -> dict[str, Array]:
+        """Answer `questions.path_gradient` for one block of rows."""
+        call, names = self._path_question()
+        starts = (start[o.name] for o in self.operands if o.real)
+        stops = (stop[o.name] for o in self.operands)
+        return dict(zip(names, call(*starts, *stops, path, node, weight, target), strict=True))
+
+    def coalition_scores(
+        self,
+        x: Tensors,
+        baseline: Tensors,
+        masks: Tensors,
+        instance: Array,
+        coalition: Array,
+        target: Array,
+    ) -> Array:
+        """Answer `questions.coalition_scores` for one block of rows."""
+        explained = [o for o in self.operands if o.explained]
+
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            xs, others = self._arguments(self.operands), self._arguments(explained)
+            where = {
+                o.name: tf.compat.v1.placeholder(
+                    tf.bool, None if o.shape is None else [None] * (len(o.shape) + 1)
+                )
+                for o in explained
+            }
+            indices = [tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.int32, tf.int64)]
+            scores = questions.coalition_scores(
+                self.network, self.operands, self.plan.batch, xs, others, where, *indices
+            )
+            return [*xs.values(), *others.values(), *where.values(), *indices], {"scores": scores}
+
+        call, _ = self._compiled("coalition_scores", build)
+        xs = (x[o.name] for o in self.operands)
+        others = (baseline[o.name] for o in explained)
+        where = (masks[o.name] for o in explained)
+        return call(*xs, *others, *where, instance, coalition, target)[0]  # type: ignore[no-any-return]
+
+    def _path_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            start = self._arguments([o for o in self.operands if o.real])
+            stop = self._arguments(self.operands)
+            types = (tf.int32, tf.float64, tf.float64, tf.int64)
+            rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
+            sums = questions.path_gradient(
+                self.network, self.operands, self.plan.batch, start, stop, *rows
+            )
+            return [*start.values(), *stop.values(), *rows], sums
+
+        return self._compiled("path_gradient", build)
+
+    def _compiled(self, question: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        with self._compiling:
+            if question not in self._calls:
+                names: tuple[str, ...] = ()
+
+                def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
+                    nonlocal names
+                    arguments, results = build()
+                    names = tuple(results)
+                    return arguments, results
+
+                self.traces[question] += 1
+                self._calls[question] = self.compile(build_and_note_names), names
+            return self._calls[question]
+
+    def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
+        return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
+
+
+class SessionRoad(Road):
+    """A road that runs in a session of its own.
+
+    A subclass sets `graph`, `tensors` (operand → tensor name) and `request` (key of a request →
+    tensor name, for those that the graph has).
+    """
+
+    graph: Any
+    tensors: dict[str, str]
+    request: dict[str, str]
+
+    @cached_property
+    @abstractmethod
+    def session(self) -> Any:
+        """The session; its threads may depend on the first question that was built."""
+
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        with self.graph.as_default(), device_scope(self.plan.device):
+            arguments, named = build()
+            fed = {a.name for a in arguments}  # what is passed through has to be copied
+            results = [tf.identity(r) if r.name in fed else r for r in named.values()]
+        options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
+        if self.cut().lanes > 1 and lanes_flush():
+            options.run_options.inter_op_thread_pool = -1  # the lane's own thread
+        # What `make_callable` returns looks at feeds and fetches anew at each call, holding the
+        # interpreter for ten times as long.
+        run = self.session._make_callable_from_options(options)
+        types = [a.dtype.base_dtype.as_numpy_dtype for a in arguments]
+
+        def call(*arrays: Array) -> Sequence[Array]:
+            return run(*map(np.asarray, arrays, types))  # type: ignore[no-any-return]
+
+        return call
+
+    def encode(self, request: Tensors) -> dict[str, Array]:
+        keys = {tensor: key for key, tensor in self.request.items()}
+        answer = {name: request[keys[t]] for name, t in self.tensors.items() if t in keys}
+        behind = [name for name in self.tensors if name not in answer]
+        if behind:
+            get = self.graph.get_tensor_by_name
+            fetches = {name: get(self.tensors[name]) for name in behind}
+            needed = questions.ancestors(t.op for t in fetches.values())
+            feeds = {k: get(t) for k, t in self.request.items() if get(t).op in needed}
+            call, _ = self._compiled("encode", lambda: (list(feeds.values()), fetches))
+            batch = self.plan.batch
+            rows = (
+                request[k]
+                if batch.axis and not is_shared(shape_of(feeds[k]), batch)
+                else request[k][0]
+                for k in feeds
+            )
+            for name, value in zip(behind, call(*rows), strict=True):
+                answer[name] = value if self.plan.batch.axis else value[None]
+        return answer
+
+    def row_bytes(self) -> int | None:
+        total = 0
+        for op in self.graph.get_operations():
+            if op.name.startswith("network/"):
+                for tensor in op.outputs:
+                    shape = tensor.shape
+                    if shape.rank and tensor.dtype.is_floating and None not in shape[1:].as_list():
+                        total += shape[1:].num_elements() * tensor.dtype.size
+        return total or None
+
+    def describe(self) -> tuple[Operand, ...]:
+        """Return the operands, one for each of `tensors`."""
+        get = self.graph.get_tensor_by_name
+        return tuple(operand_of(self.plan, name, get(t)) for name, t in self.tensors.items())
+
+
+def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
+    """Return the static shape of a tensor; None = unknown rank."""
+    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+
+
+def operand_of(plan: Plan, name: str, tensor: Any) -> Operand:
+    """Describe a tensor of a graph as an operand."""
+    shape = shape_of(tensor)
+    # Of a tensor behind the request, a known number of rows says nothing.
+    given = name not in plan.explained or plan.explained[name] in plan.request.values()
+    shared = is_shared(shape, plan.batch) and (shape == () or given)
+    if shape and plan.batch.axis and not shared:
+        shape = shape[1:]
+    return Operand(
+        name=name,
+        dtype=tensor.dtype.base_dtype,
+        shape=shape,
+        explained=name in plan.explained,
+        shared=shared,
+    )
+
+
+# What draws, and does not say so in its name.
+_DRAWS = (
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "StatefulStandardNormal",
+    "StatefulStandardNormalV2",
+    "StatefulTruncatedNormal",
+    "StatefulUniform",
+    "StatefulUniformFullInt",
+    "StatefulUniformInt",
+    "TruncatedNormal",
+)
+
+
+def refuse_calls(ops: Iterable[Any]) -> None:
+    """Raise Unsupported if one of the operations of a session's graph calls a function.
+
+    The gradient that TensorFlow would take there differentiates op by op in its runtime: it lacks
+    most ops, does not know gradients that were saved, and gives 0 behind a loop.
+    """
+    for op in ops:
+        if op.type in CALLS:
+            raise Unsupported(f"a gradient through the function call '{op.name}' is not to be had")
+
+
+def all_ops(meta_graph: Any) -> set[str]:
+    """Return the types of all operations of a graph and its functions, needed or not."""
+    graph = meta_graph.graph_def
+    functions = (node.op for function in graph.library.function for node in function.node_def)
+    return {*(node.op for node in graph.node), *functions}
+
+
+def random_ops(ops: set[str]) -> tuple[str, ...]:
+    """Return those of the operation types that draw new random numbers at each run.
+
+    A stateless one does, too, where the state that it is given moves on.
+    """
+    moves = any(op.startswith(("Assign", "RngReadAndSkip", "RngSkip")) for op in ops)
+    return tuple(
+        sorted(
+            op
+            for op in ops
+            if (not op.startswith("Stateless") or moves)
+            and (("Random" in op and not op.endswith("Dataset")) or op in _DRAWS)
+            and not op.startswith(("StatelessRandomGet", "AnonymousRandom"))
+        )
+    )
+
+
+def device_scope(device: str) -> AbstractContextManager[Any]:
+    """Return the device scope for ``auto``, ``cpu``, ``gpu`` or ``gpu:n``."""
+    names = {"auto": None, "cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
+    name = names[device] if device in names else f"/device:{device.upper()}"
+    return tf.device(name)  # type: ignore[no-any-return]
+
+
+def check_device(device: str) -> None:
+    """Raise ModelError for a device that is none, or a GPU that TensorFlow does not see.
+
+    TensorFlow itself would compute on the CPU then, without a word.
+    """
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
+        raise ModelError(f"'{device}' is no device; choose auto, cpu, gpu or gpu:N")
+    if kind == "gpu":
+        count = len(tf.config.list_physical_devices("GPU"))
+        if int(number or 0) >= count:
+            seen = f"only {count}" if count else "no GPU"
+            raise ModelError(
+                f"device '{device}': TensorFlow sees {seen}; it needs NVIDIA's driver and "
+                "pip install 'pellucid[gpu]', or choose --device cpu"
+            )
+
+
+def session_config(device: str, threads: int = 0) -> Any:
+    """Return the configuration of a session: grow memory, place what a GPU lacks on the CPU.
+
+    `threads` share an operation, by default as many as TensorFlow chooses. The first session of a
+    process decides that for all of them.
+    """
+    config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+    config.intra_op_parallelism_threads = threads
+    config.gpu_options.allow_growth = True
+    if device == "cpu":
+        config.device_count["GPU"] = 0
+    return config

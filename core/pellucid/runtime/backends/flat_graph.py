@@ -1,0 +1,231 @@
+"""The main road: the signature as one flat graph, in a session of its own.
+
+Reading the meta graph and the checkpoint directly loads what every SavedModel has, whoever wrote
+it (TensorFlow 1 or 2), and only the part that the signature needs, without rebuilding any Python
+object. Inner tensors have names; weights are constants. What this road cannot carry it refuses
+with `Unsupported`, and the next one is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from pellucid.errors import ModelError
+from pellucid.runtime.backends.base import (
+    Plan,
+    SessionRoad,
+    Unsupported,
+    device_scope,
+    held,
+    random_ops,
+    session_config,
+)
+from pellucid.runtime.engine.failures import FAILURES, sentence
+from pellucid.runtime.engine.tensorflow import op_def_registry, tf
+from pellucid.runtime.graph.flat_graph import FlatGraph, missing_ops, node_of
+from pellucid.runtime.graph.fold_batch_norm import fold
+from pellucid.runtime.graph.freeze import (
+    checkpoint_reader,
+    freeze,
+    makes_state,
+    restored_keys,
+    restorers,
+)
+
+INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
+INIT_SIGNATURE = "__saved_model_init_op"
+
+
+class FlatSession(SessionRoad):
+    """Part of a flat graph in a session, with what it needs of variables and tables set up."""
+
+    def __init__(self, plan: Plan, wanted: Iterable[str]) -> None:
+        super().__init__(plan)
+        self.flat = FlatGraph(plan.meta_graph)
+        self.flat.add(wanted)
+        self.wanted = [self.flat.resolve(t) for t in wanted]
+        _refuse_unknown_ops(self.flat, self.wanted)
+        resolved = {key: self.flat.resolve(t) for key, t in plan.request.items()}
+        self.request = {key: t for key, t in resolved.items() if node_of(t) in self.flat.nodes}
+        self._init, self._restore = self._initializers()
+
+    def open(self, fetches: Iterable[str]) -> None:
+        """Import what `fetches` need."""
+        plan = self.plan
+        state = [f"^{name}" for name in (*self._restore, *self._init)]
+        base = self.flat.graph_def([*fetches, *state])
+        self.graph = tf.Graph()
+        with self.graph.as_default(), device_scope(plan.device):
+            tf.import_graph_def(base, name="")
+
+    @cached_property
+    def session(self) -> Any:
+        plan = self.plan
+        threads = plan.lanes // self.cut().lanes if plan.lanes > 1 else 0
+        config = session_config(plan.device, threads)
+        session = tf.compat.v1.Session(graph=self.graph, config=config)
+        if self._restore:
+            file = plan.meta_graph.saver_def.filename_tensor_name
+            session.run(self._restore, {file: plan.checkpoint})
+        if self._init:
+            session.run(self._init, asset_feeds(plan, self.graph))
+        return session
+
+    def _initializers(self) -> tuple[list[str], list[str]]:
+        """Make constants of what is only read; return the ops that set up the state that is left.
+
+        The first list initializes (tables from their files), the second restores (variables and
+        tables from the checkpoint).
+        """
+        plan, flat = self.plan, self.flat
+        state = [n for n in flat.ancestors(self.wanted) if makes_state(flat.nodes[n])]
+        if not state:
+            return [], []
+        restore = plan.meta_graph.saver_def.restore_op_name
+        reading = FlatGraph(plan.meta_graph)
+        if restore:
+            reading.add([f"^{node_of(restore)}"])
+        keys = restored_keys(reading)
+        init = []
+        first = initial_op(plan.meta_graph)
+        if first and any(n not in keys for n in state):
+            flat.add([f"^{first}"])
+            init = flat.effects(f"^{first}")
+        if keys:
+            freeze(flat, [*self.wanted, *init], keys, checkpoint_reader(plan.checkpoint))
+        left = {n for n in flat.ancestors([*self.wanted, *init]) if makes_state(flat.nodes[n])}
+        if left and restore:
+            flat.add([f"^{node_of(restore)}"])
+        return [node_of(i) for i in init], restorers(flat, left)
+
+
+class GraphRoad(FlatSession):
+    """A `Plan` as a flat graph in one session."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan, [plan.output, *plan.explained.values()])
+        flat = self.flat
+        self._output, *tensors = self.wanted
+        explained = dict(zip(plan.explained, tensors, strict=True))
+        inside = flat.ancestors([self._output], tensors)
+        self.tensors = explained | {
+            held(key): t
+            for key, t in self.request.items()
+            if node_of(t) in inside and t not in tensors
+        }
+        cuts = set(self.tensors.values())
+        fold(flat, self._output, cuts)
+        alive = flat.ancestors([self._output], cuts)
+        moving = _downstream(flat, alive, cuts)
+        reached = _downstream(flat, alive, set(tensors))
+        if node_of(self._output) not in reached and self._output not in tensors:
+            raise ModelError(
+                f"the output '{plan.output}' does not depend on "
+                + ", ".join(f"'{name}' ({t})" for name, t in plan.explained.items())
+            )
+        # Frames are tied to their nodes when a graph is built; a copy of them has no gradient.
+        if any(flat.nodes[n].op in ("Enter", "RefEnter") for n in moving):
+            raise Unsupported("the graph has the loop frames of TensorFlow 1")
+        if flat.hides_gradients(moving):
+            raise Unsupported("a gradient that was saved with the model is inside a loop")
+        self.random_ops = random_ops(flat.ops(alive))
+        inputs = {t for n in moving for t in flat.inputs(flat.nodes[n]) if t[0] != "^"}
+        self._read = inputs & cuts
+        # What does not change from row to row is imported once, and shared by all questions.
+        self._boundary = {t for t in inputs - cuts if node_of(t) not in moving}
+        self._moving = flat.graph_def_of(moving)
+        self.open([*self._boundary, *cuts])
+        self.operands = self.describe()
+
+    def network(self, rows: dict[str, Any]) -> Any:
+        for name, tensor in self.tensors.items():
+            if tensor == self._output:  # passed through
+                return tf.identity(rows[name])
+        tensors = ((self.tensors[name], row) for name, row in rows.items())
+        replaced = {tensor: row for tensor, row in tensors if tensor in self._read}
+        replaced |= {t: self.graph.get_tensor_by_name(t) for t in self._boundary}
+        (output,) = tf.import_graph_def(
+            self._moving, input_map=replaced, return_elements=[self._output], name="network"
+        )
+        return output
+
+
+class Preprocessor(FlatSession):
+    """The ``xai_preprocess`` signature: from a request to the inputs of ``xai_model``."""
+
+    def __init__(self, plan: Plan, outputs: Mapping[str, str]) -> None:
+        try:
+            super().__init__(plan, list(outputs.values()))
+            self.tensors = dict(zip(outputs, self.wanted, strict=True))
+            self.open(self.wanted)
+            self.operands = self.describe()
+            _ = self.session  # what is wrong with its state is said now
+        except FAILURES as error:
+            names = ", ".join(f"'{t}'" for t in outputs.values())
+            raise ModelError(
+                f"{plan.directory}: {names} cannot be computed: {sentence(error)}"
+            ) from error
+
+    def network(self, rows: dict[str, Any]) -> Any:
+        raise ModelError("a preprocessing signature has no output to explain")
+
+
+def _downstream(flat: FlatGraph, inside: set[str], cuts: set[str]) -> set[str]:
+    """Return the nodes of `inside` that depend on a tensor of `cuts`."""
+    moving: set[str] = set()
+    users: dict[str, list[str]] = {}
+    stack: list[str] = []
+    for name in inside:
+        for tensor in flat.inputs(flat.nodes[name]):
+            users.setdefault(node_of(tensor), []).append(name)
+            if tensor in cuts:
+                stack.append(name)
+    while stack:
+        name = stack.pop()
+        if name not in moving:
+            moving.add(name)
+            stack.extend(users.get(name, ()))
+    return moving
+
+
+def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
+    ops = flat.ops(flat.ancestors(wanted))
+    unknown = sorted(op for op in ops if op_def_registry.get(op) is None)
+    if unknown:
+        raise missing_ops(unknown)
+    if ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}:
+        raise ModelError(
+            "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
+            "not in the file; export it with TensorFlow operations in its place"
+        )
+
+
+def initial_op(meta_graph: Any) -> str | None:
+    """Return the name of the operation that a loader must run once, or None."""
+    if INIT_SIGNATURE in meta_graph.signature_def:
+        info = meta_graph.signature_def[INIT_SIGNATURE].outputs[INIT_SIGNATURE]
+        return node_of(info.name)
+    for key in INIT_COLLECTIONS:
+        if key in meta_graph.collection_def:
+            names = meta_graph.collection_def[key].node_list.value
+            if names:
+                return node_of(names[0])
+    return None
+
+
+def asset_feeds(plan: Plan, graph: Any) -> dict[str, str]:
+    """Return the asset tensors of `graph` and the files that they stand for."""
+    files = list(plan.meta_graph.asset_file_def)
+    if "saved_model_assets" in plan.meta_graph.collection_def:
+        for packed in plan.meta_graph.collection_def["saved_model_assets"].any_list.value:
+            file = tf.compat.v1.MetaGraphDef().asset_file_def.add()
+            packed.Unpack(file)
+            files.append(file)
+    known = {op.name for op in graph.get_operations()}
+    return {
+        f.tensor_info.name: str(plan.directory / "assets" / f.filename)
+        for f in files
+        if node_of(f.tensor_info.name) in known
+    }

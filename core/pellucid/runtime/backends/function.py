@@ -1,0 +1,143 @@
+"""The second road: ``tf.saved_model.load`` and the signature's own function.
+
+It carries what the flat graph does not, such as gradients that were saved with the model. Only the
+inputs and outputs of the signature have names here; for a TensorFlow 1 export, every tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.model import Array, Tensors
+from pellucid.runtime.backends.base import (
+    Build,
+    Plan,
+    Road,
+    Unsupported,
+    all_ops,
+    device_scope,
+    held,
+    operand_of,
+    random_ops,
+    refuse_calls,
+    shape_of,
+)
+from pellucid.runtime.engine.tensorflow import tf
+from pellucid.saved_model.batch_axis import is_shared
+
+
+class ObjectRoad(Road):
+    """A `Plan` by way of the loaded object's signature function."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        _revive_optimizers()
+        self.random_ops = random_ops(all_ops(plan.meta_graph))
+        tags = list(plan.meta_graph.meta_info_def.tags)
+        with device_scope(plan.device):
+            self._object = tf.saved_model.load(str(plan.directory), tags=tags)
+        signature = plan.meta_graph.signature_def[plan.signature_key]
+        keys = {tensor: key for key, tensor in plan.request.items()}
+        explained = {name: keys[t] for name, t in plan.explained.items() if t in keys}
+        # Of TensorFlow 1, or one of several graphs, it gives the graph.
+        if isinstance(getattr(self._object, "graph", None), tf.Graph):
+            self._feeds = dict(plan.explained)
+            if len(explained) == len(plan.explained):
+                others = (i for i in plan.request.items() if i[1] not in plan.explained.values())
+                self._feeds |= {held(key): tensor for key, tensor in others}
+            self._function = self._object.prune(list(self._feeds.values()), plan.output)
+            tensors = {n: self._object.graph.get_tensor_by_name(t) for n, t in self._feeds.items()}
+            self._keys: dict[str, str] | None = None
+        else:
+            outputs = {info.name: key for key, info in signature.outputs.items()}
+            if len(explained) < len(plan.explained) or plan.output not in outputs:
+                raise Unsupported("this road reaches only the signature's own inputs and outputs")
+            self._function = self._object.signatures[plan.signature_key]
+            self._output = outputs[plan.output]
+            kept = (key for key in plan.request if key not in explained.values())
+            self._keys = {**explained, **{held(key): key for key in kept}}
+            specs = self._function.structured_input_signature[1]
+            tensors = {name: specs[key] for name, key in self._keys.items()}
+        self.operands = tuple(operand_of(plan, name, t) for name, t in tensors.items())
+
+    def encode(self, request: Tensors) -> dict[str, Array]:
+        keys = {tensor: key for key, tensor in self.plan.request.items()}
+        known = {name: keys.get(tensor) for name, tensor in self.plan.explained.items()}
+        known |= {held(key): key for key in self.plan.request}
+        if any(known[operand.name] is None for operand in self.operands):
+            return self._encode_inside(request)
+        return {o.name: request[known[o.name] or ""] for o in self.operands}
+
+    def network(self, rows: dict[str, Any]) -> Any:
+        if self._keys is None:
+            return self._function(*rows.values())
+        return self._function(**{self._keys[n]: row for n, row in rows.items()})[self._output]
+
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        parts: list[Any] = []
+        with device_scope(self.plan.device):
+            wrapped = tf.compat.v1.wrap_function(lambda: parts.extend(build()), [])
+        arguments, results = parts
+        pruned = wrapped.prune(arguments, list(results.values()))
+        types = [a.dtype for a in arguments]
+
+        def call(*arrays: Array) -> list[Array]:
+            tensors = [tf.constant(a, t) for a, t in zip(arrays, types, strict=True)]
+            return [np.asarray(t) for t in pruned(*tensors)]
+
+        return call
+
+    def gradients_reach(self) -> frozenset[str]:
+        if self._keys is None:
+            refuse_calls(self._function.graph.get_operations())
+        return super().gradients_reach()
+
+    def _encode_inside(self, request: Tensors) -> dict[str, Array]:
+        """Run a TensorFlow 1 graph from its request tensors to tensors behind them."""
+        batch = self.plan.batch
+        feeds = list(self.plan.request.values())
+        encode = self._object.prune(feeds, [self._feeds[o.name] for o in self.operands])
+        get = self._object.graph.get_tensor_by_name
+        rows = (
+            request[key]
+            if batch.axis and not is_shared(shape_of(get(t)), batch)
+            else request[key][0]
+            for key, t in self.plan.request.items()
+        )
+        values = [np.asarray(v) for v in encode(*map(tf.constant, rows))]
+        return {
+            o.name: v if batch.axis else v[None] for o, v in zip(self.operands, values, strict=True)
+        }
+
+
+class _Optimizer(tf.__internal__.tracking.AutoTrackable):  # type: ignore[misc]
+    """Stands for an optimizer, whose slots the loader wants to restore and nobody reads."""
+
+    def add_slot(self, var: Any, slot_name: str, *_: Any, **__: Any) -> Any:
+        """Return a variable that can take the slot's value and is then forgotten."""
+        return tf.Variable(tf.zeros_like(var), trainable=False, name=slot_name)
+
+
+def _revive_optimizers() -> None:
+    """Let ``tf.saved_model.load`` restore a model that was saved with its optimizer's slots.
+
+    Without it the load ends in "'_UserObject' object has no attribute 'add_slot'".
+    """
+    loader = tf.__internal__.saved_model.load
+    if loader.registered_identifiers() and "optimizer" in loader.registered_identifiers():
+        return
+    loader.register_revived_type(
+        "optimizer",
+        lambda candidate: isinstance(candidate, _Optimizer),
+        versions=[
+            loader.VersionedTypeRegistration(
+                object_factory=lambda proto: _Optimizer(),
+                version=1,
+                min_producer_version=1,
+                min_consumer_version=1,
+            )
+        ],
+    )

@@ -1,0 +1,211 @@
+"""From names in a SavedModel to a compiled model: what the metadata mean in this graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import ModelError, SpecError
+from pellucid.explain.features import Companions
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.spec import ExplanationMetadata
+from pellucid.model import Array, Tensors
+from pellucid.runtime.backends.base import Plan, Unsupported, check_device
+from pellucid.runtime.backends.flat_graph import Preprocessor
+from pellucid.runtime.engine.kernels import Batch
+from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
+from pellucid.runtime.graph.latent_tensor import last_layer_input
+from pellucid.runtime.model import TensorFlowModel
+from pellucid.saved_model.batch_axis import batch_of_signature, is_shared
+from pellucid.saved_model.reader import MetaGraph, Signature
+from pellucid.saved_model.tensor_names import Role, resolve_tensor
+
+SQUASHERS = ("Softmax", "LogSoftmax", "Sigmoid")
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """One signature of a SavedModel and its metadata; gives the compiled model for a method.
+
+    A method that takes gradients explains encoded tensors, where the metadata name them; others
+    explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
+    the score before its softmax or sigmoid, where gradients do not vanish. `lanes` are a `Plan`'s.
+    """
+
+    directory: Path
+    meta_graph: MetaGraph
+    signature: Signature
+    metadata: ExplanationMetadata
+    device: str = "auto"
+    logits: bool = False
+    lanes: int = 1
+    _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
+    _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
+
+    def model(self, *, gradients: bool) -> TensorFlowModel:
+        """Return the model whose explained tensors are those that a method needs."""
+        encoded = gradients and any(i.encoded_tensor_name for i in self.metadata.inputs)
+        if encoded not in self._models:
+            check_device(self.device)
+            plan = self._plan(encoded)
+            self._models[encoded] = TensorFlowModel(
+                plan, lambda: self._before(plan), lambda: self._names(plan)
+            )
+        return self._models[encoded]
+
+    def signature_outputs(self, request: Tensors) -> dict[str, Array]:
+        """Return every output of the signature for a request's arrays, [n, …].
+
+        Where only the explained output can be computed, on the last of the roads, it is that one.
+        Raises InstanceError and ModelError.
+        """
+        model = self.model(gradients=False)
+        inputs = model.preprocess(request)
+        if self._all_outputs is None:
+            return {self.metadata.output.name: model.predict(model.encode(inputs))}
+        return model.computed(self._all_outputs, inputs)
+
+    @cached_property
+    def _all_outputs(self) -> Preprocessor | None:
+        outputs = {key: info.name for key, info in self.signature.outputs.items()}
+        try:
+            return Preprocessor(self._plan(False), outputs)
+        except (ModelError, Unsupported):
+            return None
+
+    def latent_tensor(self, written: str | None = None) -> tuple[str, str]:
+        """Return the tensor of the latent space and what it is, for people.
+
+        It is what is written, here or in the metadata, else the input of the last layer, else the
+        output itself.
+        """
+        written = written or self.metadata.latent_space_source
+        if written is not None:
+            return self._tensor(written, "output"), f"'{written}'"
+        flat = FlatGraph(self._message)
+        request = [info.name for info in self.signature.inputs.values()]
+        flat.add([self._output, *request])
+        found = last_layer_input(flat, self._output, request)
+        if found is None:
+            return self._output, "the output, since no layer of weights leads to it"
+        return found, "the input of the last layer"
+
+    def latent_model(self, tensor: str) -> TensorFlowModel:
+        """Return the model whose output is a tensor of `latent_tensor`."""
+        if tensor not in self._latents:
+            check_device(self.device)
+            plan = replace(self._plan(encoded=False), output=tensor)
+            self._latents[tensor] = TensorFlowModel(plan, lambda: self._before(plan))
+        return self._latents[tensor]
+
+    @cached_property
+    def input_keys(self) -> dict[str, str]:
+        """The key of the signature's inputs that each feature is, where it is one."""
+        keys = {info.name: key for key, info in self.signature.inputs.items()}
+        tensors = {i.name: self._tensor(i.tensor_name or i.name) for i in self.metadata.inputs}
+        return {name: keys[tensor] for name, tensor in tensors.items() if tensor in keys}
+
+    @cached_property
+    def companions(self) -> dict[str, Companions]:
+        """The keys of the signature's inputs that belong to each sparse feature."""
+        keys = {info.name: key for key, info in self.signature.inputs.items()}
+
+        def key_of(written: str | None) -> str | None:
+            return None if written is None else keys.get(self._tensor(written))
+
+        return {
+            spec.name: Companions(
+                indices=key_of(spec.indices_tensor_name), weights=key_of(spec.weight_values_name)
+            )
+            for spec in self.metadata.inputs
+            if spec.indices_tensor_name is not None
+        }
+
+    @cached_property
+    def inputs(self) -> tuple[InputInfo, ...]:
+        """What an instance has to give."""
+        domains = {self.input_keys.get(i.name): i.domain for i in self.metadata.inputs}
+        same = self._requested is self.signature
+        return tuple(
+            InputInfo(
+                name=key,
+                dtype=info.dtype,
+                shape=info.shape,
+                domain=domains.get(key) if same else None,
+                batch=self._batch.axis and not is_shared(info.shape, self._batch),
+            )
+            for key, info in self._requested.inputs.items()
+        )
+
+    @cached_property
+    def _requested(self) -> Signature:
+        """The signature that requests are keyed by: ``xai_preprocess`` before ``xai_model``."""
+        if self.signature.key == "xai_model":
+            return self.meta_graph.signatures.get("xai_preprocess", self.signature)
+        return self.signature
+
+    @cached_property
+    def _output(self) -> str:
+        output = self.metadata.output
+        tensor = self._tensor(output.tensor_name or output.name, "output")
+        return self._before_softmax(tensor) if self.logits else tensor
+
+    @cached_property
+    def _batch(self) -> Batch:
+        if any(spec.indices_tensor_name for spec in self.metadata.inputs):
+            return Batch(axis=False, lone=True)  # whatever the three tensors are called
+        return batch_of_signature(self.signature, self._output)
+
+    @cached_property
+    def _message(self) -> Any:
+        return tf.compat.v1.MetaGraphDef.FromString(bytes(self.meta_graph.serialized))
+
+    def _tensor(self, written: str, role: Role = "input") -> str:
+        return resolve_tensor(self.meta_graph, self.signature, written, role=role).tensor
+
+    def _before_softmax(self, output: str) -> str:
+        """Return the tensor that a softmax or sigmoid makes the output of."""
+        flat = FlatGraph(self._message)
+        flat.add([output])
+        node = flat.nodes[node_of(flat.through_identities(flat.resolve(output)))]
+        if node.op not in SQUASHERS:
+            raise SpecError(
+                f"the output '{self.metadata.output.name}' comes from the operation {node.op}, not "
+                "from a softmax or sigmoid, so there are no logits to find; name a tensor with "
+                "--output"
+            )
+        return flat.inputs(node)[0]
+
+    def _plan(self, encoded: bool) -> Plan:
+        explained = {}
+        for spec in self.metadata.inputs:
+            written = spec.encoded_tensor_name if encoded else None
+            explained[spec.name] = self._tensor(written or spec.tensor_name or spec.name)
+        return Plan(
+            directory=self.directory,
+            meta_graph=self._message,
+            signature_key=self.signature.key,
+            request={key: info.name for key, info in self.signature.inputs.items()},
+            explained=explained,
+            output=self._output,
+            batch=self._batch,
+            device=self.device,
+            lanes=self.lanes,
+        )
+
+    def _before(self, plan: Plan) -> Preprocessor | None:
+        if self._requested is self.signature:
+            return None
+        inputs = {key: info.name for key, info in self._requested.inputs.items()}
+        outputs = {key: info.name for key, info in self._requested.outputs.items()}
+        batch = batch_of_signature(self._requested)
+        return Preprocessor(replace(plan, request=inputs, batch=batch), outputs)
+
+    def _names(self, plan: Plan) -> Preprocessor | None:
+        key = self.metadata.output.index_name_mapping_key
+        if key is None:
+            return None
+        return Preprocessor(plan, {"names": self._tensor(key, "output")})

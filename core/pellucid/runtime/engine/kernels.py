@@ -1,0 +1,254 @@
+"""The questions of `pellucid.model.Model`, written as TensorFlow ops over a batch of rows.
+
+A row is one point at which the network is evaluated: an instance on the way from its baseline, or
+one coalition of its features. Interpolation, masking and weighting happen here, on the device, so
+that only the end points of a path travel. Each question is built once and then called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pellucid.errors import ModelError, NotDifferentiableError
+from pellucid.runtime.engine.tensorflow import tf
+
+Network: TypeAlias = Callable[[dict[str, Any]], Any]
+"""Operand name → tensor [rows, …], to the output tensor [rows, …]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How a network takes rows: any number (None), a fixed number, or without a batch axis.
+
+    `lone` says that an instance is a batch of one, whose output has a first axis of that.
+    """
+
+    rows: int | None = None
+    axis: bool = True
+    lone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operand:
+    """A tensor that the output is a function of.
+
+    `explained` operands are features; the others are request inputs that the output depends on as
+    well, held at the instance's value. `shape` is that of one row; None = unknown rank. A `shared`
+    operand is one scalar for a whole batch, such as a dropout rate that is fed.
+    """
+
+    name: str
+    dtype: Any
+    shape: tuple[int | None, ...] | None
+    explained: bool
+    shared: bool = False
+
+    @property
+    def real(self) -> bool:
+        """Whether a gradient with respect to it can exist at all."""
+        return self.explained and bool(self.dtype.is_floating) and not self.shared
+
+    @property
+    def rows(self) -> list[int | None] | None:
+        """The static shape of an argument that holds any number of rows."""
+        return None if self.shape is None else [None, *self.shape]
+
+
+def path_gradient(
+    network: Network,
+    operands: Sequence[Operand],
+    batch: Batch,
+    start: Mapping[str, Any],
+    stop: Mapping[str, Any],
+    path: Any,
+    node: Any,
+    weight: Any,
+    target: Any,
+) -> dict[str, Any]:
+    """Return Σ_r w_r ∇f(start + a_r (stop − start)) summed over the rows r of each path.
+
+    `start` (real operands) and `stop` (all operands) are [p, …]; `path` int32 [r] says which path
+    a row is on; `node` a and `weight` w are float64 [r]; `target` int64 [r] is the flat index of
+    the output. The sums are accumulated in float64, [p, …]. An operand that no gradient reaches is
+    left out; if none does, NotDifferentiableError names the operation that is in the way.
+    """
+    rows = {}
+    for operand in operands:
+        end = stop[operand.name]
+        if operand.real:
+            begin = start[operand.name]
+            step = tf.gather(end - begin, path)  # the difference once for a path, not for a row
+            row = tf.gather(begin, path) + _like_rows(tf.cast(node, operand.dtype), step) * step
+        else:
+            row = tf.gather(end, path)
+        rows[operand.name] = _with_static_rows(row, operand, batch)
+    output = outputs(network, operands, batch, rows)
+    paths = tf.shape(stop[operands[0].name])[0]
+    return gradient_sums(operands, rows, output, path, weight, target, paths)
+
+
+def gradient_sums(
+    operands: Sequence[Operand],
+    rows: Mapping[str, Any],
+    output: Any,
+    path: Any,
+    weight: Any,
+    target: Any,
+    paths: Any,
+    *,
+    lone: bool = False,
+) -> dict[str, Any]:
+    """Return the second half of `path_gradient`: from rows and their output to sums per path.
+
+    With `lone`, the rows have no row axis: each is one row.
+    """
+    points = {o.name: rows[o.name] for o in operands if o.real}
+    if not points:
+        raise NotDifferentiableError(_no_floats(operands))
+    score = _score(output, target)
+    # A weight at the score costs a number for a row; behind the gradient, a whole input. In half
+    # precision it would be rounded away.
+    early = score.dtype.size >= 4
+    seed = tf.cast(weight, score.dtype) if early else None
+    try:
+        slopes = tf.gradients(score, list(points.values()), grad_ys=seed)
+    except (LookupError, NotImplementedError) as error:
+        raise NotDifferentiableError(_without_gradient(str(error))) from error
+    reaching = ancestors([score.op])
+    answer = {}
+    for name, slope in zip(points, slopes, strict=True):
+        if slope is None and not any(op in reaching for op in points[name].consumers()):
+            slope = tf.zeros_like(points[name])  # the output does not depend on it at all
+        if slope is not None:
+            slope = tf.cast(tf.convert_to_tensor(slope), tf.float64)
+            slope = slope[None] if lone else slope
+            if not early:
+                slope = _like_rows(weight, slope) * slope
+            answer[name] = tf.math.unsorted_segment_sum(slope, path, paths)
+    if not answer:
+        raise NotDifferentiableError(_blocked(points, score))
+    return answer
+
+
+def coalition_scores(
+    network: Network,
+    operands: Sequence[Operand],
+    batch: Batch,
+    x: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    masks: Mapping[str, Any],
+    instance: Any,
+    coalition: Any,
+    target: Any,
+) -> Any:
+    """Return f_t of x where the row's mask is true and of the baseline elsewhere, float64 [r].
+
+    `x` and `baseline` are [n, …]; `masks`, for the explained operands, are bool [m, …] and
+    broadcast against one instance; `instance` and `coalition` int32 [r] choose the pair; `target`
+    is int64 [r].
+    """
+    rows = {}
+    for operand in operands:
+        row = tf.gather(x[operand.name], instance)
+        if operand.explained:
+            other = tf.gather(baseline[operand.name], instance)
+            row = tf.where(tf.gather(masks[operand.name], coalition), row, other)
+        rows[operand.name] = _with_static_rows(row, operand, batch)
+    return tf.cast(_score(outputs(network, operands, batch, rows), target), tf.float64)
+
+
+def outputs(
+    network: Network, operands: Sequence[Operand], batch: Batch, rows: Mapping[str, Any]
+) -> Any:
+    """Return the output of the network for each row, [r, …]; it must be floating-point."""
+    shared = {o.name for o in operands if o.shared}
+    if batch.axis:
+        output = network({name: row[0] if name in shared else row for name, row in rows.items()})
+    else:
+        output = network({name: tf.squeeze(row, 0) for name, row in rows.items()})[None]
+    if not output.dtype.is_floating:
+        raise ModelError(
+            f"the output is {output.dtype.name}, which has no score to explain; name a "
+            "floating-point output, such as the probabilities or the logits"
+        )
+    return output
+
+
+def _with_static_rows(rows: Any, operand: Operand, batch: Batch) -> Any:
+    """Tell shape inference what is known: reshapes inside the network may depend on it."""
+    if operand.shape is None or operand.shared:
+        return rows
+    return tf.ensure_shape(rows, [batch.rows, *operand.shape])
+
+
+def _score(output: Any, target: Any) -> Any:
+    """Return the chosen element of each row's output, [r]."""
+    flat = tf.reshape(output, [tf.size(target), -1])
+    return tf.gather(flat, target, batch_dims=1)
+
+
+def _like_rows(values: Any, like: Any) -> Any:
+    """Reshape [r] so that it broadcasts over the trailing axes of `like` [r, …]."""
+    if like.shape.rank is not None:
+        return tf.reshape(values, [-1] + [1] * (like.shape.rank - 1))
+    ones = tf.ones([tf.rank(like) - 1], tf.int32)
+    return tf.reshape(values, tf.concat([[-1], ones], 0))
+
+
+def _no_floats(operands: Sequence[Operand]) -> str:
+    kinds = ", ".join(f"'{o.name}' is {o.dtype.name}" for o in operands if o.explained)
+    return f"a gradient needs floating-point inputs, and {kinds}"
+
+
+def _blocked(points: Mapping[str, Any], score: Any) -> str:
+    """Return the sentence that names the first operation that stops every gradient."""
+    reaching = ancestors([score.op])
+    for name, point in points.items():
+        queue, seen = [point], set()
+        while queue:
+            tensor = queue.pop(0)
+            for op in tensor.consumers():
+                if op in seen or op not in reaching:
+                    continue
+                seen.add(op)
+                through = [t for t in op.outputs if t.dtype.is_floating or t.dtype.is_complex]
+                if through and tf.gradients(through, tensor)[0] is not None:
+                    queue.extend(through)
+                else:
+                    return (
+                        f"no gradient reaches '{name}': operation '{_place(op.name)}' ({op.type}) "
+                        "on the way to the output is not differentiable"
+                    )
+    return "no gradient reaches the explained inputs"
+
+
+def _without_gradient(error: str) -> str:
+    """Return the sentence for an operation that TensorFlow cannot differentiate at all."""
+    found = re.search(r"operation ?'([^']+)' \(op type: (\w+)\)", error)
+    if found is None:
+        return f"TensorFlow cannot differentiate the model: {error.split('. ')[0]}"
+    return (
+        f"TensorFlow has no gradient for operation '{_place(found[1])}' ({found[2]}), which is "
+        "between the explained inputs and the output"
+    )
+
+
+def _place(op: str) -> str:
+    """Return an operation's name in the model: a question's copy of it is in a scope."""
+    return re.sub(r"^network(_\d+)?/", "", op)
+
+
+def ancestors(ops: Iterable[Any], cuts: Sequence[Any] = ()) -> set[Any]:
+    """Return the operations that `ops` depend on, not looking behind the tensors `cuts`."""
+    seen: set[Any] = set()
+    stack = list(ops)
+    stop = {t.name for t in cuts}
+    while stack:
+        op = stack.pop()
+        if op not in seen:
+            seen.add(op)
+            stack.extend(t.op for t in op.inputs if t.name not in stop)
+    return seen

@@ -1,0 +1,110 @@
+"""How the rows of a question are cut into blocks, and how many blocks are computed at a time.
+
+A processor's threads can share the operations of one block, or each compute a block of its own. The
+second wastes less: no thread waits for another at the end of each operation, and one that is held
+up, by a server's work say, holds up nobody else. It takes TensorFlow's threads away from whatever
+else this process does with it, so that it has to be asked for (`Plan.lanes`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+from math import log2
+from typing import TypeVar
+
+from pellucid.runtime.engine.denormals import flush_denormals
+
+Block = TypeVar("Block")
+Answer = TypeVar("Answer")
+
+# A block has at most so many bytes of activations, or, while they stay below the second number,
+# 16 rows: larger ones leave the processor's caches, smaller ones do not pay for the call.
+CPU_BYTES = 2**26, 2**30
+GPU_BYTES = 2**32, 2**32
+FEW_ROWS, MAX_ROWS = 16, 4096
+SHARES = 4
+"""More blocks than one are a multiple of so many, so that no lane is without one at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The rows of a block, and how many blocks are computed at a time."""
+
+    rows: int
+    lanes: int
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def lanes_here() -> int:
+    """How many blocks a program of its own computes at a time.
+
+    Whoever limits the threads of TensorFlow's operations (``TF_NUM_INTRAOP_THREADS``) means these.
+    """
+    written = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return int(written) if written.isdecimal() and int(written) else cores()
+
+
+def cut_of(row_bytes: int, lanes: int, *, gpu: bool, fixed: int | None = None) -> Cut:
+    """Return how to cut rows that take `row_bytes` each, forward and back.
+
+    `lanes` are as many as may be; all blocks that are computed at a time have the memory that one
+    block may have. `fixed` is the number of rows that the model insists on. The rows of a block do
+    not depend on the lanes, so that no bit of a result does.
+    """
+    good, most = GPU_BYTES if gpu else CPU_BYTES
+    rows = fixed or max(1, good // row_bytes, min(FEW_ROWS, most // row_bytes))
+    if fixed is None:
+        rows = min(2 ** int(log2(rows)), MAX_ROWS)
+    return Cut(rows, 1 if gpu else max(1, min(lanes, most // (rows * row_bytes))))
+
+
+def cuts(total: int, rows: int) -> list[int]:
+    """Return where to cut `total` rows into blocks of about the same size, at most `rows` each."""
+    count = -(-total // rows)
+    if count > 1:
+        count = min(total, -(-count // SHARES) * SHARES)
+    return [0, *(total * i // count for i in range(1, count + 1))]
+
+
+@cache
+def lanes_flush() -> bool:
+    """Whether a lane's thread computes as TensorFlow's own threads do, so that it can be one."""
+    with lanes_of(1) as lane:
+        return lane.submit(flush_denormals).result()
+
+
+def lanes_of(count: int) -> ThreadPoolExecutor:
+    """Return threads that compute blocks."""
+    return ThreadPoolExecutor(count, "pellucid-lane", initializer=flush_denormals)
+
+
+def side_by_side(
+    blocks: Iterable[Block], answer: Callable[[Block], Answer], pool: ThreadPoolExecutor, lanes: int
+) -> Iterator[tuple[Block, Answer]]:
+    """Yield each block with its answer, in order; `lanes` of them are computed at a time."""
+    waiting: deque[tuple[Block, Future[Answer]]] = deque()
+    try:
+        for block in blocks:
+            waiting.append((block, pool.submit(answer, block)))
+            if len(waiting) > lanes:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        # After a failure nothing goes on behind the back of whoever tries something else.
+        for _, future in waiting:
+            future.cancel()
+        wait([future for _, future in waiting])

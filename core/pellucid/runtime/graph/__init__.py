@@ -1,0 +1,1 @@
+"""A meta graph rewritten: flat, frozen, folded."""

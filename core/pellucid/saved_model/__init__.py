@@ -1,0 +1,1 @@
+"""A SavedModel directory read without TensorFlow: its messages, its names, its files."""

@@ -1,0 +1,51 @@
+"""Where the batch is: how a signature takes rows, read off its declared shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pellucid.runtime.engine.kernels import Batch
+from pellucid.saved_model.reader import Signature
+
+
+def batch_of_signature(signature: Signature, output: str | None = None) -> Batch:
+    """Return how a signature takes rows; `output` is the tensor that is explained.
+
+    A sparse input comes as three, none of which has the batch as its first axis alone: then an
+    instance is a whole batch.
+    """
+    keys = signature.inputs.keys()
+    if any(k.endswith("_dense_shape") and k[:-12] + "_indices" in keys for k in keys):
+        return Batch(axis=False, lone=True)
+    infos = signature.outputs.values()
+    shapes = [info.shape for info in infos if output is None or info.name == output]
+    return batch_of([info.shape for info in signature.inputs.values()], (shapes or [None])[0])
+
+
+def batch_of(
+    inputs: Sequence[Sequence[int | None] | None], output: Sequence[int | None] | None
+) -> Batch:
+    """Return how a signature takes rows, from the declared shapes of its inputs and its output.
+
+    A first axis of unknown size is the batch; one of fixed size is too if the output's agrees with
+    it; else there is no batch axis, and an instance is the whole input.
+    """
+    shapes = [shape for shape in inputs if shape is None or len(shape) > 0]
+    if not shapes:
+        return Batch(axis=not inputs)
+    first = {None if shape is None else shape[0] for shape in shapes}
+    if None in first:
+        # One with a first axis of its own, such as class weights, is not batched.
+        fixed = first - {None}
+        same = output is not None and len(output) > 0 and output[0] in fixed
+        return Batch(rows=output[0] if same and output else None)
+    rows = first.pop()
+    agrees = output is None or (len(output) > 0 and output[0] in (None, rows))
+    return Batch(axis=False) if first or not agrees else Batch(rows=rows)
+
+
+def is_shared(shape: Sequence[int | None] | None, batch: Batch) -> bool:
+    """Whether an input is one for a whole batch: it has no axis for the rows, or another one."""
+    if not batch.axis or shape is None:
+        return False
+    return not shape or (batch.rows is None and shape[0] is not None)

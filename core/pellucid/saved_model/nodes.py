@@ -1,0 +1,176 @@
+"""The operations of a graph or of a function, each made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, TypeAlias, final
+
+from pellucid.errors import ModelError
+from pellucid.saved_model.op_table import output_types
+from pellucid.saved_model.protobuf import messages
+
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+Shape: TypeAlias = "tuple[int | None, ...] | None"
+"""The length of each axis, None where it is free; None for an unknown rank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """An operation: `call` is the function it calls, if it is a call and nothing else.
+
+    `dtypes` and `shapes` are those of its first outputs as far as the file tells, else empty.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    call: str | None
+    dtypes: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+
+    @property
+    def output_count(self) -> int | None:
+        """How many outputs it has, which is known of calls only."""
+        return len(self.dtypes) if self.call is not None and self.op in CALLS else None
+
+
+@final
+class Nodes(Mapping[str, Node]):
+    """The nodes of a graph or of a function by name, each made when it is asked for."""
+
+    def __init__(self, found: Sequence[Any], functions: Callable[[], Mapping[str, Any]]) -> None:
+        self._messages = found
+        self._functions = functions
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {message.name: place for place, message in enumerate(self._messages)}
+
+    def __getitem__(self, name: str) -> Node:
+        message = self.message(name)
+        attributes = attributes_of(message)
+        functions = self._functions()
+        call = _call(str(message.op), attributes, functions)
+        if call is not None and call == message.op:
+            dtypes = functions[call].result_types
+        else:
+            dtypes = output_types(message.op, attributes, type_name)
+        return Node(
+            name=str(message.name),
+            op=str(message.op),
+            inputs=tuple(message.input),
+            call=call,
+            dtypes=dtypes,
+            shapes=shapes_of(attributes),
+        )
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def has_namesakes(self) -> bool:
+        """Whether two nodes have one name, so that readers may differ in which one they take."""
+        return len(self._places) < len(self._messages)
+
+    def message(self, name: str) -> Any:
+        """Return the node as it is in the file: a light NodeDef, its attributes as bytes."""
+        return self._messages[self._places[name]]
+
+    def find(self, name: str) -> Any:
+        """Return the node as it is in the file, or None."""
+        place = self._places.get(name)
+        return None if place is None else self._messages[place]
+
+    def messages(self) -> Iterable[Any]:
+        """Return all nodes as they are in the file, namesakes included."""
+        return self._messages
+
+    def op(self, name: str) -> str:
+        """Return the operation's type without making the node."""
+        return str(self.message(name).op)
+
+    @cached_property
+    def ops(self) -> frozenset[str]:
+        """The types of all operations."""
+        return frozenset({message.op for message in self._messages})
+
+    def input_names(self, name: str) -> tuple[str, ...]:
+        """Return the nodes or arguments that a node reads or waits for."""
+        return tuple(node_name(it) for it in self.message(name).input)
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Return the attributes of a node: AttrValue messages by name. Raises ModelError."""
+        return attributes_of(self.message(name))
+
+    def called(self, name: str) -> str | None:
+        """Return the function that a node calls, without making the node."""
+        message = self.message(name)
+        if message.op not in CALLS:
+            return str(message.op) if message.op in self._functions() else None
+        return _call(str(message.op), attributes_of(message), self._functions())
+
+
+def node_name(tensor: str) -> str:
+    """Return the node of an input as a graph writes it: ``^x``, ``x:1`` and ``x`` are of ``x``."""
+    return tensor.removeprefix("^").partition(":")[0]
+
+
+def shape_of(message: Any) -> Shape:
+    """Return a TensorShapeProto as a tuple."""
+    if message.unknown_rank:
+        return None
+    return tuple(None if it.size < 0 else int(it.size) for it in message.dim)
+
+
+@cache
+def _dtype_names() -> Mapping[int, str]:
+    special = {"FLOAT": "float32", "DOUBLE": "float64", "HALF": "float16", "INVALID": "unknown"}
+    values = messages()("tensorflow.TensorProto").DESCRIPTOR.fields_by_name["dtype"].enum_type
+    names = ((it.number, it.name.removeprefix("DT_").removesuffix("_REF")) for it in values.values)
+    return {number: special.get(name, name.lower()) for number, name in names}
+
+
+def type_name(number: int) -> str:
+    """Return the name of a type: ``float32``, ``string``; a reference is of the type itself."""
+    return _dtype_names().get(number, "unknown")
+
+
+def attributes_of(message: Any) -> dict[str, Any]:
+    """Return the attributes of a light NodeDef. Raises ModelError where they are damaged."""
+    from google.protobuf.message import DecodeError
+
+    attribute = messages()("light.Attribute")
+    try:
+        entries = [attribute.FromString(it) for it in message.attr]
+    except DecodeError as error:
+        raise ModelError(
+            f"the attributes of operation '{message.name}' ({message.op}) are damaged; copy or "
+            "export the model again"
+        ) from error
+    return {entry.key: entry.value for entry in entries}
+
+
+def _call(op: str, attributes: Mapping[str, Any], functions: Mapping[str, Any]) -> str | None:
+    if op in CALLS:
+        name = attributes["f"].func.name if "f" in attributes else ""
+        return str(name) if name in functions else None
+    return op if op in functions else None
+
+
+def shapes_of(attr: Mapping[str, Any]) -> tuple[Shape, ...]:
+    """Return the shapes of the first outputs, as far as the attributes tell, else ()."""
+    if "_output_shapes" in attr:
+        return tuple(shape_of(it) for it in attr["_output_shapes"].list.shape)
+    if "value" in attr and attr["value"].WhichOneof("value") == "tensor":
+        return (shape_of(attr["value"].tensor.tensor_shape),)
+    if "shape" in attr and attr["shape"].WhichOneof("value") == "shape":
+        return (shape_of(attr["shape"].shape),)
+    return ()

@@ -1,0 +1,256 @@
+"""The way of one request, the same for every protocol: admitted, read, computed, answered."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from pellucid.api.explanations import Explanations
+from pellucid.api.load import LoadedModel
+from pellucid.errors import PellucidError, SpecError
+from pellucid.inputs.readers import Instance, read_request
+from pellucid.inputs.strict_json import parse_json
+from pellucid.responses.services import encode, predictions
+from pellucid.serve.access_log import VISIT, Visit
+from pellucid.serve.auth import Guard
+from pellucid.serve.batcher import Device
+from pellucid.serve.deadline import Ending
+from pellucid.serve.http_errors import CLIENT_GONE, Refusal, refusal_of
+from pellucid.serve.limits import Limits
+from pellucid.serve.metrics import Metrics
+from pellucid.serve.model_repository import Loaded, Shelf
+from pellucid.serve.offload import Clerks
+from pellucid.serve.protocols.protocol import Protocol, Target
+
+TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
+"""Headers in which clients and proxies say how long they wait, and their unit in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A request that was understood: its instances, and the model as it wants it explained.
+
+    `key` is the same for requests that can be computed together, `most` how many instances at once.
+    """
+
+    instances: tuple[Instance, ...]
+    model: LoadedModel
+    key: object
+    most: int
+
+
+class Exchange:
+    """Answers requests; `draining` is set when no more are to be taken."""
+
+    def __init__(
+        self, shelf: Shelf, device: Device, limits: Limits, guard: Guard, metrics: Metrics
+    ) -> None:
+        self.shelf = shelf
+        self.device = device
+        self.limits = limits
+        self.guard = guard
+        self.metrics = metrics
+        self.draining = False
+        self._admitted = 0
+        self._bytes = 0
+        self.clerks = Clerks()
+        metrics.admitted.set_function(lambda: self._admitted)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.clerks.close()
+
+    async def answer(
+        self,
+        request: Request,
+        protocol: Protocol,
+        handle: Callable[[bytes], Awaitable[bytes]],
+    ) -> Response:
+        """Return what `handle`, given the body, makes of a request, in time, or why not.
+
+        `handle` is a coroutine function that returns the bytes of a JSON document. Whatever
+        PellucidError or Refusal it raises is written as the protocol writes errors.
+        """
+        visit: Visit = request.scope[VISIT]
+        try:
+            self.guard.check(request.headers)
+            seconds = self._seconds(request)
+            slow = "the body of the request did not come in time"
+            with Ending(seconds, Refusal(HTTPStatus.REQUEST_TIMEOUT, slow)) as ending:
+                await self._admit(request, protocol)
+                self._admitted += 1
+                try:
+                    data = await self._answered(request, handle, ending, seconds)
+                finally:
+                    self._admitted -= 1
+            return Response(data, media_type="application/json")
+        except (PellucidError, Refusal) as error:
+            refusal = error if isinstance(error, Refusal) else refusal_of(error)
+            visit.error = refusal.message[:500]
+            if refusal.status == CLIENT_GONE:
+                visit.status = CLIENT_GONE
+                return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+            status, document = protocol.refused(refusal)
+            return Response(
+                encode(document, indent=False),
+                status,
+                headers=refusal.headers,
+                media_type="application/json",
+            )
+
+    async def ask(self, request: Request, protocol: Protocol, target: Target) -> Response:
+        """Answer ``:explain`` or ``:predict``."""
+
+        async def handle(body: bytes) -> bytes:
+            visit: Visit = request.scope[VISIT]
+            loaded = await self.shelf.find(target.model, target.version)
+            visit.model = target.model
+            try:
+                self.device.expected += 1
+                read = await self.clerks.do(
+                    len(body), lambda: self.read(body, loaded, protocol, target)
+                )
+            finally:
+                self.device.expected -= 1
+            visit.instances = len(read.instances)
+            if target.verb == "predict":
+                answers = await self.device.ask(
+                    read.key, read.model.predict, read.instances, read.most
+                )
+                document = protocol.predicted(predictions(answers), target)
+                return await self.clerks.do(len(body), lambda: encode(document, indent=False))
+            explanations = await self.explain(read)
+            labels = [label for explanation in explanations for label in explanation.labels]
+            size = sum(values.nbytes for label in labels for values in label.values.values())
+            return await self.clerks.do(
+                size, lambda: encode(protocol.explained(explanations, target), indent=False)
+            )
+
+        return await self.answer(request, protocol, handle)
+
+    async def explain(self, read: Read) -> Explanations:
+        """Return the explanations of a request."""
+        model = read.model
+
+        def ask(instances: list[Instance]) -> Sequence[Any]:
+            return model.explain(instances).items
+
+        items = await self.device.ask(read.key, ask, read.instances, read.most)
+        return Explanations(tuple(items), read.instances, model.metadata, model.parameters)
+
+    def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
+        """Return what a body asks for. Raises InstanceError, SpecError and Refusal."""
+        document = parse_json(body, None)
+        instances = document.get("instances") if isinstance(document, dict) else None
+        if isinstance(instances, list):
+            self.limits.check_count(len(instances))  # before any of them is looked at
+        request = read_request(document, loaded.model.inputs, beside=loaded.model.beside)
+        signature = request.parameters.get("signature_name")
+        if signature not in (None, "", loaded.model.signature):
+            raise SpecError(
+                f"signature_name: this server explains '{loaded.model.signature}' of the model"
+            )
+        own = {k: v for k, v in request.parameters.items() if k in protocol.override}
+        model = protocol.configured(loaded.model, own) if target.verb == "explain" else loaded.model
+        most = self.limits.check(
+            request.instances, model.parameters, loaded.model.parameters, loaded.outputs
+        )
+        key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
+        return Read(request.instances, model, key, most)
+
+    async def _admit(self, request: Request, protocol: Protocol) -> None:
+        """Refuse a request for which there is no place."""
+        if self.draining:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5)
+        if self._admitted >= self.limits.queue or self._bytes > self.limits.bodies:
+            await self._discard(request)
+            wait = min(60, math.ceil(max(1.0, self.device.seconds_to_wait)))
+            raise Refusal(
+                protocol.full,
+                f"{self._admitted} requests are waiting already; come again in {wait} s",
+                retry_after=wait,
+            )
+
+    async def _answered(
+        self,
+        request: Request,
+        handle: Callable[[bytes], Awaitable[bytes]],
+        ending: Ending,
+        seconds: float,
+    ) -> bytes:
+        """Read the body, and have it answered; its bytes count until then."""
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise Refusal(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed; send it as it is"
+            )
+        size = 0
+        parts: list[bytes] = []
+        try:
+            async for part in request.stream():
+                size += len(part)
+                self._bytes += len(part)
+                parts.append(part)
+                if size > self.limits.body:
+                    parts.clear()
+                    await self._discard(request)
+                    raise self._too_large()
+            ending.late = Refusal(
+                HTTPStatus.GATEWAY_TIMEOUT,
+                f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
+                "or samples",
+            )
+            ending.watch(request)
+            return await handle(b"".join(parts))
+        except ClientDisconnect:
+            raise Refusal(CLIENT_GONE, "the client went away") from None
+        finally:
+            self._bytes -= size
+
+    async def _discard(self, request: Request) -> None:
+        """Read what is still coming, up to a point: who is still sending does not see an answer."""
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > 4 * self.limits.body:
+            raise self._too_large()
+        left = 4 * self.limits.body
+        try:
+            async for part in request.stream():
+                left -= len(part)
+                if left < 0:
+                    break
+        except (ClientDisconnect, RuntimeError):
+            pass  # it has gone, or everything has come
+
+    def _too_large(self) -> Refusal:
+        return Refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the request has more than {self.limits.body:,} bytes; send fewer instances at a time",
+        )
+
+    def _seconds(self, request: Request) -> float:
+        """Return how long a request may take: the server's limit, or less if the client says so."""
+        seconds = self.limits.seconds
+        for header, unit in TIMEOUTS.items():
+            written = request.headers.get(header)
+            if written is None:
+                continue
+            try:
+                wanted = float(written) * unit
+            except ValueError:
+                wanted = math.nan
+            if not wanted > 0:
+                raise Refusal(
+                    HTTPStatus.BAD_REQUEST, f"the header {header} must be a number above 0"
+                )
+            seconds = min(seconds, wanted)
+        return seconds
+
+
+def _canonical(settings: dict[str, object]) -> str:
+    return json.dumps(settings, sort_keys=True) if settings else ""

@@ -1,0 +1,307 @@
+"""The models that are served: their names and versions, and loading them anew when they change.
+
+A model is loaded aside and takes the place of the old one when it is ready; one that cannot be
+loaded leaves the old one where it is, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypeAlias
+
+from pellucid.api.load import LoadedModel
+from pellucid.errors import PellucidError, SpecError, did_you_mean
+from pellucid.inputs.readers import Instance, read_request
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.documents.files import METADATA_FILE
+from pellucid.saved_model.directory import MODEL_NAMES, model_file
+from pellucid.serve.batcher import Device
+from pellucid.serve.http_errors import Refusal
+
+Fingerprint: TypeAlias = tuple[tuple[str, int, int], ...]
+Load: TypeAlias = Callable[[Path], LoadedModel]
+
+ONLY_VERSION = "1"
+"""What the version of a model directory without versions is called."""
+
+MANY = 1000
+"""The outputs of a model whose shape does not say how many it has."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in use; `generation` tells it from every other that this server loaded."""
+
+    model: LoadedModel
+    generation: int
+    fingerprint: Fingerprint
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the explained tensor has, as far as its shape says."""
+        infos = self.model.compiler.signature.outputs
+        name = self.model.metadata.output.name
+        info = infos.get(name) or next(iter(infos.values()))
+        return math.prod(size or MANY for size in (info.shape or (None, None))[1:])
+
+
+@dataclass(slots=True)
+class Version:
+    """One version of a model: where it is, and what of it is loaded.
+
+    `seen` is what its directory looked like last, and `refused` what it looked like when it could
+    not be loaded.
+    """
+
+    name: str
+    directory: Path
+    loaded: Loaded | None = None
+    seen: Fingerprint = ()
+    refused: Fingerprint | None = None
+
+
+@dataclass(slots=True)
+class Shelved:
+    """A name that is served, and its versions; the last in natural order is the default."""
+
+    name: str
+    root: Path
+    versions: dict[str, Version] = field(default_factory=dict)
+
+    @property
+    def default(self) -> Version:
+        """The newest version that is loaded, or the newest if none is yet."""
+        newest = sorted(self.versions.values(), key=lambda v: _natural(v.name), reverse=True)
+        return next((v for v in newest if v.loaded is not None), newest[0])
+
+
+class Shelf:
+    """The models of a server, by name.
+
+    `load` loads a directory and is called on a thread of the device's. `say` is given what people
+    should know; `on_reload` the model's name and whether it went well.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Shelved],
+        load: Load,
+        device: Device,
+        *,
+        say: Callable[[str], None],
+        on_reload: Callable[[str, bool], None] = lambda name, well: None,
+    ) -> None:
+        self.models = {model.name: model for model in models}
+        self._load = load
+        self._device = device
+        self._say = say
+        self._on_reload = on_reload
+        self._generations = itertools.count()
+        self._loading = asyncio.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model can answer."""
+        return all(model.default.loaded is not None for model in self.models.values())
+
+    def named(self, name: str) -> Shelved:
+        """Return a model by its name. Raises Refusal."""
+        if name not in self.models:
+            known = list(self.models)
+            hint = did_you_mean(name, known) or "; served here: " + ", ".join(known)
+            raise Refusal(HTTPStatus.NOT_FOUND, f"there is no model '{name}'{hint}")
+        return self.models[name]
+
+    async def find(self, name: str, version: str | None) -> Loaded:
+        """Return a model that answers requests. Raises Refusal if there is none, or not yet.
+
+        A version other than the default is loaded when it is first asked for.
+        """
+        model = self.named(name)
+        if version is not None and version not in model.versions:
+            known = ", ".join(f"'{v}'" for v in sorted(model.versions, key=_natural))
+            raise Refusal(
+                HTTPStatus.NOT_FOUND, f"model '{name}' has no version '{version}'; it has {known}"
+            )
+        found = model.default if version is None else model.versions[version]
+        if found.loaded is None and version is not None and model.default.loaded is not None:
+            await self._load_now(model, found)
+        if found.loaded is None:
+            raise Refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"model '{name}' is not ready yet", retry_after=1
+            )
+        return found.loaded
+
+    async def load_all(self) -> None:
+        """Load the default version of each model. Raises what the loading raises."""
+        for model in self.models.values():
+            await self._exchange(model, model.default, fingerprint(model.default.directory))
+
+    async def watch(self, seconds: float) -> None:
+        """Look every so often for directories that changed, and load those anew."""
+        while True:
+            await asyncio.sleep(seconds)
+            for model in self.models.values():
+                await self._look(model)
+
+    async def _look(self, model: Shelved) -> None:
+        _find_versions(model, self._say)
+        newest = max(model.versions.values(), key=lambda v: _natural(v.name))
+        for version in list(model.versions.values()):
+            used = version is newest or version.loaded is not None
+            now = fingerprint(version.directory)
+            # A directory that is being written looks different each time: it is left alone.
+            settled, version.seen = now == version.seen, now
+            before = version.loaded.fingerprint if version.loaded is not None else None
+            if used and now and settled and now not in (before, version.refused):
+                await self._load_anew(model, version, now)
+
+    async def _load_anew(self, model: Shelved, version: Version, now: Fingerprint) -> None:
+        try:
+            await self._exchange(model, version, now)
+        except (PellucidError, OSError) as error:
+            version.refused = now
+            kept = "the one before goes on answering" if model.default.loaded else "nothing answers"
+            self._say(f"{model.name}: changed, but cannot be loaded, {kept}: {error}")
+            self._on_reload(model.name, False)
+        else:
+            self._say(f"{model.name}: loaded anew from {version.directory}")
+            self._on_reload(model.name, True)
+
+    async def _load_now(self, model: Shelved, version: Version) -> None:
+        async with self._loading:
+            if version.loaded is not None:
+                return
+            try:
+                await self._exchange(model, version, fingerprint(version.directory))
+            except (PellucidError, OSError) as error:
+                self._say(f"{model.name}, version {version.name}: cannot be loaded: {error}")
+                raise Refusal(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    f"version '{version.name}' of model '{model.name}' cannot be loaded",
+                ) from error
+
+    async def _exchange(self, model: Shelved, version: Version, now: Fingerprint) -> None:
+        def load() -> LoadedModel:
+            loaded = self._load(version.directory)
+            warm(loaded)
+            return loaded
+
+        loaded = await self._device.call(load)
+        version.loaded = Loaded(loaded, next(self._generations), now)
+        version.refused = None
+
+
+def shelve(written: Sequence[str], say: Callable[[str], None]) -> list[Shelved]:
+    """Return the models of ``[NAME[/VERSION]=]MODEL_DIR`` arguments, in their order.
+
+    A directory without ``saved_model.pb`` whose sub-directories have one is a model with versions.
+    Raises ModelError and SpecError.
+    """
+    models: dict[str, Shelved] = {}
+    for argument in written:
+        label, path = _split(argument)
+        name, _, version = label.partition("/")
+        for part in (name, *([version] if version else [])):
+            if not _NAME.fullmatch(part):
+                raise SpecError(
+                    f"'{part}' cannot be the name of a model: letters, digits, '.', '_' and '-' "
+                    f"can; write name={path}"
+                )
+        if name in models and not (version and version not in models[name].versions):
+            raise SpecError(f"two models are called '{label}'; name one of them: name={path}")
+        model = models.setdefault(name, Shelved(name, path))
+        if version or _has_model(path):
+            key = version or ONLY_VERSION
+            model.versions[key] = Version(key, path)
+        else:
+            _find_versions(model, say)
+        if not model.versions:
+            model_file(path)  # says what is there instead
+    return list(models.values())
+
+
+def fingerprint(directory: Path) -> Fingerprint:
+    """Return what tells whether a model's files changed: their names, sizes and times."""
+    found = []
+    for path in _files(directory):
+        try:
+            state = path.stat()
+        except OSError:
+            return ()  # it is being written at this moment
+        found.append((str(path.relative_to(directory)), state.st_size, state.st_mtime_ns))
+    return tuple(found)
+
+
+def warm(model: LoadedModel) -> None:
+    """Compile what requests need, so that the first does not wait, nor any other thread does it."""
+    for gradients in (True, False):
+        with contextlib.suppress(PellucidError):  # whoever asks for it will be told
+            model.compiler.model(gradients=gradients)
+    with contextlib.suppress(PellucidError):  # zeros are no instance for every model
+        model.explain([_blank(model.inputs)])
+
+
+def _blank(inputs: Sequence[InputInfo]) -> Instance:
+    values = {}
+    for info in inputs:
+        value: object = "" if info.is_string else False if info.dtype == "bool" else 0
+        for size in reversed(info.instance_shape or ()):
+            value = [value] * (1 if size is None else size)
+        values[info.name] = value
+    return read_request({"instances": [values]}, inputs).instances[0]
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    names = (*MODEL_NAMES, METADATA_FILE, "fingerprint.pb")
+    yield from (directory / name for name in names if (directory / name).is_file())
+    for part in ("variables", "assets", "assets.extra"):
+        if (directory / part).is_dir():
+            yield from sorted(p for p in (directory / part).iterdir() if p.is_file())
+
+
+def _split(argument: str) -> tuple[str, Path]:
+    label, equals, path = argument.partition("=")
+    if equals and not Path(argument).exists():
+        return label, Path(path)
+    # DIR/model and DIR are both called DIR's name, as the sample models are laid out.
+    directory = Path(os.path.abspath(argument))
+    name = directory.parent.name if directory.name == "model" else directory.name
+    return name, Path(argument)
+
+
+def _has_model(directory: Path) -> bool:
+    return any((directory / name).is_file() for name in MODEL_NAMES)
+
+
+def _find_versions(model: Shelved, say: Callable[[str], None]) -> None:
+    """Add the sub-directories that hold a model, if the directory itself does not."""
+    if not model.root.is_dir() or any(v.directory == model.root for v in model.versions.values()):
+        return
+    inside = model.root.resolve()
+    for directory in sorted(model.root.iterdir()):
+        if directory.name in model.versions or not _has_model(directory):
+            continue
+        if not _NAME.fullmatch(directory.name):
+            continue
+        if not directory.resolve().is_relative_to(inside):
+            say(f"{directory}: leads out of {model.root}, and is not served")
+            continue
+        model.versions[directory.name] = Version(directory.name, directory)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a key by which v9 comes before v10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]

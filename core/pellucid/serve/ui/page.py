@@ -1,0 +1,299 @@
+"""The page at ``/``: a picture or an instance in, its explanation drawn, and drawn again.
+
+What was explained last is kept, a few at a time, so that another label or another drawing of it
+costs no gradients.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pellucid.api.explanations import Explanations
+from pellucid.api.load import LoadedModel
+from pellucid.errors import InstanceError, SpecError, did_you_mean
+from pellucid.explain.explainer import LabelAttribution
+from pellucid.inputs.images import image_input_of
+from pellucid.inputs.readers import Instance, read_image, read_request
+from pellucid.inputs.strict_json import parse_json
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.documents.visualization import parse_visualization
+from pellucid.metadata.spec import METHOD_NAMES, Modality, Visualization
+from pellucid.responses.services import encode
+from pellucid.serve.access_log import VISIT
+from pellucid.serve.handler import Exchange, Read
+from pellucid.serve.http_errors import Refusal
+from pellucid.serve.model_repository import Loaded
+from pellucid.serve.offload import LARGE
+from pellucid.serve.protocols.kserve import KServe
+from pellucid.visualize.panel import encode as encode_picture
+
+KEPT = 8
+SIDE = 960
+"""The longest side of a picture that is drawn on, in pixels: what a screen shows."""
+BARS = 40
+FILES = {"page.css": "text/css", "page.js": "text/javascript"}
+DRAWN = (
+    *("type", "polarity", "color_map", "overlay_type", "blur_sigma"),
+    *("clip_below_percentile", "clip_above_percentile"),
+)
+METHODS = ("integrated-gradients", "xrai", "sampled-shapley", "lime")
+NUMBERS = ("steps", "paths", "samples", "top_k")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the page asks: an instance, how to explain it, and which label to draw how."""
+
+    read: Read
+    digest: str
+    label: int
+    visualization: Visualization
+
+
+class Page:
+    """The routes of the page, and the explanations that it may ask to draw again."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._errors = KServe()
+        self._kept: OrderedDict[str, Explanations] = OrderedDict()
+        self.routes = [
+            Route("/", self._page, methods=["GET"]),
+            Route("/page/models", self._models, methods=["GET"]),
+            Route("/page/explain", self._explain, methods=["POST"]),
+            Route("/page/{file}", self._file, methods=["GET"]),
+        ]
+
+    async def _page(self, request: Request) -> Response:
+        """Answer people with the page, and KServe's clients that the server is alive."""
+        if "text/html" not in request.headers.get("accept", ""):
+            return Response(encode({"status": "alive"}, indent=False), media_type=_JSON)
+        return _asset("index.html", "text/html")
+
+    async def _file(self, request: Request) -> Response:
+        name = request.path_params["file"]
+        if name not in FILES:
+            document = {"error": f"there is nothing at {request.url.path[:200]}"}
+            return Response(encode(document, indent=False), 404, media_type=_JSON)
+        return _asset(name, FILES[name])
+
+    async def _models(self, request: Request) -> Response:
+        visit = request.scope[VISIT]
+        visit.protocol = "page"
+        try:
+            self._exchange.guard.check(request.headers)
+        except Refusal as refusal:
+            status, document = self._errors.refused(refusal)
+            return Response(
+                encode(document, indent=False), status, refusal.headers, media_type=_JSON
+            )
+        models = [
+            _described(model.name, loaded)
+            for model in self._exchange.shelf.models.values()
+            if (loaded := model.default.loaded) is not None
+        ]
+        return Response(encode({"models": models}, indent=False), media_type=_JSON)
+
+    async def _explain(self, request: Request) -> Response:
+        visit = request.scope[VISIT]
+        visit.protocol, visit.verb = "page", "explain"
+        clerks = self._exchange.clerks
+
+        async def handle(body: bytes) -> bytes:
+            document = await clerks.do(len(body), lambda: parse_json(body, None))
+            if not isinstance(document, Mapping):
+                raise SpecError("the request must be an object")
+            name = document.get("model")
+            loaded = await self._exchange.shelf.find(name if isinstance(name, str) else "", None)
+            visit.model, visit.instances = str(name), 1
+            wanted = await clerks.do(len(body), lambda: self._read(document, loaded))
+            explanations = self._kept.get(wanted.digest)
+            if explanations is None:
+                explanations = await self._exchange.explain(wanted.read)
+                self._keep(wanted.digest, explanations)
+            return await clerks.do(LARGE, lambda: _drawn(explanations, wanted))
+
+        return await self._exchange.answer(request, self._errors, handle)
+
+    def _keep(self, digest: str, explanations: Explanations) -> None:
+        self._kept[digest] = explanations
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def _read(self, document: Mapping[str, object], loaded: Loaded) -> Wanted:
+        asked = dict(document)
+        known = ("model", "picture", "instance", "method", "label", "visualization", *NUMBERS)
+        for key in asked:
+            if key not in known:
+                raise SpecError(f"unknown key '{key}'{did_you_mean(key, known)}")
+        settings: dict[str, Any] = {n: _whole(n, asked[n]) for n in NUMBERS if n in asked}
+        method = asked.get("method")
+        if method is not None and method not in METHODS:
+            raise SpecError(f"method: {json.dumps(method)[:50]} is none of {', '.join(METHODS)}")
+        if method is not None:
+            settings["method"] = method
+        if "picture" in asked:
+            settings["players"] = "regions"  # a value for each pixel takes hours
+        if method is None and METHOD_NAMES[type(loaded.model.parameters.method)] not in METHODS:
+            raise SpecError("method: neighbors cannot be drawn here; choose another method")
+        model = loaded.model.configured(**settings)
+        instance = self._instance(asked, model)
+        limits = self._exchange.limits
+        most = limits.check([instance], model.parameters, loaded.model.parameters, loaded.outputs)
+        visualization = asked.get("visualization") or {}
+        if not isinstance(visualization, Mapping):
+            raise SpecError("visualization: must be an object")
+        what = [asked.get(k) for k in ("picture", "instance", "method", *NUMBERS)]
+        same = (loaded.generation, "page", str(settings))
+        return Wanted(
+            read=Read((instance,), model, same, most),
+            digest=hashlib.sha256(json.dumps([loaded.generation, *what]).encode()).hexdigest(),
+            label=_whole("label", asked.get("label", 0), least=0),
+            visualization=parse_visualization(visualization),
+        )
+
+    def _instance(self, asked: Mapping[str, object], model: LoadedModel) -> Instance:
+        if "picture" not in asked:
+            request = {"instances": [asked.get("instance")]}
+            return read_request(request, model.inputs).instances[0]
+        try:
+            data = base64.b64decode(str(asked["picture"]), validate=True)
+        except (binascii.Error, ValueError):
+            raise InstanceError("the picture is not valid base64") from None
+        self._exchange.limits.check_picture(data, "the picture")
+        instance = read_image(data, model.inputs)
+        assert instance.image is not None, "what was read from a picture has one"
+        small = instance.image.copy()
+        small.thumbnail((SIDE, SIDE))
+        return replace(instance, image=small)
+
+
+_JSON = "application/json"
+
+
+def _asset(name: str, kind: str) -> Response:
+    data = (resources.files("pellucid.serve.ui") / "static" / name).read_bytes()
+    return Response(data, headers=HEADERS, media_type=f"{kind}; charset=utf-8")
+
+
+def _whole(name: str, value: object, *, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SpecError(f"{name}: must be a whole number, {least} or more")
+    return value
+
+
+def _described(name: str, loaded: Loaded) -> dict[str, Any]:
+    """Return what the page has to know of a model to ask for an explanation."""
+    model = loaded.model
+    drawn = any(spec.modality is Modality.IMAGE for spec in model.metadata.inputs)
+    picture = drawn and _takes_picture(model.inputs)
+    method = METHOD_NAMES[type(model.parameters.method)]
+    return {
+        "name": name,
+        "picture": picture,
+        "method": method if method in METHODS else METHODS[0],
+        "outputs": loaded.outputs,
+        "instance": None if picture else _skeleton(model.inputs),
+    }
+
+
+def _takes_picture(inputs: Sequence[InputInfo]) -> bool:
+    if len(inputs) != 1:
+        return False
+    try:
+        image_input_of(inputs, None, "")
+    except InstanceError:
+        return False
+    return True
+
+
+def _skeleton(inputs: Sequence[InputInfo]) -> Any:
+    """Return an instance of zeros and empty strings, to be filled in."""
+
+    def value(info: InputInfo) -> Any:
+        made: Any = "" if info.is_string else False if info.dtype == "bool" else 0
+        for size in reversed(info.instance_shape or ()):
+            made = [made] * (size or 1)
+        # One value is one value, however many brackets it wears.
+        return made[0] if isinstance(made, list) and info.instance_shape == (1,) else made
+
+    return {info.name: value(info) for info in inputs}
+
+
+def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
+    """Return the labels, and one of them drawn: over its picture, or as bars."""
+    explanation = explanations[0]
+    label = explanation.labels[min(wanted.label, len(explanation.labels) - 1)]
+    answer: dict[str, Any] = {
+        "labels": [_label(explanations, item) for item in explanation.labels],
+        "warnings": list(explanation.warnings),
+    }
+    drawings = explanations.draw(0, label, visualization=wanted.visualization)
+    if not drawings:
+        return encode({**answer, "bars": _bars(label)}, indent=False)
+    drawing = next(iter(drawings.values()))
+    settings = drawing.visualization
+    answer |= {
+        "original": _url(drawing.image),
+        "overlay": _url(drawing.overlay),
+        "width": drawing.image.shape[1],
+        "empty": drawing.empty,
+        "visualization": {
+            name: getattr(value, "value", value)
+            for name in DRAWN
+            for value in [getattr(settings, name)]
+        },
+    }
+    return encode(answer, indent=False)
+
+
+def _label(explanations: Explanations, label: LabelAttribution) -> dict[str, Any]:
+    index = ", ".join(map(str, label.index))
+    output = explanations.metadata.output.name
+    return {
+        "name": label.name or (f"{output} [{index}]" if index else output),
+        "score": label.score,
+        "baseline": label.baseline_score,
+        "quality": label.quality,
+    }
+
+
+def _bars(label: LabelAttribution) -> list[dict[str, Any]]:
+    """Return the strongest contributions, by feature, or by element where a feature has several."""
+    found: list[tuple[str, float]] = []
+    for name, values in label.features.items():
+        flat = np.asarray(values, np.float64)
+        if flat.size == 1:
+            found.append((name, float(flat.sum())))
+            continue
+        for place in np.argsort(-np.abs(flat), axis=None)[:BARS]:
+            index = np.unravel_index(place, flat.shape)
+            found.append((f"{name}[{', '.join(map(str, index))}]", float(flat[index])))
+    found = [item for item in found if item[1]] or found
+    strongest = sorted(found, key=lambda item: -abs(item[1]))[:BARS]
+    return [{"name": name, "value": value} for name, value in strongest]
+
+
+def _url(pixels: Any) -> str:
+    return "data:image/png;base64," + base64.b64encode(encode_picture(pixels, "png")).decode()

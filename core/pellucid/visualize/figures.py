@@ -1,0 +1,212 @@
+"""Files to look at: for one instance, everything that can be drawn of its explanations.
+
+Pictures become overlays or panels, text becomes words on coloured ground, and everything else a
+chart; of one label, of several, or of several methods side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from pellucid.api.explanations import Explanations
+from pellucid.explain.explainer import LabelAttribution
+from pellucid.metadata.spec import Lime, Polarity, Visualization
+from pellucid.model import Array
+from pellucid.visualize.animation import animated, sweep
+from pellucid.visualize.captions import label_text, method_text, number, title_text
+from pellucid.visualize.grid import Cell, sheet
+from pellucid.visualize.image_overlays import Drawing
+from pellucid.visualize.lime_patches import marked
+from pellucid.visualize.named_parts import Part, Text, parts, texts
+from pellucid.visualize.panel import encode, framed
+from pellucid.visualize.text_highlight import Section, page, picture
+from pellucid.visualize.waterfall import chart
+
+COLUMNS = 5
+"""Labels in one row of a sheet, as on the page of KServe's explainer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How to look at explanations.
+
+    `visualization` overrides settings of the metadata. `panel` puts overlays beside their
+    originals; `labels` shows so many labels, each in a picture of its own, and `actual` is the
+    right label, to be written there. `frames` are pictures for as many clip percentiles, one file
+    if `animated`. `form` is ``png`` or ``jpeg``.
+    """
+
+    visualization: Visualization = Visualization()
+    panel: bool = False
+    labels: int | None = None
+    actual: str | None = None
+    frames: int | None = None
+    animated: bool = False
+    form: str = "png"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file to write: its name and its bytes; `note` is what people should know of it."""
+
+    name: str
+    data: bytes
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one method says of one label of one instance: title, and all that can be drawn."""
+
+    explanations: Explanations
+    number: int
+    label: LabelAttribution
+
+    @property
+    def title(self) -> str:
+        return title_text(self.label, self.explanations.metadata.output.name)
+
+    @property
+    def method(self) -> str:
+        return method_text(self.explanations.parameters.method, self.label)
+
+    @property
+    def subtitle(self) -> str:
+        return f"{self.method}\nbaseline {number(self.label.baseline_score)}, {self.label.quality}"
+
+    def drawings(self, view: View) -> dict[str, Drawing]:
+        return self.explanations.draw(self.number, self.label, visualization=view.visualization)
+
+    def texts(self) -> list[Text]:
+        given = self.explanations.instances[self.number].value
+        return texts(self.explanations[self.number], self.label, self.explanations.metadata, given)
+
+    def parts(self) -> list[Part]:
+        return parts(self.explanations[self.number], self.label, self.explanations.metadata)
+
+    def chart(self) -> Array:
+        return chart(
+            self.parts(),
+            title=self.title,
+            subtitle=f"{self.method}\n{self.label.quality}",
+            baseline=self.label.baseline_score,
+            score=self.label.score,
+        )
+
+
+def shown(sets: Sequence[Explanations], number: int, view: View) -> list[Shown]:
+    """Return what is looked at of an instance: its best label, several, or that of each method."""
+    if view.labels is not None:
+        return [Shown(sets[0], number, label) for label in sets[0][number].labels[: view.labels]]
+    return [Shown(each, number, each[number].labels[0]) for each in sets]
+
+
+def files(sets: Sequence[Explanations], number: int, stem: str, view: View) -> Iterator[File]:
+    """Yield what there is to see of an instance, the `number`-th of each of the `sets`.
+
+    Several sets are those of several methods, which are shown side by side. `stem` begins the
+    files' names. Yields nothing for an explanation without anything to draw.
+    """
+    first, *_ = several = shown(sets, number, view)
+    images, written, has_parts = first.drawings(view), first.texts(), bool(first.parts())
+    alone = len(images) + len(written) + has_parts == 1
+
+    def name(feature: str, kind: str) -> str:
+        feature = "".join(c if c.isalnum() or c in "-_." else "_" for c in feature)
+        return f"{stem}.{kind}" if alone else f"{stem}.{feature}.{kind}"
+
+    kind = "labels" if view.labels is not None else "compare" if len(sets) > 1 else None
+    for feature, drawing in images.items():
+        if kind is not None:
+            beside = _labels if kind == "labels" else _methods
+            yield _raster(name(feature, kind), beside(several, feature, view), view.form)
+        else:
+            if view.actual is not None:
+                drawing = replace(drawing, title=f"{drawing.title}, actual {view.actual}")
+            yield from _overlay(drawing, partial(name, feature), view)
+    for i, text in enumerate(written):
+        sections = [
+            Section(text=one.texts()[i], title=one.title, subtitle=one.subtitle) for one in several
+        ]
+        pictures = [picture(section) for section in sections]
+        yield _raster(name(text.feature, kind or "text"), _stacked(pictures, 1), view.form)
+        html = page(sections).encode()
+        yield File(name=name(text.feature, f"{kind or 'text'}.html"), data=html)
+    if has_parts:
+        charts = _stacked([one.chart() for one in several], 2)
+        yield _raster(name("columns", kind or "chart"), charts, view.form)
+
+
+def _overlay(drawing: Drawing, name: Callable[[str], str], view: View) -> Iterator[File]:
+    """Yield one picture, or, for a sweep, all its frames."""
+    kind = "panel" if view.panel else "overlay"
+    if view.frames is None:
+        made = drawing.panel() if view.panel else drawing.overlay
+        yield _raster(name(kind), made, view.form, drawing.empty)
+        return
+    frames = []
+    for level, each in sweep(drawing, view.frames):
+        if view.panel:
+            frames.append(each.panel(f"clip_below_percentile {level:g}"))
+        else:
+            frames.append(np.asarray(framed(each.overlay)) if view.animated else each.overlay)
+    if view.animated:
+        yield File(name=name(f"{kind}.gif"), data=animated(frames), note=drawing.empty)
+        return
+    digits = len(str(len(frames) - 1))
+    for k, frame in enumerate(frames):
+        yield _raster(name(f"{kind}.{k:0{digits}}"), frame, view.form, drawing.empty)
+
+
+def _labels(shown: Sequence[Shown], feature: str, view: View) -> Array:
+    """Return a picture for each label, in rows of five, as seen on the page of KServe's LIME."""
+    cells = []
+    for one in shown:
+        drawing = one.drawings(view)[feature]
+        method = one.explanations.parameters.method
+        if isinstance(method, Lime):
+            drawing = marked(drawing, one.label, feature, method, view.visualization)
+        sign = {
+            Polarity.POSITIVE: "Positive for",
+            Polarity.NEGATIVE: "Negative for",
+        }.get(drawing.visualization.polarity or Polarity.POSITIVE, "For and against")
+        title = f"{sign} {label_text(one.label, one.explanations.metadata.output.name)}"
+        if view.actual is not None:
+            title += f" Actual {view.actual}"
+        lines = [f"score {number(one.label.score)}", *filter(None, [drawing.empty])]
+        cells.append(Cell(picture=drawing.overlay, title=title, caption="\n".join(lines)))
+    return sheet(cells, columns=COLUMNS, subtitle=shown[0].method)
+
+
+def _methods(shown: Sequence[Shown], feature: str, view: View) -> Array:
+    """Return the original and, beside it, the overlay of each method."""
+    drawings = [one.drawings(view)[feature] for one in shown]
+    cells = [Cell(picture=drawings[0].image, title="original")]
+    for one, drawing in zip(shown, drawings, strict=True):
+        name, _, rest = one.method.partition(", ")
+        lines = [rest, one.label.quality, *filter(None, [drawing.empty])]
+        if one.label.index != shown[0].label.index:
+            lines.insert(0, one.title)
+        cell = Cell(
+            picture=drawing.overlay,
+            title=name,
+            caption="\n".join(lines),
+            visualization=drawing.visualization,
+        )
+        cells.append(cell)
+    return sheet(cells, columns=len(cells), title=shown[0].title)
+
+
+def _stacked(pictures: Sequence[Array], columns: int) -> Array:
+    if len(pictures) == 1:
+        return pictures[0]
+    return sheet([Cell(picture=each, finished=True) for each in pictures], columns=columns)
+
+
+def _raster(name: str, pixels: Array, form: str, note: str | None = None) -> File:
+    suffix = "jpg" if form == "jpeg" else form
+    return File(name=f"{name}.{suffix}", data=encode(pixels, form), note=note)

@@ -1,0 +1,140 @@
+"""The image features of an explanation, drawn: which attribution goes over which picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.inputs.images import to_picture
+from pellucid.inputs.tensors import InputInfo
+from pellucid.metadata.spec import (
+    Domain,
+    ExplanationMetadata,
+    ExplanationParameters,
+    Modality,
+    Polarity,
+    Visualization,
+    Xrai,
+)
+from pellucid.model import Array
+from pellucid.visualize.captions import method_text, number, title_text
+from pellucid.visualize.overlay import draw, shows_nothing
+from pellucid.visualize.panel import encode, panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A picture, its overlay (both uint8 [h, w, 3]) and the settings it was drawn with.
+
+    `attribution` is [h, w] or [h, w, c], the model's size. `empty` says why nothing is shown, where
+    nothing of the attribution has the polarity that was asked for.
+    """
+
+    image: Array
+    overlay: Array
+    attribution: Array
+    visualization: Visualization
+    title: str
+    subtitle: str
+    empty: str | None = None
+
+    def encoded(self) -> tuple[bytes, str]:
+        """Return the overlay as the bytes of a file, and its form, ``jpeg`` or ``png``."""
+        form = self.visualization.output_format or "jpeg"
+        return encode(self.overlay, form), form
+
+    def panel(self, note: str = "") -> Array:
+        """Return original and overlay side by side, with title, method, error and colour bar."""
+        lines = [self.subtitle, *filter(None, [note, self.empty])]
+        return panel(
+            self.image,
+            self.overlay,
+            title=self.title,
+            subtitle="\n".join(lines),
+            visualization=self.visualization,
+        )
+
+    def again(self, visualization: Visualization) -> Drawing:
+        """Return the same attribution drawn with what `visualization` sets in place of its own."""
+        settings = self.visualization.updated(visualization)
+        return replace(
+            self,
+            overlay=draw(self.attribution, self.image, settings),
+            visualization=settings,
+            empty=_empty(self.attribution, settings),
+        )
+
+
+def draw_images(
+    explanation: Explanation,
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    parameters: ExplanationParameters,
+    *,
+    photo: Image.Image | None = None,
+    visualization: Visualization = Visualization(),
+) -> dict[str, Drawing]:
+    """Return a drawing for each feature with ``modality: image``, under the feature's name.
+
+    `visualization` overrides settings of the metadata. The picture below is `photo` at its own
+    resolution if it is given, else the explained tensor itself, brought back from the model's scale
+    by the domain.
+    """
+    drawings = {}
+    regions = isinstance(parameters.method, Xrai)
+    for spec in metadata.inputs:
+        value = label.values.get(spec.name)
+        if spec.modality is not Modality.IMAGE or value is None or spec.group_name is not None:
+            continue
+        settings = (spec.visualization or Visualization()).updated(visualization)
+        settings = settings.resolved(metadata.dialect, regions=regions)
+        plane = _plane(value)
+        tensor = explanation.inputs[spec.name]
+        if photo is not None:
+            below = np.asarray(photo.convert("RGB"))
+        else:
+            below = tensor_picture(tensor, spec.domain)
+        drawings[spec.name] = Drawing(
+            image=below,
+            overlay=draw(plane, below, settings),
+            attribution=plane,
+            empty=_empty(plane, settings),
+            visualization=settings,
+            title=title_text(label, metadata.output.name),
+            subtitle=f"{method_text(parameters.method, label)}\n"
+            f"baseline {number(label.baseline_score)}, {label.quality}",
+        )
+    return drawings
+
+
+def _empty(attribution: Array, visualization: Visualization) -> str | None:
+    """Return why nothing is shown, None if something is."""
+    if not shows_nothing(attribution, visualization):
+        return None
+    if not np.any(attribution):
+        return "nothing to show: the attribution is 0 everywhere"
+    sign = "negative" if visualization.polarity is Polarity.NEGATIVE else "positive"
+    return f"nothing to show: no attribution is {sign}"
+
+
+def tensor_picture(tensor: Array, domain: Domain | None) -> Array:
+    """Return an explained image tensor as uint8 [h, w, 3]."""
+    info = InputInfo(
+        name="image", dtype=tensor.dtype.name, shape=tensor.shape, domain=domain, batch=False
+    )
+    return to_picture(tensor, info)
+
+
+def _plane(value: Array) -> Array:
+    """Return the attribution as [h, w, c] or [h, w], whatever layout the tensor has."""
+    if value.ndim == 1:
+        side = int(np.sqrt(value.size))
+        if side * side == value.size:
+            return np.reshape(value, (side, side))
+        return np.reshape(value, (int(np.sqrt(value.size // 3)), -1, 3))
+    if value.ndim == 3 and value.shape[0] in (1, 3) and value.shape[-1] not in (1, 3, 4):
+        return np.transpose(value, (1, 2, 0))
+    return value

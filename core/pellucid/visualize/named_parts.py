@@ -1,0 +1,161 @@
+"""An explanation in parts that have names: columns with their values, words with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.metadata.spec import ExplanationMetadata, InputSpec, Modality
+from pellucid.model import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A named part of the input: what it contributed, and, where it is one value, that value."""
+
+    name: str
+    attribution: float
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """The words of a text with the attribution of each, float64 [n]; padding is left out.
+
+    `gaps` stands before each word, and after them all `rest`, which the model did not see.
+    """
+
+    feature: str
+    words: tuple[str, ...]
+    attributions: Array
+    gaps: tuple[str, ...]
+    rest: str = ""
+
+
+def texts(
+    explanation: Explanation,
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    value: object = None,
+) -> list[Text]:
+    """Return the features that are text: a row of words, with an attribution for each.
+
+    `value` is the instance as given. Where the words stand in it one after the other, they are
+    written as there, with what is between them.
+    """
+    found = []
+    for spec in metadata.inputs:
+        words = _words(spec, explanation)
+        weights = label.features.get(spec.name)
+        if words is None or weights is None or weights.size != len(words):
+            continue
+        weights = weights.ravel()
+        # Words are filled up to the model's length with empty ones, which say nothing.
+        end = len(words)
+        while end > 1 and not words[end - 1] and not weights[end - 1]:
+            end -= 1
+        words, gaps, rest = _placed(words[:end], value)
+        text = Text(
+            feature=spec.name, words=words, attributions=weights[:end], gaps=gaps, rest=rest
+        )
+        found.append(text)
+    return found
+
+
+def parts(
+    explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
+) -> list[Part]:
+    """Return the features that are neither pictures nor text, vectors element by element."""
+    drawn = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
+    drawn |= {text.feature for text in texts(explanation, label, metadata)}
+    values: dict[str, list[str]] = {}
+    for spec in metadata.inputs:
+        if spec.name not in drawn:
+            for name, value in _values(spec, explanation):
+                values.setdefault(name, []).append(value)
+    found = []
+    for feature, attribution in label.features.items():
+        if feature in drawn:
+            continue
+        names = _names(feature, attribution, metadata)
+        for name, weight in zip(names, attribution.ravel().tolist(), strict=True):
+            # A group has several values, none of which is its own.
+            given = values.get(name, [])
+            single = given[0] if len(given) == 1 else None
+            found.append(Part(name=name, attribution=weight, value=single))
+    return found
+
+
+def _names(feature: str, attribution: Array, metadata: ExplanationMetadata) -> list[str]:
+    """Return a name for each element of a feature."""
+    if attribution.size == 1:
+        return [feature]
+    for spec in metadata.inputs:
+        mapping = spec.index_feature_mapping
+        if spec.name == feature and mapping is not None and len(mapping) == attribution.size:
+            return list(mapping)
+    return [f"{feature}[{','.join(map(str, place))}]" for place in np.ndindex(attribution.shape)]
+
+
+def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, str]]:
+    """Yield what the model was given for each element of an input, under the element's name."""
+    given = explanation.given.get(spec.name, explanation.inputs.get(spec.name))
+    if given is None:
+        return
+    name = spec.group_name or spec.name
+    mapping = spec.index_feature_mapping
+    if spec.group_name is None and mapping is not None and len(mapping) == given.size:
+        names = list(mapping)
+    elif given.size == 1 or spec.group_name is not None:
+        names = [name] * given.size
+    else:
+        names = [f"{name}[{','.join(map(str, place))}]" for place in np.ndindex(given.shape)]
+    yield from zip(names, map(_written, given.ravel().tolist()), strict=True)
+
+
+def _words(spec: InputSpec, explanation: Explanation) -> tuple[str, ...] | None:
+    """Return the words of a feature: strings in a row; numbers, where the metadata say text."""
+    given = explanation.given.get(spec.name, explanation.inputs.get(spec.name))
+    if given is None or given.ndim > 1 or spec.group_name is not None:
+        return None
+    if spec.index_feature_mapping is not None:
+        return None
+    text = spec.modality is Modality.TEXT
+    if not text and (given.dtype != object or given.size < 2):
+        return None
+    return tuple(map(_written, given.ravel().tolist()))
+
+
+def _placed(words: tuple[str, ...], value: object) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return words as the instance writes them, what stands before each, and after the last."""
+    given = [value] if isinstance(value, str) else []
+    if isinstance(value, Mapping):
+        given = [text for text in value.values() if isinstance(text, str)]
+    for text in given:
+        # Many models write all words small; letters whose length that changes are left alone.
+        small = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+        at, places = 0, []
+        for word in words:
+            found = [f for f in (text.find(word, at), small.find(word, at)) if f >= 0]
+            if not found:
+                break
+            at = min(found)
+            places.append((at, at + len(word)))
+            at += len(word)
+        else:
+            ends = [0, *(end for _, end in places)]
+            return (
+                tuple(text[start:end] for start, end in places),
+                tuple(text[a:b] for a, (b, _) in zip(ends, places, strict=False)),
+                text[ends[-1] :].rstrip(),
+            )
+    return words, ("", *(" ",) * (len(words) - 1)), ""
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

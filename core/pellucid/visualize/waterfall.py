@@ -1,0 +1,93 @@
+"""A chart of attributions: from the baseline's score to the instance's, one bar for each column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pellucid.model import Array
+from pellucid.visualize.captions import number
+from pellucid.visualize.named_parts import Part
+from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
+from pellucid.visualize.text_layout import width_of, write
+
+MOST = 20
+"""Bars that are shown singly; the smallest beyond that are added up in one."""
+
+# Ends of PiYG, which people see apart who do not tell red from green; both dark enough on white.
+FOR, AGAINST = (62, 137, 28), (197, 27, 125)
+_LINE = (218, 220, 224)
+_ROW, _BAR, _SIZE = 26, 16, 14
+_PLOT = 380
+_LONGEST_NAME = 260
+
+
+def chart(
+    parts: Sequence[Part], *, title: str, subtitle: str = "", baseline: float, score: float
+) -> Array:
+    """Return a chart of named attributions, uint8 [h, w, 3], the largest first.
+
+    Each bar begins where the one above it ends, from the score of the baseline to that of the
+    instance: where the last one ends beside it is the error of the attributions.
+    """
+    rows = largest(parts)
+    steps = np.array([part.attribution for part in rows], np.float64)
+    ends = baseline + np.cumsum(steps)
+    begins = ends - steps
+    low, high = min(*ends, baseline, score), max(*ends, baseline, score)
+    scale = _PLOT / ((high - low) or 1.0)
+
+    names = [_name(part) for part in rows]
+    labels = [f"{step:+.3g}" for step in steps]
+    left = MARGIN + min(_LONGEST_NAME, max(width_of(name, _SIZE) for name in names)) + 12
+    beyond = max(width_of(label, _SIZE) for label in labels) + 10
+    whole = left + beyond + _PLOT + beyond + MARGIN
+    lines = [(title, 20, INK)] + [(line, 14, FAINT) for line in subtitle.split("\n") if line]
+    top = MARGIN + sum(int(size * 1.4) for _, size, _ in lines) + MARGIN // 2
+    first, bottom = top + _ROW, top + (1 + len(rows)) * _ROW
+
+    def x_of(value: float) -> int:
+        return round(left + beyond + float(value - low) * scale)
+
+    canvas = Image.new("RGB", (whole, bottom + _ROW + MARGIN), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    y = MARGIN
+    for text, size, ink in lines:
+        write(pen, (MARGIN, y), text, size, ink, width=whole - 2 * MARGIN)
+        y += int(size * 1.4)
+    for name, value, at in (("baseline", baseline, top), ("score", score, bottom)):
+        pen.line([(x_of(value), first - 4), (x_of(value), bottom + 4)], fill=_LINE)
+        text = f"{name} {number(value)}"
+        half = width_of(text, _SIZE) // 2
+        middle = min(max(x_of(value), MARGIN + half), whole - MARGIN - half)
+        write(pen, (middle, at + _ROW // 2), text, _SIZE, FAINT, anchor="mm")
+    for i, (name, label, step) in enumerate(zip(names, labels, steps, strict=True)):
+        y = first + i * _ROW + _ROW // 2
+        write(pen, (left - 12, y), name, _SIZE, INK, width=_LONGEST_NAME, anchor="rm")
+        begin, end = x_of(begins[i]), x_of(ends[i])
+        color = FOR if step >= 0 else AGAINST
+        near, far = min(begin, end), max(begin, end)
+        pen.rectangle([near, y - _BAR // 2, max(far, near + 1), y + _BAR // 2], fill=color)
+        if i + 1 < len(rows):
+            pen.line([(end, y + _BAR // 2), (end, y + _ROW - _BAR // 2)], fill=FAINT)
+        if step >= 0:
+            write(pen, (far + 6, y), label, _SIZE, color, anchor="lm")
+        else:
+            write(pen, (near - 6, y), label, _SIZE, color, anchor="rm")
+    return np.array(canvas)
+
+
+def largest(parts: Sequence[Part]) -> list[Part]:
+    """Return at most 20 parts, the largest first; those beyond are added up in the last."""
+    ordered = sorted(parts, key=lambda part: -abs(part.attribution))
+    if len(ordered) <= MOST:
+        return ordered
+    rest = ordered[MOST - 1 :]
+    total = sum(part.attribution for part in rest)
+    return [*ordered[: MOST - 1], Part(name=f"{len(rest)} others", attribution=total)]
+
+
+def _name(part: Part) -> str:
+    return part.name if part.value is None else f"{part.name} = {part.value}"

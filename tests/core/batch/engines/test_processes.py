@@ -1,0 +1,202 @@
+"""Several processes and clusters leave the bytes of one; workers may die, and inputs kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dask import config as dask_config
+from made import Made, contents, engine, table
+
+from pellucid.batch import Engine, Finished, Run
+from pellucid.batch.engines.cluster import on_cluster
+from pellucid.batch.engines.processes import environments, in_processes
+from pellucid.errors import PellucidError
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    table(tmp_path / "in/a.csv", 30)
+    table(tmp_path / "in/b.csv", 33, first=30)
+    (tmp_path / "in/c.jsonl").write_text("[1, 2, 3]\nnothing\n[4, 5, 6]\n")
+    return tmp_path / "in"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A scheduler with two workers on this machine."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as found:
+        yield found
+
+
+class Killing:
+    """Kills a worker when the third block is written."""
+
+    def __init__(self, kill: Any) -> None:
+        self.kill, self.finished = kill, 0
+
+    def warns(self, sentence: str) -> None: ...
+
+    def begins(self, total: int, done: int, failed: int) -> None: ...
+
+    def finishes(self, finished: Finished) -> None:
+        self.finished += 1
+        if self.finished == 3:
+            self.kill()
+
+
+def explained(
+    source: Path,
+    out: Path,
+    opened: AbstractContextManager[Engine],
+    watcher: Any = None,
+    **options: Any,
+) -> dict[str, bytes]:
+    Run(named=(str(source),), out=out, size=4, **options).carry_out(opened, watcher)
+    return contents(out)
+
+
+def processes(jobs: int = 2, recipe: Any = Made()) -> AbstractContextManager[Engine]:
+    return in_processes(recipe, threading.Event(), jobs)
+
+
+def dask(cluster: Any, recipe: Any = Made()) -> AbstractContextManager[Engine]:
+    return on_cluster(recipe, threading.Event(), address=cluster.scheduler_address)
+
+
+@pytest.mark.parametrize("where", ["processes", "cluster"])
+def test_two_workers_leave_the_bytes_of_one(
+    source: Path, tmp_path: Path, where: str, request: pytest.FixtureRequest
+) -> None:
+    alone = explained(source, tmp_path / "one", engine())
+    two = processes() if where == "processes" else dask(request.getfixturevalue("cluster"))
+    assert explained(source, tmp_path / "two", two) == alone
+
+
+def test_killing_a_process_in_the_middle_loses_nothing(source: Path, tmp_path: Path) -> None:
+    alone = explained(source, tmp_path / "one", engine())
+    engines: list[Engine] = []
+
+    @contextmanager
+    def opened() -> Iterator[Engine]:
+        with processes() as engine:
+            engines.append(engine)
+            yield engine
+
+    def kill() -> None:
+        # One that still loads the model would say that there is no room for so many.
+        workers = engines[0].explain.__self__._workers  # type: ignore[attr-defined]
+        os.kill(next(worker.process.pid for worker in workers if worker.ready), signal.SIGKILL)
+
+    killing = Killing(kill)
+    assert explained(source, tmp_path / "two", opened(), killing) == alone
+    assert killing.finished == 17
+
+
+def test_killing_a_worker_of_the_cluster_in_the_middle_loses_nothing(
+    source: Path, tmp_path: Path, cluster: Any
+) -> None:
+    alone = explained(source, tmp_path / "one", engine())
+    killing = Killing(
+        lambda: os.kill(next(iter(cluster.workers.values())).process.process.pid, signal.SIGKILL)
+    )
+    assert explained(source, tmp_path / "two", dask(cluster), killing) == alone
+    assert killing.finished == 17
+
+
+@pytest.mark.parametrize("where", ["processes", "cluster"])
+def test_an_input_that_kills_its_worker_is_left_out_and_named(
+    source: Path, tmp_path: Path, where: str, request: pytest.FixtureRequest
+) -> None:
+    (source / "b.csv").write_text("a,b,c\n1,2,3\n7,7,7\n4,5,6\n")
+    two = processes() if where == "processes" else dask(request.getfixturevalue("cluster"))
+    found = explained(source, tmp_path / "two", two)
+    errors = found["errors.jsonl"].decode().splitlines()
+    name = f"{source}/b.csv:3"
+    sentence = f"{name}: the process that explains it dies each time"
+    assert errors[0] == f'{{"input":"{name}","error":"{sentence}"}}' and len(errors) == 2
+    results = found["explanation.results-00000-of-00001"].decode().splitlines()
+    assert len(results) == 36 - 2
+
+
+def test_processes_share_the_processors_and_the_gpus() -> None:
+    threads = [it["TF_NUM_INTRAOP_THREADS"] for it in environments(3, 8, [])]
+    assert threads == ["3", "3", "2"]
+    assert [it["OMP_NUM_THREADS"] for it in environments(4, 2, [])] == ["1"] * 4
+    each = environments(2, 8, ["0", "GPU-5f"])
+    assert [it["CUDA_VISIBLE_DEVICES"] for it in each] == ["0", "GPU-5f"]
+    assert not any("TF_FORCE_GPU_ALLOW_GROWTH" in it for it in each)
+    shared = environments(3, 8, ["4", "6"])
+    assert [it["CUDA_VISIBLE_DEVICES"] for it in shared] == ["4", "6", "4"]
+    assert all(it["TF_FORCE_GPU_ALLOW_GROWTH"] == "true" for it in shared)
+
+
+def test_a_stop_ends_after_the_blocks_in_flight_and_the_rest_is_done_later(
+    source: Path, tmp_path: Path
+) -> None:
+    stop = threading.Event()
+    run = Run(named=(str(source),), out=tmp_path / "two", size=4, stop=stop)
+    outcome = run.carry_out(in_processes(Made(), stop, 2), Killing(stop.set))
+    assert outcome.stopped == "interrupted" and 12 <= outcome.done < 66
+    found = explained(source, tmp_path / "two", processes())
+    assert found == explained(source, tmp_path / "one", engine())
+
+
+def test_a_scheduler_that_goes_away_ends_the_run_which_can_go_on(
+    source: Path, tmp_path: Path
+) -> None:
+    from distributed import LocalCluster
+
+    alone = explained(source, tmp_path / "one", engine())
+    with (
+        dask_config.set({"distributed.comm.timeouts.connect": "1s"}),
+        LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as found,
+    ):
+        two = on_cluster(
+            Made(),
+            threading.Event(),
+            address=found.scheduler_address,
+            seconds=2,  # type: ignore[arg-type]
+        )
+        with pytest.raises(PellucidError, match="connection to the scheduler is lost"):
+            explained(source, tmp_path / "two", two, Killing(found.close))
+    assert explained(source, tmp_path / "two", engine()) == alone
+
+
+class Unloadable:
+    """A recipe that cannot be carried out."""
+
+    def load(self) -> Any:
+        raise PellucidError("no such model")
+
+
+@pytest.mark.parametrize("where", ["processes", "cluster"])
+def test_a_model_that_cannot_be_loaded_is_said_once(
+    source: Path, tmp_path: Path, where: str, request: pytest.FixtureRequest
+) -> None:
+    cluster = request.getfixturevalue("cluster") if where == "cluster" else None
+    recipe = Unloadable()
+    two = processes(recipe=recipe) if cluster is None else dask(cluster, recipe)
+    with pytest.raises(PellucidError, match="no such model"):
+        explained(source, tmp_path / "out", two)
+
+
+def test_a_scheduler_that_does_not_answer_is_said_not_to(source: Path, tmp_path: Path) -> None:
+    nobody = on_cluster(
+        Made(),
+        threading.Event(),
+        address="tcp://127.0.0.1:9",
+        seconds=1,  # type: ignore[arg-type]
+    )
+    with pytest.raises(PellucidError, match=r"tcp://127.0.0.1:9: no scheduler answers there"):
+        explained(source, tmp_path / "out", nobody)

@@ -1,0 +1,156 @@
+"""Saved explanations: what comes back is what was saved, and draws the same."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn import of_a_picture
+from PIL import Image
+
+import pellucid
+from pellucid.api.explanations import Explanations
+from pellucid.errors import InstanceError
+from pellucid.inputs.readers import read_image
+from pellucid.responses.npz import pack, unpack
+from pellucid.visualize.figures import View, files
+from places import SAMPLES
+
+
+@cache
+def load(name: str) -> Any:
+    return pellucid.load(SAMPLES / name / "model", warn=lambda sentence: None)
+
+
+def requested(name: str, **options: Any) -> Explanations:
+    request = json.loads((SAMPLES / name / "instances.json").read_text())
+    found: Explanations = load(name).explain(request["instances"][:2], **options)
+    return found
+
+
+def photographed(name: str, picture: str, **options: Any) -> Explanations:
+    model = load(name)
+    instance = read_image(SAMPLES / name / "images" / picture, model.inputs)
+    found: Explanations = model.explain([instance], **options)
+    return found
+
+
+CASES: dict[str, Callable[[], Explanations]] = {
+    "a table with groups": lambda: requested("wine", steps=5, top_k=2),
+    "a scalar output": lambda: requested("diabetes", steps=5),
+    "a table without gradients": lambda: requested("wine", method="sampled-shapley", paths=4),
+    "embedded words": lambda: requested("code_or_prose", steps=5, top_k=-1),
+    "words of TensorFlow 1": lambda: requested("tf1_embedding", steps=5),
+    "a digit, all labels": lambda: photographed("digits", "five.png", steps=5, top_k=-1),
+    "noise": lambda: photographed("digits", "five.png", steps=5, noisy_samples=2),
+    "a tolerance": lambda: photographed("digits", "five.png", tolerance=0.1),
+    "regions": lambda: photographed("photos", "cat.jpg", steps=5, method="xrai"),
+    "patches": lambda: photographed(
+        "digits", "two.png", method="lime", samples=30, segmentation="slic", top_k=2
+    ),
+    "players": lambda: photographed(
+        "digits", "two.png", method="sampled-shapley", players="regions", paths=2
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_was_saved_answers_and_draws_the_same(case: str) -> None:
+    before = CASES[case]()
+    after = unpack(pack(before), "saved.npz")
+    assert after.json() == before.json()
+    assert after.parameters.method == before.parameters.method
+    for view in (View(panel=True), View(labels=3, actual="x")):
+        for number in range(len(before)):
+            one = list(files([before], number, "a", view))
+            assert one and one == list(files([after], number, "a", view))
+    assert pack(after) == pack(unpack(pack(after), "again"))
+
+
+def test_the_arrays_are_those_of_the_explanation() -> None:
+    before = photographed("digits", "five.png", steps=5, top_k=2)
+    with np.load(io.BytesIO(pack(before))) as raw:
+        second = before[0].labels[1]
+        np.testing.assert_array_equal(raw["0/1/values/image"], second.values["image"])
+        np.testing.assert_array_equal(raw["0/inputs/image"], before[0].inputs["image"])
+        assert raw["0/1/index"].tolist() == list(second.index)
+        assert raw["0/1/scores"].tolist() == [
+            second.score,
+            second.baseline_score,
+            second.approx_error,
+        ]
+        picture = SAMPLES / "digits/images/five.png"
+        assert raw["0/picture"].tobytes() == picture.read_bytes()
+
+
+def test_inferred_metadata_are_saved_too(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(SAMPLES / "wine" / "model", tmp_path / "model"))
+    (copy / "explanation_metadata.json").unlink()
+    model = pellucid.load(copy, warn=lambda sentence: None)
+    request = json.loads((SAMPLES / "wine/instances.json").read_text())
+    before = model.explain(request["instances"][:1], steps=3)
+    assert unpack(pack(before), "saved").json() == before.json()
+
+
+@pytest.mark.parametrize("name, upright", [("digits", True), ("jpeg_bytes", False)])
+def test_a_picture_lies_as_the_model_saw_it(name: str, upright: bool, tmp_path: Path) -> None:
+    photo = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    wide = Image.new("RGB", (60, 40), "white")
+    wide.paste("black", (0, 0, 30, 40))
+    wide.save(photo, exif=exif)
+    model = load(name)
+    before = model.explain([read_image(photo, model.inputs)], steps=2)
+    after = unpack(pack(before), "saved")
+    picture = after.instances[0].image
+    assert picture is not None and before.instances[0].image is not None
+    assert picture.size == ((40, 60) if upright else (60, 40))
+    assert np.array_equal(np.asarray(picture), np.asarray(before.instances[0].image))
+
+
+def saved_without(change: Callable[[dict[str, Any]], None]) -> bytes:
+    with np.load(io.BytesIO(pack(of_a_picture(np.ones((8, 10)))))) as archive:
+        arrays = dict(archive)
+    change(arrays)
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def other_format(arrays: dict[str, Any]) -> None:
+    document = json.loads(arrays["pellucid.json"].tobytes()) | {"format": 99}
+    arrays["pellucid.json"] = np.frombuffer(json.dumps(document).encode(), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "data, expected",
+    [
+        (b"PK nothing", "not an .npz file of explanations, as explain --raw writes it"),
+        (b"", "not an .npz file of explanations"),
+        (pack(of_a_picture(np.ones((8, 10))))[:-300], "not an .npz file of explanations"),
+        (
+            saved_without(lambda arrays: arrays.pop("pellucid.json")),
+            "holds arrays and no explanations to draw; write it with explain --raw",
+        ),
+        (
+            saved_without(other_format),
+            "has format 99, and this version of pellucid reads 1; explain again with --raw",
+        ),
+        (
+            saved_without(lambda arrays: arrays.pop("0/0/scores")),
+            "is damaged (KeyError: '0/0/scores'); explain again with --raw",
+        ),
+    ],
+)
+def test_anything_else_costs_one_sentence(data: bytes, expected: str) -> None:
+    with pytest.raises(InstanceError) as caught:
+        unpack(data, "a.npz")
+    assert str(caught.value).startswith(f"a.npz: {expected}")

@@ -1,0 +1,152 @@
+"""Rows are cut at places that do not depend on who computes them, and several blocks at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pellucid
+from pellucid.runtime.engine.row_batches import (
+    SHARES,
+    cores,
+    cut_of,
+    cuts,
+    lanes_here,
+    side_by_side,
+)
+from places import SAMPLES
+
+LANES = 3
+
+
+@given(st.integers(0, 10_000), st.integers(1, 500))
+def test_every_row_is_in_one_block(total: int, rows: int) -> None:
+    ends = cuts(total, rows)
+    sizes = np.diff(ends)
+    assert ends[0] == 0 and ends[-1] == total
+    assert all(0 < size <= rows for size in sizes)
+    if len(sizes) > 1:
+        assert max(sizes) - min(sizes) <= 1
+        assert len(sizes) % SHARES == 0 or len(sizes) == total
+
+
+@given(st.integers(1, 2**34), st.integers(1, 64), st.booleans())
+def test_the_rows_of_a_block_do_not_depend_on_the_lanes(row: int, lanes: int, gpu: bool) -> None:
+    one, several = (cut_of(row, n, gpu=gpu) for n in (1, lanes))
+    assert one.rows == several.rows
+    assert 1 <= several.lanes <= lanes
+    # All lanes together have the memory that one block may have.
+    assert several.lanes == 1 or several.lanes * several.rows * row <= 2**30
+
+
+def test_a_gpu_has_one_lane_and_a_model_may_insist_on_its_rows() -> None:
+    assert cut_of(1000, 8, gpu=True).lanes == 1
+    assert cut_of(1000, 8, gpu=False, fixed=5).rows == 5
+
+
+@pytest.mark.parametrize("written, lanes", [("3", 3), ("0", None), ("", None), ("many", None)])
+def test_whoever_limits_the_threads_limits_the_lanes(
+    written: str, lanes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", written)
+    assert lanes_here() == (lanes or cores())
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(LANES) as made:
+        yield made
+
+
+def test_answers_come_in_order_and_no_more_are_computed_than_there_are_lanes(
+    pool: ThreadPoolExecutor,
+) -> None:
+    running, most, taken = 0, 0, 0
+    lock = threading.Lock()
+
+    def blocks() -> Iterator[int]:
+        nonlocal taken
+        for block in range(20):
+            taken += 1
+            yield block
+
+    def answer(block: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.002 * (block % 3))
+        with lock:
+            running -= 1
+        return -block
+
+    found = []
+    for pair in side_by_side(blocks(), answer, pool, LANES):
+        found.append(pair)
+        assert taken <= len(found) + LANES  # a long run is not taken into memory as a whole
+    assert found == [(block, -block) for block in range(20)]
+    assert 1 < most <= LANES
+
+
+def test_after_a_failure_nothing_goes_on(pool: ThreadPoolExecutor) -> None:
+    running: set[int] = set()
+
+    def answer(block: int) -> int:
+        running.add(block)
+        time.sleep(0.02)
+        running.remove(block)
+        if block == 1:
+            raise ZeroDivisionError
+        return block
+
+    got = []
+    with pytest.raises(ZeroDivisionError):
+        got.extend(block for block, _ in side_by_side(range(50), answer, pool, LANES))
+    assert got == [0] and not running
+
+
+def answers(model: pellucid.LoadedModel) -> list[np.ndarray]:
+    """Every question, about more rows than a block has."""
+    asked = model.explainer.model
+    rows = np.random.default_rng(0).normal(size=(5000, 13)).astype(np.float32)
+    names = [info.name for info in model.inputs]
+    x = {name: rows[:, i : i + 1] for i, name in enumerate(names)}
+    zero = {name: np.zeros_like(value) for name, value in x.items()}
+    target = np.arange(len(rows)) % 3
+    masks = {name: np.array([[True], [i % 2 == 0]]) for i, name in enumerate(names)}
+    nodes = np.linspace(0, 1, 4)
+    gradients = asked.path_gradient(zero, x, nodes, np.full(4, 0.25), target)
+    return [
+        asked.outputs(x),
+        *(gradients[name] for name in sorted(gradients)),
+        asked.coalition_scores(x, zero, masks, target),
+    ]
+
+
+@pytest.fixture(scope="module")
+def wine() -> Path:
+    return SAMPLES / "wine" / "model"
+
+
+def test_no_bit_of_an_answer_depends_on_the_lanes(wine: Path) -> None:
+    one, several = (pellucid.load(wine, lanes=n, warn=print) for n in (1, LANES))
+    for alone, together in zip(answers(one), answers(several), strict=True):
+        assert np.array_equal(alone, together)
+
+
+def test_who_asks_at_the_same_time_gets_the_same_answers(wine: Path) -> None:
+    model = pellucid.load(wine, lanes=LANES, warn=print)
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(answers, [model] * 8)
+    for other in others:
+        for one, same in zip(first, other, strict=True):
+            assert np.array_equal(one, same)
+    assert set(model.explainer.model.traces.values()) == {1}

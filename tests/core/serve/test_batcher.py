@@ -1,0 +1,180 @@
+"""The device: what waits together is computed together, and what fails alone fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+from pellucid.errors import InstanceError
+from pellucid.serve.batcher import ROWS, UNDER_WAY, Device
+
+T = TypeVar("T")
+
+
+class Doubler:
+    """Doubles numbers and notes the blocks; the first block waits for the gate."""
+
+    def __init__(self) -> None:
+        self.blocks: list[list[int]] = []
+        self.threads: set[int] = set()
+        self.gate = threading.Event()
+
+    def __call__(self, numbers: list[int]) -> Sequence[int]:
+        assert self.gate.wait(30)
+        self.threads.add(threading.get_ident())
+        self.blocks.append(numbers)
+        if -1 in numbers:
+            raise InstanceError("minus one", numbers.index(-1))
+        if -2 in numbers:
+            raise ZeroDivisionError
+        return [2 * number for number in numbers]
+
+
+def on_device(scene: Callable[[Device], Awaitable[T]]) -> T:
+    async def run() -> T:
+        device = Device()
+        try:
+            return await scene(device)
+        finally:
+            device.close()
+
+    return asyncio.run(run())
+
+
+async def gathered(device: Device, double: Doubler, *asked: tuple[str, list[int]]) -> list[Any]:
+    """Ask all at once, behind a block that holds the device until all of them wait."""
+    first = asyncio.create_task(device.ask("first", double, [0]))
+    while not device._waiting:
+        await asyncio.sleep(0)
+    while device._waiting:
+        await asyncio.sleep(0.001)
+    jobs = [asyncio.create_task(device.ask(key, double, numbers)) for key, numbers in asked]
+    await asyncio.sleep(0.01)
+    double.gate.set()
+    answers = await asyncio.gather(*jobs, return_exceptions=True)
+    await first
+    return answers
+
+
+def test_what_has_the_same_key_is_one_block_and_each_gets_its_own() -> None:
+    double = Doubler()
+    answers = on_device(
+        lambda device: gathered(device, double, ("a", [1, 2]), ("b", [3]), ("a", [4]))
+    )
+    assert answers == [[2, 4], [6], [8]]
+    assert double.blocks == [[0], [1, 2, 4], [3]]
+    assert len(double.threads) <= UNDER_WAY and threading.get_ident() not in double.threads
+
+
+def test_a_failure_costs_the_neighbours_nothing() -> None:
+    double = Doubler()
+    asked = [("a", [number]) for number in (1, -1, 3, 4)]
+    one, bad, three, four = on_device(lambda device: gathered(device, double, *asked))
+    assert (one, three, four) == ([2], [6], [8])
+    assert isinstance(bad, InstanceError) and bad.index == 0
+
+
+def test_what_nobody_expects_reaches_whoever_asked_and_the_work_goes_on() -> None:
+    double = Doubler()
+    bad, good = on_device(lambda device: gathered(device, double, ("a", [-2]), ("b", [5])))
+    assert isinstance(bad, ZeroDivisionError) and good == [10]
+
+
+def test_a_long_request_takes_turns_with_the_others() -> None:
+    double = Doubler()
+    long = list(range(3 * ROWS))
+    first, second = on_device(lambda device: gathered(device, double, ("a", long), ("b", [7])))
+    assert first == [2 * number for number in long] and second == [14]
+    # The first part is full, so that it begins beside the first block; then it is the other's turn.
+    assert sorted(map(len, double.blocks[:2])) == [1, ROWS]
+    assert [len(block) for block in double.blocks[2:]] == [1, ROWS, ROWS]
+
+
+def test_no_more_blocks_are_under_way_than_two_and_a_second_only_if_it_is_full() -> None:
+    double = Doubler()
+    most, running = 0, 0
+    lock = threading.Lock()
+
+    def counted(numbers: list[int]) -> Sequence[int]:
+        nonlocal most, running
+        with lock:
+            running += 1
+            most = max(most, running)
+        answers = double(numbers)
+        with lock:
+            running -= 1
+        return answers
+
+    async def scene(device: Device) -> list[int]:
+        first = asyncio.create_task(device.ask("first", counted, [0]))
+        await asyncio.sleep(0.02)
+        asked = [device.ask("a", counted, [n]) for n in range(ROWS - 1)]
+        jobs = [asyncio.create_task(one) for one in asked]
+        await asyncio.sleep(0.02)
+        alone = running
+        jobs += [asyncio.create_task(device.ask("a", counted, [n])) for n in range(2 * ROWS)]
+        await asyncio.sleep(0.02)
+        beside = running
+        double.gate.set()
+        await asyncio.gather(first, *jobs)
+        return [alone, beside]
+
+    assert on_device(scene) == [1, 2]
+    assert most == UNDER_WAY == 2
+    assert all(len(block) <= ROWS for block in double.blocks)
+
+
+def test_no_more_are_computed_together_than_fit_into_memory() -> None:
+    double = Doubler()
+
+    async def scene(device: Device) -> list[int]:
+        first = asyncio.create_task(device.ask("first", double, [0]))
+        await asyncio.sleep(0.01)
+        jobs = [asyncio.create_task(device.ask("a", double, [n, n], most=3)) for n in (1, 2)]
+        double.gate.set()
+        return await first + await jobs[0] + await jobs[1]
+
+    assert on_device(scene) == [0, 2, 2, 4, 4]
+    assert double.blocks == [[0], [1, 1], [2, 2]]
+
+
+def test_who_is_cancelled_leaves_the_queue_at_once() -> None:
+    double = Doubler()
+
+    async def scene(device: Device) -> list[Any]:
+        first = asyncio.create_task(device.ask("a", double, [0]))
+        await asyncio.sleep(0.01)
+        jobs = [asyncio.create_task(device.ask("a", double, [n])) for n in (1, 2)]
+        await asyncio.sleep(0.01)
+        assert device.rows_waiting == 2
+        jobs[0].cancel()
+        await asyncio.sleep(0)
+        assert device.rows_waiting == 1
+        double.gate.set()
+        return [await first, await jobs[1]]
+
+    assert on_device(scene) == [[0], [4]]
+    assert double.blocks == [[0], [2]]
+
+
+def test_a_function_runs_on_a_thread_of_the_device() -> None:
+    double = Doubler()
+    double.gate.set()
+
+    async def scene(device: Device) -> int:
+        await device.ask("a", double, [1])
+        return await device.call(threading.get_ident)
+
+    assert on_device(scene) != threading.get_ident()
+
+
+@pytest.mark.parametrize("count", [1, ROWS, ROWS + 1])
+def test_the_answers_are_in_the_order_of_the_instances(count: int) -> None:
+    double = Doubler()
+    double.gate.set()
+    numbers = list(range(count))
+    assert on_device(lambda device: device.ask("a", double, numbers)) == [2 * n for n in numbers]

@@ -1,0 +1,81 @@
+"""What ends the work on a request: its deadline, its client, or whoever cancels the task."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from pellucid.serve.deadline import Ending
+from pellucid.serve.http_errors import CLIENT_GONE, Refusal
+
+LATE = Refusal(HTTPStatus.GATEWAY_TIMEOUT, "late")
+
+
+def request(*messages: dict[str, Any], then: asyncio.Event | None = None) -> Request:
+    left = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            await (then or asyncio.Event()).wait()
+            return {"type": "http.disconnect"}
+        return left.pop(0)
+
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+
+
+def test_in_time_nothing_happens() -> None:
+    async def scene() -> str:
+        with Ending(30, LATE) as ending:
+            ending.watch(request())
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)  # and nothing is left that could end what comes after it
+        return "done"
+
+    assert asyncio.run(scene()) == "done"
+
+
+def test_the_deadline_says_what_was_late() -> None:
+    async def scene() -> None:
+        with Ending(0.02, Refusal(HTTPStatus.REQUEST_TIMEOUT, "reading")) as ending:
+            ending.late = LATE
+            await asyncio.sleep(30)
+
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(scene())
+    assert caught.value is LATE
+
+
+def test_who_goes_away_is_not_worked_for() -> None:
+    async def scene() -> list[str]:
+        leaves, done = asyncio.Event(), []
+        asyncio.get_running_loop().call_later(0.02, leaves.set)
+        try:
+            with Ending(30, LATE) as ending:
+                ending.watch(request({"type": "http.request"}, then=leaves))
+                await asyncio.sleep(30)
+        except Refusal as refusal:
+            assert refusal.status == CLIENT_GONE
+            await asyncio.sleep(0)  # the task itself lives on
+            done.append("answered")
+        return done
+
+    assert asyncio.run(scene()) == ["answered"]
+
+
+def test_whoever_else_cancels_the_task_is_heard() -> None:
+    async def work() -> None:
+        with Ending(30, LATE):
+            await asyncio.sleep(30)
+
+    async def scene() -> bool:
+        task = asyncio.ensure_future(work())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(scene())

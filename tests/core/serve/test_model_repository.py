@@ -1,0 +1,231 @@
+"""The models of a server: their names and versions, and loading them when they change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import Running, Stub, serving
+
+from pellucid.errors import ModelError, SpecError
+from pellucid.serve.model_repository import fingerprint, shelve
+from pellucid.serve.server import Settings
+from places import SAMPLES
+
+WINE = SAMPLES / "wine" / "model"
+POLL = Settings(poll=0.05)
+
+
+def names(*arguments: object) -> dict[str, list[str]]:
+    said: list[str] = []
+    return {m.name: list(m.versions) for m in shelve([str(a) for a in arguments], said.append)}
+
+
+def model_at(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    (directory / "saved_model.pb").touch()
+    return directory
+
+
+def test_a_model_is_called_after_its_directory_or_as_one_says(tmp_path: Path) -> None:
+    cats = model_at(tmp_path / "cats")
+    assert names(cats) == {"cats": ["1"]}
+    assert names(f"dogs={cats}") == {"dogs": ["1"]}
+    assert names(f"7465={cats}", cats) == {"7465": ["1"], "cats": ["1"]}
+    # As the sample models lie: a directory `model` says nothing, the one above it does.
+    assert names(WINE) == {"wine": ["1"]}
+
+
+def test_a_directory_whose_name_has_an_equals_sign_is_a_directory(tmp_path: Path) -> None:
+    odd = model_at(tmp_path / "a=b")
+    with pytest.raises(SpecError, match="'a=b' cannot be the name of a model"):
+        names(odd)
+    assert names(f"c={odd}") == {"c": ["1"]}
+
+
+def test_versions_are_named_or_found(tmp_path: Path) -> None:
+    for version in ("2", "10"):
+        model_at(tmp_path / "cats" / version)
+    (tmp_path / "cats" / "notes").mkdir()
+    assert names(tmp_path / "cats") == {"cats": ["10", "2"]}
+    (shelved,) = shelve([str(tmp_path / "cats")], print)
+    assert shelved.default.name == "10"
+    assert names(f"cats/v1={tmp_path}/cats/2", f"cats/v2={tmp_path}/cats/10") == {
+        "cats": ["v1", "v2"]
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["{}/cats", "{}/cats"], "two models are called 'cats'"),
+        (["c ats={}/cats"], "'c ats' cannot be the name of a model"),
+        (["../x={}/cats"], "'..' cannot be the name of a model"),
+    ],
+)
+def test_names_that_cannot_be(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    model_at(tmp_path / "cats")
+    with pytest.raises(SpecError) as raised:
+        names(*(a.format(tmp_path) for a in arguments))
+    assert sentence in str(raised.value)
+
+
+def test_a_directory_without_a_model_says_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has no saved_model\.pb"):
+        names(tmp_path)
+    with pytest.raises(ModelError, match="does not exist"):
+        names(tmp_path / "nowhere")
+
+
+def test_a_version_that_leads_out_of_the_directory_is_not_served(tmp_path: Path) -> None:
+    outside = model_at(tmp_path / "outside")
+    model_at(tmp_path / "cats" / "1")
+    (tmp_path / "cats" / "2").symlink_to(outside)
+    said: list[str] = []
+    (shelved,) = shelve([str(tmp_path / "cats")], said.append)
+    assert list(shelved.versions) == ["1"]
+    assert said == [f"{tmp_path}/cats/2: leads out of {tmp_path}/cats, and is not served"]
+
+
+def test_a_fingerprint_tells_a_change_of_any_file(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(WINE, tmp_path / "model"))
+    seen = {fingerprint(copy)}
+    for path in (copy / "explanation_metadata.json", *copy.glob("variables/*")):
+        path.write_bytes(path.read_bytes() + b" ")
+        seen.add(fingerprint(copy))
+    assert len(seen) == 4
+
+
+def until(running: Running, true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end, running.said
+        time.sleep(0.02)
+
+
+class Numbered(Stub):
+    """A model that says which load it is."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.gate.set()
+        self.number = number
+
+    def predict(self, instances: list[Any]) -> list[Any]:
+        import numpy as np
+
+        return [np.float32(self.number) for _ in instances]
+
+
+class Loads:
+    """Loads a model whose directory says `good`, and counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, directory: Path) -> Numbered:
+        if (directory / "saved_model.pb").read_text().startswith("bad"):
+            raise ModelError(f"{directory}: this is no model")
+        self.count += 1
+        return Numbered(self.count)
+
+
+def said_by(running: Running, version: str | None = None) -> Any:
+    tail = "" if version is None else f"/versions/{version}"
+    answer = running.post(f"/v1/projects/p/models/cats{tail}:predict", {"instances": [1]})
+    return answer.json["predictions"][0] if answer.status == 200 else answer.status
+
+
+def test_a_changed_model_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    cats = model_at(tmp_path / "cats")
+    with serving(str(cats), settings=POLL, load=Loads()) as running:
+        assert said_by(running) == 1
+        (cats / "saved_model.pb").write_text("good")
+        until(running, lambda: said_by(running) == 2)
+        assert running.said == [f"cats: loaded anew from {cats}"]
+        text = running.get("/metrics").data.decode()
+        assert 'pellucid_model_reloads_total{model="cats",result="loaded"} 1.0' in text
+
+
+def test_a_broken_model_leaves_the_old_one_and_is_said_once(tmp_path: Path) -> None:
+    cats = model_at(tmp_path / "cats")
+    with serving(str(cats), settings=POLL, load=Loads()) as running:
+        (cats / "saved_model.pb").write_text("bad")
+        until(running, lambda: bool(running.said))
+        time.sleep(0.5)
+        assert running.said == [
+            "cats: changed, but cannot be loaded, the one before goes on answering: "
+            f"{cats}: this is no model"
+        ]
+        assert said_by(running) == 1 and running.get("/v1/models/cats").json["ready"]
+        (cats / "saved_model.pb").write_text("good again")
+        until(running, lambda: said_by(running) == 2)
+        text = running.get("/metrics").data.decode()
+        assert 'pellucid_model_reloads_total{model="cats",result="refused"} 1.0' in text
+
+
+def test_a_directory_that_goes_away_leaves_its_model(tmp_path: Path) -> None:
+    cats = model_at(tmp_path / "cats")
+    with serving(str(cats), settings=POLL, load=Loads()) as running:
+        shutil.rmtree(cats)
+        time.sleep(0.5)
+        assert said_by(running) == 1 and running.said == []
+
+
+def test_a_new_version_becomes_the_default(tmp_path: Path) -> None:
+    model_at(tmp_path / "cats" / "1")
+    with serving(str(tmp_path / "cats"), settings=POLL, load=Loads()) as running:
+        assert said_by(running) == 1
+        model_at(tmp_path / "cats" / "2")
+        until(running, lambda: said_by(running) == 2)
+        assert (said_by(running, "1"), said_by(running, "2")) == (1, 2)
+
+
+def test_another_version_is_loaded_when_it_is_asked_for(tmp_path: Path) -> None:
+    for version in ("1", "2", "3"):
+        model_at(tmp_path / "cats" / version)
+    (tmp_path / "cats" / "1" / "saved_model.pb").write_text("bad")
+    loads = Loads()
+    with serving(str(tmp_path / "cats"), load=loads) as running:
+        assert loads.count == 1
+        assert (said_by(running, "2"), said_by(running, "2"), said_by(running)) == (2, 2, 1)
+        assert said_by(running, "1") == 503
+        assert running.said == [
+            f"cats, version 1: cannot be loaded: {tmp_path}/cats/1: this is no model"
+        ]
+
+
+def test_a_model_that_cannot_be_loaded_at_the_start_ends_the_server(tmp_path: Path) -> None:
+    (model_at(tmp_path / "cats") / "saved_model.pb").write_text("bad")
+    with (
+        pytest.raises(ModelError, match="this is no model"),
+        serving(str(tmp_path / "cats"), load=Loads()),
+    ):
+        pass
+
+
+def test_a_real_model_is_loaded_anew(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(WINE, tmp_path / "wine"))
+    request = json.loads((SAMPLES / "wine" / "instances.json").read_text())
+    with serving(str(copy), settings=POLL) as running:
+
+        def baseline() -> float:
+            found = running.post("/v1/models/wine:explain", request).json["explanations"]
+            return float(found[0]["attributions_by_label"][0]["baseline_score"])
+
+        before = baseline()
+        file = copy / "explanation_metadata.json"
+        metadata = json.loads(file.read_text())
+        metadata["inputs"]["alcohol"]["input_baselines"] = [11.0]
+        file.write_text(json.dumps(metadata))
+        until(running, lambda: bool(running.said))
+        assert baseline() != before
+        file.write_text("{")
+        until(running, lambda: len(running.said) == 2)
+        assert "the one before goes on answering" in running.said[1]
+        assert baseline() != before

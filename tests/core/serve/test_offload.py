@@ -1,0 +1,94 @@
+"""Threads that read and write: few jobs for many who ask at once, and each gets its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from pellucid.serve.offload import LARGE, Clerks
+
+T = TypeVar("T")
+
+
+def with_clerks(scene: Callable[[Clerks], Awaitable[T]]) -> T:
+    async def run() -> T:
+        clerks = Clerks()
+        try:
+            return await scene(clerks)
+        finally:
+            clerks.close()
+
+    return asyncio.run(run())
+
+
+def jobs_of(clerks: Clerks) -> list[int]:
+    """Note how many functions each job has."""
+    sizes: list[int] = []
+    start = clerks._start
+
+    def noted(job: Any, loop: asyncio.AbstractEventLoop) -> None:
+        sizes.append(len(job))
+        start(job, loop)
+
+    clerks._start = noted  # type: ignore[method-assign]
+    return sizes
+
+
+def test_what_is_asked_in_one_turn_is_one_job() -> None:
+    async def scene(clerks: Clerks) -> tuple[list[int], list[int]]:
+        sizes = jobs_of(clerks)
+        found = await asyncio.gather(*(clerks.do(10, lambda i=i: 2 * i) for i in range(20)))
+        return found, sizes
+
+    assert with_clerks(scene) == ([2 * i for i in range(20)], [20])
+
+
+def test_a_job_that_is_full_does_not_wait() -> None:
+    async def scene(clerks: Clerks) -> tuple[list[int], list[int]]:
+        sizes = jobs_of(clerks)
+        found = await asyncio.gather(*(clerks.do(LARGE // 2, lambda i=i: i) for i in range(5)))
+        return found, sizes
+
+    assert with_clerks(scene) == (list(range(5)), [2, 2, 1])
+
+
+def test_the_loop_is_free_meanwhile() -> None:
+    gate = threading.Event()
+
+    async def scene(clerks: Clerks) -> str:
+        waiting = asyncio.ensure_future(clerks.do(1, lambda: gate.wait(30) and "done"))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        gate.set()
+        return str(await waiting)
+
+    assert with_clerks(scene) == "done"
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), ZeroDivisionError()])
+def test_an_error_is_for_whoever_asked(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    async def scene(clerks: Clerks) -> list[Any]:
+        asked = [clerks.do(1, fail if i in (0, 3) else lambda i=i: i) for i in range(6)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert with_clerks(scene) == [error, 1, 2, error, 4, 5]
+
+
+def test_what_nobody_waits_for_is_not_done() -> None:
+    done: list[str] = []
+
+    async def scene(clerks: Clerks) -> None:
+        jobs = [asyncio.ensure_future(clerks.do(1, lambda n=n: done.append(n))) for n in "ab"]
+        await asyncio.sleep(0)  # both have asked, and the job is not handed over yet
+        jobs[0].cancel()
+        await asyncio.wait(jobs)
+
+    with_clerks(scene)
+    assert done == ["b"]

@@ -1,0 +1,184 @@
+"""What can be seen of an instance: one file for each thing, labels and methods side by side."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn import explanations, label, of_a_picture
+from PIL import Image
+
+from pellucid.api.compare import settings_of
+from pellucid.errors import SpecError
+from pellucid.metadata.spec import (
+    InputSpec,
+    Lime,
+    Modality,
+    OverlayType,
+    Polarity,
+    SampledShapley,
+    Visualization,
+    VisualizationType,
+)
+from pellucid.visualize.animation import sweep
+from pellucid.visualize.figures import View, files, shown
+from pellucid.visualize.lime_patches import marked
+
+RAMP = np.arange(80.0).reshape(8, 10) - 20
+
+
+def opened(data: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def names(sets: list[Any], **view: Any) -> list[str]:
+    return [file.name for file in files(sets, 0, "a", View(**view))]
+
+
+def test_each_kind_of_feature_has_its_file() -> None:
+    assert names([of_a_picture(RAMP)]) == ["a.overlay.png"]
+    assert names([of_a_picture(RAMP)], panel=True, form="jpeg") == ["a.panel.jpg"]
+    words = np.array([b"x", b"y"], object)
+    text = InputSpec(name="t", modality=Modality.TEXT)
+    column = InputSpec(name="c")
+    one = explanations([column], {"c": 1.0}, [label({"c": 1.0})])
+    assert names([one]) == ["a.chart.png"]
+    one = explanations([text], {"t": words}, [label({"t": [1.0, 2.0]})])
+    assert names([one]) == ["a.text.png", "a.text.html"]
+    both = explanations(
+        [text, column], {"t": words, "c": 1.0}, [label({"t": [1.0, 2.0], "c": 1.0})]
+    )
+    expected = ["a.t.text.png", "a.t.text.html", "a.columns.chart.png"]
+    assert names([both]) == expected
+    assert names([both], labels=2) == [n.replace("text.png", "labels.png").replace(
+        "text.html", "labels.html").replace("chart", "labels") for n in expected]  # fmt: skip
+
+
+def test_a_feature_s_name_cannot_lead_out_of_the_folder() -> None:
+    two = explanations(
+        [InputSpec(name="../../t", modality=Modality.TEXT), InputSpec(name="c")],
+        {"../../t": np.array([b"x", b"y"], object), "c": 1.0},
+        [label({"../../t": [1.0, 2.0], "c": 1.0})],
+    )
+    assert names([two])[0] == "a..._.._t.text.png"
+
+
+def test_labels_stand_in_rows_of_five() -> None:
+    seven = of_a_picture(RAMP, names=tuple("abcdefg"))
+    (file,) = files([seven], 0, "a", View(labels=7))
+    five = next(files([seven], 0, "a", View(labels=5)))
+    height, width, _ = opened(file.data).shape
+    assert width == opened(five.data).shape[1] and height > 1.8 * opened(five.data).shape[0]
+    assert len(shown([seven], 0, View(labels=99))) == 7
+
+
+def test_methods_stand_side_by_side_after_the_original() -> None:
+    one = of_a_picture(RAMP, overlay_type=OverlayType.NONE)
+    other = of_a_picture(-RAMP, overlay_type=OverlayType.NONE, method=SampledShapley())
+    (file,) = files([one, other], 0, "a", View())
+    sheet, drawing = opened(file.data), one.draw(0)["image"]
+    assert file.name == "a.compare.png"
+    big = np.kron(drawing.image, np.ones((20, 20, 1), np.uint8))
+    corner = next(
+        (y, x)
+        for y in range(20, 120)
+        for x in range(10, 30)
+        if np.array_equal(sheet[y : y + 20, x : x + 20], big[:20, :20])
+    )
+    y, x = corner
+    assert np.array_equal(sheet[y : y + 160, x : x + 200], big)
+    for k, each in enumerate((one, other), 1):
+        overlay = np.kron(each.draw(0)["image"].overlay, np.ones((20, 20, 1), np.uint8))
+        left = x + k * 216
+        assert np.array_equal(sheet[y : y + 160, left : left + 200], overlay)
+
+
+def test_nothing_to_show_is_said() -> None:
+    (file,) = files([of_a_picture(np.zeros((8, 10)))], 0, "a", View())
+    assert file.note == "nothing to show: the attribution is 0 everywhere"
+    (file,) = files([of_a_picture(-np.ones((8, 10)))], 0, "a", View())
+    assert file.note == "nothing to show: no attribution is positive"
+    (file,) = files([of_a_picture(np.ones((8, 10)), polarity=Polarity.NEGATIVE)], 0, "a", View())
+    assert file.note == "nothing to show: no attribution is negative"
+    plain = opened(file.data)
+    assert np.array_equal(plain, of_a_picture(RAMP).draw(0)["image"].image)
+    empty, full = (
+        next(files([of_a_picture(np.full((8, 10), v))], 0, "a", View(panel=True)))
+        for v in (0.0, 1.0)
+    )
+    assert opened(empty.data).shape[0] > opened(full.data).shape[0]  # one more line says it
+    assert full.note is None
+
+
+# Sweeps
+
+
+@pytest.mark.parametrize("above, highest", [(99.9, 95.0), (100.0, 95.0), (80.0, 76.0)])
+def test_a_sweep_shows_less_and_less(above: float, highest: float) -> None:
+    v = {"type": VisualizationType.PIXELS, "overlay_type": OverlayType.NONE}
+    drawing = of_a_picture(RAMP, clip_above_percentile=above, **v).draw(0)["image"]
+    frames = sweep(drawing, 6)
+    assert [level for level, _ in frames] == pytest.approx(np.linspace(0, highest, 6), abs=0.05)
+    visible = [int(each.overlay.any(2).sum()) for _, each in frames]
+    assert visible[0] == (RAMP > 0).sum() and visible == sorted(visible, reverse=True)
+    assert 0 < visible[-1] < visible[0]
+
+
+def test_an_animation_has_all_frames_and_repeats() -> None:
+    (file,) = files([of_a_picture(RAMP)], 0, "a", View(frames=7, animated=True))
+    with Image.open(io.BytesIO(file.data)) as gif:
+        assert file.name == "a.overlay.gif" and gif.format == "GIF"
+        assert gif.n_frames == 7 and gif.info["loop"] == 0  # type: ignore[attr-defined]
+        assert gif.size == (260, 208)  # small pictures are magnified
+    many = list(files([of_a_picture(RAMP)], 0, "a", View(frames=11, panel=True)))
+    assert [f.name for f in many][::5] == ["a.panel.00.png", "a.panel.05.png", "a.panel.10.png"]
+
+
+# LIME
+
+
+def patched(weights: list[float], **config: Any) -> tuple[Any, Any, Lime]:
+    """A drawing of four patches, two columns each, with these weights."""
+    segments = np.repeat(np.arange(4), 2)[None, :].repeat(6, 0)
+    method = Lime(**config)
+    one = of_a_picture(np.array(weights)[segments], method=method)
+    said = label({"image": np.array(weights)[segments]}, segments={"image": segments})
+    image = np.full((6, 8, 3), 100, np.uint8)
+    return one.draw(0)["image"], said, method, image  # type: ignore[return-value]
+
+
+def test_patches_above_the_least_weight_are_red_and_the_rest_is_as_it_was() -> None:
+    drawing, said, method, image = patched([0.5, 0.02, 0.005, -0.5])  # type: ignore[misc]
+    from dataclasses import replace
+
+    got = marked(replace(drawing, image=image), said, "image", method).overlay
+    assert (got[:, :4] == [round(0.4 * 100 + 0.6 * 255), 40, 40]).all()
+    assert (got[:, 4:] == 100).all()
+    method = replace(method, positive_only=False)
+    got = marked(replace(drawing, image=image), said, "image", method).overlay
+    assert (got[:, :4] == [40, 193, 40]).all() and (got[:, 6:] == [193, 40, 40]).all()
+    assert (got[:, 4:6] == 100).all()
+    green = Visualization(overlay_type=OverlayType.NONE)
+    got = marked(replace(drawing, image=image), said, "image", method, green).overlay
+    assert not got[:, 4:6].any()
+
+
+# Methods by name
+
+
+def test_methods_have_short_names() -> None:
+    found = settings_of("ig, smoothgrad,shapley", {"steps": 9, "noisy_samples": 5, "top_k": None})
+    assert found == [
+        {"method": "integrated-gradients", "steps": 9},
+        {"method": "integrated-gradients", "noisy_samples": 5, "steps": 9},
+        {"method": "sampled-shapley", "steps": 9},
+    ]
+    assert settings_of("ig", {"noisy_samples": 5}) == [
+        {"method": "integrated-gradients", "noisy_samples": 5}
+    ]
+    with pytest.raises(SpecError, match=r"'xray' is no method; did you mean 'xrai'\?"):
+        settings_of("ig,xray", {})
+    with pytest.raises(SpecError, match="no method is named"):
+        settings_of(" ,", {})
