@@ -52,10 +52,11 @@ browser:
 test: $(VENV)/.dev browser  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: $(VENV)/.dev  ## Lint, format and types
+check: $(VENV)/.dev  ## Lint, format, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/.dev  ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix-only .

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.inputs.images import to_picture
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import (
+from pellucid.explain import Explanation, LabelAttribution, Results
+from pellucid.inputs import InputInfo, to_picture
+from pellucid.metadata import (
     Domain,
     ExplanationMetadata,
     ExplanationParameters,
@@ -20,7 +19,7 @@ from pellucid.metadata.spec import (
     Xrai,
 )
 from pellucid.model import Array
-from pellucid.visualize.captions import method_text, number, title_text
+from pellucid.visualize.drawing import method_text, number, title_text
 from pellucid.visualize.overlay import draw, shows_nothing
 from pellucid.visualize.panel import encode, panel
 
@@ -138,3 +137,30 @@ def _plane(value: Array) -> Array:
     if value.ndim == 3 and value.shape[0] in (1, 3) and value.shape[-1] not in (1, 3, 4):
         return np.transpose(value, (1, 2, 0))
     return value
+
+
+def draw_explanation(
+    results: Results,
+    number: int,
+    label: LabelAttribution | None = None,
+    *,
+    own_size: bool = True,
+    visualization: Visualization = Visualization(),
+) -> dict[str, Drawing]:
+    """Return the overlay of each image feature of one instance.
+
+    Drawn at the photo's own resolution where there is one, or at the model's. `label` is one
+    of the explanation's labels, by default the first; what `visualization` sets
+    overrides the metadata.
+    """
+    explanation = results.items[number]
+    if explanation.neighbors is not None:
+        return {}  # neighbours say nothing of single pixels
+    return draw_images(
+        explanation,
+        label or explanation.labels[0],
+        results.metadata,
+        results.parameters,
+        photo=results.instances[number].image if own_size else None,
+        visualization=visualization,
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.model import Array
-from pellucid.visualize.captions import number
+from pellucid.visualize.drawing import number
 from pellucid.visualize.named_parts import Part
 from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
 from pellucid.visualize.text_layout import width_of, write
@@ -24,7 +24,7 @@ _PLOT = 380
 _LONGEST_NAME = 260
 
 
-def chart(
+def waterfall(
     parts: Sequence[Part], *, title: str, subtitle: str = "", baseline: float, score: float
 ) -> Array:
     """Return a chart of named attributions, uint8 [h, w, 3], the largest first.
