@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
-from pellucid.inputs.readers import IMAGE_SUFFIXES
+from pellucid.inputs import IMAGE_SUFFIXES
 
 SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
 STDIN = "<stdin>"

@@ -15,17 +15,20 @@ from typing import Any, Literal, TypeAlias
 from pellucid.batch.inputs import STDIN, Input
 from pellucid.batch.paths import fitting, printable, shown
 from pellucid.errors import InstanceError
-from pellucid.inputs.csv import Table, open_table
-from pellucid.inputs.files import json_form, looks_binary
-from pellucid.inputs.readers import (
+from pellucid.inputs import (
     IMAGE_SUFFIXES,
+    InputInfo,
     Instance,
+    Table,
+    decode_text,
+    json_form,
+    looks_binary,
+    open_table,
+    parse_json,
     read_image,
     read_request_values,
     read_value,
 )
-from pellucid.inputs.strict_json import decode_text, parse_json
-from pellucid.inputs.tensors import InputInfo
 
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 

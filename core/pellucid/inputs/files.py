@@ -53,7 +53,7 @@ def looks_binary(data: bytes) -> bool:
     return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"
 
 
-def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = ()) -> str | None:
+def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = ()) -> str | None:
     """Return "request", "lines", or None where the text does not begin as JSON does."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -63,6 +63,6 @@ def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = 
         return "request"  # whose reader will say what is wrong, and where
     if text.lstrip()[end:].strip():
         return "lines"
-    names = {*(info.name for info in inputs), *beside}
+    names = {*(info.name for info in inputs), *extras}
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

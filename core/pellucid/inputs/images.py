@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pellucid.errors import InstanceError, did_you_mean
 from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import Domain
+from pellucid.metadata import Domain
 from pellucid.model import Array
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.

@@ -64,7 +64,7 @@ class Instance:
     index: int = 0
     source: str | None = None
     image: Image.Image | None = None
-    beside: Mapping[str, object] = field(default_factory=dict)
+    extras: Mapping[str, object] = field(default_factory=dict)
     encoded: bytes | None = None
 
     @property
@@ -90,7 +90,7 @@ def read_request(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Request:
     """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
 
@@ -101,7 +101,7 @@ def read_request(
     """
     values, rest, warnings = read_request_values(document, source)
     prefix = f"{source}: " if source else ""
-    split = [_aside(value, inputs, beside) for value in values]
+    split = [_aside(value, inputs, extras) for value in values]
     values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
@@ -114,7 +114,7 @@ def read_request(
                 index,
             )
         tensors = _tensors(values[index], inputs, where, index)
-        return Instance(values[index], tensors, index, source, beside=split[index][1])
+        return Instance(values[index], tensors, index, source, extras=split[index][1])
 
     instances = tuple(_each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
@@ -156,7 +156,7 @@ def read_jsonl(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield one instance for each line of JSON; blank lines are skipped.
 
@@ -167,9 +167,9 @@ def read_jsonl(
         index, (number, line) = item
         value = parse_json(line.rstrip(), source, first_line=number, index=index)
         where = f"{source}:{number}" if source else f"line {number}"
-        value, aside = _aside(value, inputs, beside)
+        value, aside = _aside(value, inputs, extras)
         tensors = _tensors(value, inputs, where, index)
-        return Instance(value, tensors, index, source, beside={"line": number, **aside})
+        return Instance(value, tensors, index, source, extras={"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
     return _each(convert, enumerate(filled), on_error)
@@ -181,7 +181,7 @@ def read_csv(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield one instance for each row of a table whose first row names the columns.
 
@@ -190,14 +190,14 @@ def read_csv(
     missing if it is all numbers. Columns of `beside` are set aside, unless they are inputs. Blank
     rows are skipped. Raises `InstanceError` with the line.
     """
-    table = open_table(lines, inputs, source, beside)
+    table = open_table(lines, inputs, source, extras)
 
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
         tensors = _tensors(value, inputs, table.where(row[0]), index)
-        aside = {"line": row[0], **table.beside(row)}
-        return Instance(value, tensors, index, source, beside=aside)
+        aside = {"line": row[0], **table.extras(row)}
+        return Instance(value, tensors, index, source, extras=aside)
 
     return _each(convert, enumerate(table.rows), on_error)
 
@@ -256,7 +256,7 @@ def read_file(
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, or a picture.
 
@@ -271,7 +271,7 @@ def read_file(
     if suffix in _LINES:
         read = read_csv if suffix == ".csv" else read_jsonl
         lines = lines_of(path, source)
-        return read(lines, inputs, source=source, on_error=on_error, beside=beside)
+        return read(lines, inputs, source=source, on_error=on_error, extras=extras)
     data = read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and looks_binary(data)):
         return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
@@ -283,7 +283,7 @@ def read_file(
         on_error=on_error,
         warn=warn,
         settings=settings,
-        beside=beside,
+        extras=extras,
     )
 
 
@@ -296,7 +296,7 @@ def read_data(
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     if not data.strip():
@@ -306,11 +306,11 @@ def read_data(
     text = decode_text(data, source)
     if suffix == ".csv":
         lines = io.StringIO(text, newline="")
-        return read_csv(lines, inputs, source=source, on_error=on_error, beside=beside)
+        return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
     if suffix not in (".jsonl", ".ndjson"):
-        kind = json_form(text, inputs, beside)
+        kind = json_form(text, inputs, extras)
         if kind == "request":
-            request = read_request(text, inputs, source=source, on_error=on_error, beside=beside)
+            request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
             for sentence in request.warnings:
                 if warn is not None:
                     warn(sentence)
@@ -321,7 +321,7 @@ def read_data(
             raise InstanceError(
                 f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
             )
-    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, beside=beside)
+    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
 
 
 def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:

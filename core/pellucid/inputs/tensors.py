@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, did_you_mean
-from pellucid.metadata.spec import Domain
+from pellucid.metadata import Domain
 from pellucid.model import Array
 
 MAX_RANK = 32

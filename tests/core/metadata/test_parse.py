@@ -15,31 +15,33 @@ from hypothesis import strategies as st
 from pellucid.metadata.documents.document import schema
 from pellucid.metadata.documents.json_positions import load, read
 from pellucid.metadata.documents.parse import dump_metadata, parse_metadata, parse_parameters
+from pellucid.metadata.example_spec import Examples
+from pellucid.metadata.parameters import (
+    ExplanationParameters,
+    IntegratedGradients,
+    SampledShapley,
+    SmoothGrad,
+    Xrai,
+)
 from pellucid.metadata.rules import RULES
 from pellucid.metadata.spec import (
     ColorMap,
     Dialect,
     Domain,
     DomainBaseline,
-    Examples,
     ExplanationMetadata,
-    ExplanationParameters,
     FileBaseline,
     InputSpec,
-    IntegratedGradients,
     Modality,
     OutputSpec,
     OverlayType,
     Polarity,
     RandomBaseline,
-    SampledShapley,
-    Severity,
-    SmoothGrad,
     ValueBaseline,
     Visualization,
     VisualizationType,
-    Xrai,
 )
+from pellucid.problems import Severity
 
 
 def document(feature: object = None, output: object = None, **top: object) -> dict[str, Any]:

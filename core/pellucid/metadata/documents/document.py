@@ -27,7 +27,8 @@ from pellucid.metadata.documents.json_positions import (
     read,
 )
 from pellucid.metadata.rules import RULES
-from pellucid.metadata.spec import Dialect, Problem, Severity
+from pellucid.metadata.spec import Dialect
+from pellucid.problems import Problem, Severity
 
 VERTEX_NAMES: Final = {
     "feature_value_domain": "domain",

@@ -9,17 +9,16 @@ from pellucid.errors import did_you_mean
 from pellucid.metadata.documents.document import Finding, Section, describe, problems_of, walk
 from pellucid.metadata.documents.examples import read_examples
 from pellucid.metadata.documents.json_positions import Path, quoted
-from pellucid.metadata.spec import (
-    Dialect,
+from pellucid.metadata.parameters import (
     ExplanationParameters,
     IntegratedGradients,
     Method,
-    Problem,
     SampledShapley,
-    Severity,
     SmoothGrad,
     Xrai,
 )
+from pellucid.metadata.spec import Dialect
+from pellucid.problems import Problem, Severity
 
 _METHODS = {
     "sampled_shapley_attribution": "sampledShapleyAttribution",

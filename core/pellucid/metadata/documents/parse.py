@@ -24,13 +24,9 @@ from pellucid.metadata.documents.json_positions import load
 from pellucid.metadata.documents.parameters import parse_parameters, read_parameters
 from pellucid.metadata.documents.reader import MetadataReader
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.spec import (
-    Dialect,
-    ExplanationMetadata,
-    ExplanationParameters,
-    Problem,
-    Severity,
-)
+from pellucid.metadata.parameters import ExplanationParameters
+from pellucid.metadata.spec import Dialect, ExplanationMetadata
+from pellucid.problems import Problem, Severity
 
 __all__ = ["Parsed", "dump_metadata", "parse_metadata", "parse_parameters"]
 

@@ -13,25 +13,23 @@ from pellucid.errors import did_you_mean
 from pellucid.metadata.documents.baselines import parse_baselines
 from pellucid.metadata.documents.document import Finding, Section, describe
 from pellucid.metadata.documents.json_positions import Path, quoted
+from pellucid.metadata.parameters import ExplanationParameters, IntegratedGradients, Xrai
 from pellucid.metadata.spec import (
     Baseline,
     ColorMap,
     Domain,
     Encoding,
-    ExplanationParameters,
     InputSpec,
-    IntegratedGradients,
     Modality,
     Nested,
     OutputSpec,
     OverlayType,
     Percentile,
     Polarity,
-    Severity,
     Visualization,
     VisualizationType,
-    Xrai,
 )
+from pellucid.problems import Severity
 
 # https://semver.org, the expression suggested there.
 _SEMANTIC_VERSION: Final = re.compile(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.spec import Severity, Visualization
+from pellucid.metadata.spec import Visualization
+from pellucid.problems import Severity
 
 
 def parse_visualization(settings: Mapping[str, object]) -> Visualization:
