@@ -189,6 +189,8 @@ def _any_near(width: float, usual: Sequence[float]) -> bool:
 def _maps(view: View) -> list[_Map]:
     if any(abs(it) < _SMALL for it in view.scale):
         return []
+    if view.scattered and len(set(view.scale)) == 1:
+        return [_Map(view.scale[0], sum(view.offset) / len(view.offset))]  # of a mean picture
     return [_Map(a, b) for a, b in zip(view.scale, view.offset, strict=True)]
 
 
