@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
-from pellucid.saved_model.fingerprint import fingerprint
+from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
 from pellucid.saved_model.pixels import Pixels, find_pixels
@@ -42,6 +42,7 @@ __all__ = [
     "SavedModelFile",
     "Shape",
     "Signature",
+    "Stamp",
     "TensorInfo",
     "attributes_of",
     "batch_of_signature",
@@ -59,6 +60,7 @@ __all__ = [
     "reachable",
     "read",
     "resolve_tensor",
+    "stamp",
     "table_version",
     "tensor_info",
     "type_name",
