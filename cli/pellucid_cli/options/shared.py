@@ -28,6 +28,11 @@ class Console:
             click.secho("warning: ", fg="yellow", nl=False, err=True)
             click.echo(sentence, err=True)
 
+    def say(self, sentence: str) -> None:
+        """Say something that everybody should know."""
+        if not self.quiet:
+            click.echo(sentence, err=True)
+
     def note(self, sentence: str) -> None:
         """Say something only to those who asked for more."""
         if self.verbose and not self.quiet:
@@ -53,6 +58,13 @@ def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Comman
 verbosity_options = all_of(
     click.option("-v", "--verbose", count=True, help="Say more; twice for TensorFlow's own log."),
     click.option("-q", "--quiet", count=True, help="Say nothing but errors."),
+)
+
+pixels_option = click.option(
+    "--pixels",
+    metavar="LOW..HIGH|bgr|channels-first",
+    callback=lambda _, __, value: _pixels(value),
+    help="What the model takes for a picture, if its graph does not say; several with commas.",
 )
 
 model_options = all_of(
@@ -85,6 +97,7 @@ model_options = all_of(
         is_flag=True,
         help="Run a model that reads or writes files, calls Python or talks to other machines.",
     ),
+    pixels_option,
 )
 
 method_options = all_of(
@@ -172,7 +185,11 @@ def load(console: Console, model_dir: Path, options: dict[str, Any]) -> Any:
     from pellucid.runtime.engine import parallel_batches_here
 
     model = load_model(
-        model_dir, parallel_batches=parallel_batches_here(), warn=console.warn, **chosen
+        model_dir,
+        parallel_batches=parallel_batches_here(),
+        warn=console.warn,
+        note=console.say,
+        **chosen,
     )
     console.note(
         f"{model_dir}: signature '{model.signature}', explained by way of "
@@ -196,6 +213,16 @@ def loading(console: Console, options: dict[str, Any]) -> dict[str, Any]:
     tags = options.pop("tag_set", None)
     chosen = {key: value for key, value in options.items() if value is not None and value != ()}
     return {**chosen, "tags": tags.split(",")} if tags else chosen
+
+
+def _pixels(value: str | None) -> Any:
+    from pellucid.errors import SpecError
+    from pellucid.metadata import PixelSettings
+
+    try:
+        return None if value is None else PixelSettings.parse(value)
+    except SpecError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _device(value: str) -> str:

@@ -23,9 +23,9 @@ import numpy as np
 from pellucid.api.explanations import Explanations
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
-from pellucid.explain import Explainer, Explanation
-from pellucid.inputs import InputInfo, Instance, read_request, stack
-from pellucid.linter import check, infer_metadata, refuse_unsafe
+from pellucid.explain import Explainer, Explanation, PixelWatch
+from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
+from pellucid.linter import assume_pixels, check, infer_metadata, refuse_unsafe
 from pellucid.metadata import (
     METADATA_FILE,
     CallSettings,
@@ -37,6 +37,7 @@ from pellucid.metadata import (
     Lime,
     Method,
     OutputSpec,
+    PixelSettings,
     Query,
     Visualization,
     Xrai,
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A SavedModel that is ready to explain.
 
-    `inputs` are what an instance has to give; `inferred` tells that the metadata were.
+    `inputs` are what an instance has to give; `inferred` tells that the metadata were; `pixels`
+    knows what pictures are taken to be.
     """
 
     directory: Path
@@ -67,6 +69,7 @@ class LoadedModel:
     signature: str
     inferred: bool
     compiler: Compiler = field(repr=False)
+    pixels: PixelWatch = field(repr=False)
     warn: Callable[[str], None] = field(repr=False)
 
     @property
@@ -97,12 +100,13 @@ class LoadedModel:
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
         records = self._records(instances, self.extras)
         items: list[Explanation | None] = [None] * len(records)
-        for places in _same_shapes(records):
+        for places in same_shapes(records):
             group = [records[i] for i in places]
             request = stack(group, self.inputs)
-            for i, explanation in zip(
-                places, self.explainer.explain(request, [r.index for r in group]), strict=True
-            ):
+            explained = self.explainer.explain(request, [r.index for r in group])
+            pictures = [r.pictures for r in group]
+            said = self.pixels.explained(self.explainer.model, request, explained, pictures)
+            for i, explanation in zip(places, said, strict=True):
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
@@ -118,7 +122,7 @@ class LoadedModel:
         """
         records = self._records(instances)
         said: list[Array | dict[str, Array]] = [{}] * len(records)
-        for places in _same_shapes(records):
+        for places in same_shapes(records):
             group = [records[i] for i in places]
             outputs = self.compiler.signature_outputs(stack(group, self.inputs))
             for row, i in enumerate(places):
@@ -281,7 +285,9 @@ def load(
     device: str = "auto",
     parallel_batches: int = 1,
     allow_unsafe_ops: bool = False,
+    pixels: str | PixelSettings | None = None,
     warn: Callable[[str], None] | None = None,
+    note: Callable[[str], None] = lambda sentence: None,
     **options: Any,
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
@@ -296,9 +302,11 @@ def load(
     TensorFlow in this process.
     A model that touches more than tensors (files, the network, Python) is refused unless
     `allow_unsafe_ops`.
+    `pixels` is what the model takes for a picture where neither its metadata nor its graph say so,
+    or are wrong: ``0..255``, ``bgr``, ``channels-first``, or several of these with commas.
     `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
-    not an error; by default it becomes a Python warning. Raises ModelError, SpecError,
-    NotDifferentiableError, UnsafeModelError, DependencyError.
+    not an error; by default it becomes a Python warning; `note` with what is assumed. Raises
+    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
     saved = read(model_dir)
@@ -338,10 +346,12 @@ def load(
         raise_errors(problems, say)
     if not allow_unsafe_ops:
         refuse_unsafe(meta_graph, chosen, _tensors(document, meta_graph, chosen), saved.directory)
+    asked = PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels or PixelSettings()
+    document, assumed = assume_pixels(document, saved, meta_graph, chosen, asked)
     from pellucid.runtime import Compiler
 
     compiler = Compiler(
-        saved.directory, meta_graph, chosen, document, device, logits, parallel_batches
+        saved.directory, meta_graph, chosen, document, device, logits, parallel_batches, assumed
     )
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
@@ -360,6 +370,7 @@ def load(
         signature=chosen.key,
         inferred=inferred,
         compiler=compiler,
+        pixels=PixelWatch(assumed, note, say),
         warn=say,
     )
     return loaded.configured(**options) if options else loaded
@@ -380,12 +391,3 @@ def _tensors(
     found = [resolve_tensor(meta_graph, signature, it, role="input").tensor for it in names]
     written = output.tensor_name or output.name
     return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]
-
-
-def _same_shapes(records: Sequence[Instance]) -> Iterator[list[int]]:
-    """Yield the places of instances whose tensors agree in shape, so that they can be stacked."""
-    groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for place, record in enumerate(records):
-        shape = tuple(record.tensors[name].shape for name in sorted(record.tensors))
-        groups.setdefault(shape, []).append(place)
-    yield from groups.values()

@@ -19,7 +19,7 @@ from pellucid.errors import DependencyError, PellucidError
 from pellucid.explain import baseline_array, is_image, zero
 from pellucid.inputs import InputInfo, shape_text
 from pellucid.linter import Linted
-from pellucid.metadata import RULES
+from pellucid.metadata import RULES, is_channels_first
 from pellucid.model import Array
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import MODEL_NAMES
@@ -94,9 +94,11 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
 
 def _shape(info: InputInfo) -> tuple[int, ...]:
     shape = info.instance_shape or ()
-    sides = 2 if info.is_float and len(shape) == 3 and is_image(shape) else 0
+    sides: tuple[int, ...] = ()
+    if info.is_float and len(shape) == 3 and is_image(shape):
+        sides = (1, 2) if is_channels_first(shape) else (0, 1)
     return tuple(
-        (_SIDE if axis < sides else 1) if size is None else size for axis, size in enumerate(shape)
+        (_SIDE if axis in sides else 1) if size is None else size for axis, size in enumerate(shape)
     )
 
 

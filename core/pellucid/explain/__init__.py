@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.explain.explainer import Explainer
 from pellucid.explain.features import Companions, baseline_array, is_image, zero
+from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "LabelAttribution",
+    "PixelWatch",
     "Results",
     "baseline_array",
     "is_image",

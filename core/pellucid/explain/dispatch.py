@@ -183,6 +183,7 @@ def _picture(spec: InputSpec, tensor: Array) -> Array:
         dtype=tensor.dtype.name,
         shape=tensor.shape,
         domain=spec.domain,
+        pixel_layout=spec.pixel_layout,
         batch=False,
     )
     return to_picture(tensor, info)

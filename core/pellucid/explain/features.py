@@ -22,6 +22,7 @@ from pellucid.metadata import (
     InputSpec,
     RandomBaseline,
     ValueBaseline,
+    is_channels_first,
 )
 from pellucid.model import Array, Tensors
 
@@ -37,9 +38,7 @@ def baseline_array(
     """
     where = f"inputs.{spec.name}"
     shape = tuple(shape)
-    domain = spec.domain or Domain()
-    low = 0.0 if domain.minimum is None else domain.minimum
-    high = 1.0 if domain.maximum is None else domain.maximum
+    low, high = (spec.domain or Domain()).range
     match baseline:
         case DomainBaseline(end=end):
             return np.full(shape, low if end == "min" else high, dtype)
@@ -68,21 +67,26 @@ def zero(shape: Sequence[int], dtype: np.dtype) -> Array:
 
 
 def blurred(image: Array, sigma: float) -> Array:
-    """Return images [n, h, w] or [n, h, w, c] blurred with a Gaussian of `sigma` pixels.
+    """Return images [n, h, w], [n, h, w, c] or [n, c, h, w] blurred, `sigma` is in pixels.
 
     "The same blurring parameter is used for both the height and the width dimension."
     """
     from scipy.ndimage import gaussian_filter
 
-    sigmas = (0, sigma, sigma) + (0,) * (image.ndim - 3)
+    sides = (sigma, sigma) + (0,) * (image.ndim - 3)
+    sigmas = (0, *(sides[::-1] if is_channels_first(image.shape[1:]) else sides))
     return np.asarray(gaussian_filter(image, sigmas, mode="nearest"), image.dtype)
 
 
 def is_image(shape: Sequence[int | None] | None) -> bool:
-    """Whether one instance of this shape can be a picture: [h, w] or [h, w, 1 | 3 | 4]."""
+    """Whether one instance of this shape can be a picture: [h, w] or [h, w, c] or [c, h, w].
+
+    c is 1 or 3, or 4 where it comes last.
+    """
     if shape is None:
         return False
-    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
+    last = len(shape) == 3 and shape[-1] in (1, 3, 4)
+    return len(shape) == 2 or last or is_channels_first(shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +215,12 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
         from pellucid.inputs import InputInfo, decode_picture, to_tensor
 
         info = InputInfo(
-            name=spec.name, dtype=dtype.name, shape=shape, domain=spec.domain, batch=False
+            name=spec.name,
+            dtype=dtype.name,
+            shape=shape,
+            domain=spec.domain,
+            pixel_layout=spec.pixel_layout,
+            batch=False,
         )
         return to_tensor(decode_picture(Path(path).read_bytes(), path), info)
     except (OSError, ValueError) as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -53,7 +53,8 @@ class Explanation:
 
     `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
     for each feature, such as the words that were embedded. An explanation by examples has
-    `neighbors`, nearest first, and no labels.
+    `neighbors`, nearest first, and no labels. `pixels` is what was assumed of each input that was
+    made of a picture, as JSON.
     """
 
     prediction: Array
@@ -62,6 +63,7 @@ class Explanation:
     given: dict[str, Array] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
     neighbors: tuple[Neighbor, ...] | None = None
+    pixels: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Table, open_table
 from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import decode_picture, image_input_of, to_picture, to_tensor
+from pellucid.inputs.instances import same_shapes
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
     Instance,
@@ -44,6 +45,7 @@ __all__ = [
     "read_request",
     "read_request_values",
     "read_value",
+    "same_shapes",
     "shape_text",
     "stack",
     "suffix_of",

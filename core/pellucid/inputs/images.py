@@ -38,15 +38,22 @@ class Layout:
     channels_first: bool = False
 
 
-def layout_of(shape: Sequence[int | None] | None) -> Layout | None:
+def layout_of(
+    shape: Sequence[int | None] | None, channels_first: bool | None = None
+) -> Layout | None:
     """Return how an instance of this shape holds a picture, or None when it is no picture.
 
     Pictures are [h, w], [h, w, 1], [h, w, 3], [3, h, w], and vectors of s·s or 3·s·s numbers with
-    s ≥ 8. Unknown rank is read as [h, w, 3].
+    s ≥ 8. Unknown rank is read as [h, w, 3], and so is what could be either, unless
+    `channels_first` says otherwise.
     """
     if shape is None:
-        return Layout(height=None, width=None, channels=3)
+        return Layout(height=None, width=None, channels=3, channels_first=bool(channels_first))
     match tuple(shape):
+        case ((1 | 3 | None) as channels, height, width) if channels_first:
+            return Layout(height=height, width=width, channels=channels or 3, channels_first=True)
+        case ((1 | 3) as channels, height, None) if channels_first is None:
+            return Layout(height=height, width=None, channels=channels, channels_first=True)
         case (height, width, (1 | 3 | None) as channels):
             return Layout(height=height, width=width, channels=channels or 3)
         case ((1 | 3) as channels, height, width):
@@ -139,9 +146,11 @@ def to_tensor(picture: Image.Image, info: InputInfo) -> Array:
     - ``minimum + v · (maximum − minimum)``, by default [0, 1] (integers: 0..255, int8: −128..127);
     - with `original_mean` and `original_stddev` only, ``(v − mean) / stddev``, where v is in [0, 1]
       if the mean is at most 1 and in [0, 255] otherwise.
+
+    The channels are in the order, and on the axis, that the input's `pixel_layout` says.
     """
     shape = info.instance_shape
-    layout = layout_of(shape)
+    layout = layout_of(shape, info.pixel_layout.channels_first)
     if layout is None or not (info.is_float or info.is_integer):
         raise InstanceError(f"input '{info.name}' is {info.wants}, which cannot hold a picture")
     size = (layout.width or picture.width, layout.height or picture.height)
@@ -158,7 +167,10 @@ def to_tensor(picture: Image.Image, info: InputInfo) -> Array:
         pixels = np.asarray(gray)[..., np.newaxis]
     else:
         pixels = np.stack(planes, axis=-1).astype(np.float64)
-    values = _scaled(pixels / 255, info)
+    if info.pixel_layout.order == "bgr":
+        pixels = pixels[..., ::-1]
+    low, high = _range(info)
+    values = low + pixels / 255 * (high - low)
     if info.is_integer:
         limits = np.iinfo(info.dtype)
         values = np.clip(np.rint(values), limits.min, limits.max)
@@ -170,37 +182,16 @@ def to_tensor(picture: Image.Image, info: InputInfo) -> Array:
     return values
 
 
-def _scaled(unit: Array, info: InputInfo) -> Array:
-    standard = _standardization(info.domain)
-    if standard is not None and info.is_float:
-        mean, stddev, top = standard
-        return (unit * top - mean) / stddev
-    low, high = _range(info)
-    return low + unit * (high - low)
-
-
 def _range(info: InputInfo) -> tuple[float, float]:
     """Return the values of black and white."""
-    low, high = 0.0, 1.0
-    if info.is_integer:
-        low, high = (-128.0, 127.0) if info.dtype == "int8" else (0.0, 255.0)
     domain = info.domain
+    if not info.is_integer:
+        return (0.0, 1.0) if domain is None else domain.range
+    low, high = (-128.0, 127.0) if info.dtype == "int8" else (0.0, 255.0)
     if domain is not None:
         low = low if domain.minimum is None else domain.minimum
         high = high if domain.maximum is None else domain.maximum
     return low, high
-
-
-def _standardization(domain: Domain | None) -> tuple[float, float, float] | None:
-    """Return (mean, stddev, the value of white before standardizing), if that is the domain."""
-    if domain is None or domain.minimum is not None or domain.maximum is not None:
-        return None
-    mean, stddev = domain.original_mean, domain.original_stddev
-    if mean is None and stddev is None:
-        return None
-    reference = mean if mean is not None else stddev
-    top = 1.0 if reference is not None and abs(reference) <= 1 else 255.0
-    return mean or 0.0, stddev or 1.0, top
 
 
 def to_picture(values: Array, info: InputInfo) -> Array:
@@ -211,7 +202,7 @@ def to_picture(values: Array, info: InputInfo) -> Array:
     Raises `InstanceError` for values that are not finite or not a picture.
     """
     values = np.asarray(values)
-    layout = layout_of(values.shape)
+    layout = layout_of(values.shape, info.pixel_layout.channels_first)
     if layout is None or layout.height is None or layout.width is None:
         raise InstanceError(
             f"input '{info.name}': values of shape {list(values.shape)} are not a picture"
@@ -220,6 +211,8 @@ def to_picture(values: Array, info: InputInfo) -> Array:
     if layout.channels_first:
         unit = unit.reshape(layout.channels, layout.height, layout.width).transpose(1, 2, 0)
     unit = unit.reshape(layout.height, layout.width, layout.channels)
+    if info.pixel_layout.order == "bgr":
+        unit = unit[..., ::-1]
     pixels = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
@@ -227,12 +220,8 @@ def to_picture(values: Array, info: InputInfo) -> Array:
 def _unit(values: Array, info: InputInfo) -> Array:
     if not np.isfinite(values).all():
         raise InstanceError(f"input '{info.name}': the picture has values that are not finite")
-    standard = _standardization(info.domain)
-    if standard is not None and info.is_float:
-        mean, stddev, top = standard
-        return np.asarray((values * stddev + mean) / top)
     domain = info.domain
-    known = domain is not None and (domain.minimum is not None or domain.maximum is not None)
+    known = domain is not None and domain != Domain()
     if known or info.dtype in ("uint8", "int8"):
         low, high = _range(info)
     else:
@@ -268,8 +257,13 @@ def image_input_of(inputs: Sequence[InputInfo], chosen: str | None, where: str) 
     raise InstanceError(f"{where}: no input of the model takes a picture ({wants})")
 
 
+def holds_picture(info: InputInfo) -> bool:
+    """Whether an instance of an input can be a picture, by its shape."""
+    return layout_of(info.instance_shape, info.pixel_layout.channels_first) is not None
+
+
 def _takes_any_picture(info: InputInfo) -> bool:
-    return (info.is_float or info.is_integer) and layout_of(info.instance_shape) is not None
+    return (info.is_float or info.is_integer) and holds_picture(info)
 
 
 def _has_channels(info: InputInfo) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.images import decode_picture, layout_of, to_tensor
+from pellucid.inputs.images import decode_picture, holds_picture, to_tensor
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import (
     InputInfo,
@@ -32,7 +32,7 @@ class Instance:
     or request, wrong instances included; `source` is the file; `image` is the picture at its own
     resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `extras`
     is what else was asked for by name, such as an ``id``; `notes` are sentences about what was
-    taken of it.
+    taken of it, and `pictures` the inputs of numbers that were made of pictures.
     """
 
     value: object
@@ -43,6 +43,7 @@ class Instance:
     extras: Mapping[str, object] = field(default_factory=dict)
     encoded: bytes | None = None
     notes: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -80,6 +81,15 @@ def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[st
     return batch
 
 
+def same_shapes(instances: Sequence[Instance]) -> Iterator[list[int]]:
+    """Yield the places of instances whose tensors agree in shape, so that they can be stacked."""
+    groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    for place, instance in enumerate(instances):
+        shape = tuple(instance.tensors[name].shape for name in sorted(instance.tensors))
+        groups.setdefault(shape, []).append(place)
+    yield from groups.values()
+
+
 def set_aside(
     value: Any, inputs: Sequence[InputInfo], names: Collection[str]
 ) -> tuple[Any, dict[str, object]]:
@@ -106,22 +116,25 @@ def instance_of(
     given = dict(value) if named and isinstance(value, Mapping) else {}
     if not named and len(inputs) == 1:
         given = {inputs[0].name: value}
-    pictures: list[tuple[Image.Image, bytes]] = []
+    pictures: dict[str, tuple[Image.Image, bytes]] = {}
     for info in inputs:
         encoded = given.get(info.name)
-        if info.is_string or not is_binary(encoded) or layout_of(info.instance_shape) is None:
+        if info.is_string or not is_binary(encoded) or not holds_picture(info):
             continue
         at = f"{where}.{info.name}" if named else where
         data = to_bytes(encoded, at, index)
         picture = decode_picture(data, at)
-        pictures.append((picture, data))
+        pictures[info.name] = picture, data
         given[info.name] = to_tensor(picture, info)
     if not pictures:
         tensors = tensors_of(value, inputs, where, index)
         return Instance(value, tensors, index, source, extras=extras or {})
     tensors = tensors_of(given, inputs, where, index)
-    lone = pictures[0] if len(pictures) == 1 else (None, None)
-    return Instance(value, tensors, index, source, lone[0], extras=extras or {}, encoded=lone[1])
+    lone = next(iter(pictures.values())) if len(pictures) == 1 else (None, None)
+    return Instance(
+        value, tensors, index, source, lone[0],
+        extras=extras or {}, encoded=lone[1], pictures=tuple(pictures),
+    )  # fmt: skip
 
 
 def tensors_of(

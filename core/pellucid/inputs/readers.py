@@ -213,7 +213,10 @@ def read_image(
     value: object = source if source else {"b64": base64.b64encode(data).decode()}
     if given:
         value = {info.name: value, **given}
-    return Instance(value, tensors, index, source, decoded, encoded=data, notes=notes)
+    pictures = () if info.is_string else (info.name,)
+    return Instance(
+        value, tensors, index, source, decoded, encoded=data, notes=notes, pictures=pictures
+    )
 
 
 def read_arrays(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, did_you_mean
-from pellucid.metadata import Domain
+from pellucid.metadata import Domain, PixelLayout
 from pellucid.model import Array
 
 MAX_RANK = 32
@@ -39,6 +39,7 @@ class InputInfo:
     dtype: str
     shape: tuple[int | None, ...] | None
     domain: Domain | None = None
+    pixel_layout: PixelLayout = PixelLayout()
     batch: bool = True
     finite: bool = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.draft import draft_metadata
 from pellucid.linter.infer import infer_metadata
@@ -10,6 +11,7 @@ from pellucid.linter.safety import refuse_unsafe
 
 __all__ = [
     "Linted",
+    "assume_pixels",
     "check",
     "draft_metadata",
     "infer_metadata",

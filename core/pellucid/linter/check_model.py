@@ -169,11 +169,12 @@ class _Checker:
         if info is None or info.shape is None or info.dtype == "string":
             return
         shape = info.shape
-        if len(shape) == 3 or (len(shape) == 4 and shape[3] in (None, 1, 3)):
+        channels = len(shape) == 4 and (shape[3] in (None, 1, 3) or shape[1] in (1, 3))
+        if len(shape) == 3 or channels:
             return
         message = (
-            f"an image is [batch, height, width] or [batch, height, width, 1 or 3] and "
-            f"{quoted(info.name)} is {shape_text(shape)}"
+            "an image is [batch, height, width], [batch, height, width, 1 or 3] or [batch, 1 or "
+            f"3, height, width] and {quoted(info.name)} is {shape_text(shape)}"
         )
         self.find("MD104", message, self.at(path, "modality"))
 

@@ -9,7 +9,13 @@ from typing import Any
 from pellucid.errors import SpecError
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.infer import infer_metadata
-from pellucid.metadata import Dialect, ExplanationMetadata, InputSpec, Modality
+from pellucid.metadata import (
+    Dialect,
+    ExplanationMetadata,
+    InputSpec,
+    Modality,
+    is_channels_first,
+)
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
     ClassNames,
@@ -106,11 +112,12 @@ def _is_picture(name: str, dtype: str, shape: Shape) -> bool:
     """Whether a tensor is a picture, by its rank and channels, its proportions and its name."""
     if shape is None or dtype not in ("float16", "bfloat16", "float32", "float64", "uint8"):
         return False
-    sizes = shape[1:3]
+    first = len(shape) == 4 and is_channels_first(shape[1:])
+    sizes = shape[2:] if first else shape[1:3]
     if any(it is not None and it < _SMALLEST_PICTURE for it in sizes):
         return False
     if len(shape) == 4:
-        return shape[3] in (1, 3)
+        return first or shape[3] in (1, 3)
     square = len(shape) == 3 and sizes[0] is not None and sizes[0] == sizes[1]
     called = any(word in name.lower() for word in _PICTURES)
     return square or (len(shape) == 3 and called)

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 from pellucid.errors import SpecError, did_you_mean
 from pellucid.linter.check_model import FLOAT_TYPES
-from pellucid.metadata import Dialect, ExplanationMetadata, InputSpec, Modality, OutputSpec
+from pellucid.metadata import (
+    Dialect,
+    ExplanationMetadata,
+    InputSpec,
+    Modality,
+    OutputSpec,
+    is_channels_first,
+)
 from pellucid.saved_model import Shape, Signature, TensorInfo
 
 _SMALLEST_IMAGE = 8
@@ -61,7 +68,9 @@ def _modality(info: TensorInfo) -> Modality:
 
 
 def _is_image(shape: Shape) -> bool:
-    """Only [batch, height, width, channels] is told from a sequence or a table for sure."""
-    if shape is None or len(shape) != 4 or shape[3] not in (1, 3):
+    """Only pictures with channels, last or first, are told from sequences and tables for sure."""
+    if shape is None or len(shape) != 4:
         return False
-    return all(it is None or it >= _SMALLEST_IMAGE for it in shape[1:3])
+    sizes = shape[2:] if is_channels_first(shape[1:]) else shape[1:3]
+    channels = is_channels_first(shape[1:]) or shape[3] in (1, 3)
+    return channels and all(it is None or it >= _SMALLEST_IMAGE for it in sizes)

@@ -25,6 +25,15 @@ from pellucid.metadata.parameters import (
     SmoothGrad,
     Xrai,
 )
+from pellucid.metadata.pixels import (
+    AssumedPixels,
+    ChannelOrder,
+    PixelLayout,
+    PixelSettings,
+    PixelSource,
+    is_channels_first,
+    range_text,
+)
 from pellucid.metadata.published_schemas import published_schema
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
@@ -54,9 +63,11 @@ __all__ = [
     "METADATA_FILE",
     "METHOD_NAMES",
     "RULES",
+    "AssumedPixels",
     "Attributing",
     "Baseline",
     "CallSettings",
+    "ChannelOrder",
     "ColorMap",
     "Dialect",
     "Distance",
@@ -78,6 +89,9 @@ __all__ = [
     "OutputSpec",
     "OverlayType",
     "Percentile",
+    "PixelLayout",
+    "PixelSettings",
+    "PixelSource",
     "Players",
     "Polarity",
     "Quadrature",
@@ -91,8 +105,10 @@ __all__ = [
     "Visualization",
     "VisualizationType",
     "Xrai",
+    "is_channels_first",
     "is_rule",
     "page",
     "published_schema",
+    "range_text",
     "rule_matches",
 ]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
+from pellucid.metadata.pixels import PixelLayout
+
 T = TypeVar("T")
 
 METADATA_FILE = "explanation_metadata.json"
@@ -145,6 +147,20 @@ class Domain:
     original_mean: float | None = None
     original_stddev: float | None = None
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values of black and white; 0 and 1 where the domain says nothing.
+
+        With `original_mean` and `original_stddev` only, they are ``(v − mean) / stddev``, where
+        white is 1 if the mean is at most 1, and 255 otherwise.
+        """
+        if self.minimum is None and self.maximum is None:
+            known = (it for it in (self.original_mean, self.original_stddev) if it is not None)
+            white = 255.0 if abs(next(known, 0.0)) > 1 else 1.0
+            mean, stddev = self.original_mean or 0.0, self.original_stddev or 1.0
+            return -mean / stddev, (white - mean) / stddev
+        return _first(self.minimum, 0.0), _first(self.maximum, 1.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visualization:
@@ -216,6 +232,8 @@ class InputSpec:
     domain: Domain | None = None
     visualization: Visualization | None = None
     group_name: str | None = None
+    # No document says this: it is found in the graph, or asked for.
+    pixel_layout: PixelLayout = PixelLayout()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from dataclasses import replace
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata import IntegratedGradients, Xrai
+from pellucid.metadata import IntegratedGradients, Xrai, is_channels_first
 from pellucid.methods.felzenszwalb import felzenszwalb_scales
 from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
@@ -49,10 +49,10 @@ def xrai(
 
     `x`, `baselines` (black and white, unless others are given), `target`, `score`, `seed` and
     `numbers` are those of `integrated_gradients`. `images` are the pictures that each feature is
-    segmented by, [n, h, w] or [n, h, w, c], usually `x` itself; `labels`, [n, scales, h, w], are
-    their segments, where these were computed while the gradients were. The values are float64
-    [n, h, w], the ranks int32 [n, h, w], 1 for the region that is worth most. Raises SpecError for
-    a feature that is not an image, InstanceError for one whose attributions are not finite.
+    segmented by, [n, h, w], [n, h, w, c] or [n, c, h, w], usually `x` itself; `labels`,
+    [n, scales, h, w], are their segments, where these were computed while the gradients were. The
+    values are float64 [n, h, w], the ranks int32 [n, h, w], 1 for the region that is worth most.
+    Raises SpecError for a feature that is not an image, InstanceError for one whose attributions are not finite.
     Source: arXiv 1906.02825.
     """
     for name in sorted(model.differentiable):
@@ -70,16 +70,17 @@ def xrai(
     names = range(len(base.target)) if numbers is None else numbers
     heat: dict[str, Array] = {}
     ranks: dict[str, Array] = {}
-    for name, values in base.values.items():
+    for name, found in base.values.items():
+        values, pictures = _channels_last(found), _channels_last(images[name])
         heat[name] = np.empty(values.shape[:3])
         ranks[name] = np.empty(values.shape[:3], np.int32)
         segments: Array | None = None
-        for i, (image, value) in enumerate(zip(images[name], values, strict=True)):
+        for i, (image, value) in enumerate(zip(pictures, values, strict=True)):
             try:
                 if labels is not None:
                     segments = labels[name][i]
                 # Several outputs of one instance are explained in a row, on one picture.
-                elif segments is None or not np.array_equal(image, images[name][i - 1]):
+                elif segments is None or not np.array_equal(image, pictures[i - 1]):
                     segments = felzenszwalb_scales(image)
                 heat[name][i], ranks[name][i] = rank_regions(image, value, labels=segments)
             except InstanceError as error:
@@ -129,6 +130,12 @@ def rank_regions(
             f"{labels.dtype.name} {list(np.shape(labels))}"
         )
     return greedy_cover(values, labels)
+
+
+def _channels_last(pictures: Array) -> Array:
+    """Return pictures [n, c, h, w] as [n, h, w, c], and others as they are."""
+    pictures = np.asarray(pictures)
+    return np.moveaxis(pictures, 1, -1) if is_channels_first(pictures.shape[1:]) else pictures
 
 
 def _base(config: Xrai) -> IntegratedGradients:

@@ -34,7 +34,7 @@ def ai_platform(
                     }
                     for label in labels
                 ],
-                **diagnostics_json(labels),
+                **diagnostics_json(labels, explanation.pixels),
             }
         )
     return {"explanations": result}

@@ -41,13 +41,20 @@ def encode(document: Any, *, indent: bool = True) -> bytes:
     return orjson.dumps(document, option=options | (orjson.OPT_INDENT_2 if indent else 0))
 
 
-def diagnostics_json(labels: Sequence[LabelAttribution]) -> dict[str, Any]:
+def diagnostics_json(
+    labels: Sequence[LabelAttribution], pixels: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what methods say of themselves, beside the attributions and in their order.
+
+    With them stands, under ``pixels``, what was assumed of the picture that was explained.
 
     "No key beyond the listed ones inside an attribution": clients would stumble over it.
     """
     said = [
-        {name: value if np.isfinite(value) else None for name, value in label.diagnostics.items()}
+        {
+            **{k: value if np.isfinite(value) else None for k, value in label.diagnostics.items()},
+            **({"pixels": pixels} if pixels else {}),
+        }
         for label in labels
     ]
     return {"diagnostics": said} if any(said) else {}

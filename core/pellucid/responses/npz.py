@@ -33,6 +33,7 @@ from pellucid.metadata import (
     ExplanationParameters,
     Method,
     Modality,
+    PixelLayout,
     SmoothGrad,
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
@@ -97,6 +98,7 @@ def pack(explanations: Results) -> bytes:
                 "upright": not _decoded_by_model(instance),
                 "given": words,
                 "warnings": explanation.warnings,
+                "pixels": explanation.pixels,
                 "labels": [
                     {
                         "name": label.name,
@@ -111,6 +113,7 @@ def pack(explanations: Results) -> bytes:
     document = {
         "format": FORMAT,
         "metadata": dump_metadata(_drawn(metadata)),
+        "layouts": {it.name: asdict(it.pixel_layout) for it in metadata.inputs},
         "method": _written(explanations.parameters.method),
         "instances": instances,
     }
@@ -153,6 +156,7 @@ def unpack(data: bytes, where: str) -> Results:
             for i, entry in enumerate(document["instances"])
         ]
         method = _read(document["method"])
+        metadata = _laid_out(parsed.metadata, document.get("layouts", {}))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InstanceError(
             f"{where}: is damaged ({type(error).__name__}: {error}); explain again with --raw"
@@ -160,7 +164,7 @@ def unpack(data: bytes, where: str) -> Results:
     return Results(
         items=tuple(explanation for explanation, _ in found),
         instances=tuple(instance for _, instance in found),
-        metadata=parsed.metadata,
+        metadata=metadata,
         parameters=ExplanationParameters(method=method),
     )
 
@@ -200,6 +204,7 @@ def _explanation(
         inputs=inputs,
         given={name: given[name] for name in names if name in given},
         warnings=tuple(entry["warnings"]),
+        pixels=entry.get("pixels", {}),
     )
 
 
@@ -271,6 +276,19 @@ def _drawn(metadata: ExplanationMetadata) -> ExplanationMetadata:
                 visualization=spec.visualization if spec.modality is Modality.IMAGE else None,
             )
             for spec in metadata.inputs
+        ),
+    )
+
+
+def _laid_out(
+    metadata: ExplanationMetadata, layouts: Mapping[str, Mapping[str, Any]]
+) -> ExplanationMetadata:
+    """Return metadata with what no document says: how pictures lie in their tensors."""
+    return replace(
+        metadata,
+        inputs=tuple(
+            replace(it, pixel_layout=PixelLayout(**layouts.get(it.name, {})))
+            for it in metadata.inputs
         ),
     )
 

@@ -10,7 +10,13 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.metadata import ExplanationMetadata
+from pellucid.metadata import (
+    AssumedPixels,
+    Domain,
+    ExplanationMetadata,
+    PixelLayout,
+    PixelSource,
+)
 from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import CompileSpec, check_device
 from pellucid.runtime.backends.flat_graph import Preprocessor
@@ -39,7 +45,7 @@ class Compiler:
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
     the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
-    that of a `CompileSpec`.
+    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be.
     """
 
     directory: Path
@@ -49,6 +55,7 @@ class Compiler:
     device: str = "auto"
     logits: bool = False
     parallel_batches: int = 1
+    pixels: tuple[AssumedPixels, ...] = ()
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
 
@@ -138,12 +145,14 @@ class Compiler:
         """What an instance has to give."""
         domains = {self.input_keys.get(i.name): i.domain for i in self.metadata.inputs}
         same = self._requested is self.signature
+        pixels = {it.input: it for it in self.pixels}
         return tuple(
             InputInfo(
                 name=key,
                 dtype=info.dtype,
                 shape=info.shape,
-                domain=domains.get(key) if same else None,
+                domain=_domain(pixels.get(key)) or (domains.get(key) if same else None),
+                pixel_layout=pixels[key].layout if key in pixels else PixelLayout(),
                 batch=self._batch.axis and not is_shared(info.shape, self._batch),
             )
             for key, info in self._requested.inputs.items()
@@ -218,3 +227,10 @@ class Compiler:
         if key is None:
             return None
         return Preprocessor(compile_spec, {"names": self._tensor(key, "output")})
+
+
+def _domain(pixels: AssumedPixels | None) -> Domain | None:
+    """Return the domain that pixels were found to have, or were said to; no document says it."""
+    if pixels is None or pixels.source not in (PixelSource.OPTION, PixelSource.GRAPH):
+        return None
+    return Domain(minimum=pixels.low, maximum=pixels.high)

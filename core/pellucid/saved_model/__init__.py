@@ -8,7 +8,7 @@ from pellucid.saved_model.directory import MODEL_NAMES, model_file
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
-from pellucid.saved_model.pixels import Pixels, find_pixels
+from pellucid.saved_model.pixels import Pixels, find_pixels, may_be_picture
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import (
     Function,
@@ -51,6 +51,7 @@ __all__ = [
     "find_pixels",
     "fingerprint",
     "is_shared",
+    "may_be_picture",
     "messages",
     "model_file",
     "names",

@@ -11,9 +11,9 @@ from pellucid.explain import Explanation, LabelAttribution, Results
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
     ColorMap,
-    Domain,
     ExplanationMetadata,
     ExplanationParameters,
+    InputSpec,
     Lime,
     Modality,
     OverlayType,
@@ -21,6 +21,7 @@ from pellucid.metadata import (
     Visualization,
     VisualizationType,
     Xrai,
+    is_channels_first,
 )
 from pellucid.methods import masks
 from pellucid.model import Array
@@ -100,7 +101,7 @@ def draw_images(
         if photo is not None:
             below = np.asarray(photo.convert("RGB"))
         else:
-            below = tensor_picture(tensor, spec.domain)
+            below = tensor_picture(tensor, spec)
         drawings[spec.name] = Drawing(
             image=below,
             overlay=draw(plane, below, settings),
@@ -124,10 +125,15 @@ def _empty(attribution: Array, visualization: Visualization) -> str | None:
     return f"nothing to show: no attribution is {sign}"
 
 
-def tensor_picture(tensor: Array, domain: Domain | None) -> Array:
+def tensor_picture(tensor: Array, spec: InputSpec) -> Array:
     """Return an explained image tensor as uint8 [h, w, 3]."""
     info = InputInfo(
-        name="image", dtype=tensor.dtype.name, shape=tensor.shape, domain=domain, batch=False
+        name=spec.name,
+        dtype=tensor.dtype.name,
+        shape=tensor.shape,
+        domain=spec.domain,
+        pixel_layout=spec.pixel_layout,
+        batch=False,
     )
     return to_picture(tensor, info)
 
@@ -139,7 +145,7 @@ def _plane(value: Array) -> Array:
         if side * side == value.size:
             return np.reshape(value, (side, side))
         return np.reshape(value, (int(np.sqrt(value.size // 3)), -1, 3))
-    if value.ndim == 3 and value.shape[0] in (1, 3) and value.shape[-1] not in (1, 3, 4):
+    if is_channels_first(value.shape):
         return np.transpose(value, (1, 2, 0))
     return value
 

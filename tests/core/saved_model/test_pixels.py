@@ -52,7 +52,6 @@ def test_the_reason_names_the_operation_and_what_it_does(written: Callable[[str]
     assert found is not None
     assert found.where == "StatefulPartitionedCall/StatefulPartitionedCall/sub"
     assert found.reason == f"'{found.where}' subtracts the mean (103.9, 116.8, 123.7)"
-    assert found.text == "0..255,bgr"
     rescaled = pixels_of(written("keras_export_rescaling_to_signed"))
     assert rescaled is not None
     assert rescaled.reason == f"'{rescaled.where}' maps 0..255 to -1..1"

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from pellucid.metadata import ChannelOrder
 from pellucid.saved_model.nodes import Shape
 from pellucid.saved_model.pixels.scopes import Scope, TooDeepError
 from pellucid.saved_model.pixels.variables import Variables
-from pellucid.saved_model.pixels.verdict import BYTES, Order, Verdict, range_text, verdict_of
+from pellucid.saved_model.pixels.verdict import BYTES, Verdict, verdict_of
 from pellucid.saved_model.pixels.view import channel_axis
 from pellucid.saved_model.pixels.walk import End, ends_of
 from pellucid.saved_model.reader import MetaGraph, Signature, TensorInfo
@@ -29,22 +30,10 @@ class Pixels:
 
     low: float | None
     high: float | None
-    order: Order | None
+    order: ChannelOrder | None
     channels_first: bool | None
     reason: str
     where: str
-
-    @property
-    def text(self) -> str:
-        """The same as words of ``--pixels``: ``0..255,bgr``."""
-        words = []
-        if self.low is not None and self.high is not None:
-            words.append(range_text((self.low, self.high)))
-        if self.order == "bgr":
-            words.append("bgr")
-        if self.channels_first:
-            words.append("channels-first")
-        return ",".join(words)
 
 
 def find_pixels(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from pellucid.metadata import ChannelOrder, range_text
 from pellucid.saved_model.pixels.normalization import Statistics
 from pellucid.saved_model.pixels.view import View
 from pellucid.saved_model.pixels.walk import End
 
-Order: TypeAlias = Literal["rgb", "bgr"]
 Range: TypeAlias = tuple[float, float]
 
 UNIT: Range = (0.0, 1.0)
@@ -30,7 +30,7 @@ class Verdict:
     """The range of the pixels, the order of the channels where it shows, and why."""
 
     span: Range | None
-    order: Order | None
+    order: ChannelOrder | None
     reason: str
     where: str
 
@@ -198,7 +198,7 @@ def _is_identity(maps: Sequence[_Map]) -> bool:
     return all(abs(abs(it.scale) - 1) < 0.01 and abs(it.offset) < 0.01 for it in maps)
 
 
-def _order(means: Sequence[float], source: Sequence[int], span: Range) -> Order | None:
+def _order(means: Sequence[float], source: Sequence[int], span: Range) -> ChannelOrder | None:
     """Return the order of the channels of the input, where their means are those of ImageNet."""
     if len(means) != 3 or sorted(source) != [0, 1, 2]:
         return None
@@ -217,7 +217,7 @@ def _near(found: Sequence[float], known: Sequence[float], slack: float) -> bool:
 def _verdict(view: View, span: Range, sentence: str) -> Verdict:
     maps = _maps(view)
     order = None if view.scattered else _order([it.zero for it in maps], view.source, span)
-    reason = f"'{view.where}' {sentence.format(range_text(span))}"
+    reason = f"'{view.where}' {sentence.format(range_text(*span))}"
     return Verdict(span=span, order=order, reason=reason, where=view.where)
 
 
@@ -226,7 +226,7 @@ def _sentence(maps: Sequence[_Map], span: Range) -> str:
     if any(it != first for it in maps):
         return _standardizes([it.zero for it in maps], [1 / abs(it.scale) for it in maps])
     ends = sorted(first.scale * it + first.offset for it in span)
-    return "maps {} to " + range_text((ends[0], ends[1]))
+    return "maps {} to " + range_text(ends[0], ends[1])
 
 
 def _standardizes(means: Sequence[float], deviations: Sequence[float]) -> str:
@@ -241,8 +241,3 @@ def _numbers(values: Sequence[float]) -> str:
     if len(set(values)) == 1:
         return f"{values[0]:.4g}"
     return "(" + ", ".join(f"{it:.4g}" for it in values) + ")"
-
-
-def range_text(span: Range) -> str:
-    """Write a range as ``0..255``."""
-    return "..".join(f"{round(it, 3):g}" for it in span)
