@@ -8,6 +8,7 @@ from pellucid.saved_model.directory import MODEL_NAMES, model_file
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
+from pellucid.saved_model.pixels import Pixels, find_pixels
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import (
     Function,
@@ -35,6 +36,7 @@ __all__ = [
     "Function",
     "MetaGraph",
     "Nodes",
+    "Pixels",
     "ResolvedTensor",
     "Role",
     "SavedModelFile",
@@ -46,6 +48,7 @@ __all__ = [
     "batch_of_signature",
     "choose_signature",
     "find_class_names",
+    "find_pixels",
     "fingerprint",
     "is_shared",
     "messages",
