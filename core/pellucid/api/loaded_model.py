@@ -33,15 +33,14 @@ from pellucid.metadata import (
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
-    IntegratedGradients,
-    Lime,
-    Method,
     OutputSpec,
     Query,
     Visualization,
-    Xrai,
+    call_settings,
+    with_settings,
 )
 from pellucid.metadata.documents import (
+    as_kserve,
     overridden,
     raise_errors,
     read_document,
@@ -140,14 +139,14 @@ class LoadedModel:
         `top_k` and others. They change `parameters`, by default those that it had;
         `visualization` takes the place of that of the metadata; `seed` is the random seed.
         """
-        chosen = CallSettings.of(settings).over(parameters or self.parameters)
+        chosen = with_settings(parameters or self.parameters, call_settings(settings))
         metadata = self.metadata
         if visualization is not None:
             inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
         explainer = replace(
             self.explainer,
-            model=self.compiler.model(gradients=_has_gradient(chosen.method)),
+            model=self.compiler.model(gradients=chosen.method.uses_gradients),
             parameters=chosen,
             metadata=metadata,
             seed=self.explainer.seed if seed is None else seed,
@@ -235,13 +234,7 @@ class LoadedModel:
 
         Another method gives way to it; LIME's own settings, and outputs that were chosen, stay.
         """
-        method = self.parameters.method
-        lime = method if isinstance(method, Lime) else Lime()
-        if self.parameters.top_k is None and self.parameters.output_indices is None:
-            return self.configured(
-                parameters=ExplanationParameters(method=lime, top_k=lime.top_labels)
-            )
-        return self.configured(parameters=replace(self.parameters, method=lime))
+        return self.configured(parameters=as_kserve(self.parameters))
 
     def _records(self, instances: Any, extras: Collection[str] = ()) -> list[Instance]:
         if isinstance(instances, np.ndarray):
@@ -324,7 +317,7 @@ def load(
     if "method" in options:
         # Whether an input has to be differentiable depends on it.
         method = CallSettings(method=options["method"])
-        parameters = method.over(parameters or ExplanationParameters())
+        parameters = with_settings(parameters or ExplanationParameters(), method)
     if not inferred:
         problems, _ = check(
             document, saved, chosen.key, tags, parameters=parameters, file=str(file)
@@ -339,7 +332,7 @@ def load(
     )
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
-        model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),
+        model=compiler.model(gradients=chosen_parameters.method.uses_gradients),
         metadata=document,
         parameters=chosen_parameters,
         input_keys=compiler.input_keys,
@@ -357,11 +350,6 @@ def load(
         warn=say,
     )
     return loaded.configured(**options) if options else loaded
-
-
-def _has_gradient(method: Method) -> bool:
-    """Whether a method takes gradients, which a feature's encoded tensor is for."""
-    return isinstance(method, IntegratedGradients | Xrai)
 
 
 def _tensors(

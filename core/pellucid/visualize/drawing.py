@@ -8,20 +8,15 @@ import numpy as np
 
 from pellucid.explain import LabelAttribution
 from pellucid.metadata import (
+    BaseMethod,
     ColorMap,
-    Examples,
-    IntegratedGradients,
-    Lime,
-    Method,
     OverlayType,
-    Players,
+    PatchChoice,
     Polarity,
-    SampledShapley,
     Visualization,
     VisualizationType,
-    Xrai,
 )
-from pellucid.methods import masks
+from pellucid.methods import lime
 from pellucid.visualize.image_overlays import Drawing
 from pellucid.visualize.overlay import draw
 
@@ -41,53 +36,33 @@ def title_text(label: LabelAttribution, output: str) -> str:
     return f"{label_text(label, output)}: {number(label.score)}"
 
 
-def method_text(method: Method, label: LabelAttribution | None = None) -> str:
+def method_text(method: BaseMethod, label: LabelAttribution | None = None) -> str:
     """Return a method and what it was asked for, in words; `label` says what was used."""
-    match method:
-        case IntegratedGradients() | Xrai():
-            name = "XRAI" if isinstance(method, Xrai) else "integrated gradients"
-            steps = method.step_count
-            if method.tolerance is not None and label is not None and label.evaluations:
-                steps = label.evaluations
-            parts = [name, f"{steps} steps"]
-            if (smooth := method.smooth_grad) is not None:
-                parts[0] = "SmoothGrad" if isinstance(method, IntegratedGradients) else name
-                parts.append(f"{smooth.noisy_sample_count} noisy samples")
-            if method.max_blur_sigma is not None:
-                parts.append(f"from blur {method.max_blur_sigma:g}")
-        case SampledShapley():
-            parts = ["sampled Shapley", f"{method.path_count} paths"]
-            if method.players is Players.REGIONS:
-                parts.append("regions")
-        case Lime():
-            parts = ["LIME", f"{method.num_samples} samples", method.segmentation_alg.value]
-        case Examples():
-            parts = ["examples"]
-    return ", ".join(parts)
+    return method.caption(None if label is None else label.evaluations)
 
 
 def marked(
     drawing: Drawing,
     label: LabelAttribution,
     feature: str,
-    config: Lime,
+    choice: PatchChoice,
     chosen: Visualization = Visualization(),
 ) -> Drawing:
     """Return a drawing on which the patches that LIME would name are marked, and no others.
 
     "highlights the pixels in red that score above a certain confidence value": at most ten patches,
-    with a weight above `config.min_weight`. Without `config.positive_only` those that speak for the
+    with a weight above `choice.min_weight`. Without `choice.positive_only` those that speak for the
     label are green, and those against it red. What `chosen` sets takes the place of these colours.
     """
     segments = label.segments[feature]
     weights = np.zeros((1, int(segments.max()) + 1))
     weights[0, segments] = label.values[feature]
-    shown = masks(weights, segments, config)[0]
+    shown = lime.masks(weights, segments, choice)[0]
     settings = replace(
         drawing.visualization,
         type=VisualizationType.PIXELS,
-        polarity=Polarity.POSITIVE if config.positive_only else Polarity.BOTH,
-        color_map=ColorMap.RED if config.positive_only else ColorMap.RED_GREEN,
+        polarity=Polarity.POSITIVE if choice.positive_only else Polarity.BOTH,
+        color_map=ColorMap.RED if choice.positive_only else ColorMap.RED_GREEN,
         overlay_type=OverlayType.ORIGINAL,
         clip_below_percentile=0.0,
         clip_above_percentile=100.0,
@@ -98,5 +73,5 @@ def marked(
         overlay=draw(shown, drawing.image, settings, dim=False),
         attribution=shown,
         visualization=settings,
-        empty=None if shown.any() else f"no patch has a weight above {config.min_weight:g}",
+        empty=None if shown.any() else f"no patch has a weight above {choice.min_weight:g}",
     )

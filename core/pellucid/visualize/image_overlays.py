@@ -16,7 +16,6 @@ from pellucid.metadata import (
     Modality,
     Polarity,
     Visualization,
-    Xrai,
 )
 from pellucid.model import Array
 from pellucid.visualize.drawing import method_text, number, title_text
@@ -83,7 +82,7 @@ def draw_images(
     by the domain.
     """
     drawings = {}
-    regions = isinstance(parameters.method, Xrai)
+    regions = parameters.method.by_regions
     for spec in metadata.inputs:
         value = label.values.get(spec.name)
         if spec.modality is not Modality.IMAGE or value is None or spec.group_name is not None:

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Any
 
 from pellucid.api import Explanations, LoadedModel
-from pellucid.metadata import Lime
 from pellucid.metadata.documents import KSERVE_KEYS
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import ModelEntry
@@ -29,14 +28,14 @@ class KServe(Protocol):
 
     def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
         given = {key: request[key] for key in KSERVE_KEYS if key in request}
-        if not given and not isinstance(model.parameters.method, Lime):
+        if not given and model.parameters.method.shown_patches is None:
             return model
         return model.as_kserve().requested(given)
 
     def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
-        if isinstance(explanations.parameters.method, Lime):
-            return explanations.kserve()
-        return explanations.response()
+        if explanations.parameters.method.shown_patches is None:
+            return explanations.response()
+        return explanations.kserve()
 
     def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
         return {"predictions": list(predictions)}
