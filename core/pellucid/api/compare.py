@@ -10,7 +10,7 @@ from pellucid.api.explanations import Explanations
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.errors import SpecError, did_you_mean
 from pellucid.inputs import Instance
-from pellucid.metadata import METHODS, SETTINGS, BaseMethod, Modality, SmoothGrad, setting_names
+from pellucid.metadata import METHODS, SETTINGS, Modality, SmoothGrad, setting_names
 
 NOISE = frozenset(setting_names(SmoothGrad))
 """The settings that only SmoothGrad has."""

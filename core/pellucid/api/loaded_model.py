@@ -36,11 +36,12 @@ from pellucid.metadata import (
     OutputSpec,
     Query,
     Visualization,
+    as_kserve,
     call_settings,
+    with_kserve_keys,
     with_settings,
 )
 from pellucid.metadata.documents import (
-    as_kserve,
     overridden,
     raise_errors,
     read_document,
@@ -222,7 +223,8 @@ class LoadedModel:
         They are ``explanationSpecOverride`` (Vertex) and, for LIME, the keys of KServe's explainer;
         `request` may hold others. Raises SpecError.
         """
-        metadata, parameters = overridden(self.metadata, self.parameters, request, self.warn)
+        metadata, parameters = overridden(self.metadata, self.parameters, request)
+        parameters = with_kserve_keys(request, parameters, self.warn)
         if metadata is self.metadata and parameters is self.parameters:
             return self
         return replace(

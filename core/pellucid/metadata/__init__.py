@@ -12,10 +12,12 @@ from pellucid.metadata.example_spec import (
     Query,
     Restriction,
 )
+from pellucid.metadata.kserve import KSERVE_KEYS, as_kserve, with_kserve_keys
 from pellucid.metadata.method import BaseMethod, PatchChoice, spelling_of
 
 # Methods are exported without being named here: adding one leaves this file alone.
 from pellucid.metadata.parameters import *  # noqa: F403
+from pellucid.metadata.parameters import METHODS, Attributing, CallSettings, Method, Setting
 from pellucid.metadata.published_schemas import published_schema
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
@@ -42,11 +44,15 @@ from pellucid.metadata.spec import (
 )
 
 __all__ = [
+    "KSERVE_KEYS",
     "METADATA_FILE",
+    "METHODS",
     "RULES",
     "SETTINGS",
+    "Attributing",
     "BaseMethod",
     "Baseline",
+    "CallSettings",
     "ColorMap",
     "Dialect",
     "Distance",
@@ -58,6 +64,7 @@ __all__ = [
     "ExplanationMetadata",
     "FileBaseline",
     "InputSpec",
+    "Method",
     "Modality",
     "Nested",
     "Normalization",
@@ -69,9 +76,11 @@ __all__ = [
     "Query",
     "RandomBaseline",
     "Restriction",
+    "Setting",
     "ValueBaseline",
     "Visualization",
     "VisualizationType",
+    "as_kserve",
     "call_settings",
     "is_rule",
     "page",
@@ -79,6 +88,7 @@ __all__ = [
     "rule_matches",
     "setting_names",
     "spelling_of",
+    "with_kserve_keys",
     "with_settings",
 ]
 __all__ += parameters.__all__

@@ -18,7 +18,7 @@ Record = TypeVar("Record", bound=Any)
 SETTINGS: Mapping[str, Setting] = {
     it.name: it.metadata["setting"] for it in fields(CallSettings) if "setting" in it.metadata
 }
-"""The settings of methods by their names, in the order in which people are shown them."""
+"""The settings of methods by their names."""
 
 
 def call_settings(options: Mapping[str, Any]) -> CallSettings:

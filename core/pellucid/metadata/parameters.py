@@ -1,8 +1,8 @@
 """Which method with which settings, and which outputs: ``ExplanationParameters`` as records.
 
 To add a method: its record here, with a place in `Attributing`, and what is new of its settings in
-`CallSettings`; a module in ``pellucid.methods``; a case in ``pellucid.explain.dispatch``; a line in
-the law suite. If a document may choose it, the published schema has its key, too.
+`CallSettings`; a module in ``pellucid.methods``; a case in ``pellucid.explain.dispatch``; its line
+in the law suite; and its options. A key of its own in documents stands in the published schema.
 """
 
 from __future__ import annotations
@@ -26,19 +26,15 @@ from pellucid.metadata.method import (
 )
 from pellucid.metadata.spec import DomainBaseline
 
+# What the package offers, too; a method is named here, and in no `__init__`.
 __all__ = [
-    "METHODS",
-    "Attributing",
-    "CallSettings",
     "ExplanationParameters",
     "IntegratedGradients",
     "Lime",
-    "Method",
     "Players",
     "Quadrature",
     "SampledShapley",
     "Segmentation",
-    "Setting",
     "SmoothGrad",
     "Xrai",
 ]
@@ -77,28 +73,16 @@ class Quadrature(Enum):
 class Setting(NamedTuple):
     """What a setting of a call may be: an int, a float, a path, or one of an enum's values.
 
-    `least` is the least value, `above` what all values are above. `help` says what it is, for
-    people; other settings are named there in backquotes. `default` is what stands for it where a
-    method has None.
+    `least` is the least value, `above` what all values are above.
     """
 
     kind: type
-    help: str
     least: int | None = None
     above: float | None = None
-    default: str | None = None
 
 
-def _setting(
-    kind: type,
-    help: str,
-    *,
-    least: int | None = None,
-    above: float | None = None,
-    default: str | None = None,
-) -> Any:
-    setting = Setting(kind, help, least, above, default)
-    return field(default=None, metadata={"setting": setting})
+def _setting(kind: type, *, least: int | None = None, above: float | None = None) -> Any:
+    return field(default=None, metadata={"setting": Setting(kind, least, above)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,32 +100,20 @@ class CallSettings:
     """
 
     method: str | None = None
-    steps: int | None = _setting(int, "Quadrature nodes", least=1)
-    tolerance: float | None = _setting(
-        float, "Refine each instance until approx_error is below this", above=0
-    )
-    max_steps: int | None = _setting(int, "The most steps or paths that `tolerance` takes", least=3)
-    paths: int | None = _setting(int, "Sampled permutations", least=1)
-    players: str | Players | None = _setting(
-        Players, "Shapley: what is given a value; regions are of pictures"
-    )
-    samples: int | None = _setting(int, "LIME: samples", least=2)
-    segmentation: str | Segmentation | None = _setting(Segmentation, "LIME: how a picture is cut")
-    index: str | PathLike[str] | None = _setting(
-        Path, "Examples: what pellucid index wrote", default="examples.npz in MODEL_DIR"
-    )
-    neighbors: int | None = _setting(int, "Examples: how many of them", least=1)
-    query: str | Query | None = _setting(
-        Query, "Examples: exact or approximate search", default="as the index was made"
-    )
-    quadrature: str | Quadrature | None = _setting(Quadrature, "The quadrature rule")
-    noisy_samples: int | None = _setting(int, "SmoothGrad: noisy copies to average over", least=1)
-    noise_sigma: float | None = _setting(
-        float, "SmoothGrad: standard deviation of the noise", above=0, default="0.1"
-    )
-    blur_sigma: float | None = _setting(
-        float, "Start from the blurred image; standard deviation in pixels", above=0
-    )
+    steps: int | None = _setting(int, least=1)
+    tolerance: float | None = _setting(float, above=0)
+    max_steps: int | None = _setting(int, least=3)
+    paths: int | None = _setting(int, least=1)
+    players: str | Players | None = _setting(Players)
+    samples: int | None = _setting(int, least=2)
+    segmentation: str | Segmentation | None = _setting(Segmentation)
+    index: str | PathLike[str] | None = _setting(Path)
+    neighbors: int | None = _setting(int, least=1)
+    query: str | Query | None = _setting(Query)
+    quadrature: str | Quadrature | None = _setting(Quadrature)
+    noisy_samples: int | None = _setting(int, least=1)
+    noise_sigma: float | None = _setting(float, above=0)
+    blur_sigma: float | None = _setting(float, above=0)
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
 

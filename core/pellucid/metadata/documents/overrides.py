@@ -1,21 +1,19 @@
-"""What a request may choose for itself, beside its instances: the settings of two protocols.
+"""What a request may choose for itself, beside its instances: ``explanationSpecOverride``.
 
-Vertex: ``explanationSpecOverride``, parameters and, for each input, its baselines and
-visualization. "Note that the attribution method cannot be changed." KServe's explainer: the five
-keys of LIME, as numbers or as strings.
+Parameters and, for each input, its baselines and visualization. "Note that the attribution method
+cannot be changed."
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 from pellucid.errors import SpecError, did_you_mean
 from pellucid.metadata.documents.document import Finding, describe, problems_of, snake
 from pellucid.metadata.documents.examples_override import override_examples
-from pellucid.metadata.documents.kserve import with_kserve_keys
 from pellucid.metadata.documents.parameters import read_parameters
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
@@ -32,13 +30,12 @@ def overridden(
     metadata: ExplanationMetadata,
     parameters: ExplanationParameters,
     request: Mapping[str, object],
-    warn: Callable[[str], None],
 ) -> tuple[ExplanationMetadata, ExplanationParameters]:
     """Return metadata and parameters as a request wants them; `request` is all but its instances.
 
-    `warn` is told of LIME's keys where the method is another. Keys of other meaning are left
-    alone, as the services did. Raises SpecError: for another method, a value out of range, an
-    input that is not there, and a baseline that names a file, which no request may.
+    Keys of other meaning are left alone, as the services did. Raises SpecError: for another method,
+    a value out of range, an input that is not there, and a baseline that names a file, which no
+    request may.
     """
     for key in (OVERRIDE, "explanation_spec_override"):
         if request.get(key) is not None:
@@ -49,7 +46,7 @@ def overridden(
                 parameters = _examples(override["examplesOverride"], key, parameters)
             if override.get("metadata") is not None:
                 metadata = _metadata(override["metadata"], key, metadata)
-    return metadata, with_kserve_keys(request, parameters, warn)
+    return metadata, parameters
 
 
 def _parameters(

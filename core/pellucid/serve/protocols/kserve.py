@@ -12,8 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pellucid.api import Explanations, LoadedModel
-from pellucid.metadata.documents import KSERVE_KEYS
-from pellucid.serve.http_errors import HttpError
+from pellucid.metadata import KSERVE_KEYS
 from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target
 
@@ -22,6 +21,7 @@ class KServe(Protocol):
     """KServe, version 1 of its data plane."""
 
     name = "kserve"
+    title = "KServe V1"
     full = HTTPStatus.SERVICE_UNAVAILABLE
     paths = ("/v1/models/{target}",)
     override = KSERVE_KEYS
@@ -44,6 +44,3 @@ class KServe(Protocol):
         ready = model.default.loaded is not None
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return status, {"name": model.name, "ready": ready}
-
-    def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
-        return http_error.status, {"error": http_error.message}

@@ -40,7 +40,7 @@ from pellucid.serve.handler import Handler, Read
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.offload import LARGE
-from pellucid.serve.protocols.kserve import KServe
+from pellucid.serve.protocols import protocol_of
 from pellucid.visualize import encode as encode_picture
 
 KEPT = 8
@@ -76,7 +76,7 @@ class Page:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._errors = KServe()
+        self._errors = protocol_of("/")
         self._kept: OrderedDict[str, Explanations] = OrderedDict()
         self.routes = [
             Route("/", self._page, methods=["GET"]),
