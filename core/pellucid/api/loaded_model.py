@@ -106,7 +106,7 @@ class LoadedModel:
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
-            for sentence in explanation.warnings:
+            for sentence in (*record.notes, *explanation.warnings):
                 self.warn(f"{record.place}: {sentence}")
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
@@ -223,6 +223,12 @@ class LoadedModel:
         They are ``explanationSpecOverride`` (Vertex) and, for LIME, the keys of KServe's explainer;
         `request` may hold others. Raises SpecError.
         """
+        signature = request.get("signature_name")
+        if signature not in (None, "", self.signature):
+            raise SpecError(
+                f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
+                f"load the model with --signature {signature}"
+            )
         metadata, parameters = overridden(self.metadata, self.parameters, request)
         parameters = with_kserve_keys(request, parameters, self.warn)
         if metadata is self.metadata and parameters is self.parameters:

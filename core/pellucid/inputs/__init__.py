@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Table, open_table
-from pellucid.inputs.files import json_form, looks_binary
+from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import decode_picture, image_input_of, to_picture, to_tensor
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
@@ -21,11 +22,13 @@ from pellucid.inputs.strict_json import decode_text, parse_json
 from pellucid.inputs.tensors import InputInfo, is_binary, shape_text
 
 __all__ = [
+    "ARRAY_SUFFIXES",
     "IMAGE_SUFFIXES",
     "InputInfo",
     "Instance",
     "OnError",
     "Table",
+    "array_values",
     "decode_picture",
     "decode_text",
     "image_input_of",
@@ -33,6 +36,7 @@ __all__ = [
     "json_form",
     "looks_binary",
     "open_table",
+    "opened",
     "parse_json",
     "read_data",
     "read_file",
@@ -42,6 +46,7 @@ __all__ = [
     "read_value",
     "shape_text",
     "stack",
+    "suffix_of",
     "to_picture",
     "to_tensor",
 ]

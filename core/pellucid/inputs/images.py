@@ -91,6 +91,23 @@ def decode_picture(data: bytes, where: str, *, upright: bool = True) -> Image.Im
         raise InstanceError(f"{where}: the picture is damaged ({error})") from None
 
 
+def frame_notes(data: bytes) -> tuple[str, ...]:
+    """Return what there is to say of a file that holds more than one picture: a sentence, or none.
+
+    The second frame is looked for, and no further: a file can have very many.
+    """
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.format not in ("GIF", "TIFF", "WEBP", "PNG"):
+                return ()
+            picture.seek(1)
+    except EOFError:
+        return ()
+    except (OSError, SyntaxError, ValueError, struct.error):
+        return ()  # the first frame was read; what is wrong with the next does not matter
+    return ("the file holds several frames; the first was taken",)
+
+
 def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Image.fromarray(_deep_gray(np.asarray(picture))).convert("RGB")
