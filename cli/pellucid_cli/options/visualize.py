@@ -91,7 +91,9 @@ def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict
         actual=actual,
         frames=frames or (FRAMES if gif else None),
         animated=gif,
-        form=form if form in ("png", "jpeg") else visualization.output_format or "png",
+        form=form
+        if form in ("png", "jpeg")
+        else getattr(visualization.output_format, "value", "png"),
     )
     return view, settings_of(compare, options) if compare else []
 

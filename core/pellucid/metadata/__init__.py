@@ -22,6 +22,7 @@ from pellucid.metadata.published_schemas import published_schema
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
     METADATA_FILE,
+    OPTIONS,
     Baseline,
     ColorMap,
     Dialect,
@@ -33,6 +34,7 @@ from pellucid.metadata.spec import (
     InputSpec,
     Modality,
     Nested,
+    OutputFormat,
     OutputSpec,
     OverlayType,
     Percentile,
@@ -47,6 +49,7 @@ __all__ = [
     "KSERVE_KEYS",
     "METADATA_FILE",
     "METHODS",
+    "OPTIONS",
     "RULES",
     "SETTINGS",
     "Attributing",
@@ -68,6 +71,7 @@ __all__ = [
     "Modality",
     "Nested",
     "Normalization",
+    "OutputFormat",
     "OutputSpec",
     "OverlayType",
     "PatchChoice",

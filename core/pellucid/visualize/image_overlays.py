@@ -15,6 +15,7 @@ from pellucid.metadata import (
     ExplanationMetadata,
     ExplanationParameters,
     Modality,
+    OutputFormat,
     OverlayType,
     PatchChoice,
     Polarity,
@@ -46,7 +47,7 @@ class Drawing:
 
     def encoded(self) -> tuple[bytes, str]:
         """Return the overlay as the bytes of a file, and its form, ``jpeg`` or ``png``."""
-        form = self.visualization.output_format or "jpeg"
+        form = (self.visualization.output_format or OutputFormat.JPEG).value
         return encode(self.overlay, form), form
 
     def panel(self, note: str = "") -> Array:
