@@ -78,7 +78,7 @@ def _changed(record: Record, settings: CallSettings) -> Record:
             continue
         value = None if spelling.setting is None else getattr(settings, spelling.setting)
         if value is not None:
-            changes[it.name] = _converted(str(spelling.setting), value)
+            changes[it.name] = converted(str(spelling.setting), value)
             if spelling.instead_of is not None:
                 changes[spelling.instead_of] = None
     return replace(record, **changes) if changes else record
@@ -98,9 +98,11 @@ def _chosen(record: Any) -> Iterator[tuple[str, Any]]:
             yield from () if nothing else [(spelling.setting, value)]
 
 
-def _converted(name: str, value: Any) -> Any:
+def converted(name: str, value: Any) -> Any:
     """Return the value of a setting as its field has it. Raises SpecError."""
     kind = SETTINGS[name].kind
+    if kind is float:
+        return float(value)
     if issubclass(kind, Path):
         return fspath(value)
     if not issubclass(kind, Enum) or isinstance(value, kind):
