@@ -34,13 +34,13 @@ from pellucid.metadata import (
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
-    IntegratedGradients,
-    Lime,
-    Method,
     OutputSpec,
     Query,
     Visualization,
-    Xrai,
+    as_kserve,
+    call_settings,
+    with_kserve_keys,
+    with_settings,
 )
 from pellucid.metadata.documents import (
     overridden,
@@ -141,14 +141,14 @@ class LoadedModel:
         `top_k` and others. They change `parameters`, by default those that it had;
         `visualization` takes the place of that of the metadata; `seed` is the random seed.
         """
-        chosen = CallSettings.of(settings).over(parameters or self.parameters)
+        chosen = with_settings(parameters or self.parameters, call_settings(settings))
         metadata = self.metadata
         if visualization is not None:
             inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
         explainer = replace(
             self.explainer,
-            model=self.compiler.model(gradients=_has_gradient(chosen.method)),
+            model=self.compiler.model(gradients=chosen.method.uses_gradients),
             parameters=chosen,
             metadata=metadata,
             seed=self.explainer.seed if seed is None else seed,
@@ -230,7 +230,8 @@ class LoadedModel:
                 f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
                 f"load the model with --signature {signature}"
             )
-        metadata, parameters = overridden(self.metadata, self.parameters, request, self.warn)
+        metadata, parameters = overridden(self.metadata, self.parameters, request)
+        parameters = with_kserve_keys(request, parameters, self.warn)
         if metadata is self.metadata and parameters is self.parameters:
             return self
         return replace(
@@ -242,13 +243,7 @@ class LoadedModel:
 
         Another method gives way to it; LIME's own settings, and outputs that were chosen, stay.
         """
-        method = self.parameters.method
-        lime = method if isinstance(method, Lime) else Lime()
-        if self.parameters.top_k is None and self.parameters.output_indices is None:
-            return self.configured(
-                parameters=ExplanationParameters(method=lime, top_k=lime.top_labels)
-            )
-        return self.configured(parameters=replace(self.parameters, method=lime))
+        return self.configured(parameters=as_kserve(self.parameters))
 
     def _records(self, instances: Any, extras: Collection[str] = ()) -> list[Instance]:
         if isinstance(instances, np.ndarray):
@@ -333,7 +328,7 @@ def load(
     if "method" in options:
         # Whether an input has to be differentiable depends on it.
         method = CallSettings(method=options["method"])
-        parameters = method.over(parameters or ExplanationParameters())
+        parameters = with_settings(parameters or ExplanationParameters(), method)
     if not inferred:
         problems, _ = check(
             document, saved, chosen.key, tags, parameters=parameters, file=str(file)
@@ -348,7 +343,7 @@ def load(
     )
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
-        model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),
+        model=compiler.model(gradients=chosen_parameters.method.uses_gradients),
         metadata=document,
         parameters=chosen_parameters,
         input_keys=compiler.input_keys,
@@ -366,11 +361,6 @@ def load(
         warn=say,
     )
     return loaded.configured(**options) if options else loaded
-
-
-def _has_gradient(method: Method) -> bool:
-    """Whether a method takes gradients, which a feature's encoded tensor is for."""
-    return isinstance(method, IntegratedGradients | Xrai)
 
 
 def _tensors(

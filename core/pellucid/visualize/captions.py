@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from pellucid.explain import LabelAttribution
-from pellucid.metadata import (
-    Examples,
-    IntegratedGradients,
-    Lime,
-    Method,
-    Players,
-    SampledShapley,
-    Xrai,
-)
+from pellucid.metadata import BaseMethod
 
 
 def number(value: float) -> str:
@@ -29,26 +21,6 @@ def title_text(label: LabelAttribution, output: str) -> str:
     return f"{label_text(label, output)}: {number(label.score)}"
 
 
-def method_text(method: Method, label: LabelAttribution | None = None) -> str:
+def method_text(method: BaseMethod, label: LabelAttribution | None = None) -> str:
     """Return a method and what it was asked for, in words; `label` says what was used."""
-    match method:
-        case IntegratedGradients() | Xrai():
-            name = "XRAI" if isinstance(method, Xrai) else "integrated gradients"
-            steps = method.step_count
-            if method.tolerance is not None and label is not None and label.evaluations:
-                steps = label.evaluations
-            parts = [name, f"{steps} steps"]
-            if (smooth := method.smooth_grad) is not None:
-                parts[0] = "SmoothGrad" if isinstance(method, IntegratedGradients) else name
-                parts.append(f"{smooth.noisy_sample_count} noisy samples")
-            if method.max_blur_sigma is not None:
-                parts.append(f"from blur {method.max_blur_sigma:g}")
-        case SampledShapley():
-            parts = ["sampled Shapley", f"{method.path_count} paths"]
-            if method.players is Players.REGIONS:
-                parts.append("regions")
-        case Lime():
-            parts = ["LIME", f"{method.num_samples} samples", method.segmentation_alg.value]
-        case Examples():
-            parts = ["examples"]
-    return ", ".join(parts)
+    return method.caption(None if label is None else label.evaluations)

@@ -14,15 +14,15 @@ from pellucid.metadata import (
     Domain,
     ExplanationMetadata,
     ExplanationParameters,
-    Lime,
     Modality,
+    OutputFormat,
     OverlayType,
+    PatchChoice,
     Polarity,
     Visualization,
     VisualizationType,
-    Xrai,
 )
-from pellucid.methods import masks
+from pellucid.methods import lime
 from pellucid.model import Array
 from pellucid.visualize.captions import method_text, number, title_text
 from pellucid.visualize.overlay import draw, shows_nothing
@@ -47,7 +47,7 @@ class Drawing:
 
     def encoded(self) -> tuple[bytes, str]:
         """Return the overlay as the bytes of a file, and its form, ``jpeg`` or ``png``."""
-        form = self.visualization.output_format or "jpeg"
+        form = (self.visualization.output_format or OutputFormat.JPEG).value
         return encode(self.overlay, form), form
 
     def panel(self, note: str = "") -> Array:
@@ -88,7 +88,7 @@ def draw_images(
     by the domain.
     """
     drawings = {}
-    regions = isinstance(parameters.method, Xrai)
+    regions = parameters.method.by_regions
     for spec in metadata.inputs:
         value = label.values.get(spec.name)
         if spec.modality is not Modality.IMAGE or value is None or spec.group_name is not None:
@@ -175,24 +175,24 @@ def marked(
     drawing: Drawing,
     label: LabelAttribution,
     feature: str,
-    config: Lime,
+    choice: PatchChoice,
     chosen: Visualization = Visualization(),
 ) -> Drawing:
     """Return a drawing on which the patches that LIME would name are marked, and no others.
 
     "highlights the pixels in red that score above a certain confidence value": at most ten patches,
-    with a weight above `config.min_weight`. Without `config.positive_only` those that speak for the
+    with a weight above `choice.min_weight`. Without `choice.positive_only` those that speak for the
     label are green, and those against it red. What `chosen` sets takes the place of these colours.
     """
     segments = label.segments[feature]
     weights = np.zeros((1, int(segments.max()) + 1))
     weights[0, segments] = label.values[feature]
-    shown = masks(weights, segments, config)[0]
+    shown = lime.masks(weights, segments, choice)[0]
     settings = replace(
         drawing.visualization,
         type=VisualizationType.PIXELS,
-        polarity=Polarity.POSITIVE if config.positive_only else Polarity.BOTH,
-        color_map=ColorMap.RED if config.positive_only else ColorMap.RED_GREEN,
+        polarity=Polarity.POSITIVE if choice.positive_only else Polarity.BOTH,
+        color_map=ColorMap.RED if choice.positive_only else ColorMap.RED_GREEN,
         overlay_type=OverlayType.ORIGINAL,
         clip_below_percentile=0.0,
         clip_above_percentile=100.0,
@@ -203,5 +203,5 @@ def marked(
         overlay=draw(shown, drawing.image, settings, dim=False),
         attribution=shown,
         visualization=settings,
-        empty=None if shown.any() else f"no patch has a weight above {config.min_weight:g}",
+        empty=None if shown.any() else f"no patch has a weight above {choice.min_weight:g}",
     )
