@@ -72,6 +72,12 @@ model_options = all_of(
     ),
     click.option("--output", metavar="NAME", help="The output or tensor to explain."),
     click.option(
+        "--class-names",
+        metavar="FILE|A,B,…",
+        help="Names of the output's classes: a line each, JSON, or with commas between them "
+        "[default: those of the metadata, or labels.txt beside the model].",
+    ),
+    click.option(
         "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
     ),
     click.option(

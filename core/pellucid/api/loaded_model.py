@@ -20,6 +20,7 @@ from warnings import warn as warn_of
 
 import numpy as np
 
+from pellucid.api.class_names import with_class_names
 from pellucid.api.explanations import Explanations
 from pellucid.api.keras import saved_directory
 from pellucid.errors import InstanceError, OutputError, SpecError
@@ -273,6 +274,7 @@ def load(
     signature: str | None = None,
     tags: Sequence[str] | None = None,
     output: str | None = None,
+    class_names: str | None = None,
     logits: bool = False,
     device: str = "auto",
     parallel_batches: int = 1,
@@ -287,7 +289,8 @@ def load(
     `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
-    among several; `output` is the key or tensor to explain, `logits` takes the score before its
+    among several; `output` is the key or tensor to explain, `class_names` a file of names for its
+    classes, or names with commas between them; `logits` takes the score before its
     softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `parallel_batches` is
     how many blocks of rows are computed at a time on a CPU, by a thread each: faster, as the
     commands are, but the first model that is loaded so leaves a single thread to each operation of
@@ -319,6 +322,7 @@ def load(
     if output is not None and output != document.output.name:
         resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
         document = replace(document, output=OutputSpec(name=output, tensor_name=output))
+    document = with_class_names(document, meta_graph, chosen, saved.directory, class_names, say)
     if spec is not None:
         parameters = read_parameters_file(Path(spec), say)
     if parameters is not None and isinstance(parameters.method, Examples):
