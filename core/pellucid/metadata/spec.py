@@ -188,7 +188,7 @@ class Visualization:
             output_format=self.output_format or "jpeg",
             shade_within_outlines=_first(self.shade_within_outlines, True),
             blur_sigma=_first(self.blur_sigma, 0.0),
-            percentile=self.percentile or Percentile.SHARE,
+            percentile=self.percentile or Percentile.RANK,
         )
 
 

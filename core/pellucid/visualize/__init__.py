@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.visualize.animation import FRAMES
 from pellucid.visualize.figures import View, files, shown
-from pellucid.visualize.image_overlays import Drawing, draw_explanation
+from pellucid.visualize.image_overlays import SMALL, Drawing, draw_explanation
 from pellucid.visualize.panel import encode
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
@@ -12,6 +12,7 @@ from pellucid.visualize.waterfall import largest
 
 __all__ = [
     "FRAMES",
+    "SMALL",
     "Drawing",
     "View",
     "character_picture",

@@ -229,6 +229,14 @@ class MetadataReader:
         if below is not None and above is not None and below >= above:
             message = f"the lower clip percentile {below} must be below the upper one {above}"
             self.find("MD045", message, section.at("clip_below_percentile"))
+        elif above is not None and "clip_below_percentile" not in section:
+            default = 0 if isinstance(self.parameters and self.parameters.method, Xrai) else 62
+            if above <= default:
+                message = (
+                    f"the upper clip percentile {above} must be above the lower one, which is "
+                    f"{default} where it is not written"
+                )
+                self.find("MD045", message, section.at("clip_above_percentile"), Severity.WARNING)
         polarity = _value(section.get("polarity"))
         colors = _value(section.get("color_map"))
         overlay = _value(section.get("overlay_type"))
