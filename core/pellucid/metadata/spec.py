@@ -202,7 +202,7 @@ class Visualization:
     output_format: OutputFormat | None = _option(OutputFormat.JPEG)
     shade_within_outlines: bool | None = _option(True, type=VisualizationType.OUTLINES)
     blur_sigma: float | None = _option(0.0, type=VisualizationType.PIXELS)
-    percentile: Percentile | None = _option(Percentile.SHARE)
+    percentile: Percentile | None = _option(Percentile.RANK)
 
     def updated(self, other: Visualization) -> Visualization:
         """Return a copy in which what `other` sets takes the place of what stands here."""

@@ -234,6 +234,17 @@ class MetadataReader:
         if kind is VisualizationType.OUTLINES and method is not None and method.by_regions:
             message = f"'outlines' is not recommended for {method.title}; use 'pixels'"
             self.find("MD049", message, section.at("type"))
+        above = made["clip_above_percentile"]
+        if above is not None and "clip_below_percentile" not in section:
+            regions = method is not None and method.by_regions
+            option = OPTIONS["clip_below_percentile"]
+            lower = option.regions if regions else option.default
+            if above <= lower:
+                message = (
+                    f"the upper clip percentile {above} must be above the lower one, which is "
+                    f"{lower:g} where it is not written"
+                )
+                self.find("MD045", message, section.at("clip_above_percentile"), Severity.WARNING)
         return visualization
 
     def output(self, section: Section) -> OutputSpec | None:
