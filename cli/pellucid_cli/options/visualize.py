@@ -22,7 +22,7 @@ view_options = all_of(
     click.option(
         "--compare",
         metavar="METHODS",
-        help="Methods side by side: ig,smoothgrad,xrai,shapley,lime, or some of them.",
+        help="Methods side by side, as in ig,smoothgrad,xrai,shapley,lime.",
     ),
     click.option(
         "--labels",
@@ -91,7 +91,9 @@ def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict
         actual=actual,
         frames=frames or (FRAMES if gif else None),
         animated=gif,
-        form=form if form in ("png", "jpeg") else visualization.output_format or "png",
+        form=form
+        if form in ("png", "jpeg")
+        else getattr(visualization.output_format, "value", "png"),
     )
     return view, settings_of(compare, options) if compare else []
 
@@ -109,12 +111,12 @@ def explained(
         return
     if len(names) < 2:
         raise click.UsageError("no input: name a picture or a request, or - for stdin")
-    from pellucid.api import NOISE, compared
+    from pellucid.api import OF_ONE_METHOD, compared
     from pellucid_cli.files import read_inputs
 
     if methods:
         # What is of one method only goes to that one.
-        options |= dict.fromkeys((*NOISE, "players"))
+        options |= dict.fromkeys(OF_ONE_METHOD)
         options["method"] = methods[0]["method"]
     model = load(console, Path(names[0]), options)
     _refuse_examples(model)

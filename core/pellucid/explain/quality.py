@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pellucid.metadata import Method, SampledShapley
+from pellucid.metadata import BaseMethod
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
 ADVISED_ERROR = 0.05
@@ -48,12 +48,12 @@ class Judged(Protocol):
         ...
 
 
-def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -> list[str]:
+def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str]) -> list[str]:
     """Return a sentence for each attribution that is inaccurate or undefined.
 
     `held` are the features that have no gradient and were left as they are.
     """
-    tolerance: float | None = getattr(method, "tolerance", None)
+    tolerance = method.tolerance
     warnings = []
     for label in labels:
         stability = label.diagnostics.get("stability")
@@ -68,7 +68,8 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
         error = label.approx_error
         if error is None and label.score != label.baseline_score:
             warnings.append(
-                f"approx_error is undefined{of}: a single path has no spread; use more paths"
+                f"approx_error is undefined{of}: a single {method.counts.removesuffix('s')} has no "
+                f"spread; use more {method.counts}"
             )
         elif error is None:
             warnings.append(
@@ -78,7 +79,7 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
         elif tolerance is not None and error > tolerance:
             warnings.append(
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-                f"{label.evaluations} {_unit(method)}; raise --max-steps"
+                f"{label.evaluations} {method.counts}; raise --max-steps"
             )
         elif error > ADVISED_ERROR:
             warnings.append(
@@ -88,15 +89,11 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
     return warnings
 
 
-def _unit(method: Method) -> str:
-    return "paths" if isinstance(method, SampledShapley) else "gradients"
-
-
-def _advice(error: float, method: Method, held: Sequence[str]) -> str:
-    if isinstance(method, SampledShapley):
+def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> str:
+    if method.sampled:
         return (
             "the attributions are uncertain by that share of the change of the output; use more "
-            "paths"
+            f"{method.counts}"
         )
     if held:
         names = ", ".join(f"'{name}'" for name in held)

@@ -37,7 +37,7 @@ def xrai(
     x: Tensors,
     baselines: Sequence[Tensors],
     target: Array,
-    config: Xrai = Xrai(),
+    method: Xrai = Xrai(),
     *,
     images: Tensors,
     labels: Tensors | None = None,
@@ -52,8 +52,8 @@ def xrai(
     segmented by, [n, h, w], [n, h, w, c] or [n, c, h, w], usually `x` itself; `labels`,
     [n, scales, h, w], are their segments, where these were computed while the gradients were. The
     values are float64 [n, h, w], the ranks int32 [n, h, w], 1 for the region that is worth most.
-    Raises SpecError for a feature that is not an image, InstanceError for one whose attributions are not finite.
-    Source: arXiv 1906.02825.
+    Raises SpecError for a feature that is not an image, InstanceError for one whose attributions
+    are not finite. Source: arXiv 1906.02825.
     """
     for name in sorted(model.differentiable):
         # Refused before anything is computed.
@@ -65,7 +65,7 @@ def xrai(
                 "integrated gradients or sampled Shapley"
             )
     base = integrated_gradients(
-        model, x, baselines, target, _base(config), score=score, seed=seed, numbers=numbers
+        model, x, baselines, target, _base(method), score=score, seed=seed, numbers=numbers
     )
     names = range(len(base.target)) if numbers is None else numbers
     heat: dict[str, Array] = {}
@@ -138,11 +138,11 @@ def _channels_last(pictures: Array) -> Array:
     return np.moveaxis(pictures, 1, -1) if is_channels_first(pictures.shape[1:]) else pictures
 
 
-def _base(config: Xrai) -> IntegratedGradients:
+def _base(method: Xrai) -> IntegratedGradients:
     return IntegratedGradients(
-        step_count=config.step_count,
-        smooth_grad=config.smooth_grad,
-        max_blur_sigma=config.max_blur_sigma,
-        tolerance=config.tolerance,
-        max_steps=config.max_steps,
+        step_count=method.step_count,
+        smooth_grad=method.smooth_grad,
+        max_blur_sigma=method.max_blur_sigma,
+        tolerance=method.tolerance,
+        max_steps=method.max_steps,
     )

@@ -13,7 +13,7 @@ from pellucid.metadata.documents.document import snake
 from pellucid.metadata.documents.json_positions import load, path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.parameters import METHOD_NAMES, ExplanationParameters
+from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import Baseline, Dialect, ExplanationMetadata, FileBaseline, InputSpec
 from pellucid.problems import Problem, Severity
 
@@ -120,7 +120,7 @@ def _lost(metadata: ExplanationMetadata, parameters: ExplanationParameters | Non
     if metadata.latent_space_source is not None:
         yield "latentSpaceSource: AI Platform had no explanations by examples"
     if parameters is not None:
-        method = METHOD_NAMES[type(parameters.method)]
+        method = parameters.method.name
         yield (
             f"parameters: AI Platform's metadata choose no method ({method}); keep this file and "
             "pass it as --spec"
