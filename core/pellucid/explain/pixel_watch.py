@@ -22,10 +22,10 @@ Range = tuple[float, float]
 Say = Callable[[str], None]
 
 OTHERS: tuple[Range, ...] = ((0.0, 255.0), (-1.0, 1.0))
-_MOST_PICTURES = 3
+_MOST_PICTURES = 2
 # In natural logarithms of probabilities: what a picture changes in an answer that hardly depends on
 # it, and the share of the probability that it moves in one that does.
-_NOISE, _MOVED = 0.1, 0.25
+_NOISE, _MOVED = 0.15, 0.25
 
 
 class Asked(Protocol):
@@ -104,9 +104,11 @@ class PixelWatch:
     ) -> None:
         better = None
         if assumed.source is PixelSource.DEFAULT and not model.random_ops:
+            n = len(explanations)
+            one = {k: v[list(rows)] if len(v) == n else v for k, v in request.items()}
             answers = np.stack([explanations[row].prediction for row in rows])
-            one = {name: value[list(rows)] for name, value in request.items()}
-            better = _better_range(model, one, assumed.input, answers)
+            named = any(label.name is not None for label in explanations[rows[0]].labels)
+            better = _asked_elsewhere(model, one, assumed.input, answers, logits=named)
         if better is None:
             if assumed.sentence is not None:
                 self.note(assumed.sentence)
@@ -118,48 +120,68 @@ class PixelWatch:
         )
 
 
-def _better_range(model: Asked, request: Tensors, name: str, answers: Array) -> Range | None:
-    """Ask the same pictures at other ranges, and a black one; at most seven rows in all."""
-    unit, count = request[name], len(request[name])
-    pixels = [np.zeros_like(unit[:1])]
-    pixels += [(low + unit * (high - low)).astype(unit.dtype) for low, high in OTHERS]
-    rows = [0, *list(range(count)) * len(OTHERS)]
-    asked = {k: v[rows] if len(v) == count else v for k, v in request.items()}
-    asked[name] = np.concatenate(pixels)
+def _asked_elsewhere(
+    model: Asked, request: Tensors, name: str, answers: Array, *, logits: bool
+) -> Range | None:
+    """Ask the same pictures and a negative at other ranges: at most three rows for each range."""
+    unit = np.concatenate([request[name], 1 - request[name][:1]])
+    count = len(unit)
+    rows = [*range(count - 1), 0]
+    scaled = [(low + unit * (high - low)).astype(unit.dtype) for low, high in OTHERS]
+    pixels = np.concatenate([np.zeros_like(unit[:1]), unit[-1:], *scaled])
+    places = [0, 0, *rows * len(OTHERS)]
+    asked = {k: v[places] if len(v) == count - 1 else v for k, v in request.items()}
     try:
-        found = model.predict(model.encode(model.preprocess(asked)))
+        found = model.predict(model.encode(model.preprocess({**asked, name: pixels})))
     except (InstanceError, ModelError):
         return None  # what the model refuses there is no news here
-    others = {span: found[1 + k * count : 1 + (k + 1) * count] for k, span in enumerate(OTHERS)}
-    return better_range(answers, found[:1], others)
+    others = {span: found[2 + k * count : 2 + (k + 1) * count] for k, span in enumerate(OTHERS)}
+    return better_range(np.concatenate([answers, found[1:2]]), found[:1], others, logits=logits)
 
 
-def better_range(answers: Array, black: Array, others: Mapping[Range, Array]) -> Range | None:
+def better_range(
+    answers: Array, black: Array, others: Mapping[Range, Array], *, logits: bool = False
+) -> Range | None:
     """Return the range at which a model sees pictures that it does not see as it was asked.
 
     `answers` [n, …] are those to the pictures, `black` [1, …] that to a black one, `others` those
-    to the same pictures at other ranges. None if the answers differ from that to black, or from
-    each other, by more than noise, and where they are no probabilities.
+    to the same pictures at other ranges. All are probabilities, or `logits` of such. None if the
+    answers differ from that to black, or among themselves, by more than noise; among themselves
+    that takes three pictures and three classes, since two answers are alike by chance.
     """
-    everything = [np.asarray(it, np.float64).reshape(len(it), -1) for it in others.values()]
-    asked, dark = (np.asarray(it, np.float64).reshape(len(it), -1) for it in (answers, black))
-    together = np.concatenate([asked, dark, *everything])
-    if not np.isfinite(together).all() or together.min() < 0 or together.max() > 1:
+    arrays = [answers, black, *others.values()]
+    if any(np.asarray(it).dtype.kind != "f" for it in arrays):
         return None
-    blind = _distance(asked, dark) < _NOISE or (
-        len(asked) > 1 and _distance(asked, asked[:1]) < _NOISE
-    )
-    if not blind:
+    flat = [np.asarray(it, np.float64).reshape(len(it), -1) for it in arrays]
+    together = np.concatenate(flat)
+    classes = together.shape[1]
+    if not np.isfinite(together).all():
         return None
-    for span, found in zip(others, everything, strict=True):
-        if np.abs(found - dark).max() > _MOVED or np.abs(found - found[:1]).max() > _MOVED:
+    if together.min() < 0 or together.max() > 1:
+        if not logits or classes < 2:
+            return None
+        flat = [_softmax(it) for it in flat]
+    asked, dark, *elsewhere = flat
+    alike = len(asked) > 2 and classes > 2 and _distance(asked, asked[:1]) < _NOISE
+    if _distance(asked, dark) >= _NOISE and not alike:
+        return None
+    for span, found in zip(others, elsewhere, strict=True):
+        if np.abs(found - (found[:1] if alike else dark)).max() > _MOVED:
             return span
     return None
 
 
 def _distance(one: Array, other: Array) -> float:
-    """Return the largest difference of the logarithms of probabilities, both ways."""
-    tiny = 1e-30
-    logs = [(np.log(np.maximum(it, tiny)), np.log(np.maximum(1 - it, tiny))) for it in (one, other)]
-    (yes, no), (yes_too, no_too) = logs
-    return float(min(np.abs(yes - yes_too).max(), 30) + min(np.abs(no - no_too).max(), 0))
+    """Return the largest difference of the logarithms of probabilities.
+
+    Where these are not shares of a whole, it is that of their complements, too.
+    """
+    if one.shape[1] == 1 or np.abs(one.sum(axis=1) - 1).max() > 0.01:
+        one, other = (np.concatenate([it, 1 - it], axis=1) for it in (one, other))
+    logs = (np.log(np.maximum(it, 1e-30)) for it in (one, other))
+    return float(np.abs(np.subtract(*logs)).max())
+
+
+def _softmax(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
