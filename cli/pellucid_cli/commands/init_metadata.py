@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pellucid_cli.options.shared import MODEL_DIR, PATH, Console
+from pellucid_cli.options.shared import MODEL_DIR, PATH, Console, pixels_option
+
+if TYPE_CHECKING:
+    from pellucid.metadata import PixelSettings
 
 
 @click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
@@ -30,6 +34,7 @@ from pellucid_cli.options.shared import MODEL_DIR, PATH, Console
     "--tag-set", metavar="TAGS", help="The graph to explain, as in 'serve' or 'serve,gpu'."
 )
 @click.option("--output", metavar="NAME", help="The output to explain, where there are several.")
+@pixels_option
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @click.option("-q", "--quiet", count=True, help="Do not say what was found.")
 def init_metadata(
@@ -39,6 +44,7 @@ def init_metadata(
     signature: str | None,
     tag_set: str | None,
     output: str | None,
+    pixels: PixelSettings | None,
     force: bool,
     quiet: int,
 ) -> None:
@@ -49,13 +55,15 @@ def init_metadata(
     [batch, height, width] when it is square or called image; other floats are numeric, the rest
     categorical. The names of the classes are taken from a string constant that an output of the
     signature looks them up in, from a file of labels among the assets, or from an output of strings
-    (TensorFlow 1 classifiers). Baselines, the domain and feature names are for you to add.
-    TensorFlow is not needed.
+    (TensorFlow 1 classifiers). The domain of an image is what --pixels says, or
+    what the graph does to pixels. Baselines and feature names are for you to add. TensorFlow is not
+    needed.
     """
     import json
 
     from pellucid.linter import draft_metadata
     from pellucid.metadata import METADATA_FILE, Dialect
+    from pellucid.metadata import PixelSettings as Pixels
     from pellucid.metadata.documents import dump_metadata
     from pellucid.saved_model import read
     from pellucid_cli.files import check_free, write, write_stdout
@@ -65,7 +73,12 @@ def init_metadata(
         check_free(target, force=force)
     tags = None if tag_set is None else tag_set.split(",") if tag_set else []
     draft = draft_metadata(
-        read(model_dir), Dialect(dialect), signature_key=signature, tags=tags, output=output
+        read(model_dir),
+        Dialect(dialect),
+        signature_key=signature,
+        tags=tags,
+        output=output,
+        pixels=pixels or Pixels(),
     )
     document = dump_metadata(draft.metadata)
     data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid.errors import SpecError
+from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
+    AssumedPixels,
     Dialect,
     ExplanationMetadata,
     InputSpec,
     Modality,
+    PixelSettings,
     is_channels_first,
 )
 from pellucid.problems import Problem, Severity
@@ -47,10 +50,12 @@ def draft_metadata(
     signature_key: str | None = None,
     tags: Sequence[str] | None = None,
     output: str | None = None,
+    pixels: PixelSettings = PixelSettings(),
 ) -> Draft:
     """Return metadata of a model that say which tensors are features and which is the prediction.
 
-    Tensors have their full names, as the services want them. Raises ModelError where there is no
+    Tensors have their full names, as the services want them; pictures have the domain that `pixels`
+    says, or else the graph. Raises ModelError where there is no
     such signature, and SpecError where the output must be chosen or cannot be explained.
     """
     graph = model.meta_graph(tags)
@@ -75,11 +80,12 @@ def draft_metadata(
     # The signature that is taken anyway need not be named.
     if signature_key is not None and signature is not _default(graph):
         metadata = replace(metadata, signature_key=_only(dialect, signature.key))
+    metadata, assumed = assume_pixels(metadata, model, graph, signature, pixels)
     problems, _ = check(metadata, model, signature.key, tags)
     errors = [it for it in problems if it.severity is Severity.ERROR]
     if errors:
         raise SpecError(f"{model.directory}: {errors[0].message}", errors)
-    notes = tuple(_notes(metadata, signature, names, signature_key))
+    notes = tuple(_notes(metadata, signature, names, signature_key, assumed))
     return Draft(metadata=metadata, notes=notes, problems=problems)
 
 
@@ -128,10 +134,17 @@ def _notes(
     signature: Signature,
     names: ClassNames | None,
     asked: str | None,
+    assumed: Sequence[AssumedPixels],
 ) -> Iterator[str]:
     for feature in metadata.inputs:
         shape = shape_text(signature.inputs[feature.name].shape)
         yield f"input '{feature.name}' {shape} is {feature.modality.value}"
+    images = {it.name for it in metadata.inputs if it.modality is Modality.IMAGE}
+    for it in assumed:
+        if it.input in images and it.sentence is not None:
+            yield it.sentence
+            if it.layout.order == "bgr":
+                yield f"metadata name no order of channels: pass --pixels bgr on for '{it.input}'"
     output = metadata.output
     with_names = f", with names from {names.source}" if names else ""
     yield f"output '{output.name}' {shape_text(signature.outputs[output.name].shape)}{with_names}"
