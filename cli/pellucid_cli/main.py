@@ -25,6 +25,7 @@ from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
+from pellucid_cli.flags import flag
 
 SETTINGS: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -113,9 +114,9 @@ def main() -> None:
     except ClosedPipeError:
         code = _fail("the output was closed before all of it was written", 141)
     except InstanceError as error:
-        code = _fail(str(error), 1)
+        code = _fail(error.sentence(flag), 1)
     except PellucidError as error:
-        code = _fail(str(error), 2)
+        code = _fail(error.sentence(flag), 2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = _fail(f"{place}{error.strerror or error}", 2)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pellucid_cli.flags import flag, told
 from pellucid_cli.options.shared import Console
 
 
@@ -56,8 +57,8 @@ def convert_metadata(
         write(Path(out), data, force=force)
     console = Console(quiet=quiet)
     for problem in converted.problems:
-        console.warn(str(problem))
+        console.warn(problem.sentence(flag))
     for sentence in converted.lost:
-        console.warn(f"not carried: {sentence}")
+        console.warn(f"not carried: {told(sentence)}")
     if strict and converted.lost:
         click.get_current_context().exit(1)

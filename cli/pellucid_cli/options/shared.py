@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from pellucid.notices import Notice
+from pellucid_cli.flags import told
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
@@ -22,11 +25,11 @@ class Console:
     verbose: int = 0
     quiet: int = 0
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, said: str | Notice) -> None:
         """Say a warning."""
         if not self.quiet:
             click.secho("warning: ", fg="yellow", nl=False, err=True)
-            click.echo(sentence, err=True)
+            click.echo(told(said), err=True)
 
     def note(self, sentence: str) -> None:
         """Say something only to those who asked for more."""
