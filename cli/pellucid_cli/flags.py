@@ -1,4 +1,4 @@
-"""The settings that hints name, as flags: read from the commands' options, so that none is stale."""
+"""The settings that hints name, as flags: those of the commands' options, so that none is stale."""
 
 from __future__ import annotations
 

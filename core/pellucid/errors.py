@@ -137,6 +137,12 @@ class DependencyError(PellucidError):
 
 def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` for the known words nearest to `word`, or ``""``."""
+    asked = meant(word, known, count=count, cutoff=cutoff)
+    return f"; {asked}" if asked else ""
+
+
+def meant(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:
+    """Return the hint ``"did you mean 'a' or 'b'?"``, or ``""`` where no known word is near."""
     lowered = {name.lower(): name for name in reversed(list(known))}
     near = get_close_matches(word.lower(), list(lowered), n=count, cutoff=cutoff)
     if not near:
@@ -144,4 +150,4 @@ def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: flo
     # Where one word is much nearer than the others, it is the one that was meant.
     far = [1 - SequenceMatcher(None, name, word.lower()).ratio() for name in near]
     near = [name for name, it in zip(near, far, strict=True) if it <= 3 * far[0]]
-    return "; did you mean " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"
+    return "did you mean " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"

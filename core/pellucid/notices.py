@@ -60,7 +60,7 @@ class Where:
         return replace(self, path=f"{self.path}{dot}{part}")
 
     def within(self, outer: Where) -> Where:
-        """Return this place as one in `outer`, which knows best which instance of how many it is."""
+        """Return this place as one in `outer`, which knows best which instance it is."""
         here = self if self.file or self.line is not None else outer
         return Where(
             file=here.file,
@@ -135,9 +135,11 @@ def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Setting]:
     for text, field, value, _ in Formatter().parse(template):
         if text:
             yield text
+        if field is None:
+            continue
         if field in values:
             yield str(values[field])
-        elif field is not None:
+        else:
             command, _, name = field.rpartition(".")
             yield Setting(name, _value(value or "", values), command)
 
