@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_every_import_of_ours_names_a_file() -> None:
     for module in SOURCES:
         for node in imports(module):
             assert node.module in SOURCES, f"{module} imports {node.module}"
+
+
+def test_imports_do_not_go_round_in_a_circle() -> None:
+    def own(module: str) -> set[str]:
+        found = set[str]()
+        for node in imports(module):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in SOURCES else str(node.module))
+        return found - {module}
+
+    # What the package offers is imported when it is asked for.
+    graph = {module: own(module) for module in SOURCES if module != "pellucid"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda it: it.relative_to(ROOT).as_posix())

@@ -16,9 +16,9 @@ from pellucid.explain import LabelAttribution, Results
 from pellucid.metadata import Lime, Polarity, Visualization
 from pellucid.model import Array
 from pellucid.visualize.animation import animated, sweep
-from pellucid.visualize.drawing import label_text, marked, method_text, number, title_text
+from pellucid.visualize.captions import label_text, method_text, number, title_text
 from pellucid.visualize.grid import Cell, grid
-from pellucid.visualize.image_overlays import Drawing, draw_explanation
+from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts
 from pellucid.visualize.panel import encode, framed
 from pellucid.visualize.text_highlight import Section, page, picture

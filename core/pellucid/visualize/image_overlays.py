@@ -10,16 +10,21 @@ from PIL import Image
 from pellucid.explain import Explanation, LabelAttribution, Results
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
+    ColorMap,
     Domain,
     ExplanationMetadata,
     ExplanationParameters,
+    Lime,
     Modality,
+    OverlayType,
     Polarity,
     Visualization,
+    VisualizationType,
     Xrai,
 )
+from pellucid.methods import masks
 from pellucid.model import Array
-from pellucid.visualize.drawing import method_text, number, title_text
+from pellucid.visualize.captions import method_text, number, title_text
 from pellucid.visualize.overlay import draw, shows_nothing
 from pellucid.visualize.panel import encode, panel
 
@@ -163,4 +168,40 @@ def draw_explanation(
         results.parameters,
         photo=results.instances[number].image if own_size else None,
         visualization=visualization,
+    )
+
+
+def marked(
+    drawing: Drawing,
+    label: LabelAttribution,
+    feature: str,
+    config: Lime,
+    chosen: Visualization = Visualization(),
+) -> Drawing:
+    """Return a drawing on which the patches that LIME would name are marked, and no others.
+
+    "highlights the pixels in red that score above a certain confidence value": at most ten patches,
+    with a weight above `config.min_weight`. Without `config.positive_only` those that speak for the
+    label are green, and those against it red. What `chosen` sets takes the place of these colours.
+    """
+    segments = label.segments[feature]
+    weights = np.zeros((1, int(segments.max()) + 1))
+    weights[0, segments] = label.values[feature]
+    shown = masks(weights, segments, config)[0]
+    settings = replace(
+        drawing.visualization,
+        type=VisualizationType.PIXELS,
+        polarity=Polarity.POSITIVE if config.positive_only else Polarity.BOTH,
+        color_map=ColorMap.RED if config.positive_only else ColorMap.RED_GREEN,
+        overlay_type=OverlayType.ORIGINAL,
+        clip_below_percentile=0.0,
+        clip_above_percentile=100.0,
+        blur_sigma=0.0,
+    ).updated(chosen)
+    return replace(
+        drawing,
+        overlay=draw(shown, drawing.image, settings, dim=False),
+        attribution=shown,
+        visualization=settings,
+        empty=None if shown.any() else f"no patch has a weight above {config.min_weight:g}",
     )

@@ -22,8 +22,8 @@ from pellucid.metadata.spec import (
     VisualizationType,
 )
 from pellucid.visualize.animation import sweep
-from pellucid.visualize.drawing import marked
 from pellucid.visualize.figures import View, files, shown
+from pellucid.visualize.image_overlays import marked
 
 RAMP = np.arange(80.0).reshape(8, 10) - 20
 

@@ -1,29 +1,17 @@
-"""What is drawn onto pictures beside attributions: captions, and the patches that LIME names."""
+"""What is written on pictures: labels, scores, and the method in words."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
 from pellucid.explain import LabelAttribution
 from pellucid.metadata import (
-    ColorMap,
     Examples,
     IntegratedGradients,
     Lime,
     Method,
-    OverlayType,
     Players,
-    Polarity,
     SampledShapley,
-    Visualization,
-    VisualizationType,
     Xrai,
 )
-from pellucid.methods import masks
-from pellucid.visualize.image_overlays import Drawing
-from pellucid.visualize.overlay import draw
 
 
 def number(value: float) -> str:
@@ -64,39 +52,3 @@ def method_text(method: Method, label: LabelAttribution | None = None) -> str:
         case Examples():
             parts = ["examples"]
     return ", ".join(parts)
-
-
-def marked(
-    drawing: Drawing,
-    label: LabelAttribution,
-    feature: str,
-    config: Lime,
-    chosen: Visualization = Visualization(),
-) -> Drawing:
-    """Return a drawing on which the patches that LIME would name are marked, and no others.
-
-    "highlights the pixels in red that score above a certain confidence value": at most ten patches,
-    with a weight above `config.min_weight`. Without `config.positive_only` those that speak for the
-    label are green, and those against it red. What `chosen` sets takes the place of these colours.
-    """
-    segments = label.segments[feature]
-    weights = np.zeros((1, int(segments.max()) + 1))
-    weights[0, segments] = label.values[feature]
-    shown = masks(weights, segments, config)[0]
-    settings = replace(
-        drawing.visualization,
-        type=VisualizationType.PIXELS,
-        polarity=Polarity.POSITIVE if config.positive_only else Polarity.BOTH,
-        color_map=ColorMap.RED if config.positive_only else ColorMap.RED_GREEN,
-        overlay_type=OverlayType.ORIGINAL,
-        clip_below_percentile=0.0,
-        clip_above_percentile=100.0,
-        blur_sigma=0.0,
-    ).updated(chosen)
-    return replace(
-        drawing,
-        overlay=draw(shown, drawing.image, settings, dim=False),
-        attribution=shown,
-        visualization=settings,
-        empty=None if shown.any() else f"no patch has a weight above {config.min_weight:g}",
-    )
