@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from functools import cache
 
 import click
 
-from pellucid.notices import Notice, Setting
+from pellucid.notices import Message, Setting
 
 # The options whose keyword in Python is another.
 _OPTIONS = {"tags": "tag_set"}
+# By command; under "" those of all.
+_known: dict[str, dict[str, click.Option]] = {"": {}}
 
 
 def flag(setting: Setting) -> str:
@@ -19,7 +20,7 @@ def flag(setting: Setting) -> str:
     Raises KeyError where no command has it.
     """
     command = setting.command.replace("_", "-")
-    option = _options(command)[_OPTIONS.get(setting.name, setting.name)]
+    option = _known[command][_OPTIONS.get(setting.name, setting.name)]
     words = [f"pellucid {command}"] if command else []
     words.append(max(option.opts, key=len))
     if setting.value is not None and not option.is_flag:
@@ -28,16 +29,13 @@ def flag(setting: Setting) -> str:
     return " ".join(words)
 
 
-def told(said: str | Notice) -> str:
+def told(said: str | Message) -> str:
     """Return a sentence, with settings as flags."""
     return said if isinstance(said, str) else said.sentence(flag)
 
 
-@cache
-def _options(command: str) -> dict[str, click.Option]:
-    """Return the options of a command by their names, or those of all."""
-    from pellucid_cli.main import cli
-
-    commands = [cli.commands[command]] if command else list(cli.commands.values())
-    options = (it for one in commands for it in one.params if isinstance(it, click.Option))
-    return {str(it.name): it for it in options}
+def learn(command: click.Command) -> None:
+    """Add the options of a command to those that hints may name."""
+    options = [it for it in command.params if isinstance(it, click.Option)]
+    _known[str(command.name)] = {str(it.name): it for it in options}
+    _known[""] |= _known[str(command.name)]

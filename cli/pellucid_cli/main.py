@@ -25,7 +25,7 @@ from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
-from pellucid_cli.flags import flag
+from pellucid_cli.flags import flag, learn
 
 SETTINGS: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -98,6 +98,7 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+    learn(command)
 
 
 def main() -> None:

@@ -24,9 +24,9 @@ class PellucidError(Exception):
         self, what: str = "", *, where: Where | None = None, hint: Hint | str | None = None
     ) -> None:
         super().__init__(what)
-        self.notice = Notice(
-            what, where or Where(), Hint.plain(hint) if isinstance(hint, str) else hint
-        )
+        if isinstance(hint, str):
+            hint = Hint.plain(hint) if hint else None
+        self.notice = Notice(what, where or Where(), hint)
 
     @property
     def where(self) -> Where:
@@ -137,11 +137,18 @@ class DependencyError(PellucidError):
 
 def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` for the known words nearest to `word`, or ``""``."""
-    asked = meant(word, known, count=count, cutoff=cutoff)
-    return f"; {asked}" if asked else ""
+    hint = meant(word, known, count=count, cutoff=cutoff)
+    return f"; {hint}" if hint else ""
 
 
-def meant(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:
+def meant(
+    word: str,
+    known: Sequence[str],
+    *,
+    count: int = 3,
+    cutoff: float = 0.6,
+    asked: str = "did you mean",
+) -> str:
     """Return the hint ``"did you mean 'a' or 'b'?"``, or ``""`` where no known word is near."""
     lowered = {name.lower(): name for name in reversed(list(known))}
     near = get_close_matches(word.lower(), list(lowered), n=count, cutoff=cutoff)
@@ -150,4 +157,4 @@ def meant(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.
     # Where one word is much nearer than the others, it is the one that was meant.
     far = [1 - SequenceMatcher(None, name, word.lower()).ratio() for name in near]
     near = [name for name, it in zip(near, far, strict=True) if it <= 3 * far[0]]
-    return "did you mean " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"
+    return f"{asked} " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"

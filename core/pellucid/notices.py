@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from string import Formatter
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,5 +181,13 @@ class Notice:
         return self.sentence()
 
 
-Warn: TypeAlias = Callable[[Notice], None]
+class Message(Protocol):
+    """What an edge can make a sentence of: a notice, a problem of a document, or an error."""
+
+    def sentence(self, words: Words = python_words) -> str:
+        """Return the sentence, with settings in the words of an edge."""
+        ...
+
+
+Warn: TypeAlias = Callable[[Message], None]
 """Who is told of what is worth knowing."""

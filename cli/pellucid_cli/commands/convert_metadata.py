@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.flags import flag, told
+from pellucid_cli.flags import told
 from pellucid_cli.options.shared import Console
 
 
@@ -57,7 +57,7 @@ def convert_metadata(
         write(Path(out), data, force=force)
     console = Console(quiet=quiet)
     for problem in converted.problems:
-        console.warn(problem.sentence(flag))
+        console.warn(problem)
     for sentence in converted.lost:
         console.warn(f"not carried: {told(sentence)}")
     if strict and converted.lost:

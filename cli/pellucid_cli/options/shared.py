@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pellucid.notices import Notice
+from pellucid.notices import Message
 from pellucid_cli.flags import told
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -25,7 +25,7 @@ class Console:
     verbose: int = 0
     quiet: int = 0
 
-    def warn(self, said: str | Notice) -> None:
+    def warn(self, said: str | Message) -> None:
         """Say a warning."""
         if not self.quiet:
             click.secho("warning: ", fg="yellow", nl=False, err=True)

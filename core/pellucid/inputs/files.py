@@ -10,6 +10,9 @@ from pathlib import Path
 from pellucid.errors import InstanceError
 from pellucid.inputs.strict_json import decode_text
 from pellucid.inputs.tensors import InputInfo, is_binary
+from pellucid.notices import Where
+
+EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 
 def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
@@ -19,11 +22,11 @@ def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
         with Path(path).open("rb") as file:
             for number, line in enumerate(file, 1):
                 filled = filled or bool(line.strip(b"\xef\xbb\xbf \t\r\n"))
-                yield decode_text(line, f"{source}:{number}")
+                yield decode_text(line, Where(file=source, line=number))
     except OSError as error:
         raise _unread(source, error) from None
     if not filled:
-        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+        raise InstanceError(EMPTY, where=Where(file=source))
 
 
 def read_bytes(path: str | PathLike[str]) -> bytes:
@@ -34,17 +37,18 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
     except OSError as error:
         raise _unread(source, error) from None
     if not data:
-        raise InstanceError(f"{source}: the file is empty")
+        raise InstanceError("the file is empty", where=Where(file=source))
     return data
 
 
 def _unread(source: str, error: OSError) -> InstanceError:
+    where = Where(file=source)
     match error:
         case FileNotFoundError():
-            return InstanceError(f"{source}: no such file")
+            return InstanceError("no such file", where=where)
         case IsADirectoryError():
-            return InstanceError(f"{source}: is a directory; name the files in it")
-    return InstanceError(f"{source}: cannot be read ({error.strerror})")
+            return InstanceError("is a directory", where=where, hint="name the files in it")
+    return InstanceError(f"cannot be read ({error.strerror})", where=where)
 
 
 def looks_binary(data: bytes) -> bool:

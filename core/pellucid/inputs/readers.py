@@ -18,13 +18,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from pellucid.errors import InstanceError, did_you_mean
+from pellucid.errors import InstanceError, meant
 from pellucid.inputs.csv import Row, open_table
-from pellucid.inputs.files import json_form, lines_of, looks_binary, read_bytes
+from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes
 from pellucid.inputs.images import decode_picture, image_input_of, to_tensor
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tensors import InputInfo, check_names, is_binary, plain, shape_text, to_array
 from pellucid.model import Array
+from pellucid.notices import Notice, Warn, Where
 
 __all__ = [
     "InputInfo",
@@ -68,11 +69,16 @@ class Instance:
     encoded: bytes | None = None
 
     @property
-    def place(self) -> str:
-        """Where it comes from, for messages: a picture's file, or a place in a request."""
+    def where(self) -> Where:
+        """Where it comes from: a picture's file, or a place in a request."""
         if self.image is not None and self.source is not None:
-            return self.source
-        return (f"{self.source}: " if self.source else "") + f"instances[{self.index}]"
+            return Where(name=self.source, instance=self.index)
+        return Where(file=self.source or "", instance=self.index)
+
+    @property
+    def place(self) -> str:
+        """Where it comes from, for people."""
+        return str(self.where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,7 @@ class Request:
 
     instances: tuple[Instance, ...]
     parameters: Mapping[str, object] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def read_request(
@@ -96,24 +102,24 @@ def read_request(
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
     object for `instances` is read as a list of one and costs a warning. Keys of `beside` are set
-    aside, unless they are inputs. Raises `InstanceError`; sentences begin with the path, as
+    aside, unless they are inputs. Raises `InstanceError` with the path, as
     ``instances[3].image[0]``.
     """
     values, rest, warnings = read_request_values(document, source)
-    prefix = f"{source}: " if source else ""
     split = [_aside(value, inputs, extras) for value in values]
     values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
     def convert(index: int) -> Instance:
-        where = f"{prefix}instances[{index}]"
+        where = Where(file=source or "", instance=index)
         if named[index] != named[0]:
             raise InstanceError(
-                f"{where}: {'names its inputs' if named[index] else 'does not name its inputs'}, "
-                f"unlike instances[0]; all instances must have the same keys",
-                index,
+                f"{'names its inputs' if named[index] else 'does not name its inputs'}, unlike "
+                "instances[0]",
+                where=where,
+                hint="all instances must have the same keys",
             )
-        tensors = _tensors(values[index], inputs, where, index)
+        tensors = _tensors(values[index], inputs, where)
         return Instance(values[index], tensors, index, source, extras=split[index][1])
 
     instances = tuple(_each(convert, range(len(values)), on_error))
@@ -122,30 +128,32 @@ def read_request(
 
 def read_request_values(
     document: object, source: str | None = None
-) -> tuple[Sequence[object], Mapping[str, object], tuple[str, ...]]:
+) -> tuple[Sequence[object], Mapping[str, object], tuple[Notice, ...]]:
     """Return the values of a request's instances, its other keys, and warnings.
 
     Raises `InstanceError` for what is no request, or one without instances.
     """
-    parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
-    prefix = f"{source}: " if source else ""
+    where = Where(file=source or "")
+    parsed = parse_json(document, where) if isinstance(document, str | bytes) else document
     if not isinstance(parsed, Mapping):
-        raise InstanceError(
-            f'{prefix}a request is an object, {{"instances": […]}}, got {kind_of(parsed)}'
-        )
+        what = f'a request is an object, {{"instances": […]}}, got {kind_of(parsed)}'
+        raise InstanceError(what, where=where)
     if "instances" not in parsed:
-        hint = did_you_mean("instances", [key for key in parsed if isinstance(key, str)])
-        found = hint.replace("did you mean", "is it") if hint else ""
-        raise InstanceError(f"{prefix}the request has no key 'instances'{found}")
+        keys = [key for key in parsed if isinstance(key, str)]
+        hint = meant("instances", keys, asked="is it")
+        raise InstanceError("the request has no key 'instances'", where=where, hint=hint)
     values = plain(parsed["instances"])
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if isinstance(values, Mapping):
         values = [values]
-        warnings = (f"{prefix}'instances' is one bare object; read as a list of one instance",)
+        warnings = (
+            Notice("'instances' is one bare object; read as a list of one instance", where),
+        )
     if not isinstance(values, list | tuple):
-        raise InstanceError(f"{prefix}'instances' must be a list, got {kind_of(values)}")
+        raise InstanceError(f"'instances' must be a list, got {kind_of(values)}", where=where)
     if not values:
-        raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
+        what = "'instances' is an empty list, there is nothing to explain"
+        raise InstanceError(what, where=where)
     rest = {key: value for key, value in parsed.items() if key != "instances"}
     return values, rest, warnings
 
@@ -165,10 +173,9 @@ def read_jsonl(
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
-        value = parse_json(line.rstrip(), source, first_line=number, index=index)
-        where = f"{source}:{number}" if source else f"line {number}"
-        value, aside = _aside(value, inputs, extras)
-        tensors = _tensors(value, inputs, where, index)
+        where = Where(file=source or "", line=number, instance=index)
+        value, aside = _aside(parse_json(line.rstrip(), where), inputs, extras)
+        tensors = _tensors(value, inputs, where)
         return Instance(value, tensors, index, source, extras={"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
@@ -195,7 +202,7 @@ def read_csv(
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
-        tensors = _tensors(value, inputs, table.where(row[0]), index)
+        tensors = _tensors(value, inputs, table.where(row[0], index))
         aside = {"line": row[0], **table.extras(row)}
         return Instance(value, tensors, index, source, extras=aside)
 
@@ -221,14 +228,14 @@ def read_image(
     """
     if source is None and not isinstance(picture, bytes):
         source = fspath(picture)
-    where = source or "the picture"
+    where = Where(name=source or "the picture", instance=index)
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
     decoded = decode_picture(data, where, upright=not info.is_string)
     others = [other for other in inputs if other.name != info.name]
     given = dict(values or {})
-    check_names(list(given), {other.name: other for other in others}, where, index, "input")
-    tensors = {o.name: to_array(given[o.name], o, f"{where}: {o.name}", index) for o in others}
+    check_names(list(given), {other.name: other for other in others}, where, "input")
+    tensors = {o.name: to_array(given[o.name], o, where.below(o.name)) for o in others}
     if info.is_string:
         held = np.empty(1, dtype=object)
         held[0] = data
@@ -241,11 +248,10 @@ def read_image(
     return Instance(value, tensors, index, source, decoded, encoded=data)
 
 
-def read_value(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int, source: str | None = None
-) -> Instance:
-    """Return the instance that one value of a request is. Raises InstanceError: `where` …"""
-    return Instance(value, _tensors(value, inputs, where, index), index, source)
+def read_value(value: object, inputs: Sequence[InputInfo], where: Where) -> Instance:
+    """Return the instance that one value of a request is. Raises InstanceError, in `where`."""
+    tensors = _tensors(value, inputs, where)
+    return Instance(value, tensors, where.instance or 0, where.file or None)
 
 
 def read_file(
@@ -254,7 +260,7 @@ def read_file(
     *,
     image_input: str | None = None,
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     extras: Collection[str] = (),
 ) -> Iterator[Instance]:
@@ -294,16 +300,17 @@ def read_data(
     source: str,
     suffix: str = "",
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
+    where = Where(file=source)
     if not data.strip():
-        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+        raise InstanceError(EMPTY, where=where)
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
         return _each(lambda d: read_image(d, inputs), [data], on_error)
-    text = decode_text(data, source)
+    text = decode_text(data, where)
     if suffix == ".csv":
         lines = io.StringIO(text, newline="")
         return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
@@ -311,16 +318,15 @@ def read_data(
         kind = json_form(text, inputs, extras)
         if kind == "request":
             request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
-            for sentence in request.warnings:
+            for warning in request.warnings:
                 if warn is not None:
-                    warn(sentence)
+                    warn(warning)
             if settings is not None and request.parameters:
                 settings(request.parameters)
             return iter(request.instances)
         if kind is None and suffix != ".json":
-            raise InstanceError(
-                f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
-            )
+            what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+            raise InstanceError(what, where=where)
     return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
 
 
@@ -332,10 +338,10 @@ def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[st
         for instance, array in zip(instances, arrays, strict=True):
             if array.shape != arrays[0].shape:
                 raise InstanceError(
-                    f"instances[{instance.index}]: input '{info.name}' has shape "
-                    f"{shape_text(array.shape)}, instances[{instances[0].index}] has "
-                    f"{shape_text(arrays[0].shape)}; one batch needs one shape",
-                    instance.index,
+                    f"input '{info.name}' has shape {shape_text(array.shape)}, "
+                    f"instances[{instances[0].index}] has {shape_text(arrays[0].shape)}",
+                    where=Where(instance=instance.index),
+                    hint="one batch needs one shape",
                 )
         if not arrays:
             raise InstanceError("there are no instances")
@@ -371,21 +377,18 @@ def _aside(
     return ({k: v for k, v in value.items() if k not in found} if found else value), found
 
 
-def _tensors(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int
-) -> dict[str, Array]:
+def _tensors(value: object, inputs: Sequence[InputInfo], where: Where) -> dict[str, Array]:
     """Return one instance's arrays, by input."""
     if isinstance(value, Mapping) and not is_binary(value):
-        check_names(list(value), {info.name: info for info in inputs}, where, index, "input")
+        check_names(list(value), {info.name: info for info in inputs}, where, "input")
         return {
-            info.name: to_array(value[info.name], info, f"{where}.{info.name}", index)
-            for info in inputs
+            info.name: to_array(value[info.name], info, where.below(info.name)) for info in inputs
         }
     if len(inputs) != 1:
         names = ", ".join(f"'{info.name}'" for info in inputs)
         raise InstanceError(
-            f"{where}: the model has {len(inputs)} inputs, so an instance must be an object with "
-            f"the keys {names}; got {kind_of(value)}",
-            index,
+            f"the model has {len(inputs)} inputs, so an instance must be an object with the keys "
+            f"{names}; got {kind_of(value)}",
+            where=where,
         )
-    return {inputs[0].name: to_array(value, inputs[0], where, index)}
+    return {inputs[0].name: to_array(value, inputs[0], where)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
 from typing import Any
 
-from pellucid.errors import SpecError, did_you_mean
+from pellucid.errors import SpecError, meant
 from pellucid.metadata.example_spec import Examples, Query
 from pellucid.metadata.parameters import (
     METHOD_NAMES,
@@ -22,6 +22,7 @@ from pellucid.metadata.parameters import (
     SmoothGrad,
     Xrai,
 )
+from pellucid.notices import Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,8 @@ class CallSettings:
         known = [field.name for field in fields(cls)]
         for name in options:
             if name not in known:
-                raise SpecError(
-                    f"'{name}' is not a setting{did_you_mean(name, known)}; the settings are "
-                    + ", ".join(known)
-                )
+                hints = (meant(name, known), f"the settings are {', '.join(known)}")
+                raise SpecError(f"'{name}' is not a setting", hint="; ".join(filter(None, hints)))
         return cls(**options)
 
     def over(self, parameters: ExplanationParameters) -> ExplanationParameters:
@@ -109,9 +108,7 @@ class CallSettings:
         result = replace(parameters, method=method)
         if self.top_k is not None:
             if self.top_k < 1 and self.top_k != -1:
-                raise SpecError(
-                    f"top_k: {self.top_k} is out of range, must be 1 or more, or -1 for all"
-                )
+                raise _beyond("top_k", self.top_k, "1 or more, or -1 for all")
             result = replace(result, top_k=self.top_k, output_indices=None)
         if self.output_indices is not None:
             indices = [(i,) if isinstance(i, int) else tuple(i) for i in self.output_indices]
@@ -138,9 +135,11 @@ def _default_of(name: str) -> Method:
     kinds = (IntegratedGradients, Xrai, SampledShapley, Lime, Examples)
     known = {METHOD_NAMES[kind]: kind for kind in kinds}
     if name not in known:
+        hints = (meant(name, list(known)), f"choose one of {', '.join(known)}")
         raise SpecError(
-            f"method: '{name}' is unknown{did_you_mean(name, list(known))}; choose one of "
-            + ", ".join(known)
+            f"'{name}' is unknown",
+            where=Where(path="method"),
+            hint="; ".join(filter(None, hints)),
         )
     return known[name]()
 
@@ -148,25 +147,29 @@ def _default_of(name: str) -> Method:
 def _check(method: Method) -> None:
     """Raise SpecError for what cannot be computed; what the services refused only warns."""
     if isinstance(method, SampledShapley) and method.path_count < 1:
-        raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
+        raise _beyond("paths", method.path_count, "1 or more")
     if isinstance(method, Examples) and method.neighbor_count < 1:
-        raise SpecError(f"neighbors: {method.neighbor_count} is out of range, must be 1 or more")
+        raise _beyond("neighbors", method.neighbor_count, "1 or more")
     if isinstance(method, Lime) and method.num_samples < 2:
-        raise SpecError(f"samples: {method.num_samples} is out of range, must be 2 or more")
+        raise _beyond("samples", method.num_samples, "2 or more")
     tolerance: float | None = getattr(method, "tolerance", None)
     if tolerance is not None and not tolerance > 0:
-        raise SpecError(f"tolerance: {tolerance:g} is out of range, must be above 0")
+        raise _beyond("tolerance", tolerance, "above 0")
     if not isinstance(method, IntegratedGradients | Xrai):
         return
     smooth = method.smooth_grad
     if method.step_count < 1:
-        raise SpecError(f"steps: {method.step_count} is out of range, must be 1 or more")
+        raise _beyond("steps", method.step_count, "1 or more")
     if smooth is not None and smooth.noisy_sample_count < 1:
-        raise SpecError(
-            f"noisy_samples: {smooth.noisy_sample_count} is out of range, must be 1 or more"
-        )
+        raise _beyond("noisy_samples", smooth.noisy_sample_count, "1 or more")
     if method.tolerance is not None and smooth is not None:
         raise SpecError(
-            "tolerance: cannot be kept with noisy samples, which do not end at the instance; leave "
-            "out one of the two"
+            "cannot be kept with noisy samples, which do not end at the instance",
+            where=Where(path="tolerance"),
+            hint="leave out one of the two",
         )
+
+
+def _beyond(name: str, value: float, wanted: str) -> SpecError:
+    shown = value if isinstance(value, int) else f"{value:g}"
+    return SpecError(f"{shown} is out of range, must be {wanted}", where=Where(path=name))

@@ -318,7 +318,7 @@ def _in_functions(
     )
 
 
-def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role) -> str | None:
+def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role) -> str:
     tensors: Mapping[str, TensorInfo] = signature.inputs if role == "input" else signature.outputs
     short = [*tensors, *(info.name for info in tensors.values())]
     node, _ = _split(name)
@@ -329,7 +329,7 @@ def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role)
     if found:
         return "did you mean " + " or ".join(f"'{flat}:0'" for flat in found) + "?"
     keys = ", ".join(f"'{key}'" for key in list(tensors)[:10])
-    return f"signature '{signature.key}' has the {role}s {keys}" if keys else None
+    return f"signature '{signature.key}' has the {role}s {keys}" if keys else ""
 
 
 def _nearest_inner(meta_graph: MetaGraph, signature: Signature, name: str) -> list[str]:

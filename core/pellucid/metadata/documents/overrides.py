@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from pellucid.metadata.parameters import (
     Segmentation,
 )
 from pellucid.metadata.spec import Dialect, ExplanationMetadata
+from pellucid.notices import Notice, Warn
 from pellucid.problems import Problem, Severity
 
 OVERRIDE = "explanationSpecOverride"
@@ -48,7 +49,7 @@ def overridden(
     metadata: ExplanationMetadata,
     parameters: ExplanationParameters,
     request: Mapping[str, object],
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> tuple[ExplanationMetadata, ExplanationParameters]:
     """Return metadata and parameters as a request wants them; `request` is all but its instances.
 
@@ -69,10 +70,8 @@ def overridden(
     if given and isinstance(parameters.method, Lime):
         parameters = _lime(given, parameters, parameters.method)
     elif given:
-        warn(
-            f"the request sets {', '.join(given)}, which only LIME has; the method is "
-            f"{METHOD_NAMES[type(parameters.method)]}"
-        )
+        names, method = ", ".join(given), METHOD_NAMES[type(parameters.method)]
+        warn(Notice(f"the request sets {names}, which only LIME has; the method is {method}"))
     return metadata, parameters
 
 
