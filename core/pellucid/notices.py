@@ -12,7 +12,7 @@ names settings by their Python keywords, in braces, and an edge writes them as i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Any, Protocol, TypeAlias
@@ -117,6 +117,21 @@ class Hint:
     def plain(cls, text: str) -> Hint:
         """Return a text as it is, braces and all."""
         return cls("{text}", text=text)
+
+    def by(self, command: str) -> Hint:
+        """Return the hint with settings of a command, where it is not the call that failed."""
+        return self._with(
+            replace(it, command=command) if isinstance(it, Setting) else it for it in self.parts
+        )
+
+    def each(self, change: Callable[[str], str]) -> Hint:
+        """Return the hint with each of its texts changed."""
+        return self._with(change(it) if isinstance(it, str) else it for it in self.parts)
+
+    def _with(self, parts: Iterable[str | Setting]) -> Hint:
+        made = Hint("")
+        object.__setattr__(made, "parts", tuple(parts))
+        return made
 
     @property
     def settings(self) -> tuple[Setting, ...]:

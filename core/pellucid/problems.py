@@ -34,9 +34,13 @@ class Problem:
     file: str | None = None
     hint: Hint | None = None
 
+    def text(self, words: Words = python_words) -> str:
+        """Return ``message; hint``, with settings in the words of an edge."""
+        return self.message if self.hint is None else f"{self.message}; {self.hint.sentence(words)}"
+
     def said(self, words: Words = python_words) -> str:
         """Return ``path: message; hint``, with settings in the words of an edge."""
-        text = self.message if self.hint is None else f"{self.message}; {self.hint.sentence(words)}"
+        text = self.text(words)
         return f"{self.path}: {text}" if self.path else text
 
     def sentence(self, words: Words = python_words) -> str:

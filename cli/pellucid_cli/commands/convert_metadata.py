@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.flags import told
 from pellucid_cli.options.shared import Console
 
 
@@ -58,7 +57,7 @@ def convert_metadata(
     console = Console(quiet=quiet)
     for problem in converted.problems:
         console.warn(problem)
-    for sentence in converted.lost:
-        console.warn(f"not carried: {told(sentence)}")
+    for notice in converted.lost:
+        console.warn(notice.under("not carried"))
     if strict and converted.lost:
         click.get_current_context().exit(1)

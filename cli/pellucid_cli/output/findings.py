@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from unicodedata import east_asian_width
 
 import click
@@ -113,7 +112,7 @@ def _object(it: Problem) -> dict[str, object]:
         "severity": it.severity.value,
         "code": it.code,
         "rule": it.rule,
-        "message": replace(it, path="").said(flag),
+        "message": it.text(flag),
     }
 
 

@@ -827,7 +827,9 @@ def test_warnings_and_faults_of_a_file_are_told(tmp_path: Path) -> None:
     path.write_text('{"instances": {"x": 1}}')
     told: list[Notice] = []
     assert len(list(read_file(path, [SCALAR], warn=told.append))) == 1
-    assert list(map(str, told)) == [f"{path}: 'instances' is one bare object; read as a list of one instance"]
+    assert list(map(str, told)) == [
+        f"{path}: 'instances' is one bare object; read as a list of one instance"
+    ]
     path.write_text('{"instances":\n[1 2]}')
     assert message(lambda: list(read_file(path, [SCALAR]))) == (
         f"{path}:2:4: not JSON: Expecting ',' delimiter"

@@ -68,7 +68,7 @@ def vertex(feature: object = None, parameters: object = None) -> dict[str, Any]:
 def said(value: object) -> list[str]:
     """Each problem of a document as ``CODE path: message``."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return [f"{it.code} {it.path}: {it.message}" for it in parse_metadata(text).problems]
+    return [f"{it.code} {it.path}: {it.text()}" for it in parse_metadata(text).problems]
 
 
 FAULTS: list[tuple[object, list[str]]] = [

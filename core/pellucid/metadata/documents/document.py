@@ -28,6 +28,7 @@ from pellucid.metadata.documents.json_positions import (
 )
 from pellucid.metadata.rules import RULES
 from pellucid.metadata.spec import Dialect
+from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 
 VERTEX_NAMES: Final = {
@@ -51,6 +52,7 @@ class Finding:
     path: Path
     at_key: bool = False
     severity: Severity | None = None
+    hint: Hint | None = None
 
 
 @dataclass(slots=True)
@@ -317,6 +319,7 @@ def problems_of(
         found.append(
             Problem(
                 message=printable(finding.message),
+                hint=finding.hint and finding.hint.each(printable),
                 path=path_text(finding.path),
                 line=place[0],
                 column=place[1],
