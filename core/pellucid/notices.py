@@ -93,7 +93,7 @@ _CALLS = {"index": "LoadedModel.index", "init_metadata": "draft_metadata"}
 
 def python_words(setting: Setting) -> str:
     """Return a setting as it is written in a call: ``output=…``, ``query='fast'``."""
-    if (setting.command, setting.name) == ("explain", "raw"):
+    if setting.name == "raw":  # a file, which is a call's own to write
         return "pellucid.responses.pack"
     keyword = f"{setting.name}={'…' if setting.value is None else repr(setting.value)}"
     call = _CALLS.get(setting.command)
@@ -182,6 +182,16 @@ class Notice:
         place = str(self.where)
         what = ": ".join(part for part in (heading, place, self.what) if part)
         return Notice(what, hint=self.hint)
+
+    def each(self, change: Callable[[str], str]) -> Notice:
+        """Return it with each of its texts changed."""
+        where = replace(
+            self.where,
+            file=change(self.where.file),
+            name=change(self.where.name),
+            path=change(self.where.path),
+        )
+        return Notice(change(self.what), where, self.hint and self.hint.each(change))
 
     def sentence(self, words: Words = python_words) -> str:
         """Return ``where: what; hint``, with settings in the words of an edge."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.api.explanations import Explanations
 from pellucid.api.loaded_model import LoadedModel
-from pellucid.errors import SpecError, did_you_mean
+from pellucid.errors import SpecError, meant
 from pellucid.inputs import Instance
 from pellucid.metadata import CallSettings, Modality, Xrai
 
@@ -42,10 +42,8 @@ def settings_of(names: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name not in METHODS:
-            raise SpecError(
-                f"--compare: '{name}' is no method{did_you_mean(name, list(METHODS))}; choose from "
-                + ", ".join(METHODS)
-            )
+            hints = (meant(name, list(METHODS)), f"choose from {', '.join(METHODS)}")
+            raise SpecError(f"'{name}' is no method", hint="; ".join(filter(None, hints)))
         found.append(dict(METHODS[name]))
     smooth = any("noisy_samples" in settings for settings in found)
     found = [
@@ -58,7 +56,8 @@ def settings_of(names: str, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         for settings in found
     ]
     if not found:
-        raise SpecError("--compare: no method is named; write them with commas, as in ig,xrai,lime")
+        hint = "write them with commas, as in ig,xrai,lime"
+        raise SpecError("no method is named", hint=hint)
     return found
 
 

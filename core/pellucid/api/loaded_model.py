@@ -48,6 +48,7 @@ from pellucid.metadata.documents import (
     read_parameters_file,
 )
 from pellucid.model import Array
+from pellucid.notices import Hint, Notice, Warn, Where
 from pellucid.saved_model import MetaGraph, Signature, choose_signature, read, resolve_tensor
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class LoadedModel:
     signature: str
     inferred: bool
     compiler: Compiler = field(repr=False)
-    warn: Callable[[str], None] = field(repr=False)
+    warn: Warn = field(repr=False)
 
     @property
     def metadata(self) -> ExplanationMetadata:
@@ -106,8 +107,8 @@ class LoadedModel:
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
-            for sentence in explanation.warnings:
-                self.warn(f"{record.place}: {sentence}")
+            for notice in (*record.notes, *explanation.warnings):
+                self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
     def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
@@ -187,7 +188,8 @@ class LoadedModel:
             preset = ExampleModality(modality)
             wanted = replace(wanted, modality=preset, distance=None, normalization=None)
         if place.exists() and not force:
-            raise OutputError(f"{place}: exists; add force=True to overwrite it")
+            hint = Hint("add {force:True} to overwrite it")
+            raise OutputError("exists", where=Where(file=str(place)), hint=hint)
         if examples is None:
             examples = [Path(source) for source in wanted.sources]
         found = self._examples(examples, on_error)
@@ -212,7 +214,7 @@ class LoadedModel:
             examples = [Path(examples)]
         if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
             if not examples:
-                raise SpecError("there are no examples; name a file or a folder of them")
+                raise SpecError("there are no examples", hint="name a file or a folder of them")
             return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
         records = self._records(examples, EXTRAS)
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
@@ -223,6 +225,12 @@ class LoadedModel:
         They are ``explanationSpecOverride`` (Vertex) and, for LIME, the keys of KServe's explainer;
         `request` may hold others. Raises SpecError.
         """
+        signature = request.get("signature_name")
+        if signature not in (None, "", self.signature):
+            raise SpecError(
+                f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
+                f"load the model with --signature {signature}"
+            )
         metadata, parameters = overridden(self.metadata, self.parameters, request, self.warn)
         if metadata is self.metadata and parameters is self.parameters:
             return self
@@ -251,8 +259,8 @@ class LoadedModel:
             lengths = {len(c) for c in columns.values() if c.ndim}
             if len(lengths) != 1 or any(not c.ndim for c in columns.values()):
                 raise InstanceError(
-                    "a mapping of inputs to arrays needs the same number of rows in each; for one "
-                    "instance, give a list of one object"
+                    "a mapping of inputs to arrays needs the same number of rows in each",
+                    hint="for one instance, give a list of one object",
                 )
             instances = [{k: c[i] for k, c in columns.items()} for i in range(lengths.pop())]
         items = list(instances)
@@ -275,7 +283,7 @@ def load(
     device: str = "auto",
     parallel_batches: int = 1,
     allow_unsafe_ops: bool = False,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     **options: Any,
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
@@ -290,11 +298,11 @@ def load(
     TensorFlow in this process.
     A model that touches more than tensors (files, the network, Python) is refused unless
     `allow_unsafe_ops`.
-    `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
-    not an error; by default it becomes a Python warning. Raises ModelError, SpecError,
-    NotDifferentiableError, UnsafeModelError, DependencyError.
+    `options` are those of `LoadedModel.configured`. `warn` is called with a message for what is not
+    an error, ``str(message)`` being its sentence; by default it becomes a Python warning. Raises
+    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
-    say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
+    say = warn or (lambda message: warn_of(str(message), stacklevel=3))
     saved = read(model_dir)
     document, parameters, file = read_document(saved.directory, metadata, say)
     tags = tags or (document.tags if document is not None else None)
@@ -308,10 +316,11 @@ def load(
         known = output if output is None or output in chosen.outputs else min(chosen.outputs)
         document = infer_metadata(chosen, known)
         names = ", ".join(f"'{i.name}'" for i in document.inputs)
-        say(
-            f"{saved.directory}: no {METADATA_FILE}; inferred from signature '{chosen.key}': "
-            f"inputs {names}, output '{output or document.output.name}'"
+        what = (
+            f"no {METADATA_FILE}; inferred from signature '{chosen.key}': inputs {names}, "
+            f"output '{output or document.output.name}'"
         )
+        say(Notice(what, Where(file=str(saved.directory))))
     if output is not None and output != document.output.name:
         resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
         document = replace(document, output=OutputSpec(name=output, tensor_name=output))

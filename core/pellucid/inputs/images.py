@@ -20,7 +20,7 @@ from pellucid.errors import InstanceError, meant
 from pellucid.inputs.tensors import InputInfo
 from pellucid.metadata import Domain
 from pellucid.model import Array
-from pellucid.notices import Where
+from pellucid.notices import Notice, Where
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.
 SMALLEST_FLAT_PICTURE = 64
@@ -90,6 +90,23 @@ def decode_picture(data: bytes, where: Where, *, upright: bool = True) -> Image.
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
         raise InstanceError(f"the picture is damaged ({error})", where=where) from None
+
+
+def frame_notes(data: bytes) -> tuple[Notice, ...]:
+    """Return what there is to say of a file that holds more than one picture: a sentence, or none.
+
+    The second frame is looked for, and no further: a file can have very many.
+    """
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.format not in ("GIF", "TIFF", "WEBP", "PNG"):
+                return ()
+            picture.seek(1)
+    except EOFError:
+        return ()
+    except (OSError, SyntaxError, ValueError, struct.error):
+        return ()  # the first frame was read; what is wrong with the next does not matter
+    return (Notice("the file holds several frames; the first was taken"),)
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

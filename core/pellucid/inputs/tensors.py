@@ -246,23 +246,35 @@ def _strings(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Wh
         elif isinstance(leaf, bytes):
             flat[i] = leaf
         elif is_binary(leaf):
-            flat[i] = _from_base64(leaf["b64"], i, shape, where)
+            flat[i] = _from_base64(leaf["b64"], where.below(_position(i, shape)))
         else:
             raise _wrong(leaves, i, "", shape, info, where)
     return flat
 
 
-def _from_base64(text: object, i: int, shape: Sequence[int], where: Where) -> bytes:
+def to_bytes(value: object, where: Where) -> bytes:
+    """Return what ``{"b64": …}`` holds. Raises `InstanceError`."""
+    return _from_base64(value["b64"] if isinstance(value, Mapping) else value, where)
+
+
+def _from_base64(text: object, where: Where) -> bytes:
     if not isinstance(text, str):
-        at = where.below(_position(i, shape))
-        raise InstanceError(f'"b64" must be a string, got {_say(text)}', where=at)
+        raise InstanceError(f'"b64" must be a string, got {_say(text)}', where=where)
+    if text.startswith("data:"):
+        hint = "leave out what stands before the comma, and the comma"
+        raise InstanceError('"b64" is a data: URL', where=where, hint=hint)
+    if text[:2] in ("b'", 'b"'):
+        raise InstanceError(
+            "\"b64\" is Python's way of showing bytes, b'…'",
+            where=where,
+            hint="write the letters between the quotes alone (decode() does that)",
+        )
     # The documentation's own examples lack the padding, and some clients use the URL-safe letters.
     letters = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
-        at = where.below(_position(i, shape))
-        raise InstanceError('"b64" is not valid base64', where=at) from None
+        raise InstanceError('"b64" is not valid base64', where=where) from None
 
 
 def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Where) -> Array:

@@ -277,9 +277,8 @@ class MetadataReader:
         """Return names in nested tuples; every name once in all of them."""
         if isinstance(value, str):
             if value in seen:
-                index = list(seen[value])
-                message = f"{quoted(value)} is there already, at index {index}"
-                self.find("MD031", message.replace("[", "").replace("]", ""), path)
+                index = ", ".join(map(str, seen[value]))
+                self.find("MD031", f"{quoted(value)} is there already, at index {index}", path)
             seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
             return value
         if isinstance(value, list) and len(path) < 24:

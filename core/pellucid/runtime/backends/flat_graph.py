@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from pellucid.errors import ModelError
+from pellucid.notices import Where
 from pellucid.runtime.backends.base import (
     CompileSpec,
     SessionBackend,
@@ -168,7 +169,8 @@ class Preprocessor(FlatSession):
         except FAILURES as error:
             names = ", ".join(f"'{t}'" for t in outputs.values())
             raise ModelError(
-                f"{compile_spec.directory}: {names} cannot be computed: {sentence(error)}"
+                f"{names} cannot be computed: {sentence(error)}",
+                where=Where(file=str(compile_spec.directory)),
             ) from error
 
     def network(self, rows: dict[str, Any]) -> Any:
@@ -201,7 +203,8 @@ def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
     if ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}:
         raise ModelError(
             "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
-            "not in the file; export it with TensorFlow operations in its place"
+            "not in the file",
+            hint="export it with TensorFlow operations in its place",
         )
 
 
