@@ -52,6 +52,8 @@ def room_of(module: str) -> str:
 def test_a_room_is_entered_by_its_door(module: str) -> None:
     for node in imports(module):
         origin = str(node.module)
+        if node.names[0].name == "*":
+            continue  # all that a module says is for everyone
         if room_of(origin) != room_of(module) and origin.count(".") > 1:
             assert SOURCES[origin].name == "__init__.py", f"line {node.lineno}: {origin} is inside"
 
@@ -62,6 +64,13 @@ def test_a_door_says_what_it_exports(module: str) -> None:
     for node in tree(module).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
             listed = ast.literal_eval(node.value)
+    text = SOURCES[module].read_text(encoding="utf-8")
+    for node in imports(module):
+        # Where all of a module goes out, the module says what that is.
+        (inner,) = [alias.name for alias in node.names][:1]
+        if inner == "*":
+            assert f"__all__ += {str(node.module).rpartition('.')[2]}.__all__\n" in text
+            listed += ["*", str(node.module).rpartition(".")[2]]
     imported = {alias.asname or alias.name for node in imports(module) for alias in node.names}
     assert imported <= {*listed, "__version__"}
 

@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from pellucid.notices import Message, Setting
+from pellucid.notices import Advice, Message
 
 # The options whose keyword in Python is another.
 _OPTIONS = {"tags": "tag_set"}
@@ -14,7 +14,7 @@ _OPTIONS = {"tags": "tag_set"}
 _known: dict[str, dict[str, click.Option]] = {"": {}}
 
 
-def flag(setting: Setting) -> str:
+def flag(setting: Advice) -> str:
     """Return a setting as it is typed: ``--output``, ``--query fast``, ``pellucid index --force``.
 
     Raises KeyError where no command has it.

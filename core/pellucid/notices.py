@@ -73,7 +73,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Advice:
     """A setting that is advised, by the keyword of `command`, or of the call that was made.
 
     A `value` of None is for people to choose.
@@ -84,14 +84,14 @@ class Setting:
     command: str = ""
 
 
-Words: TypeAlias = Callable[[Setting], str]
+Words: TypeAlias = Callable[[Advice], str]
 """How an edge writes a setting."""
 
 # What a command is in Python, where a hint is not about the call that failed.
 _CALLS = {"index": "LoadedModel.index", "init_metadata": "draft_metadata"}
 
 
-def python_words(setting: Setting) -> str:
+def python_words(setting: Advice) -> str:
     """Return a setting as it is written in a call: ``output=…``, ``query='fast'``."""
     if setting.name == "raw":  # a file, which is a call's own to write
         return "pellucid.responses.pack"
@@ -108,7 +108,7 @@ class Hint:
     ``{query:fast}``, ``{signature:{key}}`` with a value, ``{index.force:True}`` of a command.
     """
 
-    parts: tuple[str | Setting, ...]
+    parts: tuple[str | Advice, ...]
 
     def __init__(self, template: str, **values: Any) -> None:
         object.__setattr__(self, "parts", tuple(_parts(template, values)))
@@ -121,22 +121,22 @@ class Hint:
     def by(self, command: str) -> Hint:
         """Return the hint with settings of a command, where it is not the call that failed."""
         return self._with(
-            replace(it, command=command) if isinstance(it, Setting) else it for it in self.parts
+            replace(it, command=command) if isinstance(it, Advice) else it for it in self.parts
         )
 
     def each(self, change: Callable[[str], str]) -> Hint:
         """Return the hint with each of its texts changed."""
         return self._with(change(it) if isinstance(it, str) else it for it in self.parts)
 
-    def _with(self, parts: Iterable[str | Setting]) -> Hint:
+    def _with(self, parts: Iterable[str | Advice]) -> Hint:
         made = Hint("")
         object.__setattr__(made, "parts", tuple(parts))
         return made
 
     @property
-    def settings(self) -> tuple[Setting, ...]:
+    def settings(self) -> tuple[Advice, ...]:
         """The settings that are named."""
-        return tuple(part for part in self.parts if isinstance(part, Setting))
+        return tuple(part for part in self.parts if isinstance(part, Advice))
 
     def sentence(self, words: Words = python_words) -> str:
         """Return the text, with the settings in the words of an edge."""
@@ -146,7 +146,7 @@ class Hint:
         return self.sentence()
 
 
-def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Setting]:
+def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Advice]:
     for text, field, value, _ in Formatter().parse(template):
         if text:
             yield text
@@ -156,7 +156,7 @@ def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Setting]:
             yield str(values[field])
         else:
             command, _, name = field.rpartition(".")
-            yield Setting(name, _value(value or "", values), command)
+            yield Advice(name, _value(value or "", values), command)
 
 
 def _value(written: str, values: Mapping[str, Any]) -> Any:

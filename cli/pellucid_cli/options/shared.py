@@ -15,6 +15,8 @@ from pellucid_cli.flags import told
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# What it names is opened elsewhere, which says what is wrong with it.
+PATH = click.Path(readable=False, allow_dash=True)
 MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
 
 
@@ -72,6 +74,12 @@ model_options = all_of(
         "--tag-set", metavar="TAGS", help="The graph to load, as in 'serve' or 'serve,gpu'."
     ),
     click.option("--output", metavar="NAME", help="The output or tensor to explain."),
+    click.option(
+        "--class-names",
+        metavar="FILE|A,B,…",
+        help="Names of the output's classes: a line each, JSON, or with commas between them "
+        "[default: those of the metadata, or labels.txt beside the model].",
+    ),
     click.option(
         "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
     ),

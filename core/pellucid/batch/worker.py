@@ -25,7 +25,7 @@ from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.inputs import InputInfo, Instance
-from pellucid.metadata import METHOD_NAMES, FileBaseline, IntegratedGradients, SampledShapley
+from pellucid.metadata import FileBaseline
 from pellucid.notices import Message, Notice
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
@@ -109,7 +109,7 @@ class Work:
         ]
         metadata = sha256(repr(model.metadata).encode() + b"".join(files)).hexdigest()
         method = {
-            f"{METHOD_NAMES[type(parameters.method)]} {key}": str(value)
+            f"{parameters.method.name} {key}": str(value)
             for key, value in asdict(parameters.method).items()
         }
         return About(
@@ -118,7 +118,7 @@ class Work:
             model=fingerprint(model.directory),
             warnings=self._warnings,
             settings={
-                "the method": METHOD_NAMES[type(parameters.method)],
+                "the method": parameters.method.name,
                 **method,
                 "top_k": parameters.top_k,
                 "output_indices": str(parameters.output_indices),
@@ -183,9 +183,7 @@ class Work:
             for info in self.model.inputs
         ]
         rows = max(1, BLOCK_BYTES // max(1, sum(sizes)))
-        method = self.model.parameters.method
-        quick = isinstance(method, IntegratedGradients) and method.smooth_grad is None
-        if not quick and not (isinstance(method, SampledShapley) and sum(sizes) <= LARGEST_BLOCK):
+        if self.model.parameters.method.takes_seconds(sum(sizes) // 8):
             rows = min(rows, SLOW_BLOCK)
         return int(2 ** int(np.log2(min(rows, LARGEST_BLOCK))))
 

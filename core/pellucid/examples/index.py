@@ -26,7 +26,7 @@ import numpy as np
 from pellucid.errors import SpecError
 from pellucid.examples.hnsw import Graph
 from pellucid.metadata import Distance, Examples, Normalization, Query, Restriction
-from pellucid.methods import distances, nearest_examples, normalized
+from pellucid.methods import nearest_examples
 from pellucid.model import Array
 from pellucid.notices import Hint, Where
 
@@ -117,7 +117,9 @@ class ExampleIndex:
                 where=Where(file=str(self.path)),
                 hint=Hint("choose a latent tensor of one size with {latent}"),
             )
-        queries = normalized(vectors, self.normalization, self._center, self._scale)
+        queries = nearest_examples.normalized(
+            vectors, self.normalization, self._center, self._scale
+        )
         rows = self._allowed(wanted.restrictions)
         count, total = wanted.neighbor_count, len(self) if rows is None else len(rows)
         while True:
@@ -138,7 +140,10 @@ class ExampleIndex:
         if (wanted.query or self.query) is Query.FAST and rows is None:
             return self._fast(queries, count, wanted)
         return zip(
-            *nearest_examples(queries, self.vectors, count, self.distance, rows=rows), strict=True
+            *nearest_examples.nearest_examples(
+                queries, self.vectors, count, self.distance, rows=rows
+            ),
+            strict=True,
         )
 
     def _fast(self, queries: Array, count: int, wanted: Examples) -> Iterator[tuple[Array, Array]]:
@@ -152,7 +157,7 @@ class ExampleIndex:
         near = self._graph.candidates(queries, looked)
         for query, found in zip(queries, near, strict=True):
             places = np.sort(found)
-            measured = distances(query, self.vectors[places], self.distance)
+            measured = nearest_examples.distances(query, self.vectors[places], self.distance)
             order = np.argsort(measured, kind="stable")[:count]
             yield places[order], measured[order]
 

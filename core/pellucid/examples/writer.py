@@ -18,7 +18,7 @@ from pellucid.errors import InstanceError, ModelError, OutputError
 from pellucid.examples.hnsw import build_graph
 from pellucid.examples.index import FORMAT, ExampleIndex, Origin, open_index
 from pellucid.metadata import Distance, Normalization, Query
-from pellucid.methods import normalized
+from pellucid.methods import nearest_examples
 from pellucid.model import Array
 from pellucid.notices import Hint, Where
 
@@ -116,7 +116,9 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
         vectors = np.memmap(self._file("vectors"), np.float32, "r+", shape=(count, d))
         for first in range(0, count, ROWS):
             rows = vectors[first : first + ROWS]
-            rows[:] = normalized(np.array(rows), self._normalization, center, scale)
+            rows[:] = nearest_examples.normalized(
+                np.array(rows), self._normalization, center, scale
+            )
         header = {
             "format": FORMAT,
             "examples": count,

@@ -29,14 +29,11 @@ from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.explain.targets import name_at, targets_of
 from pellucid.metadata import (
     Baseline,
-    DomainBaseline,
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
-    IntegratedGradients,
     Nested,
-    Xrai,
 )
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Notice, Where
@@ -197,7 +194,7 @@ class Explainer:
 
     @property
     def _gradients(self) -> bool:
-        return isinstance(self.parameters.method, IntegratedGradients | Xrai)
+        return self.parameters.method.uses_gradients
 
     def _held(self) -> list[str]:
         """Return the features that have no gradient, where the method takes gradients."""
@@ -213,11 +210,10 @@ class Explainer:
         given: dict[str, tuple[Baseline, ...]] = {
             s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
         }
-        if isinstance(self.parameters.method, Xrai) and not any(given.values()):
-            # "averaged over a black and a white baseline (unless baselines are given)"
-            given = {s.name: (DomainBaseline("min"), DomainBaseline("max")) for s in specs}
+        if not any(given.values()):
+            given = {s.name: self.parameters.method.default_baselines for s in specs}
         count = max([1, *(len(b) for b in given.values())])
-        sigma = getattr(self.parameters.method, "max_blur_sigma", None)
+        sigma = self.parameters.method.max_blur_sigma
         result = []
         for k in range(count):
             baseline = {}

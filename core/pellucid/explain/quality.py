@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pellucid.metadata import Method, SampledShapley
+from pellucid.metadata import BaseMethod
 from pellucid.notices import Hint, Notice
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
@@ -49,12 +49,12 @@ class Judged(Protocol):
         ...
 
 
-def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -> list[Notice]:
+def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str]) -> list[Notice]:
     """Return a notice for each attribution that is inaccurate or undefined.
 
     `held` are the features that have no gradient and were left as they are.
     """
-    tolerance: float | None = getattr(method, "tolerance", None)
+    tolerance = method.tolerance
     warnings = []
     for label in labels:
         stability = label.diagnostics.get("stability")
@@ -70,8 +70,9 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
         of = f" for output {list(label.index)}" if label.index else ""
         error = label.approx_error
         if error is None and label.score != label.baseline_score:
-            what = f"approx_error is undefined{of}: a single path has no spread"
-            warnings.append(Notice(what, hint=Hint("use more paths")))
+            one = method.counts.removesuffix("s")
+            what = f"approx_error is undefined{of}: a single {one} has no spread"
+            warnings.append(Notice(what, hint=Hint.plain(f"use more {method.counts}")))
         elif error is None:
             what = (
                 f"the output equals that of the baseline{of}: there is nothing to attribute, and "
@@ -81,7 +82,7 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
         elif tolerance is not None and error > tolerance:
             what = (
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-                f"{label.evaluations} {_unit(method)}"
+                f"{label.evaluations} {method.counts}"
             )
             warnings.append(Notice(what, hint=Hint("raise {max_steps}")))
         elif error > ADVISED_ERROR:
@@ -91,15 +92,11 @@ def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -
     return warnings
 
 
-def _unit(method: Method) -> str:
-    return "paths" if isinstance(method, SampledShapley) else "gradients"
-
-
-def _advice(error: float, method: Method, held: Sequence[str]) -> tuple[str, str]:
-    if isinstance(method, SampledShapley):
+def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str, str]:
+    if method.sampled:
         return (
             "the attributions are uncertain by that share of the change of the output",
-            "use more paths",
+            f"use more {method.counts}",
         )
     if held:
         names = ", ".join(f"'{name}'" for name in held)

@@ -11,13 +11,7 @@ from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
 from pellucid.linter.safety import ends_of, escaping_assets, touches_of
-from pellucid.metadata import (
-    ExplanationMetadata,
-    ExplanationParameters,
-    InputSpec,
-    IntegratedGradients,
-    Xrai,
-)
+from pellucid.metadata import ExplanationMetadata, ExplanationParameters, InputSpec
 from pellucid.metadata.documents import Finding, quoted, spelled
 from pellucid.notices import Hint
 from pellucid.problems import Severity
@@ -53,7 +47,7 @@ def gradient_findings(
             return None
 
     method = parameters.method if parameters else None
-    gradients = method is None or isinstance(method, IntegratedGradients | Xrai)
+    gradients = method is None or method.uses_gradients
     output = resolved(metadata.output.tensor_name or metadata.output.name, "output")
     if output is None or not _floats(meta_graph, signature, output):
         return []

@@ -14,12 +14,10 @@ from pellucid.metadata import (
     ExplanationParameters,
     FileBaseline,
     InputSpec,
-    IntegratedGradients,
     Modality,
     Nested,
     OutputSpec,
     ValueBaseline,
-    Xrai,
 )
 from pellucid.metadata.documents import Finding, Path, path_text, problems_of, quoted, spelled
 from pellucid.notices import Hint
@@ -168,7 +166,7 @@ class _Checker:
     def gradient(self, info: TensorInfo | None, path: Path, *, hint: bool) -> None:
         if info is None or info.dtype in (*FLOAT_TYPES, "unknown"):
             return
-        if self.method is None or isinstance(self.method, IntegratedGradients | Xrai):
+        if self.method is None or self.method.uses_gradients:
             way_out = "name a float tensor behind it in encoded_tensor_name or " if hint else ""
             self.find(
                 "MD103",

@@ -38,7 +38,7 @@ def xrai(
     x: Tensors,
     baselines: Sequence[Tensors],
     target: Array,
-    config: Xrai = Xrai(),
+    method: Xrai = Xrai(),
     *,
     images: Tensors,
     labels: Tensors | None = None,
@@ -67,7 +67,7 @@ def xrai(
                 hint="use integrated gradients or sampled Shapley",
             )
     base = integrated_gradients(
-        model, x, baselines, target, _base(config), score=score, seed=seed, numbers=numbers
+        model, x, baselines, target, _base(method), score=score, seed=seed, numbers=numbers
     )
     names = range(len(base.target)) if numbers is None else numbers
     heat: dict[str, Array] = {}
@@ -132,11 +132,11 @@ def rank_regions(
     return greedy_cover(values, labels)
 
 
-def _base(config: Xrai) -> IntegratedGradients:
+def _base(method: Xrai) -> IntegratedGradients:
     return IntegratedGradients(
-        step_count=config.step_count,
-        smooth_grad=config.smooth_grad,
-        max_blur_sigma=config.max_blur_sigma,
-        tolerance=config.tolerance,
-        max_steps=config.max_steps,
+        step_count=method.step_count,
+        smooth_grad=method.smooth_grad,
+        max_blur_sigma=method.max_blur_sigma,
+        tolerance=method.tolerance,
+        max_steps=method.max_steps,
     )

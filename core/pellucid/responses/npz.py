@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from enum import Enum
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -27,17 +27,18 @@ from pellucid.examples import Neighbor
 from pellucid.explain import Explanation, LabelAttribution, Results
 from pellucid.inputs import Instance, decode_picture, is_binary
 from pellucid.metadata import (
-    METHOD_NAMES,
-    Examples,
+    METHODS,
     ExplanationMetadata,
     ExplanationParameters,
     Method,
     Modality,
-    SmoothGrad,
+    spelling_of,
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Where, Words, python_words
+
+Record = TypeVar("Record", bound=Any)
 
 FORMAT = 1
 AGAIN = Hint("explain again with {raw}")
@@ -283,26 +284,30 @@ def _drawn(metadata: ExplanationMetadata) -> ExplanationMetadata:
 
 
 def _written(method: Method) -> dict[str, Any]:
-    if isinstance(method, Examples):
-        method = Examples(neighbor_count=method.neighbor_count)  # the index stays where it is
-    plain = asdict(method)
+    plain = asdict(method.saved())
     settings = {k: v.value if isinstance(v, Enum) else v for k, v in plain.items()}
-    return {"name": METHOD_NAMES[type(method)], "settings": settings}
+    return {"name": method.name, "settings": settings}
 
 
 def _read(document: Mapping[str, Any]) -> Method:
     """Return a method from its name and settings; those of other versions are passed over."""
-    (kind,) = [kind for kind, name in METHOD_NAMES.items() if name == document["name"]]
-    default = kind()
-    settings = {}
+    return _record(METHODS[document["name"]], document["settings"])
+
+
+def _record(kind: type[Record], settings: Mapping[str, Any]) -> Record:
+    """Return a record from its fields as JSON has them; what is missing has its default."""
+    made = {}
     for field in fields(kind):
-        value = document["settings"].get(field.name, getattr(default, field.name))
-        if isinstance(usual := getattr(default, field.name), Enum):
-            value = type(usual)(getattr(value, "value", value))
-        if field.name == "smooth_grad" and isinstance(value, dict):
-            noise = value["feature_noise_sigma"]
-            sigmas = None if noise is None else tuple((name, sigma) for name, sigma in noise)
-            value = SmoothGrad(**{**value, "feature_noise_sigma": sigmas})
-        settings[field.name] = value
-    made: Method = kind(**settings)
-    return made
+        if field.name in settings:
+            value, inner = settings[field.name], spelling_of(field).record
+            if isinstance(field.default, Enum):
+                value = type(field.default)(value)
+            elif inner is not None and value is not None:
+                value = _record(inner, value)
+            made[field.name] = _tuples(value)
+    record: Record = kind(**made)
+    return record
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -20,7 +20,7 @@ from pellucid.errors import InstanceError, ModelError, PellucidError
 from pellucid.model import Array, Tensors
 from pellucid.notices import Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
-from pellucid.runtime.backends.flat_graph import FlatGraphBackend, Preprocessor
+from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.failures import DATA, FAILURES, sentence
@@ -55,8 +55,8 @@ class TensorFlowModel:
     def __init__(
         self,
         compile_spec: CompileSpec,
-        preprocessor: Callable[[], Preprocessor | None] = lambda: None,
-        names: Callable[[], Preprocessor | None] = lambda: None,
+        preprocessor: Callable[[], GraphFunction | None] = lambda: None,
+        names: Callable[[], GraphFunction | None] = lambda: None,
     ) -> None:
         self.compile_spec = compile_spec
         self._backends = list(BACKENDS)
@@ -129,12 +129,12 @@ class TensorFlowModel:
         (names,) = self.computed(self._names, request).values()
         return names
 
-    def computed(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
+    def computed(self, function: GraphFunction, request: Tensors) -> dict[str, Array]:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
             with self._turn:
                 return self._gathered(
-                    len(_any(request)), request, before.encode, before.compile_spec.batch
+                    len(_any(request)), request, function, function.compile_spec.batch
                 )
         except DATA as error:
             raise InstanceError(_refused(error), _only(request)) from error

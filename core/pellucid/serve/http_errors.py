@@ -11,7 +11,7 @@ from pellucid.errors import (
     PellucidError,
     SpecError,
 )
-from pellucid.notices import Setting
+from pellucid.notices import Advice
 
 CLIENT_GONE = 499
 """Nobody waits for the answer any more; nginx's number for it."""
@@ -61,7 +61,7 @@ def http_error_of(error: PellucidError) -> HttpError:
     return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
 
 
-def server_words(setting: Setting) -> str:
+def server_words(setting: Advice) -> str:
     """Return a setting for whoever asks a server, and may have to ask whoever runs it."""
     value = "" if setting.value is None else f" {setting.value}"
     if setting.command:

@@ -144,7 +144,7 @@ INDEXED = Examples(index="i.npz", distance=Distance.L1, sources=("a.jsonl",))
 
 def override(value: Any, method: Any = INDEXED) -> Any:
     parameters = ExplanationParameters(method=method)
-    _, made = overridden(METADATA, parameters, {"explanation_spec_override": value}, print)
+    _, made = overridden(METADATA, parameters, {"explanation_spec_override": value})
     return made.method
 
 

@@ -184,8 +184,8 @@ FAULTS: list[tuple[object, list[str]]] = [
         "MD014 parameters.topK: 0 is out of range, must be 1 or more, or -1 for all",
     ]),
     (vertex(None, {"topK": 2}), [
-        "MD060 parameters: has no method; add one of sampledShapleyAttribution, "
-        "integratedGradientsAttribution, xraiAttribution, examples",
+        "MD060 parameters: has no method; add one of integratedGradientsAttribution, "
+        "xraiAttribution, sampledShapleyAttribution, examples",
     ]),
     (vertex(None, {"xraiAttribution": {"stepCount": 9}, "examples": {}}), [
         "MD060 parameters: has 'xraiAttribution' and 'examples'; keep exactly one method",

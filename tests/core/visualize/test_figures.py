@@ -138,10 +138,10 @@ def test_an_animation_has_all_frames_and_repeats() -> None:
 # LIME
 
 
-def patched(weights: list[float], **config: Any) -> tuple[Any, Any, Lime]:
+def patched(weights: list[float], **settings: Any) -> tuple[Any, Any, Lime]:
     """A drawing of four patches, two columns each, with these weights."""
     segments = np.repeat(np.arange(4), 2)[None, :].repeat(6, 0)
-    method = Lime(**config)
+    method = Lime(**settings)
     one = of_a_picture(np.array(weights)[segments], method=method)
     said = label({"image": np.array(weights)[segments]}, segments={"image": segments})
     image = np.full((6, 8, 3), 100, np.uint8)

@@ -13,7 +13,7 @@ from pellucid.metadata.documents.document import snake
 from pellucid.metadata.documents.json_positions import load, path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.parameters import METHOD_NAMES, ExplanationParameters
+from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import Baseline, Dialect, ExplanationMetadata, FileBaseline, InputSpec
 from pellucid.notices import Hint, Notice, Where
 from pellucid.problems import Problem, Severity
@@ -125,7 +125,7 @@ def _lost(
         where = Where(path="latentSpaceSource")
         yield Notice("AI Platform had no explanations by examples", where)
     if parameters is not None:
-        method = METHOD_NAMES[type(parameters.method)]
+        method = parameters.method.name
         yield Notice(
             f"AI Platform's metadata choose no method ({method})",
             Where(path="parameters"),

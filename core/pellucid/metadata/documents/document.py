@@ -27,7 +27,7 @@ from pellucid.metadata.documents.json_positions import (
     read,
 )
 from pellucid.metadata.rules import RULES
-from pellucid.metadata.spec import Dialect
+from pellucid.metadata.spec import OPTIONS, Dialect
 from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 
@@ -35,8 +35,7 @@ VERTEX_NAMES: Final = {
     "feature_value_domain": "domain",
     "min_value": "min",
     "max_value": "max",
-    "clip_percent_lowerbound": "clip_below_percentile",
-    "clip_percent_upperbound": "clip_above_percentile",
+    **{it.vertex_key: name for name, it in OPTIONS.items() if it.vertex_key is not None},
     "index_display_name_mapping": "index_name_mapping",
     "display_name_mapping_key": "index_name_mapping_key",
 }

@@ -1,4 +1,4 @@
-"""Visualization settings on their own, as ``--set key=value`` gives them."""
+"""Visualization settings on their own, without a document."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.spec import Visualization
+from pellucid.notices import Where
 from pellucid.problems import Severity
 
 
@@ -26,7 +27,8 @@ def parse_visualization(settings: Mapping[str, object]) -> Visualization:
     parsed = parse_metadata(json.dumps(document))
     for problem in parsed.problems:
         if problem.severity is Severity.ERROR:
-            path = problem.path.removeprefix("inputs.x.")
-            raise SpecError(f"{path}: {problem.message}", parsed.problems)
+            # What follows is the path that was written.
+            where = Where(path=problem.path.removeprefix("inputs.x."))
+            raise SpecError(problem.message, parsed.problems, where=where, hint=problem.hint)
     assert parsed.metadata is not None, "a document without errors has metadata"
     return parsed.metadata.inputs[0].visualization or Visualization()
