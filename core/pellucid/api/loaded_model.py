@@ -21,6 +21,7 @@ from warnings import warn as warn_of
 import numpy as np
 
 from pellucid.api.explanations import Explanations
+from pellucid.api.keras import saved_directory
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import Explainer, Explanation
@@ -265,7 +266,7 @@ class LoadedModel:
 
 
 def load(
-    model_dir: str | Path,
+    model_dir: Any,
     *,
     metadata: str | Path | None = None,
     spec: str | Path | None = None,
@@ -281,6 +282,8 @@ def load(
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
 
+    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
+    latter are exported, files once, into a cache.
     `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
@@ -296,7 +299,7 @@ def load(
     NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
-    saved = read(model_dir)
+    saved = read(saved_directory(model_dir, say, allow_code=allow_unsafe_ops))
     document, parameters, file = read_document(saved.directory, metadata, say)
     tags = tags or (document.tags if document is not None else None)
     meta_graph = saved.meta_graph(tags)
