@@ -68,7 +68,7 @@ def read_parameters(
     section = walk(value, "parameters", Dialect.VERTEX, findings, path)
     if section is None:
         return None
-    chosen = [key for key in _BY_KEY if key in section]
+    chosen = [key for key in section.spelled if key in _BY_KEY]
     method = base.method if base else None
     if len(chosen) > 1:
         listed = " and ".join(f"'{section.spelled[key]}'" for key in chosen)
