@@ -56,7 +56,7 @@ view_options = all_of(
 def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict[str, Any]]]:
     """Take the options of `view_options` out, and return the view and the methods to compare."""
     from pellucid.api.compare import settings_of
-    from pellucid.metadata.documents.visualization import parse_visualization
+    from pellucid.metadata.documents.parse import parse_visualization
     from pellucid.visualize.animation import FRAMES
     from pellucid.visualize.figures import View
 

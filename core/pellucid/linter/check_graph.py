@@ -11,7 +11,7 @@ from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
 from pellucid.linter.safety import ends_of, escaping_assets, touches_of
-from pellucid.metadata.documents.document import Finding, spelled
+from pellucid.metadata.documents.document import Finding
 from pellucid.metadata.documents.json_positions import quoted
 from pellucid.metadata.spec import (
     ExplanationMetadata,
@@ -21,6 +21,7 @@ from pellucid.metadata.spec import (
     Severity,
     Xrai,
 )
+from pellucid.metadata.spellings import spelled
 from pellucid.saved_model.op_table import names, table_version
 from pellucid.saved_model.reader import MetaGraph, Signature
 from pellucid.saved_model.tensor_names import Role, resolve_tensor, tensor_info

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from pellucid.errors import ModelError, SpecError, did_you_mean
-from pellucid.metadata.documents.document import Finding, problems_of, spelled
+from pellucid.metadata.documents.document import Finding, problems_of
 from pellucid.metadata.documents.json_positions import Path, path_text, quoted
 from pellucid.metadata.spec import (
     Baseline,
@@ -25,6 +25,7 @@ from pellucid.metadata.spec import (
     ValueBaseline,
     Xrai,
 )
+from pellucid.metadata.spellings import spelled
 from pellucid.saved_model.nodes import Shape
 from pellucid.saved_model.reader import MetaGraph, SavedModelFile, Signature, TensorInfo
 from pellucid.saved_model.tensor_names import (

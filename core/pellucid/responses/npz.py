@@ -148,7 +148,7 @@ def unpack(data: bytes, where: str) -> Explanations:
                 f"{where}: has format {document['format']}, and this version of pellucid reads "
                 f"{FORMAT}; explain again with --raw"
             )
-        parsed = parse_metadata(json.dumps(document["metadata"]))
+        parsed = parse_metadata(document["metadata"])
         if parsed.metadata is None:
             raise InstanceError(f"{where}: its metadata are damaged; explain again with --raw")
         names = [spec.name for spec in parsed.metadata.inputs]

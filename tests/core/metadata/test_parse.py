@@ -12,9 +12,9 @@ from drawn_specs import documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.metadata.documents.document import schema
 from pellucid.metadata.documents.json_positions import load, read
 from pellucid.metadata.documents.parse import dump_metadata, parse_metadata, parse_parameters
+from pellucid.metadata.published_schemas import schema
 from pellucid.metadata.rules import RULES
 from pellucid.metadata.spec import (
     ColorMap,

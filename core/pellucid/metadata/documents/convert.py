@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import SpecError
-from pellucid.metadata.documents.document import snake
-from pellucid.metadata.documents.json_positions import load, path_text
+from pellucid.metadata.documents.json_positions import path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.spec import (
@@ -24,6 +23,7 @@ from pellucid.metadata.spec import (
     Problem,
     Severity,
 )
+from pellucid.metadata.spellings import snake
 
 # Both dialects' fields that are read and mean nothing, by what comes instead of them.
 _UNUSED = {
@@ -91,7 +91,7 @@ def convert_metadata(
         document=dump_metadata(
             replace(after, inputs=tuple(_at_home(it, home) for it in after.inputs))
         ),
-        lost=(*_lost(before, parsed.parameters), *_unused(load(text)[0])),
+        lost=(*_lost(before, parsed.parameters), *_unused(parsed.document.value)),
         problems=parsed.problems,
     )
 

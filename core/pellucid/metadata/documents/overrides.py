@@ -7,18 +7,19 @@ keys of LIME, as numbers or as strings.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.metadata.documents.document import Finding, describe, problems_of, snake
-from pellucid.metadata.documents.examples_override import override_examples
+from pellucid.metadata.documents.document import Finding, describe, plain, problems_of
+from pellucid.metadata.documents.json_positions import Path, path_text
 from pellucid.metadata.documents.parameters import read_parameters
 from pellucid.metadata.documents.parse import parse_metadata
+from pellucid.metadata.documents.schema_walk import walk
 from pellucid.metadata.documents.serialize import dump_metadata
+from pellucid.metadata.example_spec import Restriction
 from pellucid.metadata.spec import (
     METHOD_NAMES,
     Dialect,
@@ -31,6 +32,7 @@ from pellucid.metadata.spec import (
     Segmentation,
     Severity,
 )
+from pellucid.metadata.spellings import snake
 
 OVERRIDE = "explanationSpecOverride"
 # The longer spelling is that of the explainer's own option.
@@ -84,6 +86,7 @@ def _parameters(
     findings: list[Finding] = []
     path = (where, "parameters")
     names = [spec.name for spec in metadata.inputs]
+    value = plain(value, findings, path)
     made = read_parameters(value, findings, path, base=before, inputs=names)
     _refuse(problems_of(findings, None, None))
     assert made is not None, "parameters without problems, over others, are parameters"
@@ -105,8 +108,40 @@ def _examples(value: object, where: str, before: ExplanationParameters) -> Expla
             f"{where}.examplesOverride: the method is {METHOD_NAMES[type(before.method)]}, which "
             "has no examples"
         )
-    method = override_examples(value, (where, "examplesOverride"), before.method)
+    method = _overridden_examples(value, (where, "examplesOverride"), before.method)
     return replace(before, method=method)
+
+
+def _overridden_examples(value: object, path: Path, before: Examples) -> Examples:
+    """Return the parameters as a request wants them. Raises SpecError.
+
+    ``neighborCount``; ``crowdingCount``, "maximum number of examples to return with the same
+    crowding tag"; ``restrictions``, tokens to allow and to deny. Embeddings are neither taken in
+    nor given out.
+    """
+    findings: list[Finding] = []
+    section = walk(value, "examplesOverride", Dialect.VERTEX, findings, path)
+    if section is None or findings:
+        problems = problems_of(findings, None, None)
+        raise SpecError("\n".join(f"{p.path}: {p.message}" for p in problems), problems)
+    if section.get("data_format") == "embeddings" or section.get("return_embeddings"):
+        raise SpecError(
+            f"{path_text(path)}: embeddings are neither taken in nor returned; send instances"
+        )
+    restrictions = tuple(
+        Restriction(
+            namespace=it.get("namespace_name") or "",
+            allow=frozenset(it.get("allow") or ()),
+            deny=frozenset(it.get("deny") or ()),
+        )
+        for it in section.get("restrictions") or ()
+    )
+    return replace(
+        before,
+        neighbor_count=section.get("neighbor_count") or before.neighbor_count,
+        crowding_count=section.get("crowding_count") or before.crowding_count,
+        restrictions=restrictions or before.restrictions,
+    )
 
 
 def _merged(before: Method, written: Method) -> Method:
@@ -144,7 +179,7 @@ def _metadata(value: object, where: str, before: ExplanationMetadata) -> Explana
                 _refuse_files(item, f"{place}.{key}")
                 feature.pop("encodedBaselines", None)
             feature[key] = item
-    parsed = parse_metadata(json.dumps(document))
+    parsed = parse_metadata(document)
     _refuse([replace(p, path=f"{where}.{p.path}") for p in parsed.problems])
     assert parsed.metadata is not None, "a document without errors has metadata"
     return replace(before, inputs=parsed.metadata.inputs)

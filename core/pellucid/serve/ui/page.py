@@ -29,7 +29,7 @@ from pellucid.inputs.images import image_input_of
 from pellucid.inputs.readers import Instance, read_image, read_request
 from pellucid.inputs.strict_json import parse_json
 from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.documents.visualization import parse_visualization
+from pellucid.metadata.documents.parse import parse_visualization
 from pellucid.metadata.spec import METHOD_NAMES, Modality, Visualization
 from pellucid.responses.services import encode
 from pellucid.serve.access_log import VISIT
