@@ -52,10 +52,11 @@ browser:
 test: $(VENV)/.dev browser  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: $(VENV)/.dev  ## Lint, format and types
+check: $(VENV)/.dev  ## Lint, format, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/.dev  ## Rewrite the sources in the project's format
 	$(BIN)/ruff check --fix-only .
@@ -67,7 +68,7 @@ samples: $(VENV)/.dev  ## Train the sample models again (about 15 minutes)
 	$(MAKE) golden
 
 golden: $(VENV)/.dev  ## Rewrite the expected responses and pictures; review the diff
-	$(BIN)/python -m pytest tests/test_goldens.py tests/test_readme.py tests/core/test_overlay_goldens.py --golden
+	$(BIN)/python -m pytest tests/test_goldens.py tests/test_documents.py tests/core/test_overlay_goldens.py --golden
 
 bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
 	$(BIN)/python tests/bench/bench.py

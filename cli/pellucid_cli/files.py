@@ -76,13 +76,13 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list
     """
     from dataclasses import replace
 
-    from pellucid.inputs.readers import read_data, read_file
+    from pellucid.inputs import read_data, read_file
 
     instances: list[Any] = []
     chosen: list[tuple[str, Any]] = []
     for name in inputs:
         brought: list[Any] = []
-        options = {"warn": warn, "settings": brought.append, "beside": model.beside}
+        options = {"warn": warn, "settings": brought.append, "extras": model.extras}
         if name == "-":
             found = read_data(sys.stdin.buffer.read(), model.inputs, source="<stdin>", **options)
         else:

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from pellucid.errors import did_you_mean
-from pellucid.linter.lint_model import METADATA_NAME
-from pellucid.saved_model.directory import MODEL_NAMES
+from pellucid.metadata import METADATA_FILE
+from pellucid.saved_model import MODEL_NAMES
 
-_MARKS = (METADATA_NAME, *MODEL_NAMES)
+_MARKS = (METADATA_FILE, *MODEL_NAMES)
 
 
 def chosen(arguments: Iterable[str], files_from: str | None, *, null: bool) -> list[Path]:
@@ -85,8 +85,8 @@ def _below(top: Path) -> Iterator[Path]:
         if _holds(files, MODEL_NAMES):
             folders.clear()
             yield Path(folder)
-        elif METADATA_NAME in files:
-            yield Path(folder, METADATA_NAME)
+        elif METADATA_FILE in files:
+            yield Path(folder, METADATA_FILE)
 
 
 def _holds(names: Iterable[str], wanted: Iterable[str]) -> bool:

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pellucid.metadata.spec import Problem
+    from pellucid.problems import Problem
 
 
 class PellucidError(Exception):

@@ -24,12 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel, load
+from pellucid.api import Explanations, LoadedModel, load
 from pellucid.errors import DependencyError, SpecError
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.inputs.readers import Instance, read_request
-from pellucid.metadata.spec import Encoding, InputSpec, Modality, Nested, ValueBaseline
+from pellucid.explain import Explanation, LabelAttribution
+from pellucid.inputs import Instance, read_request
+from pellucid.metadata import Encoding, InputSpec, Modality, Nested, ValueBaseline
 from pellucid.model import Array
 
 try:

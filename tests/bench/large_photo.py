@@ -13,16 +13,8 @@ import skimage.data
 from PIL import Image
 
 from pellucid.explain.dispatch import attribute
-from pellucid.metadata.spec import (
-    Domain,
-    ExplanationMetadata,
-    InputSpec,
-    Lime,
-    Method,
-    Modality,
-    OutputSpec,
-    Xrai,
-)
+from pellucid.metadata.parameters import Lime, Method, Xrai
+from pellucid.metadata.spec import Domain, ExplanationMetadata, InputSpec, Modality, OutputSpec
 from pellucid.model import Array, FunctionModel, Tensors
 
 METHODS: dict[str, Method] = {"xrai": Xrai(step_count=2), "lime": Lime(num_samples=40)}

@@ -14,7 +14,7 @@ from rows import BENCH, SAMPLES, Row, compared, load, rows_of
 from timing import Case, in_process, interleaved
 
 import pellucid
-from pellucid.metadata.spec import Lime, SampledShapley, Segmentation
+from pellucid.metadata.parameters import Lime, SampledShapley, Segmentation
 from pellucid.methods.lime import lime as explain_by_lime
 from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.methods.superpixels import superpixels

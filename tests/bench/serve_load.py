@@ -62,7 +62,7 @@ class Client(asyncio.Protocol):
     def __init__(self, requests: list[bytes], number: int, load: Load) -> None:
         self._requests, self._number, self._load = requests, number, load
         self._data = b""
-        self.ending = False
+        self.deadline = False
         self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: Any) -> None:
@@ -70,7 +70,7 @@ class Client(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
-        if self.ending:
+        if self.deadline:
             self._transport.close()
             return
         self._number += 1
@@ -93,7 +93,7 @@ class Client(asyncio.Protocol):
             asyncio.get_running_loop().call_later(1, self._ask)  # as Retry-After says
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None or not self.ending:
+        if exc is not None or not self.deadline:
             self._load.statuses[LOST] += 1
         self.ended.set_result(None)
 
@@ -112,7 +112,7 @@ async def clients(port: int, count: int, seconds: float) -> Load:
     await asyncio.sleep(seconds)
     load.cpu = time.process_time() - before
     for client in made:
-        client.ending = True
+        client.deadline = True
     await asyncio.wait_for(asyncio.gather(*(client.ended for client in made)), 120)
     return load
 

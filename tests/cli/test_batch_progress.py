@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pellucid_cli.options.shared import Talk
+from pellucid_cli.options.shared import Console
 from pellucid_cli.output.batch_progress import INTERVAL, Lines, Pace, amount, duration, rate_text
 
 
@@ -46,7 +46,7 @@ def test_the_pace_is_that_of_this_time(clock: Clock) -> None:
 def test_without_a_terminal_there_is_a_line_a_minute(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = Lines(Talk())
+    lines = Lines(Console())
     lines.begins(100, 10, 0)
     for _ in range(5):
         clock.now += INTERVAL / 2
@@ -61,13 +61,13 @@ def test_without_a_terminal_there_is_a_line_a_minute(
 def test_the_first_failures_are_named_and_the_others_counted(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = Lines(Talk())
+    lines = Lines(Console())
     lines.begins(100, 0, 0)
     lines.finishes(block(10, *(f"{i}.png: bad" for i in range(8))))
     said = capsys.readouterr().err.splitlines()
     assert said[:5] == [f"failed: {i}.png: bad" for i in range(5)]
     assert said[5:] == ["further failures are named in errors.jsonl only"]
-    quiet = Lines(Talk(quiet=1))
+    quiet = Lines(Console(quiet=1))
     quiet.begins(100, 1, 0)
     quiet.finishes(block(1, "a"))
     assert capsys.readouterr().err == ""

@@ -95,7 +95,7 @@ def test_sarif_without_findings_is_valid(program: Any, digits: Path) -> None:
 
 def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
     from pellucid.linter.lint_model import Linted
-    from pellucid.metadata.spec import Problem
+    from pellucid.problems import Problem
     from pellucid_cli.output.sarif import as_sarif
 
     found = tuple(

@@ -169,7 +169,7 @@ def test_there_is_nothing_to_draw(program: Any, digits: Path, seven: Path, tmp_p
 
 
 def test_neighbours_are_saved_and_read_again(program: Any, digits: Path, seven: Path, tmp_path: Path) -> None:  # fmt: skip
-    from pellucid.responses.npz import unpack
+    from pellucid.api.explanations import unpack
 
     program("index", digits, seven.parent, "-o", tmp_path / "i.npz")
     run = program(

@@ -52,7 +52,7 @@ def test_it_is_found_and_refused_until_it_is_trusted(
         f"{model}/saved_model.pb: error MD130 unsafe-operation: operation 'writes' (WriteFile) "
         "writes files; explaining refuses to run it without --allow-unsafe-ops\n"
     )
-    refusal = (
+    http_error = (
         f"error: {model}: refused, because a model is a program and this one writes files: "
         "operation 'writes' (WriteFile); see all with validate-metadata, and if you trust it, add "
         "--allow-unsafe-ops (allow_unsafe_ops=True)\n"
@@ -64,7 +64,7 @@ def test_it_is_found_and_refused_until_it_is_trusted(
     ]
     for command in commands:
         refused = command()
-        assert (refused.code, refused.out, refused.err) == (2, b"", refusal)
+        assert (refused.code, refused.out, refused.err) == (2, b"", http_error)
     assert not trace.exists()
     trusted = program("explain", "--allow-unsafe-ops", model, request_file)
     assert trusted.code == 0

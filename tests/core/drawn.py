@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.api.explanations import Explanations
-from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.inputs.readers import Instance
+from pellucid.metadata.parameters import ExplanationParameters, IntegratedGradients, Method
 from pellucid.metadata.spec import (
     ExplanationMetadata,
-    ExplanationParameters,
     InputSpec,
-    IntegratedGradients,
-    Method,
     Modality,
     OutputSpec,
     Visualization,

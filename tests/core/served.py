@@ -17,7 +17,7 @@ class ServedFunction:
     shape: tuple[int, ...]
     names: Array | None = None
     random_ops: tuple[str, ...] = ()
-    road: str = "function"
+    backend: str = "function"
 
     @property
     def differentiable(self) -> frozenset[str]:

@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from pellucid_cli.options.batch import input_options, output_options, run_options
-from pellucid_cli.options.shared import MODEL_DIR, Talk, method_options, model_options, talking
+from pellucid_cli.options.shared import (
+    MODEL_DIR,
+    Console,
+    method_options,
+    model_options,
+    verbosity_options,
+)
 
 
 @click.command(short_help="Explain folders, patterns and files of any length.")
@@ -19,7 +25,7 @@ from pellucid_cli.options.shared import MODEL_DIR, Talk, method_options, model_o
 @run_options
 @model_options
 @method_options
-@talking
+@verbosity_options
 def batch(
     model_dir: Path, inputs: tuple[str, ...], out: Path, verbose: int, quiet: int, **options: Any
 ) -> None:
@@ -33,13 +39,13 @@ def batch(
     from pellucid_cli.options.batch_run import prepared
     from pellucid_cli.output.batch_progress import JsonLog, estimate_text, progress
 
-    talk = Talk(verbose, quiet)
+    console = Console(verbose, quiet)
     dry_run, json_log = options.pop("dry_run"), options.pop("json_log")
-    with prepared(talk, model_dir, inputs, out, options) as (run, opened):
+    with prepared(console, model_dir, inputs, out, options) as (run, opened):
         if dry_run:
             click.echo(estimate_text(run.estimated(opened), out))
             return
-        with progress(talk, as_json=json_log) as shown, stopping(run.stop, shown.say) as asked:
+        with progress(console, as_json=json_log) as shown, stopping(run.stop, shown.say) as asked:
             try:
                 outcome = run.carry_out(opened, shown)
             except KeyboardInterrupt:
@@ -54,7 +60,7 @@ def batch(
         )
     elif not outcome.fresh:
         said += "; nothing was left to do, and --force begins anew"
-    if not talk.quiet and not json_log:
+    if not console.quiet and not json_log:
         click.echo(said, err=True)
     if asked.signal is not None and outcome.stopped:
         raise click.exceptions.Exit(asked.code)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import Talk
+from pellucid_cli.options.shared import Console
 
 
 @click.command(
@@ -35,9 +35,9 @@ def convert_metadata(
     import json
     import sys
 
-    from pellucid.metadata.documents.convert import convert_metadata as convert
-    from pellucid.metadata.documents.files import read_text
-    from pellucid.metadata.spec import Dialect
+    from pellucid.metadata import Dialect
+    from pellucid.metadata.documents import convert_metadata as convert
+    from pellucid.metadata.documents import read_text
     from pellucid_cli.files import check_free, write, write_stdout
 
     if out != "-":
@@ -54,10 +54,10 @@ def convert_metadata(
         write_stdout(data)
     else:
         write(Path(out), data, force=force)
-    talk = Talk(quiet=quiet)
+    console = Console(quiet=quiet)
     for problem in converted.problems:
-        talk.warn(str(problem))
+        console.warn(str(problem))
     for sentence in converted.lost:
-        talk.warn(f"not carried: {sentence}")
+        console.warn(f"not carried: {sentence}")
     if strict and converted.lost:
         click.get_current_context().exit(1)

@@ -9,11 +9,11 @@ import click
 
 from pellucid_cli.options.shared import (
     MODEL_DIR,
-    Talk,
+    Console,
     load,
     method_options,
     model_options,
-    talking,
+    verbosity_options,
 )
 
 
@@ -37,7 +37,7 @@ from pellucid_cli.options.shared import (
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @model_options
 @method_options
-@talking
+@verbosity_options
 def explain(
     model_dir: Path,
     inputs: tuple[str, ...],
@@ -58,7 +58,7 @@ def explain(
     from pellucid.errors import InstanceError
     from pellucid_cli.files import check_free, read_inputs, write, write_stdout
 
-    talk = Talk(verbose, quiet)
+    console = Console(verbose, quiet)
     for path in (out, raw):
         if path is not None:
             check_free(path, force=force)
@@ -66,11 +66,11 @@ def explain(
         raise click.UsageError("--format kserve is the form of LIME; leave out --method")
     if form == "kserve":
         options["method"] = "lime"
-    model = load(talk, model_dir, options)
+    model = load(console, model_dir, options)
     if form == "kserve":
         model = model.as_kserve()
-    from pellucid.metadata.spec import Dialect
-    from pellucid.responses.services import encode
+    from pellucid.metadata import Dialect
+    from pellucid.responses import encode
 
     def deliver(data: bytes) -> None:
         if out is None:
@@ -79,14 +79,14 @@ def explain(
             write(out, data, force=force)
 
     try:
-        model, instances = read_inputs(model, inputs, talk.warn)
+        model, instances = read_inputs(model, inputs, console.warn)
         explanations = model.explain(instances)
     except InstanceError as error:
         # "If explanation fails for any instance, the response body contains no explanations."
         deliver(encode({"error": str(error)}))
         raise
     if raw is not None:
-        from pellucid.responses.npz import pack
+        from pellucid.responses import pack
 
         write(raw, pack(explanations), force=force)
     if form == "table":

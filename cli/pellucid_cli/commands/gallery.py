@@ -17,8 +17,7 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
     It opens from disk: no server, no network. More than 10,000 inputs are several pages.
     """
     from pellucid.errors import OutputError
-    from pellucid.gallery.page import INDEX, is_gallery, write_gallery
-    from pellucid.gallery.run_folder import read_entries
+    from pellucid.gallery import INDEX, is_gallery, read_entries, write_gallery
 
     page = folder / INDEX
     if page.exists() and not force and not (page.is_file() and is_gallery(page)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pellucid_cli.options.shared import MODEL_DIR, Talk, load, model_options, talking
+from pellucid_cli.options.shared import MODEL_DIR, Console, load, model_options, verbosity_options
 
 
 @click.command(short_help="Index examples, for --method examples to search.")
@@ -37,7 +37,7 @@ from pellucid_cli.options.shared import MODEL_DIR, Talk, load, model_options, ta
 )
 @click.option("--force", is_flag=True, help="Overwrite an index that exists.")
 @model_options
-@talking
+@verbosity_options
 def index(
     model_dir: Path,
     examples: tuple[Path, ...],
@@ -58,19 +58,19 @@ def index(
     from pellucid_cli.files import check_free
     from pellucid_cli.output.progress import counted
 
-    talk = Talk(verbose, quiet)
+    console = Console(verbose, quiet)
     if out is not None:
         check_free(out, force=force)
-    model = load(talk, model_dir, options)
+    model = load(console, model_dir, options)
     place = out or model.directory / "examples.npz"
     check_free(place, force=force)
     failed = []
 
     def note(error: Exception) -> None:
         failed.append(error)
-        talk.warn(str(error))
+        console.warn(str(error))
 
-    with counted("indexing", talk) as advance:
+    with counted("indexing", console) as advance:
         made = model.index(
             list(examples) or None,
             place,

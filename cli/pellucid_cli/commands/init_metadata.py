@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import MODEL_DIR, Talk
+from pellucid_cli.options.shared import MODEL_DIR, Console
 
 
 @click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
@@ -53,13 +53,13 @@ def init_metadata(
     """
     import json
 
-    from pellucid.linter.draft import draft_metadata
-    from pellucid.metadata.documents.serialize import dump_metadata
-    from pellucid.metadata.spec import Dialect
-    from pellucid.saved_model.reader import read
+    from pellucid.linter import draft_metadata
+    from pellucid.metadata import METADATA_FILE, Dialect
+    from pellucid.metadata.documents import dump_metadata
+    from pellucid.saved_model import read
     from pellucid_cli.files import check_free, write, write_stdout
 
-    target = model_dir / "explanation_metadata.json" if out is None else Path(out)
+    target = model_dir / METADATA_FILE if out is None else Path(out)
     if out != "-" and model_dir.is_dir():
         check_free(target, force=force)
     tags = None if tag_set is None else tag_set.split(",") if tag_set else []
@@ -75,6 +75,6 @@ def init_metadata(
     for note in () if quiet else draft.notes:
         click.echo(note, err=True)
     for problem in draft.problems:
-        Talk(quiet=quiet).warn(f"{problem.path}: {problem.message}")
+        Console(quiet=quiet).warn(f"{problem.path}: {problem.message}")
     if out != "-" and not quiet:
         click.echo(f"wrote {target}", err=True)

@@ -17,7 +17,7 @@ def schema(name: str) -> None:
     """
     import json
 
-    from pellucid.metadata.published_schemas import published_schema
+    from pellucid.metadata import published_schema
     from pellucid_cli.files import write_stdout
 
     text = json.dumps(published_schema(name), indent=2, ensure_ascii=False) + "\n"

@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from pellucid_cli.options.serve import WHOLE, access_log_of, limits_of, serve_options
-from pellucid_cli.options.shared import Talk, load, method_options, model_options, talking
+from pellucid_cli.options.shared import (
+    Console,
+    load,
+    method_options,
+    model_options,
+    verbosity_options,
+)
 
 
 @click.command(short_help="Answer explain and predict requests over HTTP.")
@@ -17,7 +23,7 @@ from pellucid_cli.options.shared import Talk, load, method_options, model_option
 @serve_options
 @model_options
 @method_options
-@talking
+@verbosity_options
 def serve(
     models: tuple[str, ...],
     host: str,
@@ -40,9 +46,7 @@ def serve(
     from pellucid.errors import DependencyError, SpecError
 
     try:
-        from pellucid.serve import server
-        from pellucid.serve.auth import Guard, is_loopback, read_token
-        from pellucid.serve.model_repository import shelve
+        from pellucid.serve import Guard, is_loopback, model_entries, read_token, server
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "uvloop", "prometheus_client"):
             raise
@@ -50,31 +54,33 @@ def serve(
             f"{error.name} is not installed, and serve needs it: pip install 'pellucid[serve]'"
         ) from error
 
-    talk = Talk(verbose, quiet)
+    console = Console(verbose, quiet)
     token = read_token(token_file)
     if token is None and not insecure and not is_loopback(host):
         raise click.UsageError(
             f"{host} can be reached by others: give --token-file, or --insecure to do without"
         )
     limits = limits_of(options)
-    shelved = shelve(models, talk.warn)
-    several = [f"--{name}" for name in WHOLE if options[name] is not None and len(shelved) > 1]
+    entries = model_entries(models, console.warn)
+    several = [f"--{name}" for name in WHOLE if options[name] is not None and len(entries) > 1]
     if several:
         raise SpecError(f"{several[0]} is for one model; serve the others by a server of their own")
-    settings = server.Settings(limits=limits, guard=Guard(token), poll=reload_every, drain=drain)
+    settings = server.ServerSettings(
+        limits=limits, guard=Guard(token), poll=reload_every, drain=drain
+    )
     listening = server.listen(host, port)
     url = server.address(listening)
     click.echo(url)
     with access_log_of(access_log, quiet=bool(quiet)) as write_log:
         interrupted = server.run(
-            shelved,
+            entries,
             # What a single explanation warns of is no news for whoever runs the server.
-            lambda path: replace(load(talk, path, dict(options)), warn=lambda sentence: None),
+            lambda path: replace(load(console, path, dict(options)), warn=lambda sentence: None),
             listening,
             settings,
-            say=talk.warn,
+            say=console.warn,
             write_log=write_log,
-            on_ready=lambda: talk.note(f"ready: {', '.join(m.name for m in shelved)} at {url}"),
+            on_ready=lambda: console.note(f"ready: {', '.join(m.name for m in entries)} at {url}"),
         )
     if interrupted:
         raise click.exceptions.Exit(130)

@@ -72,8 +72,8 @@ def validate_metadata(
     """
     from dataclasses import replace
 
-    from pellucid.linter.lint_model import keep, lint
-    from pellucid.metadata.spec import Severity
+    from pellucid.linter import keep, lint
+    from pellucid.problems import Severity
     from pellucid_cli.files import write
     from pellucid_cli.output.findings import notes, problems, summary, written
     from pellucid_cli.paths import chosen
@@ -82,9 +82,9 @@ def validate_metadata(
     found = [lint(path, signature, tags) for path in chosen(paths, files_from, null=null)]
     linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
     if run:
-        from pellucid.api.smoke_test import tried
+        from pellucid.api import smoke_test
 
-        found = [tried(it, signature, tags) for it in linted]
+        found = [smoke_test(it, signature, tags) for it in linted]
         linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
     if style == "auto":
         style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pellucid_cli.options.shared import method_options, model_options, talking
+from pellucid_cli.options.shared import method_options, model_options, verbosity_options
 from pellucid_cli.options.visualize import view_options
 
 
@@ -25,7 +25,7 @@ from pellucid_cli.options.visualize import view_options
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @model_options
 @method_options
-@talking
+@verbosity_options
 def visualize(
     names: tuple[str, ...],
     out: Path | None,
@@ -43,22 +43,22 @@ def visualize(
     files it writes.
     """
     from pellucid_cli.files import check_free, write
-    from pellucid_cli.options.shared import Talk
+    from pellucid_cli.options.shared import Console
     from pellucid_cli.options.visualize import SUFFIXES, explained, take_view
 
     if not names:
         raise click.UsageError("no input: name a model and its inputs, or saved explanations")
-    talk = Talk(verbose, quiet)
+    console = Console(verbose, quiet)
     view, methods = take_view(options, out)
     form = "" if out is None else out.suffix.lower()
     single = form in SUFFIXES
     if out is not None and single:
         check_free(out, force=force)
     from pellucid.errors import OutputError
-    from pellucid.visualize.figures import files
+    from pellucid.visualize import files
 
     made: list[tuple[Path, bytes]] = []
-    for stem, sets, number in explained(names, view, methods, talk, options):
+    for stem, sets, number in explained(names, view, methods, console, options):
         if show:
             from pellucid_cli.output.preview import preview
 
@@ -69,7 +69,7 @@ def visualize(
             if single and SUFFIXES[Path(file.name).suffix] != SUFFIXES[form]:
                 continue
             if file.note:
-                talk.warn(f"{file.name}: {file.note}")
+                console.warn(f"{file.name}: {file.note}")
             made.append(((out or Path()) / file.name, file.data))
         if single and len(made) > 1:
             raise click.UsageError(f"{out}: is one file, for several pictures; name a folder")

@@ -12,15 +12,13 @@ from typing import Any
 
 import click
 
-from pellucid.batch import Recipe, Run, Selection, Wanted, in_this_process
-from pellucid.batch.inputs import names_in
-from pellucid.batch.run import Opened
-from pellucid_cli.options.shared import Talk, loading
+from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
+from pellucid_cli.options.shared import Console, loading
 
 
 @contextmanager
 def prepared(
-    talk: Talk, model_dir: Path, inputs: tuple[str, ...], out: Path, options: dict[str, Any]
+    console: Console, model_dir: Path, inputs: tuple[str, ...], out: Path, options: dict[str, Any]
 ) -> Iterator[tuple[Run, Opened]]:
     """Yield the run that the options describe, and what explains; stdin is kept while it lasts."""
     listed = options.pop("files_from")
@@ -55,7 +53,7 @@ def prepared(
             gallery=gallery,
         )
         wanted = Wanted(out=str(out.absolute()), overlays=overlays, gallery=gallery, raw=raw)
-        chosen = loading(talk, options)
+        chosen = loading(console, options)
         recipe = Recipe(directory=model_dir.absolute(), options=chosen, wanted=wanted)
         yield run, _opened(recipe, run, **where)
 
@@ -72,11 +70,11 @@ def _opened(
     if scheduler is not None or scheduler_file is not None:
         if jobs is not None or (scheduler is not None and scheduler_file is not None):
             raise click.UsageError("choose one of --jobs, --scheduler and --scheduler-file")
-        from pellucid.batch.engines.cluster import on_cluster
+        from pellucid.batch.engines import on_cluster
 
         file = None if scheduler_file is None else str(scheduler_file)
         return on_cluster(recipe, run.stop, address=scheduler, file=file)
-    from pellucid.batch.engines.processes import gpus, in_processes
+    from pellucid.batch.engines import gpus, in_processes
 
     # With --device gpu:N there is one to be seen.
     jobs = jobs or max(1, len(gpus()))

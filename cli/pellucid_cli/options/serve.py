@@ -86,7 +86,7 @@ serve_options = all_of(
 
 def limits_of(options: dict[str, Any]) -> Any:
     """Take the limits out of the options, as the server has them."""
-    from pellucid.serve.limits import Limits
+    from pellucid.serve import Limits
 
     body = round(options.pop("max_body") * MEBIBYTE)
     return Limits(

@@ -16,7 +16,7 @@ MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
 
 
 @dataclass(slots=True)
-class Talk:
+class Console:
     """Speaks to people, on stderr: what is worth knowing, unless they asked for quiet."""
 
     verbose: int = 0
@@ -50,7 +50,7 @@ def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Comman
     return decorate
 
 
-talking = all_of(
+verbosity_options = all_of(
     click.option("-v", "--verbose", count=True, help="Say more; twice for TensorFlow's own log."),
     click.option("-q", "--quiet", count=True, help="Say nothing but errors."),
 )
@@ -165,28 +165,30 @@ method_options = all_of(
 )
 
 
-def load(talk: Talk, model_dir: Path, options: dict[str, Any]) -> Any:
+def load(console: Console, model_dir: Path, options: dict[str, Any]) -> Any:
     """Load the model that the shared options describe, as `pellucid.load` returns it."""
-    chosen = loading(talk, options)
-    from pellucid.api.load import load as load_model
-    from pellucid.runtime.engine.row_batches import lanes_here
+    chosen = loading(console, options)
+    from pellucid.api import load as load_model
+    from pellucid.runtime.engine import parallel_batches_here
 
-    model = load_model(model_dir, lanes=lanes_here(), warn=talk.warn, **chosen)
-    talk.note(
+    model = load_model(
+        model_dir, parallel_batches=parallel_batches_here(), warn=console.warn, **chosen
+    )
+    console.note(
         f"{model_dir}: signature '{model.signature}', explained by way of "
-        f"{model.explainer.model.road}"
+        f"{model.explainer.model.backend}"
     )
     return model
 
 
-def loading(talk: Talk, options: dict[str, Any]) -> dict[str, Any]:
+def loading(console: Console, options: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of `pellucid.load` that the shared options mean.
 
     Sets what TensorFlow looks for in the environment, once, when it is imported.
     """
     import os
 
-    if talk.verbose < 2:
+    if console.verbose < 2:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     else:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")

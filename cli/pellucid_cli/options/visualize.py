@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pellucid_cli.options.shared import Talk, all_of, load
+from pellucid_cli.options.shared import Console, all_of, load
 
 SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".html": "html"}
 BLOCK = 16  # instances that are explained, and held, at a time
@@ -55,10 +55,9 @@ view_options = all_of(
 
 def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict[str, Any]]]:
     """Take the options of `view_options` out, and return the view and the methods to compare."""
-    from pellucid.api.compare import settings_of
-    from pellucid.metadata.documents.parse import parse_visualization
-    from pellucid.visualize.animation import FRAMES
-    from pellucid.visualize.figures import View
+    from pellucid.api import settings_of
+    from pellucid.metadata.documents import parse_visualization
+    from pellucid.visualize import FRAMES, View
 
     names = ("panel", "compare", "labels", "actual", "gif", "frames", "settings", "percentile")
     panel, compare, labels, actual, gif, frames, settings, percentile = map(options.pop, names)
@@ -98,7 +97,7 @@ def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict
 
 
 def explained(
-    names: Sequence[str], view: Any, methods: list[dict[str, Any]], talk: Talk, options: Any
+    names: Sequence[str], view: Any, methods: list[dict[str, Any]], console: Console, options: Any
 ) -> Iterator[tuple[str, Any, int]]:
     """Yield a name for each instance, its explanations, one for each method, and its place there.
 
@@ -106,20 +105,20 @@ def explained(
     """
     names = [file for name in names for file in _saved_in(name)]
     if any(name.endswith(".npz") for name in names):
-        yield from _saved(names, view, methods, talk, options)
+        yield from _saved(names, view, methods, console, options)
         return
     if len(names) < 2:
         raise click.UsageError("no input: name a picture or a request, or - for stdin")
-    from pellucid.api.compare import NOISE, compared
+    from pellucid.api import NOISE, compared
     from pellucid_cli.files import read_inputs
 
     if methods:
         # What is of one method only goes to that one.
         options |= dict.fromkeys((*NOISE, "players"))
         options["method"] = methods[0]["method"]
-    model = load(talk, Path(names[0]), options)
+    model = load(console, Path(names[0]), options)
     _refuse_examples(model)
-    model, instances = read_inputs(model, names[1:], talk.warn)
+    model, instances = read_inputs(model, names[1:], console.warn)
     stems = Stems()
     for start in range(0, len(instances), BLOCK):
         block = instances[start : start + BLOCK]
@@ -136,9 +135,9 @@ def _saved_in(name: str) -> list[str]:
 
 
 def _saved(
-    names: Sequence[str], view: Any, methods: list[dict[str, Any]], talk: Talk, options: Any
+    names: Sequence[str], view: Any, methods: list[dict[str, Any]], console: Console, options: Any
 ) -> Iterator[tuple[str, Any, int]]:
-    from pellucid.responses.npz import unpack
+    from pellucid.api import unpack
 
     wrong = [name for name in names if not name.endswith(".npz")]
     if wrong:
@@ -162,13 +161,13 @@ def _saved(
             stem = stems.of(found.instances[number])
             if view.labels is not None and len(explanation.labels) < view.labels:
                 count = len(explanation.labels)
-                talk.warn(f"{stem}: {count} labels were saved; see explain --top-k")
+                console.warn(f"{stem}: {count} labels were saved; see explain --top-k")
             yield stem, [found], number
 
 
 def _refuse_examples(explained: Any) -> None:
     from pellucid.errors import SpecError
-    from pellucid.metadata.spec import Examples
+    from pellucid.metadata import Examples
 
     if isinstance(explained.parameters.method, Examples):
         raise SpecError(

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from pellucid_cli.options.shared import Talk
+from pellucid_cli.options.shared import Console
 
 INTERVAL = 60.0
 """Seconds between two lines about progress."""
@@ -67,13 +67,13 @@ class Pace:
 class Lines:
     """Says how far it is once a minute, and names the first failures."""
 
-    def __init__(self, talk: Talk) -> None:
-        self.talk, self.pace = talk, Pace()
+    def __init__(self, console: Console) -> None:
+        self.console, self.pace = console, Pace()
         self._told = 0
         self._next = 0.0
 
     def warns(self, sentence: str) -> None:
-        self.talk.warn(sentence)
+        self.console.warn(sentence)
 
     def begins(self, total: int, done: int, failed: int) -> None:
         self.pace.begin(total, done, failed)
@@ -96,7 +96,7 @@ class Lines:
 
     def say(self, sentence: str) -> None:
         """Print a line for people."""
-        if not self.talk.quiet:
+        if not self.console.quiet:
             click.echo(sentence, err=True)
 
     def _tell(self, sentence: str) -> None:
@@ -110,9 +110,9 @@ class Lines:
 class Bar(Lines):
     """Shows a bar with rate and time left."""
 
-    def __init__(self, talk: Talk) -> None:
-        super().__init__(talk)
-        from rich.console import Console
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (
@@ -121,7 +121,7 @@ class Bar(Lines):
             MofNCompleteColumn(),
             TextColumn("{task.fields[pace]}"),
         )
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.progress = Progress(*columns, console=RichConsole(stderr=True), transient=True)
         self._task = self.progress.add_task("loading the model", total=None, pace="")
 
     def begins(self, total: int, done: int, failed: int) -> None:
@@ -192,16 +192,16 @@ Progress: TypeAlias = Lines | Bar | JsonLog
 
 
 @contextmanager
-def progress(talk: Talk, *, as_json: bool) -> Iterator[Progress]:
+def progress(console: Console, *, as_json: bool) -> Iterator[Progress]:
     """Show how a run goes in the way that suits where stderr leads."""
     if as_json:
-        yield JsonLog(talk)
-    elif talk.progress:
-        bar = Bar(talk)
+        yield JsonLog(console)
+    elif console.progress:
+        bar = Bar(console)
         with bar.progress:
             yield bar
     else:
-        yield Lines(talk)
+        yield Lines(console)
 
 
 def duration(seconds: float) -> str:

@@ -8,8 +8,8 @@ from unicodedata import east_asian_width
 
 import click
 
-from pellucid.linter.lint_model import Linted
-from pellucid.metadata.spec import Problem, Severity
+from pellucid.linter import Linted
+from pellucid.problems import Problem, Severity
 
 _WIDTH = 100
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -49,7 +49,7 @@ def notes(linted: Sequence[Linted], *, resolutions: bool) -> Iterator[str]:
 
     With the latter comes what else is worth knowing of the model.
     """
-    from pellucid.linter.check_model import shape_text
+    from pellucid.linter import shape_text
 
     for one in linted:
         if one.inferred:

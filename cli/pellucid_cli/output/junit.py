@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from pellucid.linter.lint_model import Linted
-from pellucid.metadata.spec import Problem, Severity
+from pellucid.linter import Linted
+from pellucid.problems import Problem, Severity
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""

@@ -23,7 +23,7 @@ def preview(sets: Sequence[Any], number: int, stem: str, view: Any, *, err: bool
 
     A terminal without colours gets pictures of characters.
     """
-    from pellucid.visualize.figures import shown
+    from pellucid.visualize import shown
 
     console = Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
     colors = console.color_system in _COLORS
@@ -44,7 +44,7 @@ def preview(sets: Sequence[Any], number: int, stem: str, view: Any, *, err: bool
 
 def _picture(drawing: Any, width: int) -> Iterator[Text]:
     """Yield the picture beside its overlay; a character holds two pixels, one above the other."""
-    from pellucid.visualize.terminal import half_blocks
+    from pellucid.visualize import half_blocks
 
     columns = max(1, (min(width, WIDEST) - 2) // 2)
     original, overlay = (
@@ -62,14 +62,14 @@ def _picture(drawing: Any, width: int) -> Iterator[Text]:
 
 
 def _shaded(drawing: Any) -> list[str]:
-    from pellucid.visualize.terminal import shades
+    from pellucid.visualize import character_picture
 
-    return shades(drawing.attribution, drawing.visualization.polarity).split("\n")
+    return character_picture(drawing.attribution, drawing.visualization.polarity).split("\n")
 
 
 def _words(text: Any) -> Text:
     """Return a text with each word on the ground that its attribution has."""
-    from pellucid.visualize.text_highlight import grounds
+    from pellucid.visualize import grounds
 
     line = Text()
     for gap, word, ground in zip(
@@ -83,7 +83,7 @@ def _words(text: Any) -> Text:
 
 def _bars(parts: Sequence[Any]) -> Iterator[Text]:
     """Yield a line for each column, the largest first."""
-    from pellucid.visualize.waterfall import largest
+    from pellucid.visualize import largest
 
     rows = largest(parts)
     names = [

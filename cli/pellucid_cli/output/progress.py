@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pellucid_cli.options.shared import Talk
+from pellucid_cli.options.shared import Console
 
 
 @contextmanager
-def counted(doing: str, talk: Talk) -> Iterator[Callable[[], None]]:
+def counted(doing: str, console: Console) -> Iterator[Callable[[], None]]:
     """Show a count, of what is not known how much there is; it goes up at each call."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn(doing), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not talk.progress, transient=True) as bar:
+    terminal = RichConsole(stderr=True)
+    with Progress(*columns, console=terminal, disable=not console.progress, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda: bar.advance(task)

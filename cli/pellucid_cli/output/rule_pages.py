@@ -17,7 +17,7 @@ def rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tup
 
 def explain(context: click.Context, _: click.Parameter, value: str | None) -> None:
     """Print the pages of the rules that were named, or a line for each, and exit."""
-    from pellucid.metadata.rules import RULES, page, rule_matches
+    from pellucid.metadata import RULES, page, rule_matches
 
     if value is None or context.resilient_parsing:
         return
@@ -43,7 +43,7 @@ _COLORS = {"error": "red", "warning": "yellow"}
 
 def _check(word: str) -> None:
     from pellucid.errors import did_you_mean
-    from pellucid.metadata.rules import RULES, is_rule
+    from pellucid.metadata import RULES, is_rule
 
     if not is_rule(word):
         known = [*RULES, *(rule.name for rule in RULES.values())]

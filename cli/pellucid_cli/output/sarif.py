@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pellucid import __version__
-from pellucid.linter.lint_model import Linted
-from pellucid.metadata.rules import RULES, page
-from pellucid.metadata.spec import Problem
+from pellucid.linter import Linted
+from pellucid.metadata import RULES, page
+from pellucid.problems import Problem
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

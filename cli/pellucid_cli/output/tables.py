@@ -18,7 +18,7 @@ def table(explanations: Any) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from pellucid.visualize.terminal import shades
+    from pellucid.visualize import character_picture
 
     terminal = sys.stdout.isatty()
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
@@ -55,7 +55,7 @@ def table(explanations: Any) -> str:
             console.print(grid)
             for value in label.features.values():
                 if value.ndim in (2, 3) and min(value.shape[:2]) >= PICTURE:
-                    console.print(shades(value), markup=False, highlight=False)
+                    console.print(character_picture(value), markup=False, highlight=False)
             console.print()
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 

@@ -7,11 +7,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
+from pellucid.api.loaded_model import LoadedModel
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.inputs.readers import Instance
-from pellucid.metadata.call_settings import Settings
-from pellucid.metadata.spec import Modality, Xrai
+from pellucid.inputs import Instance
+from pellucid.metadata import CallSettings, Modality, Xrai
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "ig": {"method": "integrated-gradients"},
@@ -29,7 +28,7 @@ NOISE = ("noisy_samples", "noise_sigma")
 
 def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a command's options that are settings of a method, and were given."""
-    known = {field.name for field in fields(Settings)}
+    known = {field.name for field in fields(CallSettings)}
     return {k: v for k, v in options.items() if k in known and v is not None and v != ()}
 
 

@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
-import numpy as np
-
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.explain.targets import name_at
-from pellucid.inputs.readers import Instance
-from pellucid.metadata.spec import (
-    Dialect,
-    ExplanationMetadata,
-    ExplanationParameters,
-    Visualization,
-)
-from pellucid.responses import kserve
-from pellucid.responses import services as response
-from pellucid.visualize.image_overlays import Drawing, draw_images
+from pellucid import responses
+from pellucid.explain import LabelAttribution, Results
+from pellucid.metadata import Dialect, Visualization
+from pellucid.visualize import Drawing, draw_explanation
 
 
 @dataclass(frozen=True, slots=True)
-class Explanations(Sequence[Explanation]):
+class Explanations(Results):
     """The explanations of one call, in the order of the instances."""
 
-    items: tuple[Explanation, ...]
-    instances: tuple[Instance, ...]
-    metadata: ExplanationMetadata
-    parameters: ExplanationParameters
-
-    @overload
-    def __getitem__(self, index: int) -> Explanation: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Explanation, ...]: ...
-    def __getitem__(self, index: int | slice) -> Explanation | tuple[Explanation, ...]:
-        return self.items[index]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Explanation]:
-        return iter(self.items)
+    @classmethod
+    def of(cls, results: Results) -> Explanations:
+        """Return `results` with what can be made of them."""
+        return cls(results.items, results.instances, results.metadata, results.parameters)
 
     def response(self, *, dialect: Dialect | None = None) -> dict[str, Any]:
         """Return the response body, in the dialect of the metadata unless another is given."""
@@ -51,25 +27,15 @@ class Explanations(Sequence[Explanation]):
             drawings = self.draw(number, label, own_size=False)
             return {name: drawing.encoded() for name, drawing in drawings.items()}
 
-        return response.response(self.items, self.metadata, pictures, dialect=dialect)
+        return responses.response(self.items, self.metadata, pictures, dialect=dialect)
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""
-        return response.encode(self.response(dialect=dialect))
+        return responses.encode(self.response(dialect=dialect))
 
     def kserve(self) -> dict[str, Any]:
         """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
-        return kserve.kserve(self.items, self.parameters)
-
-    def predicted(self, number: int) -> str | None:
-        """Return the highest output of one instance, ``NAME = SCORE``, where outputs have names."""
-        prediction = self.items[number].prediction
-        index = np.unravel_index(int(np.argmax(prediction)), prediction.shape)
-        name = name_at(self.metadata.output.index_name_mapping, tuple(map(int, index)))
-        if name is None and prediction.size > 1:
-            return None
-        of = f"{self.metadata.output.name} {name or ''}".strip()
-        return f"{of} = {float(prediction[index]):.4g}"
+        return responses.kserve(self.items, self.parameters)
 
     def draw(
         self,
@@ -79,20 +45,10 @@ class Explanations(Sequence[Explanation]):
         own_size: bool = True,
         visualization: Visualization = Visualization(),
     ) -> dict[str, Drawing]:
-        """Return the overlay of each image feature of one instance.
+        """Return the overlay of each image feature of one instance, as `draw_explanation` does."""
+        return draw_explanation(self, number, label, own_size=own_size, visualization=visualization)
 
-        Drawn at the photo's own resolution where there is one, or at the model's. `label` is one
-        of the explanation's labels, by default the first; what `visualization` sets
-        overrides the metadata.
-        """
-        explanation = self.items[number]
-        if explanation.neighbors is not None:
-            return {}  # neighbours say nothing of single pixels
-        return draw_images(
-            explanation,
-            label or explanation.labels[0],
-            self.metadata,
-            self.parameters,
-            photo=self.instances[number].image if own_size else None,
-            visualization=visualization,
-        )
+
+def unpack(data: bytes, where: str) -> Explanations:
+    """Return the explanations in an ``.npz`` file, as `pellucid.responses.unpack` reads it."""
+    return Explanations.of(responses.unpack(data, where))

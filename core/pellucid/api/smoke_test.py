@@ -14,21 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.load import LoadedModel, load
+from pellucid.api.loaded_model import LoadedModel, load
 from pellucid.errors import DependencyError, PellucidError
-from pellucid.explain.features import baseline_array, is_image, zero
-from pellucid.inputs.tensors import InputInfo, shape_text
-from pellucid.linter.lint_model import Linted
-from pellucid.metadata.rules import RULES
-from pellucid.metadata.spec import Problem, Severity
+from pellucid.explain import baseline_array, is_image, zero
+from pellucid.inputs import InputInfo, shape_text
+from pellucid.linter import Linted
+from pellucid.metadata import RULES
 from pellucid.model import Array
-from pellucid.saved_model.directory import MODEL_NAMES
+from pellucid.problems import Problem, Severity
+from pellucid.saved_model import MODEL_NAMES
 
 _SIDE = 64
 _DECODERS = frozenset(["DecodeJpeg", "DecodeAndCropJpeg", "DecodePng", "DecodeImage", "DecodeBmp"])
 
 
-def tried(
+def smoke_test(
     linted: Linted, signature: str | None = None, tags: Sequence[str] | None = None
 ) -> Linted:
     """Return what was found at one path, and whether explaining fails, MD140.

@@ -1,21 +1,25 @@
 """Many instances in, results out: a folder of inputs becomes a folder of explanations.
 
 Inputs are found and streamed (`inputs`, `items`), cut into blocks at fixed places (`plan`), and
-explained by an `engine`, in whatever process; each finished block is written such that a run that
-was broken off goes on from there (`folder`, `resume`). One bad input costs one line in
-``errors.jsonl``, and nothing else. `Run` puts it together.
+explained by one of the `engines`, in whatever process; each finished block is written such that a
+run that was broken off goes on from there (`output_folder`, `resume`). One bad input costs one line
+in ``errors.jsonl``, and nothing else. `Run` puts it together.
 """
 
+from __future__ import annotations
+
 from pellucid.batch.engines.threads import Engine, in_this_process, in_threads
+from pellucid.batch.inputs import names_in
 from pellucid.batch.plan import Selection
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted
-from pellucid.batch.run import Outcome, Run, Watcher
+from pellucid.batch.run import Opened, Outcome, Run, Watcher
 from pellucid.batch.worker import Recipe, Work
 
 __all__ = [
     "Engine",
     "Finished",
+    "Opened",
     "Outcome",
     "Recipe",
     "Record",
@@ -26,4 +30,5 @@ __all__ = [
     "Work",
     "in_this_process",
     "in_threads",
+    "names_in",
 ]

@@ -10,18 +10,18 @@ import orjson
 
 from pellucid.batch.output_folder import ERRORS, SUMMARY, Folder
 from pellucid.batch.plan import Plan
-from pellucid.batch.summary import Tally
-from pellucid.gallery.page import Entry, write_gallery
-from pellucid.responses.services import encode
+from pellucid.batch.summary import Summary
+from pellucid.gallery import Entry, write_gallery
+from pellucid.responses import encode
 
 
 def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: bool) -> None:
     """Write errors.jsonl, the gallery and, last, summary.json, when all results are in place."""
-    tally, seconds = Tally(), 0.0
+    counted, seconds = Summary(), 0.0
     with folder.aside(folder.path / ERRORS) as errors:
         for number in range(plan.blocks):
             record = folder.record(number)
-            tally.add(Tally.read(record["tally"]))
+            counted.add(Summary.read(record["tally"]))
             seconds += record["seconds"]
             for it in record["records"]:
                 if "error" in it:
@@ -31,7 +31,7 @@ def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: 
         title = os.path.basename(plan.root) or plan.root
         write_gallery(folder.path, _entries(folder, plan), title=title)
     summary = {
-        **tally.summary(),
+        **counted.totals(),
         "timing": {
             "seconds": round(seconds, 3),
             "perSecond": round(plan.chosen / seconds, 3) if seconds else None,

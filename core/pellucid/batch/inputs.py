@@ -16,9 +16,10 @@ from typing import BinaryIO
 
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
-from pellucid.inputs.readers import IMAGE_SUFFIXES
+from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
 
-SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
+TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
+SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy"}
 STDIN = "<stdin>"
 
 
@@ -99,7 +100,8 @@ class Inputs:
         first = next(found, None)
         if first is None:
             raise InstanceError(
-                f"{shown(name)}: holds no input; inputs are pictures, .json, .jsonl and .csv files"
+                f"{shown(name)}: holds no input; inputs are pictures, and .json, .jsonl, .csv and "
+                ".npy files"
             )
         yield first
         yield from found
@@ -114,13 +116,19 @@ class Inputs:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            if _is_input(entry.name):
                 yield _input(entry.path)
             if entry.is_dir(follow_symlinks=False) and not self._is_avoided(entry.path):
                 yield from self._walk(entry.path)
 
     def _is_avoided(self, directory: str) -> bool:
         return self.avoided is not None and os.path.realpath(directory) == self.avoided
+
+
+def _is_input(name: str) -> bool:
+    """Whether a file in a folder is an input by its name; pictures are not compressed again."""
+    suffix = suffix_of(name)
+    return suffix in (TEXT_SUFFIXES if name.lower().endswith(".gz") else SUFFIXES)
 
 
 def root_of(named: Sequence[str], listed: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ where it is explained, in any process, and fails there alone.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,17 +16,24 @@ from typing import Any, Literal, TypeAlias
 from pellucid.batch.inputs import STDIN, Input
 from pellucid.batch.paths import fitting, printable, shown
 from pellucid.errors import InstanceError
-from pellucid.inputs.csv import Table, open_table
-from pellucid.inputs.files import json_form, looks_binary
-from pellucid.inputs.readers import (
+from pellucid.inputs import (
+    ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,
+    InputInfo,
     Instance,
+    Table,
+    array_values,
+    decode_text,
+    json_form,
+    looks_binary,
+    open_table,
+    opened,
+    parse_json,
     read_image,
     read_request_values,
     read_value,
+    suffix_of,
 )
-from pellucid.inputs.strict_json import decode_text, parse_json
-from pellucid.inputs.tensors import InputInfo
 
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 
@@ -130,15 +138,18 @@ def _beneath(path: str, root: str) -> str:
 
 def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
     """Yield what is in the file that `first` names. Raises InstanceError and OSError."""
-    suffix = os.path.splitext(first.path)[1].lower()
-    if suffix in IMAGE_SUFFIXES:
+    suffix = suffix_of(first.path)
+    if suffix in ARRAY_SUFFIXES:
+        for index, value in enumerate(array_values(first.path, inputs)):
+            yield _inner(first, "value", index, value)
+    elif suffix in IMAGE_SUFFIXES:
         yield first
     elif suffix in (".jsonl", ".ndjson"):
         yield from _lines(first)
     elif suffix == ".csv":
         yield from _rows(first, inputs)
     else:
-        with open(first.path, "rb") as file:
+        with opened(first.path, first.source) as file:
             if suffix != ".json" and looks_binary(file.read(HEAD)):
                 yield first
                 return
@@ -146,7 +157,7 @@ def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
 
 
 def _lines(first: Item) -> Iterator[Item]:
-    with open(first.path, "rb") as file:
+    with opened(first.path, first.source) as file:
         index = 0
         for number, line in enumerate(file, 1):
             if number == 1:
@@ -158,7 +169,8 @@ def _lines(first: Item) -> Iterator[Item]:
 
 def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
     # What is no UTF-8 spoils its own row only: the cell says so when it is read.
-    with open(first.path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with opened(first.path, first.source) as data:
+        file = io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="")
         table = open_table(file, inputs, first.source)
         head = replace(table, rows=iter(()))
         for index, (number, cells) in enumerate(table.rows):
@@ -168,7 +180,8 @@ def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
 
 def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Item]:
     """Yield the instances of a request, which is read as a whole, or of lines of JSON."""
-    text = decode_text(Path(first.path).read_bytes(), first.source)
+    with opened(first.path, first.source) as file:
+        text = decode_text(file.read(), first.source)
     form = json_form(text, inputs)
     if not text.strip():
         return

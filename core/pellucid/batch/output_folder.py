@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from pellucid.batch.records import Finished
-from pellucid.batch.summary import Tally
+from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
-from pellucid.responses.services import encode
+from pellucid.responses import encode
 
 ERRORS, SUMMARY, PAGE = "errors.jsonl", "summary.json", "index.html"
 TREES = ("overlays", "thumbnails", "originals", "attributions")
@@ -118,7 +118,7 @@ class Folder:
                 else {"name": it.name, "shown": it.shown}
                 for it in finished.records
             ],
-            "tally": Tally.of(finished.records).document(),
+            "tally": Summary.of(finished.records).document(),
         }
         self.write(self._block(finished.number, "json"), encode(record, indent=False))
 

@@ -24,7 +24,7 @@ from pellucid.batch.inputs import Input, Inputs
 from pellucid.batch.items import Item, items_of
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs import InputInfo
 from pellucid.model import Array
 
 SHARD = 10_000

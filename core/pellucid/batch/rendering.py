@@ -15,15 +15,14 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from pellucid.api.explanations import Explanations
+from pellucid.api import Explanations
 from pellucid.batch.items import Item
 from pellucid.batch.records import Record
-from pellucid.explain.explainer import LabelAttribution
+from pellucid.explain import LabelAttribution
 from pellucid.model import Array
-from pellucid.responses.npz import pack
-from pellucid.responses.services import encode, response
-from pellucid.visualize.image_overlays import Drawing
-from pellucid.visualize.panel import encode as encode_picture
+from pellucid.responses import encode, pack, response
+from pellucid.visualize import Drawing
+from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
 """The longer side of a thumbnail is at most so many pixels."""

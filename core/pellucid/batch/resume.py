@@ -10,7 +10,7 @@ from pellucid.batch.output_folder import Folder
 from pellucid.batch.plan import Plan, first_difference
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs import InputInfo
 
 FORMAT = 1
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")

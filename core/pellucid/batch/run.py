@@ -22,7 +22,7 @@ from pellucid.batch.records import Finished
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs import InputInfo
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 

@@ -15,7 +15,7 @@ QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
 
 
 @dataclass(slots=True)
-class Tally:
+class Summary:
     """Counts and sums. `errors` are the approx_error of each first label.
 
     A feature has a mean if its attributions have the same shape in all instances.
@@ -29,34 +29,34 @@ class Tally:
     counts: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Sequence[Record]) -> Tally:
+    def of(cls, records: Sequence[Record]) -> Summary:
         """Count the records of one block."""
-        tally = cls()
+        summary = cls()
         for record in records:
             if record.error is not None:
-                tally.failed += 1
+                summary.failed += 1
                 continue
-            tally.explained += 1
-            tally.warned += record.warned
+            summary.explained += 1
+            summary.warned += record.warned
             error = record.shown.get("approx_error")
             if error is not None:
-                tally.errors.append(error)
+                summary.errors.append(error)
             for name, value in record.features.items():
-                tally._count(name, np.asarray(value, np.float64), 1)
-        return tally
+                summary._count(name, np.asarray(value, np.float64), 1)
+        return summary
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Tally:
+    def read(cls, document: Mapping[str, Any]) -> Summary:
         """Return what `document` was made of."""
         sums = {name: np.asarray(value) for name, value in document["sums"].items()}
         return cls(**{**document, "sums": sums})
 
     def document(self) -> dict[str, Any]:
-        """Return the tally as JSON, exactly."""
+        """Return the summary as JSON, exactly."""
         return {name: getattr(self, name) for name in self.__slots__}
 
-    def add(self, other: Tally) -> None:
-        """Count another tally in."""
+    def add(self, other: Summary) -> None:
+        """Count another summary in."""
         self.explained += other.explained
         self.failed += other.failed
         self.warned += other.warned
@@ -64,7 +64,7 @@ class Tally:
         for name, value in other.sums.items():
             self._count(name, value, other.counts[name])
 
-    def summary(self) -> dict[str, Any]:
+    def totals(self) -> dict[str, Any]:
         """Return what the summary says of the run."""
         quantiles: dict[str, float] = {}
         if self.errors:

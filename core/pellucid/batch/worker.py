@@ -1,7 +1,7 @@
 """A model that explains blocks: the same code in this process, in others, and on other machines.
 
 Several threads may explain at a time: while one has the device, others decode, segment, draw and
-encode. A model answers in whatever thread, and has one device, or a lane for each processor.
+encode. A model answers in whatever thread, and has one device, or a thread for each processor.
 """
 
 from __future__ import annotations
@@ -18,18 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel, load
+from pellucid.api import Explanations, LoadedModel, load
 from pellucid.batch.items import Item, decode
 from pellucid.batch.paths import printable
 from pellucid.batch.plan import Block, model_digest
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
-from pellucid.inputs.readers import Instance
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import METHOD_NAMES, FileBaseline, IntegratedGradients, SampledShapley
-from pellucid.runtime.engine.row_batches import lanes_here
+from pellucid.inputs import InputInfo, Instance
+from pellucid.metadata import METHOD_NAMES, FileBaseline, IntegratedGradients, SampledShapley
+from pellucid.runtime.engine import parallel_batches_here
 
 # Attributions of a block, in float64, have about so many bytes; a row is never so small that more
 # than 256 in one call would be faster.
@@ -75,7 +73,12 @@ class Recipe:
     def load(self) -> Work:
         """Return the model, loaded. Raises what `pellucid.load` raises."""
         warnings: list[str] = []
-        model = load(self.directory, lanes=lanes_here(), warn=warnings.append, **self.options)
+        model = load(
+            self.directory,
+            parallel_batches=parallel_batches_here(),
+            warn=warnings.append,
+            **self.options,
+        )
         return Work(model, self.wanted, warnings)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.readers import IMAGE_SUFFIXES, Instance, OnError, read_file
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs import IMAGE_SUFFIXES, InputInfo, Instance, OnError, read_file
 
 SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
-BESIDE = ("id", "restricts", "crowding_tag")
+EXTRAS = ("id", "restricts", "crowding_tag")
 """What may stand beside the inputs of an example, and of an instance that is compared with them."""
 
 
@@ -38,7 +37,7 @@ def read_examples(
     for path in paths:
         for file in _files(path):
             within = file.relative_to(path) if path.is_dir() else Path(file.name)
-            found = _read(file, inputs, on_error=on_error, warn=warn, beside=BESIDE)
+            found = _read(file, inputs, on_error=on_error, warn=warn, extras=EXTRAS)
             while True:
                 try:
                     instance = next(found)
@@ -56,11 +55,11 @@ def read_examples(
 
 def id_of(instance: Instance, file: str, *, several: bool) -> str:
     """Return what an instance of a file is called."""
-    given = instance.beside.get("id")
+    given = instance.extras.get("id")
     if given is None and instance.image is not None:
         return file
     if given is None:
-        line = instance.beside.get("line", instance.index)
+        line = instance.extras.get("line", instance.index)
         return f"{file}:{line}" if several else str(line)
     if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
         raise InstanceError(f"{instance.place}: 'id' must be text or a number", instance.index)
@@ -69,7 +68,7 @@ def id_of(instance: Instance, file: str, *, several: bool) -> str:
 
 def check_restricts(instance: Instance) -> None:
     """Raise InstanceError unless the restricts of an example are as the service has them."""
-    written = instance.beside.get("restricts") or []
+    written = instance.extras.get("restricts") or []
     objects = isinstance(written, list) and all(
         isinstance(it, dict)
         and all(isinstance(it.get(key, []), list) for key in ("allow", "deny"))

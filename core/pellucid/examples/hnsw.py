@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DependencyError, SpecError
-from pellucid.metadata.example_spec import Distance
+from pellucid.metadata import Distance
 from pellucid.model import Array
 
 METRICS = {Distance.SQUARED_L2: "l2sq", Distance.DOT_PRODUCT: "ip", Distance.COSINE: "cos"}

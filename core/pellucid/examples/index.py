@@ -25,8 +25,8 @@ import numpy as np
 
 from pellucid.errors import SpecError
 from pellucid.examples.hnsw import Graph
-from pellucid.metadata.example_spec import Distance, Examples, Normalization, Query, Restriction
-from pellucid.methods.nearest_examples import distances, nearest_examples, normalized
+from pellucid.metadata import Distance, Examples, Normalization, Query, Restriction
+from pellucid.methods import distances, nearest_examples, normalized
 from pellucid.model import Array
 
 FORMAT = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -14,15 +14,18 @@ from pellucid.errors import InstanceError, SpecError
 from pellucid.examples.hnsw import refuse
 from pellucid.examples.index import ExampleIndex, Neighbor, Origin, open_index
 from pellucid.examples.writer import IndexWriter
-from pellucid.inputs.readers import Instance, OnError, stack
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.example_spec import Distance, ExampleModality, Examples, Normalization, Query
-from pellucid.metadata.spec import Modality
+from pellucid.inputs import InputInfo, Instance, OnError, stack
+from pellucid.metadata import (
+    Distance,
+    ExampleModality,
+    Examples,
+    ExplanationMetadata,
+    Modality,
+    Normalization,
+    Query,
+)
 from pellucid.model import Array, Tensors
-from pellucid.saved_model.fingerprint import fingerprint
-
-if TYPE_CHECKING:
-    from pellucid.runtime.compiler import Compiler
+from pellucid.saved_model import fingerprint
 
 INDEX_FILE = "examples.npz"
 # Examples are read and embedded in blocks of so many, and of so many bytes.
@@ -33,6 +36,39 @@ Example: TypeAlias = tuple[str, Instance]
 """An id and what it stands for."""
 
 
+class LatentModel(Protocol):
+    """A compiled model whose output is a latent vector."""
+
+    def preprocess(self, request: Tensors) -> Tensors:
+        """Return the inputs of the signature for those of the request."""
+        ...
+
+    def encode(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands for the inputs of the signature."""
+        ...
+
+    def predict(self, x: Tensors) -> Array:
+        """Return the latent vectors, [n, …]."""
+        ...
+
+
+class LatentCompiler(Protocol):
+    """What compiles a model up to a tensor of its latent space: `pellucid.runtime.Compiler`."""
+
+    @property
+    def metadata(self) -> ExplanationMetadata:
+        """The metadata, which may name the latent space."""
+        ...
+
+    def latent_tensor(self, written: str | None = None) -> tuple[str, str]:
+        """Return the tensor of the latent space and what it is, for people."""
+        ...
+
+    def latent_model(self, tensor: str) -> LatentModel:
+        """Return the model whose output is that tensor."""
+        ...
+
+
 @dataclass(frozen=True)
 class ExampleSearch:
     """The latent spaces of one model, and the indexes that were made in them."""
@@ -40,7 +76,7 @@ class ExampleSearch:
     directory: Path
     signature: str
     inputs: tuple[InputInfo, ...]
-    compiler: Compiler = field(repr=False)
+    compiler: LatentCompiler = field(repr=False)
     _opened: dict[tuple[Path, int, int], ExampleIndex] = field(default_factory=dict, repr=False)
 
     def neighbors(self, request: Tensors, wanted: Examples) -> list[tuple[Neighbor, ...]]:
@@ -120,8 +156,8 @@ class ExampleSearch:
                             f"the parameters say {wanted.dimensions} dimensions, and the latent "
                             f"tensor '{tensor}' has {vectors.shape[1]}"
                         )
-                    beside = [instance.beside for _, instance in some]
-                    writer.add([name for name, _ in some], vectors, beside)
+                    extras = [instance.extras for _, instance in some]
+                    writer.add([name for name, _ in some], vectors, extras)
             return writer.finish()
 
     def measure(self, wanted: Examples) -> tuple[Distance, Normalization]:

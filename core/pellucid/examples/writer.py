@@ -17,8 +17,8 @@ import numpy as np
 from pellucid.errors import InstanceError, ModelError, OutputError
 from pellucid.examples.hnsw import build_graph
 from pellucid.examples.index import FORMAT, ExampleIndex, Origin, open_index
-from pellucid.metadata.example_spec import Distance, Normalization, Query
-from pellucid.methods.nearest_examples import normalized
+from pellucid.metadata import Distance, Normalization, Query
+from pellucid.methods import normalized
 from pellucid.model import Array
 
 ROWS = 2**14
@@ -72,7 +72,7 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, ids: Sequence[str], vectors: Array, beside: Sequence[Any]) -> None:
+    def add(self, ids: Sequence[str], vectors: Array, extras: Sequence[Any]) -> None:
         """Take examples in; `vectors` are [n, d], `beside` what stood beside their inputs.
 
         Raises InstanceError for an id that is there already, and ModelError for another d.
@@ -87,7 +87,7 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
             data = name.encode()
             self._ids.write(data)
             self._ends.append((self._ends[-1] if self._ends else 0) + len(data))
-        for it in beside:
+        for it in extras:
             crowding = str(it["crowding_tag"]) if it.get("crowding_tag") else ""
             restricts = json.dumps(it["restricts"], sort_keys=True) if it.get("restricts") else ""
             self._tags.append(

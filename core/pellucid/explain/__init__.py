@@ -1,1 +1,18 @@
 """From instances to explanations: everything between a model and a response."""
+
+from __future__ import annotations
+
+from pellucid.explain.explainer import Explainer
+from pellucid.explain.features import Companions, baseline_array, is_image, zero
+from pellucid.explain.results import Explanation, LabelAttribution, Results
+
+__all__ = [
+    "Companions",
+    "Explainer",
+    "Explanation",
+    "LabelAttribution",
+    "Results",
+    "baseline_array",
+    "is_image",
+    "zero",
+]

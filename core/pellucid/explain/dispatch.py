@@ -11,9 +11,8 @@ import numpy as np
 
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.explain.features import is_image
-from pellucid.inputs.images import to_picture
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import (
+from pellucid.inputs import InputInfo, to_picture
+from pellucid.metadata import (
     Attributing,
     ExplanationMetadata,
     InputSpec,
@@ -24,11 +23,7 @@ from pellucid.metadata.spec import (
     Segmentation,
     Xrai,
 )
-from pellucid.methods.integrated_gradients import integrated_gradients
-from pellucid.methods.lime import lime
-from pellucid.methods.sampled_shapley import sampled_shapley
-from pellucid.methods.superpixels import superpixels
-from pellucid.methods.xrai import xrai
+from pellucid.methods import integrated_gradients, lime, sampled_shapley, superpixels, xrai
 from pellucid.model import Array, Attribution, Model, Tensors
 
 

@@ -13,8 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
-from pellucid.examples.index import Neighbor
-from pellucid.examples.search import ExampleSearch
+from pellucid.examples import ExampleSearch, Neighbor
 from pellucid.explain.dispatch import attribute, check_finite, check_moving
 from pellucid.explain.features import (
     Companions,
@@ -26,8 +25,9 @@ from pellucid.explain.features import (
     zero,
 )
 from pellucid.explain.quality import warnings_of
+from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.explain.targets import name_at, targets_of
-from pellucid.metadata.spec import (
+from pellucid.metadata import (
     Baseline,
     DomainBaseline,
     Examples,
@@ -61,7 +61,7 @@ class ServedModel(Model, Protocol):
         ...
 
     @property
-    def road(self) -> str:
+    def backend(self) -> str:
         """The name of the way the model is run."""
         ...
 
@@ -69,55 +69,6 @@ class ServedModel(Model, Protocol):
     def random_ops(self) -> tuple[str, ...]:
         """The ops that make the model answer differently each time."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelAttribution:
-    """Why one output of one instance is what it is.
-
-    `index` is () for a scalar output; `values` are the attributions of the explained tensors,
-    `features` what they mean for each feature; `approx_error` is None where it is undefined;
-    `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
-    regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
-    on patches, and `diagnostics` what else the method says of itself.
-    """
-
-    index: tuple[int, ...]
-    name: str | None
-    score: float
-    baseline_score: float
-    values: dict[str, Array]
-    features: dict[str, Array]
-    approx_error: float | None
-    evaluations: int | None = None
-    ranks: dict[str, Array] = field(default_factory=dict)
-    segments: dict[str, Array] = field(default_factory=dict)
-    diagnostics: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def quality(self) -> str:
-        """What the method says of how good it is, in a few words."""
-        said = [f"{name} {value:.3g}" for name, value in self.diagnostics.items()]
-        if self.approx_error is not None:
-            said.insert(0, f"approx_error {self.approx_error:.2g}")
-        return ", ".join(said) or "approx_error undefined"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """One instance: its prediction and an attribution for each output that was asked for.
-
-    `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
-    for each feature, such as the words that were embedded. An explanation by examples has
-    `neighbors`, nearest first, and no labels.
-    """
-
-    prediction: Array
-    labels: tuple[LabelAttribution, ...]
-    inputs: dict[str, Array]
-    given: dict[str, Array] = field(default_factory=dict)
-    warnings: tuple[str, ...] = field(default=())
-    neighbors: tuple[Neighbor, ...] | None = None
 
 
 # The instance itself has been taken by then.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.metadata.spec import (
+from pellucid.metadata import (
     Baseline,
     Domain,
     DomainBaseline,
@@ -208,8 +208,7 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
     try:
         if Path(path).suffix == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
-        from pellucid.inputs.images import decode_picture, to_tensor
-        from pellucid.inputs.tensors import InputInfo
+        from pellucid.inputs import InputInfo, decode_picture, to_tensor
 
         info = InputInfo(
             name=spec.name, dtype=dtype.name, shape=shape, domain=spec.domain, batch=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pellucid.metadata.spec import Method, SampledShapley
+from pellucid.metadata import Method, SampledShapley
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
 ADVISED_ERROR = 0.05

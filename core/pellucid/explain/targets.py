@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.metadata.spec import ExplanationParameters, Nested
+from pellucid.metadata import ExplanationParameters, Nested
 from pellucid.model import Array
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from pellucid.errors import SpecError
 from pellucid.gallery.page import Entry
-from pellucid.inputs.readers import IMAGE_SUFFIXES
+from pellucid.inputs import IMAGE_SUFFIXES
 
 RESULTS = "explanation.results-*-of-*"
 ERRORS = "errors.jsonl"

@@ -63,7 +63,7 @@ class Table:
         ]
         return values if self.vector else dict(zip(self.titles, values, strict=True))
 
-    def beside(self, row: Row) -> dict[str, str]:
+    def extras(self, row: Row) -> dict[str, str]:
         """Return the cells of a row that are no input, by their titles."""
         return {title: row[1][i].strip() for i, title in self.aside.items()}
 
@@ -72,7 +72,7 @@ def open_table(
     lines: Iterable[str],
     inputs: Sequence[InputInfo],
     source: str | None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Table:
     """Return the table in these lines, its first row read as the header.
 
@@ -88,7 +88,7 @@ def open_table(
     where = f"{source}:{first[0]}" if source else f"line {first[0]}"
     titles = [cell.strip() for cell in first[1]]
     names = [info.name for info in inputs]
-    aside = {i: t for i, t in enumerate(titles) if t in beside and t not in names}
+    aside = {i: t for i, t in enumerate(titles) if t in extras and t not in names}
     titles = [title for i, title in enumerate(titles) if i not in aside]
     shape = inputs[0].instance_shape if len(inputs) == 1 else ()
     if len(inputs) == 1 and titles != [inputs[0].name] and (shape is None or len(shape) == 1):

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pellucid.errors import InstanceError, did_you_mean
 from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import Domain
+from pellucid.metadata import Domain
 from pellucid.model import Array
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.
@@ -89,6 +89,23 @@ def decode_picture(data: bytes, where: str, *, upright: bool = True) -> Image.Im
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
         raise InstanceError(f"{where}: the picture is damaged ({error})") from None
+
+
+def frame_notes(data: bytes) -> tuple[str, ...]:
+    """Return what there is to say of a file that holds more than one picture: a sentence, or none.
+
+    The second frame is looked for, and no further: a file can have very many.
+    """
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.format not in ("GIF", "TIFF", "WEBP", "PNG"):
+                return ()
+            picture.seek(1)
+    except EOFError:
+        return ()
+    except (OSError, SyntaxError, ValueError, struct.error):
+        return ()  # the first frame was read; what is wrong with the next does not matter
+    return ("the file holds several frames; the first was taken",)
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

@@ -10,26 +10,36 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from PIL import Image
 
 from pellucid.errors import InstanceError, did_you_mean
+from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Row, open_table
-from pellucid.inputs.files import json_form, lines_of, looks_binary, read_bytes
-from pellucid.inputs.images import decode_picture, image_input_of, to_tensor
+from pellucid.inputs.files import json_form, lines_of, looks_binary, read_bytes, suffix_of
+from pellucid.inputs.images import (
+    decode_picture,
+    frame_notes,
+    image_input_of,
+    to_tensor,
+)
+from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
-from pellucid.inputs.tensors import InputInfo, check_names, is_binary, plain, shape_text, to_array
-from pellucid.model import Array
+from pellucid.inputs.tensors import (
+    InputInfo,
+    check_names,
+    is_binary,
+    plain,
+    to_array,
+)
 
 __all__ = [
     "InputInfo",
     "Instance",
     "Request",
+    "read_arrays",
     "read_csv",
     "read_data",
     "read_file",
@@ -48,60 +58,24 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One instance: what was said, and the arrays that it means.
-
-    `value` is JSON, as given (the name of an image file); `tensors` maps every input to an array
-    without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
-    or request, wrong instances included; `source` is the file; `image` is the picture at its own
-    resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `beside`
-    is what else was asked for by name, such as an ``id``.
-    """
-
-    value: object
-    tensors: dict[str, Array]
-    index: int = 0
-    source: str | None = None
-    image: Image.Image | None = None
-    beside: Mapping[str, object] = field(default_factory=dict)
-    encoded: bytes | None = None
-
-    @property
-    def place(self) -> str:
-        """Where it comes from, for messages: a picture's file, or a place in a request."""
-        if self.image is not None and self.source is not None:
-            return self.source
-        return (f"{self.source}: " if self.source else "") + f"instances[{self.index}]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A request body: its instances, and every other key as `parameters`."""
-
-    instances: tuple[Instance, ...]
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-
 def read_request(
     document: object,
     inputs: Sequence[InputInfo],
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Request:
     """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
-    object for `instances` is read as a list of one and costs a warning. Keys of `beside` are set
+    object for `instances` is read as a list of one and costs a warning. Keys of `extras` are set
     aside, unless they are inputs. Raises `InstanceError`; sentences begin with the path, as
     ``instances[3].image[0]``.
     """
     values, rest, warnings = read_request_values(document, source)
     prefix = f"{source}: " if source else ""
-    split = [_aside(value, inputs, beside) for value in values]
+    split = [set_aside(value, inputs, extras) for value in values]
     values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
@@ -113,8 +87,7 @@ def read_request(
                 f"unlike instances[0]; all instances must have the same keys",
                 index,
             )
-        tensors = _tensors(values[index], inputs, where, index)
-        return Instance(values[index], tensors, index, source, beside=split[index][1])
+        return instance_of(values[index], inputs, where, index, source, split[index][1])
 
     instances = tuple(_each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
@@ -129,9 +102,12 @@ def read_request_values(
     """
     parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
     prefix = f"{source}: " if source else ""
+    if isinstance(parsed, list):  # as pandas writes it, with orient="records"
+        parsed = {"instances": parsed}
     if not isinstance(parsed, Mapping):
         raise InstanceError(
-            f'{prefix}a request is an object, {{"instances": […]}}, got {kind_of(parsed)}'
+            f'{prefix}a request is an object, {{"instances": […]}}, or a list of instances, got '
+            f"{kind_of(parsed)}"
         )
     if "instances" not in parsed:
         hint = did_you_mean("instances", [key for key in parsed if isinstance(key, str)])
@@ -156,20 +132,19 @@ def read_jsonl(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield one instance for each line of JSON; blank lines are skipped.
 
-    Keys of `beside` are set aside, unless they are inputs.
+    Keys of `extras` are set aside, unless they are inputs.
     """
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
         value = parse_json(line.rstrip(), source, first_line=number, index=index)
         where = f"{source}:{number}" if source else f"line {number}"
-        value, aside = _aside(value, inputs, beside)
-        tensors = _tensors(value, inputs, where, index)
-        return Instance(value, tensors, index, source, beside={"line": number, **aside})
+        value, aside = set_aside(value, inputs, extras)
+        return instance_of(value, inputs, where, index, source, {"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
     return _each(convert, enumerate(filled), on_error)
@@ -181,23 +156,22 @@ def read_csv(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield one instance for each row of a table whose first row names the columns.
 
     Each column is an input (several numbers in one cell are written as a JSON list), or the columns
     in order are the elements of the model's single vector input, and then the first row may be
-    missing if it is all numbers. Columns of `beside` are set aside, unless they are inputs. Blank
+    missing if it is all numbers. Columns of `extras` are set aside, unless they are inputs. Blank
     rows are skipped. Raises `InstanceError` with the line.
     """
-    table = open_table(lines, inputs, source, beside)
+    table = open_table(lines, inputs, source, extras)
 
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
-        tensors = _tensors(value, inputs, table.where(row[0]), index)
-        aside = {"line": row[0], **table.beside(row)}
-        return Instance(value, tensors, index, source, beside=aside)
+        aside = {"line": row[0], **table.extras(row)}
+        return instance_of(value, inputs, table.where(row[0]), index, source, aside)
 
     return _each(convert, enumerate(table.rows), on_error)
 
@@ -225,6 +199,7 @@ def read_image(
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
     decoded = decode_picture(data, where, upright=not info.is_string)
+    notes = () if info.is_string else frame_notes(data)
     others = [other for other in inputs if other.name != info.name]
     given = dict(values or {})
     check_names(list(given), {other.name: other for other in others}, where, index, "input")
@@ -238,14 +213,27 @@ def read_image(
     value: object = source if source else {"b64": base64.b64encode(data).decode()}
     if given:
         value = {info.name: value, **given}
-    return Instance(value, tensors, index, source, decoded, encoded=data)
+    return Instance(value, tensors, index, source, decoded, encoded=data, notes=notes)
+
+
+def read_arrays(
+    path: str | PathLike[str], inputs: Sequence[InputInfo], *, on_error: OnError | None = None
+) -> Iterator[Instance]:
+    """Yield the instances in a ``.npy`` or ``.npz`` file: see `arrays.array_values`."""
+    source = fspath(path)
+
+    def convert(item: tuple[int, object]) -> Instance:
+        index, value = item
+        return read_value(value, inputs, f"{source}: instances[{index}]", index, source)
+
+    return _each(convert, enumerate(array_values(path, inputs)), on_error)
 
 
 def read_value(
     value: object, inputs: Sequence[InputInfo], where: str, index: int, source: str | None = None
 ) -> Instance:
     """Return the instance that one value of a request is. Raises InstanceError: `where` …"""
-    return Instance(value, _tensors(value, inputs, where, index), index, source)
+    return instance_of(value, inputs, where, index, source)
 
 
 def read_file(
@@ -256,22 +244,25 @@ def read_file(
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
-    """Yield the instances in a file: a request (.json), JSON Lines, CSV, or a picture.
+    """Yield the instances in a file: a request (.json), JSON Lines, CSV, arrays, or a picture.
 
-    The suffix decides, else the content. A ``.json`` file may also hold one instance a line, as
-    gcloud's ``--json-instances`` takes. JSON Lines and CSV are read as they are needed, so that a
-    file may be larger than the memory. `warn` is given the request's warnings, `settings` what else
-    is in a request, before its instances come; keys of `beside` are set aside, unless they are
-    inputs. Raises `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
+    The suffix decides, else the content; text may be compressed, ``.csv.gz``. A ``.json`` file may
+    also hold one instance a line, as gcloud's ``--json-instances`` takes. JSON Lines, CSV and
+    arrays are read as they are needed, so that a file may be larger than the memory. `warn` is
+    given the request's warnings, `settings` what else is in a request, before its instances come;
+    keys of `extras` are set aside, unless they are inputs. Raises `InstanceError` for a file that
+    is missing, empty, a directory or not UTF-8.
     """
     source = fspath(path)
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path)
+    if suffix in ARRAY_SUFFIXES:
+        return read_arrays(path, inputs, on_error=on_error)
     if suffix in _LINES:
         read = read_csv if suffix == ".csv" else read_jsonl
         lines = lines_of(path, source)
-        return read(lines, inputs, source=source, on_error=on_error, beside=beside)
+        return read(lines, inputs, source=source, on_error=on_error, extras=extras)
     data = read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and looks_binary(data)):
         return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
@@ -283,7 +274,7 @@ def read_file(
         on_error=on_error,
         warn=warn,
         settings=settings,
-        beside=beside,
+        extras=extras,
     )
 
 
@@ -296,7 +287,7 @@ def read_data(
     on_error: OnError | None = None,
     warn: Callable[[str], None] | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    beside: Collection[str] = (),
+    extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     if not data.strip():
@@ -306,11 +297,11 @@ def read_data(
     text = decode_text(data, source)
     if suffix == ".csv":
         lines = io.StringIO(text, newline="")
-        return read_csv(lines, inputs, source=source, on_error=on_error, beside=beside)
+        return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
     if suffix not in (".jsonl", ".ndjson"):
-        kind = json_form(text, inputs, beside)
+        kind = json_form(text, inputs, extras)
         if kind == "request":
-            request = read_request(text, inputs, source=source, on_error=on_error, beside=beside)
+            request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
             for sentence in request.warnings:
                 if warn is not None:
                     warn(sentence)
@@ -321,26 +312,7 @@ def read_data(
             raise InstanceError(
                 f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
             )
-    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, beside=beside)
-
-
-def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
-    """Return one array [n, …] for each input; the instances must agree in shape."""
-    batch: dict[str, Array] = {}
-    for info in inputs:
-        arrays = [instance.tensors[info.name] for instance in instances]
-        for instance, array in zip(instances, arrays, strict=True):
-            if array.shape != arrays[0].shape:
-                raise InstanceError(
-                    f"instances[{instance.index}]: input '{info.name}' has shape "
-                    f"{shape_text(array.shape)}, instances[{instances[0].index}] has "
-                    f"{shape_text(arrays[0].shape)}; one batch needs one shape",
-                    instance.index,
-                )
-        if not arrays:
-            raise InstanceError("there are no instances")
-        batch[info.name] = np.stack(arrays)
-    return batch
+    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
 
 
 _LINES = frozenset((".jsonl", ".ndjson", ".csv"))
@@ -359,33 +331,3 @@ def _each(
             on_error(error)
         else:
             yield instance
-
-
-def _aside(
-    value: Any, inputs: Sequence[InputInfo], names: Collection[str]
-) -> tuple[Any, dict[str, object]]:
-    """Return an instance's value without the keys `names`, and what stood under these."""
-    if not isinstance(value, Mapping):
-        return value, {}
-    found = {n: value[n] for n in names if n in value and n not in [i.name for i in inputs]}
-    return ({k: v for k, v in value.items() if k not in found} if found else value), found
-
-
-def _tensors(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int
-) -> dict[str, Array]:
-    """Return one instance's arrays, by input."""
-    if isinstance(value, Mapping) and not is_binary(value):
-        check_names(list(value), {info.name: info for info in inputs}, where, index, "input")
-        return {
-            info.name: to_array(value[info.name], info, f"{where}.{info.name}", index)
-            for info in inputs
-        }
-    if len(inputs) != 1:
-        names = ", ".join(f"'{info.name}'" for info in inputs)
-        raise InstanceError(
-            f"{where}: the model has {len(inputs)} inputs, so an instance must be an object with "
-            f"the keys {names}; got {kind_of(value)}",
-            index,
-        )
-    return {inputs[0].name: to_array(value, inputs[0], where, index)}

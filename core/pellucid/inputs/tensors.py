@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, did_you_mean
-from pellucid.metadata.spec import Domain
+from pellucid.metadata import Domain
 from pellucid.model import Array
 
 MAX_RANK = 32
@@ -258,9 +258,25 @@ def _strings(
     return flat
 
 
+def to_bytes(value: object, place: str, index: int | None = None) -> bytes:
+    """Return what ``{"b64": …}`` holds. Raises `InstanceError` that begins with `place`."""
+    return _from_base64(value["b64"] if isinstance(value, Mapping) else value, place, index)
+
+
 def _from_base64(text: object, place: str, index: int | None) -> bytes:
     if not isinstance(text, str):
         raise InstanceError(f'{place}: "b64" must be a string, got {_say(text)}', index)
+    if text.startswith("data:"):
+        raise InstanceError(
+            f'{place}: "b64" is a data: URL; leave out what stands before the comma, and the comma',
+            index,
+        )
+    if text[:2] in ("b'", 'b"'):
+        raise InstanceError(
+            f"{place}: \"b64\" is Python's way of showing bytes, b'…'; write the letters between "
+            "the quotes alone (decode() does that)",
+            index,
+        )
     # The documentation's own examples lack the padding, and some clients use the URL-safe letters.
     letters = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:

@@ -1,1 +1,20 @@
 """What is wrong with a model's metadata, found without TensorFlow."""
+
+from __future__ import annotations
+
+from pellucid.linter.check_model import check, shape_text
+from pellucid.linter.draft import draft_metadata
+from pellucid.linter.infer import infer_metadata
+from pellucid.linter.lint_model import Linted, keep, lint
+from pellucid.linter.safety import refuse_unsafe
+
+__all__ = [
+    "Linted",
+    "check",
+    "draft_metadata",
+    "infer_metadata",
+    "keep",
+    "lint",
+    "refuse_unsafe",
+    "shape_text",
+]

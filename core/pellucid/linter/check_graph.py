@@ -11,20 +11,24 @@ from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
 from pellucid.linter.safety import ends_of, escaping_assets, touches_of
-from pellucid.metadata.documents.document import Finding
-from pellucid.metadata.documents.json_positions import quoted
-from pellucid.metadata.spec import (
+from pellucid.metadata import (
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
     IntegratedGradients,
-    Severity,
     Xrai,
 )
-from pellucid.metadata.spellings import spelled
-from pellucid.saved_model.op_table import names, table_version
-from pellucid.saved_model.reader import MetaGraph, Signature
-from pellucid.saved_model.tensor_names import Role, resolve_tensor, tensor_info
+from pellucid.metadata.documents import Finding, quoted, spelled
+from pellucid.problems import Severity
+from pellucid.saved_model import (
+    MetaGraph,
+    Role,
+    Signature,
+    names,
+    resolve_tensor,
+    table_version,
+    tensor_info,
+)
 
 
 def gradient_findings(

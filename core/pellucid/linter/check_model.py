@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from pellucid.errors import ModelError, SpecError, did_you_mean
-from pellucid.metadata.documents.document import Finding, problems_of
-from pellucid.metadata.documents.json_positions import Path, path_text, quoted
-from pellucid.metadata.spec import (
+from pellucid.metadata import (
     Baseline,
     Dialect,
     ExplanationMetadata,
@@ -20,17 +18,19 @@ from pellucid.metadata.spec import (
     Modality,
     Nested,
     OutputSpec,
-    Problem,
-    Severity,
     ValueBaseline,
     Xrai,
 )
-from pellucid.metadata.spellings import spelled
-from pellucid.saved_model.nodes import Shape
-from pellucid.saved_model.reader import MetaGraph, SavedModelFile, Signature, TensorInfo
-from pellucid.saved_model.tensor_names import (
+from pellucid.metadata.documents import Finding, Path, path_text, problems_of, quoted, spelled
+from pellucid.problems import Problem, Severity
+from pellucid.saved_model import (
+    MetaGraph,
     ResolvedTensor,
     Role,
+    SavedModelFile,
+    Shape,
+    Signature,
+    TensorInfo,
     choose_signature,
     resolve_tensor,
     tensor_info,
@@ -60,7 +60,7 @@ def check(
     """Return every problem of a document with its model, and how its names were resolved.
 
     Without `parameters` the method is not known, so what only gradients need is a warning. The
-    problems have paths and no places; `pellucid.metadata.documents.locate` adds these from the text.
+    problems have paths and no positions; `metadata.documents.locate` adds these from the text.
     """
     try:
         meta_graph = saved_model.meta_graph(tags if tags is not None else metadata.tags)

@@ -9,18 +9,17 @@ from typing import Any
 from pellucid.errors import SpecError
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.infer import infer_metadata
-from pellucid.metadata.spec import (
-    Dialect,
-    ExplanationMetadata,
-    InputSpec,
-    Modality,
-    Problem,
-    Severity,
+from pellucid.metadata import Dialect, ExplanationMetadata, InputSpec, Modality
+from pellucid.problems import Problem, Severity
+from pellucid.saved_model import (
+    ClassNames,
+    MetaGraph,
+    SavedModelFile,
+    Shape,
+    Signature,
+    choose_signature,
+    find_class_names,
 )
-from pellucid.saved_model.class_names import ClassNames, find_class_names
-from pellucid.saved_model.nodes import Shape
-from pellucid.saved_model.reader import MetaGraph, SavedModelFile, Signature
-from pellucid.saved_model.tensor_names import choose_signature
 
 _PICTURES = ("image", "img", "photo", "picture", "pixel")
 _SMALLEST_PICTURE = 8

@@ -16,8 +16,7 @@ from pellucid.linter.gradient_walk import (
     Walk,
     data_inputs,
 )
-from pellucid.saved_model.op_table import TRAINABLE
-from pellucid.saved_model.reader import Function, MetaGraph
+from pellucid.saved_model import TRAINABLE, Function, MetaGraph
 
 # They read no values, so they are in the way of nothing.
 _SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")

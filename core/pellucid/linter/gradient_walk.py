@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pellucid.saved_model.nodes import CALLS, Nodes, type_name
-from pellucid.saved_model.op_table import TRAINABLE, operation, output_place
-from pellucid.saved_model.reader import Function, MetaGraph
+from pellucid.saved_model import (
+    CALLS,
+    TRAINABLE,
+    Function,
+    MetaGraph,
+    Nodes,
+    operation,
+    output_place,
+    type_name,
+)
 
 LOOPS = ("While", "StatelessWhile")
 BRANCHES = ("If", "StatelessIf", "Case", "StatelessCase")

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from pellucid.errors import SpecError, did_you_mean
 from pellucid.linter.check_model import FLOAT_TYPES
-from pellucid.metadata.spec import Dialect, ExplanationMetadata, InputSpec, Modality, OutputSpec
-from pellucid.saved_model.nodes import Shape
-from pellucid.saved_model.reader import Signature, TensorInfo
+from pellucid.metadata import Dialect, ExplanationMetadata, InputSpec, Modality, OutputSpec
+from pellucid.saved_model import Shape, Signature, TensorInfo
 
 _SMALLEST_IMAGE = 8
 

@@ -10,16 +10,16 @@ from pellucid.errors import ModelError, SpecError
 from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
 from pellucid.linter.check_model import Resolution, check
 from pellucid.linter.infer import infer_metadata
-from pellucid.metadata.documents.document import locate, problems_of
-from pellucid.metadata.documents.json_positions import printable
-from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.rules import RULES, rule_matches
-from pellucid.metadata.spec import ExplanationMetadata, ExplanationParameters, Problem, Severity
-from pellucid.saved_model.directory import MODEL_NAMES, model_file
-from pellucid.saved_model.reader import SavedModelFile, read
-from pellucid.saved_model.tensor_names import choose_signature
-
-METADATA_NAME = "explanation_metadata.json"
+from pellucid.metadata import (
+    METADATA_FILE,
+    RULES,
+    ExplanationMetadata,
+    ExplanationParameters,
+    rule_matches,
+)
+from pellucid.metadata.documents import locate, parse_metadata, printable, problems_of
+from pellucid.problems import Problem, Severity
+from pellucid.saved_model import MODEL_NAMES, SavedModelFile, choose_signature, model_file, read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
     if path.name in MODEL_NAMES:
         path = path.parent
     directory = path if path.is_dir() else path.parent
-    file = path / METADATA_NAME if path.is_dir() else path
+    file = path / METADATA_FILE if path.is_dir() else path
     problems: list[Problem] = []
     model: SavedModelFile | None = None
     if path.is_dir() or any((directory / name).exists() for name in MODEL_NAMES):

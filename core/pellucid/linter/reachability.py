@@ -10,10 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.saved_model.nodes import attributes_of, node_name
-from pellucid.saved_model.op_table import operation
-from pellucid.saved_model.reader import MetaGraph
-from pellucid.saved_model.tensor_names import reachable
+from pellucid.saved_model import MetaGraph, attributes_of, node_name, operation, reachable
 
 _INIT_SIGNATURE = "__saved_model_init_op"
 _MAKERS = ("_create_resource", "_initialize", "_destroy_resource")

@@ -13,10 +13,8 @@ from typing import Any
 from pellucid.errors import ModelError, UnsafeModelError
 from pellucid.linter.reachability import Running, running
 from pellucid.linter.unsafe_ops import PATH_INPUTS, RESTORES, SAVES, may_touch, touches
-from pellucid.metadata.documents.json_positions import printable
-from pellucid.saved_model.nodes import Nodes, attributes_of, node_name
-from pellucid.saved_model.protobuf import messages
-from pellucid.saved_model.reader import MetaGraph, Signature
+from pellucid.metadata.documents import printable
+from pellucid.saved_model import MetaGraph, Nodes, Signature, attributes_of, messages, node_name
 
 _ASSETS = "saved_model_assets"
 _PASSING = ("Identity", "PlaceholderWithDefault")

@@ -8,10 +8,9 @@ from os import PathLike, fspath
 from typing import Any
 
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.metadata.example_spec import Query
-from pellucid.metadata.spec import (
+from pellucid.metadata.example_spec import Examples, Query
+from pellucid.metadata.parameters import (
     METHOD_NAMES,
-    Examples,
     ExplanationParameters,
     IntegratedGradients,
     Lime,
@@ -26,7 +25,7 @@ from pellucid.metadata.spec import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class CallSettings:
     """What may be chosen for one call; None leaves a parameter as it is.
 
     `method` is ``integrated-gradients``, ``xrai``, ``sampled-shapley``, ``lime`` or ``examples``;
@@ -59,7 +58,7 @@ class Settings:
     output_indices: Sequence[int | Sequence[int]] | None = None
 
     @classmethod
-    def of(cls, options: dict[str, Any]) -> Settings:
+    def of(cls, options: dict[str, Any]) -> CallSettings:
         """Return settings by their names. Raises SpecError for a name that is none."""
         known = [field.name for field in fields(cls)]
         for name in options:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from pellucid.metadata.spec import Severity
+from pellucid.problems import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from functools import cache
 
 import numpy as np
 
-from pellucid.metadata.spec import IntegratedGradients, Quadrature
+from pellucid.metadata import IntegratedGradients, Quadrature
 from pellucid.methods.adaptive import refine
 from pellucid.model import Array, Attribution, Model, Tensors
 

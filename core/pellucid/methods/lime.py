@@ -38,7 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.metadata.spec import Lime
+from pellucid.metadata import Lime
 from pellucid.methods.superpixels import placed
 from pellucid.model import Array, Model, Tensors
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.metadata.example_spec import Distance, Normalization
+from pellucid.metadata import Distance, Normalization
 from pellucid.model import Array
 
 # A block of examples is read at a time, so that memory does not grow with their number.

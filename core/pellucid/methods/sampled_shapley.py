@@ -43,7 +43,7 @@ from itertools import islice
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.metadata.spec import SampledShapley
+from pellucid.metadata import SampledShapley
 from pellucid.methods.coalition_games import Game, enumerated, gains, game_of, players_of, scores_of
 from pellucid.model import Array, Attribution, Model, Tensors
 

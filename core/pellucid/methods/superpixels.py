@@ -21,7 +21,7 @@ import math
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.metadata.spec import Segmentation
+from pellucid.metadata import Segmentation
 from pellucid.model import Array
 
 # Above so many pixels a picture is cut at a half, a third, … of its size: the algorithms need about

@@ -25,7 +25,7 @@ from dataclasses import replace
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata.spec import IntegratedGradients, Xrai
+from pellucid.metadata import IntegratedGradients, Xrai
 from pellucid.methods.felzenszwalb import felzenszwalb_scales
 from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients

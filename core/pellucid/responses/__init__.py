@@ -1,1 +1,10 @@
 """Explanations as what clients read: JSON of the services, and ``.npz`` files."""
+
+from __future__ import annotations
+
+from pellucid.responses.json import encode, predictions
+from pellucid.responses.kserve import kserve
+from pellucid.responses.npz import pack, unpack
+from pellucid.responses.services import response
+
+__all__ = ["encode", "kserve", "pack", "predictions", "response", "unpack"]

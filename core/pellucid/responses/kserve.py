@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.explain.explainer import Explanation
-from pellucid.metadata.spec import ExplanationParameters, Lime
-from pellucid.methods.lime import marked, masks
+from pellucid.explain import Explanation
+from pellucid.metadata import ExplanationParameters, Lime
+from pellucid.methods import marked, masks
 from pellucid.model import Array
 
 

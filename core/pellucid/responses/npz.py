@@ -22,16 +22,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from pellucid.api.explanations import Explanations
 from pellucid.errors import InstanceError
-from pellucid.examples.index import Neighbor
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.inputs.images import decode_picture
-from pellucid.inputs.readers import Instance
-from pellucid.inputs.tensors import is_binary
-from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.spec import (
+from pellucid.examples import Neighbor
+from pellucid.explain import Explanation, LabelAttribution, Results
+from pellucid.inputs import Instance, decode_picture, is_binary
+from pellucid.metadata import (
     METHOD_NAMES,
     Examples,
     ExplanationMetadata,
@@ -40,6 +35,7 @@ from pellucid.metadata.spec import (
     Modality,
     SmoothGrad,
 )
+from pellucid.metadata.documents import dump_metadata, parse_metadata
 from pellucid.model import Array
 
 FORMAT = 1
@@ -47,7 +43,7 @@ _DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments")
 
 
-def pack(explanations: Explanations) -> bytes:
+def pack(explanations: Results) -> bytes:
     """Return an uncompressed ``.npz`` archive of explanations, from which `unpack` makes them.
 
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
@@ -96,7 +92,7 @@ def pack(explanations: Explanations) -> bytes:
             {
                 "source": instance.source,
                 "value": _said(instance),
-                "beside": dict(instance.beside),
+                "beside": dict(instance.extras),
                 "index": instance.index,
                 "upright": not _decoded_by_model(instance),
                 "given": words,
@@ -124,7 +120,7 @@ def pack(explanations: Explanations) -> bytes:
     return out.getvalue()
 
 
-def unpack(data: bytes, where: str) -> Explanations:
+def unpack(data: bytes, where: str) -> Results:
     """Return the explanations that `pack` wrote; neither the model nor TensorFlow is needed.
 
     Their instances have no tensors. Raises InstanceError, which begins with `where`, for anything
@@ -161,7 +157,7 @@ def unpack(data: bytes, where: str) -> Explanations:
         raise InstanceError(
             f"{where}: is damaged ({type(error).__name__}: {error}); explain again with --raw"
         ) from None
-    return Explanations(
+    return Results(
         items=tuple(explanation for explanation, _ in found),
         instances=tuple(instance for _, instance in found),
         metadata=parsed.metadata,
@@ -221,7 +217,7 @@ def _instance(
         entry["source"],
         image,
         encoded=encoded,
-        beside=entry["beside"],
+        extras=entry["beside"],
     )
 
 

@@ -1,25 +1,15 @@
-"""Explanations as response JSON, in the form of either service.
-
-What real clients of both need: every score is a JSON float; no key beyond the documented ones
-inside an attribution; an image feature is ``{"b64_jpeg": …}``.
-"""
+"""Explanations as response JSON, in the form of the service whose metadata they have."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import orjson
-
-from pellucid.examples.index import Neighbor
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.metadata.spec import Dialect, ExplanationMetadata
-from pellucid.model import Array
-
-Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
-"""(number of the explanation, label) → image feature → (encoded picture, ``jpeg`` or ``png``)."""
+from pellucid.explain import Explanation
+from pellucid.metadata import Dialect, ExplanationMetadata
+from pellucid.responses.ai_platform import ai_platform
+from pellucid.responses.json import Picture
+from pellucid.responses.vertex import vertex
 
 
 def response(
@@ -33,145 +23,3 @@ def response(
     if (dialect or metadata.dialect) is Dialect.VERTEX:
         return vertex(explanations, metadata, pictures)
     return ai_platform(explanations, metadata, pictures)
-
-
-def ai_platform(
-    explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
-) -> dict[str, Any]:
-    """Return ``{"explanations": [{"attributions_by_label": […]}]}``, sorted by example_score."""
-    result: list[dict[str, Any]] = []
-    for number, explanation in enumerate(explanations):
-        if explanation.neighbors is not None:
-            result.append(_neighbors(explanation.neighbors))
-            continue
-        labels = sorted(explanation.labels, key=lambda label: -label.score)
-        result.append(
-            {
-                "attributions_by_label": [
-                    {
-                        "approx_error": label.approx_error,
-                        "attributions": _features(label, pictures(number, label)),
-                        "baseline_score": label.baseline_score,
-                        "example_score": label.score,
-                        "label_index": _label_index(label.index),
-                        **({} if label.name is None else {"label_name": label.name}),
-                        "output_name": metadata.output.name,
-                    }
-                    for label in labels
-                ],
-                **_diagnostics(labels),
-            }
-        )
-    return {"explanations": result}
-
-
-def vertex(
-    explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
-) -> dict[str, Any]:
-    """Return ``{"explanations": [{"attributions": […]}], "predictions": […], …}``."""
-    result: list[dict[str, Any]] = []
-    for number, explanation in enumerate(explanations):
-        if explanation.neighbors is not None:
-            result.append(_neighbors(explanation.neighbors))
-            continue
-        result.append(
-            {
-                "attributions": [
-                    {
-                        "baselineOutputValue": label.baseline_score,
-                        "instanceOutputValue": label.score,
-                        "featureAttributions": _features(label, pictures(number, label)),
-                        **({"outputIndex": list(label.index)} if label.index else {}),
-                        **({} if label.name is None else {"outputDisplayName": label.name}),
-                        "approximationError": label.approx_error,
-                        "outputName": metadata.output.name,
-                    }
-                    for label in explanation.labels
-                ],
-                **_diagnostics(explanation.labels),
-            }
-        )
-    predicted = predictions([explanation.prediction for explanation in explanations])
-    return {"explanations": result, "predictions": predicted, "deployedModelId": "local"}
-
-
-def predictions(values: Sequence[Array | Mapping[str, Array]]) -> list[Any]:
-    """Return what the model said of each instance, as JSON: a value, or an object of outputs.
-
-    Strings that are no UTF-8, and those of outputs whose name ends in ``_bytes``, are written as
-    ``{"b64": …}``: "to send binary data, you must base64-encode the data and mark it as binary".
-    """
-    return [
-        {name: _said(part, binary=name.endswith("_bytes")) for name, part in value.items()}
-        if isinstance(value, Mapping)
-        else _said(value)
-        for value in values
-    ]
-
-
-def encode(document: Any, *, indent: bool = True) -> bytes:
-    """Return a document as UTF-8 JSON; numpy arrays are written as nested lists."""
-    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(document, option=options | (orjson.OPT_INDENT_2 if indent else 0))
-
-
-def _diagnostics(labels: Sequence[LabelAttribution]) -> dict[str, Any]:
-    """Return what methods say of themselves, beside the attributions and in their order.
-
-    "No key beyond the listed ones inside an attribution": clients would stumble over it.
-    """
-    said = [
-        {name: value if np.isfinite(value) else None for name, value in label.diagnostics.items()}
-        for label in labels
-    ]
-    return {"diagnostics": said} if any(said) else {}
-
-
-def _neighbors(neighbors: Sequence[Neighbor]) -> dict[str, Any]:
-    """Return ``{"neighbors": [{"neighborId", "neighborDistance"}]}``, nearest first.
-
-    "The attributions field is empty and instead the neighbors field is populated."
-    """
-    return {
-        "neighbors": [{"neighborId": it.id, "neighborDistance": it.distance} for it in neighbors]
-    }
-
-
-def _features(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:
-    features: dict[str, Any] = {}
-    for name, value in label.features.items():
-        if name in drawn:
-            picture, form = drawn[name]
-            features[name] = {f"b64_{form}": base64.b64encode(picture).decode()}
-        else:
-            features[name] = _json(value)
-    return features
-
-
-def _json(value: Array) -> Any:
-    array = np.asarray(value)
-    if array.dtype.kind == "f":
-        array = np.array(array, np.float64, order="C")
-    return float(array) if array.ndim == 0 else array
-
-
-def _said(value: Array, *, binary: bool = False) -> Any:
-    """Return one output of one instance as JSON; bytes become text where they can."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "OSU":
-        return _json(array)
-    if array.ndim:
-        return [_said(item, binary=binary) for item in array]
-    item = array.item()
-    data = item.encode() if isinstance(item, str) else bytes(item)
-    try:
-        return {"b64": base64.b64encode(data).decode()} if binary else data.decode()
-    except UnicodeDecodeError:
-        return {"b64": base64.b64encode(data).decode()}
-
-
-def _label_index(index: tuple[int, ...]) -> int | list[int]:
-    """ "label_index": an int; -1 for a scalar output, a list for an n-dimensional one."""
-    if not index:
-        return -1
-    return index[0] if len(index) == 1 else list(index)

@@ -1,1 +1,21 @@
-"""A SavedModel compiled: the one room that runs TensorFlow."""
+"""A SavedModel compiled: the one room that runs TensorFlow.
+
+What is behind its door imports TensorFlow, so it is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pellucid.runtime.compiler import Compiler
+
+__all__ = ["Compiler"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Compiler":
+        from pellucid.runtime.compiler import Compiler
+
+        return Compiler
+    raise AttributeError(f"module 'pellucid.runtime' has no attribute '{name}'")

@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.explain.features import Companions
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import ExplanationMetadata
+from pellucid.explain import Companions
+from pellucid.inputs import InputInfo
+from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array, Tensors
-from pellucid.runtime.backends.base import Plan, Unsupported, check_device
+from pellucid.runtime.backends.base import CompileSpec, check_device
 from pellucid.runtime.backends.flat_graph import Preprocessor
-from pellucid.runtime.engine.kernels import Batch
+from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
 from pellucid.runtime.graph.latent_tensor import last_layer_input
 from pellucid.runtime.model import TensorFlowModel
-from pellucid.saved_model.batch_axis import batch_of_signature, is_shared
-from pellucid.saved_model.reader import MetaGraph, Signature
-from pellucid.saved_model.tensor_names import Role, resolve_tensor
+from pellucid.saved_model import (
+    Batch,
+    MetaGraph,
+    Role,
+    Signature,
+    batch_of_signature,
+    is_shared,
+    resolve_tensor,
+)
 
 SQUASHERS = ("Softmax", "LogSoftmax", "Sigmoid")
 
@@ -32,7 +38,8 @@ class Compiler:
 
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
-    the score before its softmax or sigmoid, where gradients do not vanish. `lanes` are a `Plan`'s.
+    the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
+    that of a `CompileSpec`.
     """
 
     directory: Path
@@ -41,7 +48,7 @@ class Compiler:
     metadata: ExplanationMetadata
     device: str = "auto"
     logits: bool = False
-    lanes: int = 1
+    parallel_batches: int = 1
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
 
@@ -50,16 +57,16 @@ class Compiler:
         encoded = gradients and any(i.encoded_tensor_name for i in self.metadata.inputs)
         if encoded not in self._models:
             check_device(self.device)
-            plan = self._plan(encoded)
+            compile_spec = self._compile_spec(encoded)
             self._models[encoded] = TensorFlowModel(
-                plan, lambda: self._before(plan), lambda: self._names(plan)
+                compile_spec, lambda: self._before(compile_spec), lambda: self._names(compile_spec)
             )
         return self._models[encoded]
 
     def signature_outputs(self, request: Tensors) -> dict[str, Array]:
         """Return every output of the signature for a request's arrays, [n, …].
 
-        Where only the explained output can be computed, on the last of the roads, it is that one.
+        Where only the explained output can be computed, on the last backend, it is that one.
         Raises InstanceError and ModelError.
         """
         model = self.model(gradients=False)
@@ -72,7 +79,7 @@ class Compiler:
     def _all_outputs(self) -> Preprocessor | None:
         outputs = {key: info.name for key, info in self.signature.outputs.items()}
         try:
-            return Preprocessor(self._plan(False), outputs)
+            return Preprocessor(self._compile_spec(False), outputs)
         except (ModelError, Unsupported):
             return None
 
@@ -97,8 +104,10 @@ class Compiler:
         """Return the model whose output is a tensor of `latent_tensor`."""
         if tensor not in self._latents:
             check_device(self.device)
-            plan = replace(self._plan(encoded=False), output=tensor)
-            self._latents[tensor] = TensorFlowModel(plan, lambda: self._before(plan))
+            compile_spec = replace(self._compile_spec(encoded=False), output=tensor)
+            self._latents[tensor] = TensorFlowModel(
+                compile_spec, lambda: self._before(compile_spec)
+            )
         return self._latents[tensor]
 
     @cached_property
@@ -179,12 +188,12 @@ class Compiler:
             )
         return flat.inputs(node)[0]
 
-    def _plan(self, encoded: bool) -> Plan:
+    def _compile_spec(self, encoded: bool) -> CompileSpec:
         explained = {}
         for spec in self.metadata.inputs:
             written = spec.encoded_tensor_name if encoded else None
             explained[spec.name] = self._tensor(written or spec.tensor_name or spec.name)
-        return Plan(
+        return CompileSpec(
             directory=self.directory,
             meta_graph=self._message,
             signature_key=self.signature.key,
@@ -193,19 +202,19 @@ class Compiler:
             output=self._output,
             batch=self._batch,
             device=self.device,
-            lanes=self.lanes,
+            parallel_batches=self.parallel_batches,
         )
 
-    def _before(self, plan: Plan) -> Preprocessor | None:
+    def _before(self, compile_spec: CompileSpec) -> Preprocessor | None:
         if self._requested is self.signature:
             return None
         inputs = {key: info.name for key, info in self._requested.inputs.items()}
         outputs = {key: info.name for key, info in self._requested.outputs.items()}
         batch = batch_of_signature(self._requested)
-        return Preprocessor(replace(plan, request=inputs, batch=batch), outputs)
+        return Preprocessor(replace(compile_spec, request=inputs, batch=batch), outputs)
 
-    def _names(self, plan: Plan) -> Preprocessor | None:
+    def _names(self, compile_spec: CompileSpec) -> Preprocessor | None:
         key = self.metadata.output.index_name_mapping_key
         if key is None:
             return None
-        return Preprocessor(plan, {"names": self._tensor(key, "output")})
+        return Preprocessor(compile_spec, {"names": self._tensor(key, "output")})

@@ -1,7 +1,7 @@
 """A SavedModel as a `pellucid.model.Model`: load it, find its tensors, compile the questions.
 
-There are three roads to an answer (`graph_road`, `object_road`, `loader_road`), tried in this
-order; the next one is taken when a road cannot carry the model. Work is cut into blocks of rows
+There are three backends (`flat_graph`, `function`, `v1_loader`), tried in this order; the next one
+is taken when a backend cannot carry the model. Work is cut into blocks of rows
 that fit the memory; a block is halved when the device runs out of it.
 """
 
@@ -18,16 +18,21 @@ import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, PellucidError
 from pellucid.model import Array, Tensors
-from pellucid.runtime.backends.base import Plan, Road, held
-from pellucid.runtime.backends.flat_graph import GraphRoad, Preprocessor
-from pellucid.runtime.backends.function import ObjectRoad
-from pellucid.runtime.backends.v1_loader import LoaderRoad
+from pellucid.runtime.backends.base import Backend, CompileSpec, held
+from pellucid.runtime.backends.flat_graph import FlatGraphBackend, Preprocessor
+from pellucid.runtime.backends.function import FunctionBackend
+from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.failures import DATA, FAILURES, sentence
-from pellucid.runtime.engine.kernels import Batch, Operand
-from pellucid.runtime.engine.row_batches import Cut, cuts, lanes_of, side_by_side
+from pellucid.runtime.engine.kernels import Operand
+from pellucid.runtime.engine.row_batches import RowBatches, cuts, parallel_batches_of, side_by_side
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.saved_model import Batch
 
-ROADS: tuple[Callable[[Plan], Road], ...] = (GraphRoad, ObjectRoad, LoaderRoad)
+BACKENDS: tuple[Callable[[CompileSpec], Backend], ...] = (
+    FlatGraphBackend,
+    FunctionBackend,
+    V1LoaderBackend,
+)
 Answer = TypeVar("Answer")
 
 
@@ -48,42 +53,42 @@ class TensorFlowModel:
 
     def __init__(
         self,
-        plan: Plan,
+        compile_spec: CompileSpec,
         preprocessor: Callable[[], Preprocessor | None] = lambda: None,
         names: Callable[[], Preprocessor | None] = lambda: None,
     ) -> None:
-        self.plan = plan
-        self._roads = list(ROADS)
+        self.compile_spec = compile_spec
+        self._backends = list(BACKENDS)
         self._answered: set[str] = set()
         self._failures: list[str] = []
-        self._cut, self._lanes = Cut(1, 1), lanes_of(1)
-        self._road = self._next_road()
+        self._cut, self._parallel_batches = RowBatches(1, 1), parallel_batches_of(1)
+        self._backend = self._next_backend()
         # The first session decides how many threads an operation has: that is the network's.
         self._preprocessor, self._names = preprocessor(), names()
-        # Threads ask in turns: the device is used whole, and a road is changed for all of them.
+        # Threads ask in turns: the device is used whole, and a backend is changed for all of them.
         self._turn = RLock()
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        return self._road.operands
+        return self._backend.operands
 
     @property
-    def road(self) -> str:
-        """The road that is taken: ``GraphRoad``, ``ObjectRoad`` or ``LoaderRoad``."""
-        return type(self._road).__name__
+    def backend(self) -> str:
+        """The class of the backend that is taken, such as ``FlatGraphBackend``."""
+        return type(self._backend).__name__
 
     @property
     def random_ops(self) -> tuple[str, ...]:
         """The ops that draw new random numbers at each call: such a model repeats no answer."""
-        return self._road.random_ops
+        return self._backend.random_ops
 
     @property
     def traces(self) -> Counter[str]:
-        return self._road.traces
+        return self._backend.traces
 
     @property
     def differentiable(self) -> frozenset[str]:
-        return self._try(lambda road: road.gradients_reach(), "gradients_reach")
+        return self._try(lambda backend: backend.gradients_reach(), "gradients_reach")
 
     def preprocess(self, request: Tensors) -> dict[str, Array]:
         """Return the signature's inputs, [n, …], from a request's arrays [n, …].
@@ -99,19 +104,20 @@ class TensorFlowModel:
         """Return the operands, [n, …]: explained tensors behind the inputs are computed."""
         self._check_shared(inputs)
 
-        def run(road: Road) -> dict[str, Array]:
+        def run(backend: Backend) -> dict[str, Array]:
             def answer(rows: Tensors) -> dict[str, Array]:
-                encoded = road.encode(rows)
+                encoded = backend.encode(rows)
                 for name, value in encoded.items():
                     if np.shape(value)[:1] != (len(_any(rows)),):
                         raise ModelError(
-                            f"the explained tensor '{self.plan.explained.get(name, name)}' has "
-                            f"shape {list(np.shape(value))} for {len(_any(rows))} instances: its "
+                            "the explained tensor "
+                            f"'{self.compile_spec.explained.get(name, name)}' has shape "
+                            f"{list(np.shape(value))} for {len(_any(rows))} instances: its "
                             "first axis is not the batch"
                         )
                 return encoded
 
-            return self._gathered(len(_any(inputs)), inputs, answer, self.plan.batch)
+            return self._gathered(len(_any(inputs)), inputs, answer, self.compile_spec.batch)
 
         return self._try(run, "encode")
 
@@ -126,30 +132,33 @@ class TensorFlowModel:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
             with self._turn:
-                return self._gathered(len(_any(request)), request, before.encode, before.plan.batch)
+                return self._gathered(
+                    len(_any(request)), request, before.encode, before.compile_spec.batch
+                )
         except DATA as error:
             raise InstanceError(_refused(error), _only(request)) from error
         except FAILURES as error:
-            raise ModelError(f"{self.plan.directory}: {sentence(error)}") from error
+            raise ModelError(f"{self.compile_spec.directory}: {sentence(error)}") from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
         n = len(_any(x))
 
-        def run(road: Road) -> Array:
+        def run(backend: Backend) -> Array:
             def answer(rows: Tensors) -> dict[str, Array]:
-                output = np.asarray(road.outputs(rows))
+                output = np.asarray(backend.outputs(rows))
                 if output.shape[:1] != (len(_any(rows)),):
                     raise ModelError(
-                        f"the output '{self.plan.output}' has shape {list(output.shape)} for "
-                        f"{len(_any(rows))} instances: its first axis is not the batch"
+                        f"the output '{self.compile_spec.output}' has shape "
+                        f"{list(output.shape)} for {len(_any(rows))} instances: "
+                        "its first axis is not the batch"
                     )
                 return {"": output}
 
-            return self._gathered(n, x, answer, self.plan.batch)[""]
+            return self._gathered(n, x, answer, self.compile_spec.batch)[""]
 
         output = self._try(run, "outputs")
-        lone = self.plan.batch.lone and output.shape[1:2] == (1,)
+        lone = self.compile_spec.batch.lone and output.shape[1:2] == (1,)
         return output[:, 0] if lone else output
 
     def outputs(self, x: Tensors) -> Array:
@@ -162,24 +171,24 @@ class TensorFlowModel:
         nodes, weights = (np.broadcast_to(a, shape).astype(np.float64) for a in (nodes, weights))
         path, column = np.nonzero(weights)
 
-        def run(road: Road) -> dict[str, Array]:
-            sums = {name: np.zeros(np.shape(stop[name])) for name in road.gradients_reach()}
+        def run(backend: Backend) -> dict[str, Array]:
+            sums = {name: np.zeros(np.shape(stop[name])) for name in backend.gradients_reach()}
 
             def answer(block: Rows) -> tuple[slice, dict[str, Array]]:
                 p, k = path[block.rows], column[block.rows]
                 ends = slice(p[0], p[-1] + 1)
                 weight = weights[p, k]
                 weight[block.count :] = 0.0
-                return ends, road.path_gradient(
-                    {o.name: start[o.name][ends] for o in road.operands if o.real},
-                    {o.name: stop[o.name][ends] for o in road.operands},
+                return ends, backend.path_gradient(
+                    {o.name: start[o.name][ends] for o in backend.operands if o.real},
+                    {o.name: stop[o.name][ends] for o in backend.operands},
                     (p - p[0]).astype(np.int32),
                     nodes[p, k],
                     weight,
                     target[p].astype(np.int64),
                 )
 
-            for _, (ends, part) in self._each_block(len(path), self.plan.batch, answer):
+            for _, (ends, part) in self._each_block(len(path), self.compile_spec.batch, answer):
                 for name, value in part.items():
                     sums[name][ends] += value
             return sums
@@ -192,8 +201,8 @@ class TensorFlowModel:
         n, m = len(target), len(_any(masks))
         instance, coalition = (a.ravel() for a in np.indices((n, m)))
 
-        def run(road: Road) -> Array:
-            explained = [o.name for o in road.operands if o.explained]
+        def run(backend: Backend) -> Array:
+            explained = [o.name for o in backend.operands if o.explained]
             wheres = {
                 name: masks[name]
                 if name in masks
@@ -206,8 +215,8 @@ class TensorFlowModel:
                 i = instance[block.rows]
                 ends = slice(i[0], i[-1] + 1)
                 some, mask = _used(coalition[block.rows])
-                return road.coalition_scores(
-                    {o.name: x[o.name][ends] for o in road.operands},
+                return backend.coalition_scores(
+                    {o.name: x[o.name][ends] for o in backend.operands},
                     {name: baseline[name][ends] for name in explained},
                     {name: where[some] for name, where in wheres.items()},
                     (i - i[0]).astype(np.int32),
@@ -215,7 +224,7 @@ class TensorFlowModel:
                     target[i].astype(np.int64),
                 )[: block.count]
 
-            for block, part in self._each_block(n * m, self.plan.batch, answer):
+            for block, part in self._each_block(n * m, self.compile_spec.batch, answer):
                 scores[block.rows[: block.count]] = part
             return scores.reshape(n, m)
 
@@ -245,13 +254,13 @@ class TensorFlowModel:
     ) -> Iterator[tuple[Rows, Answer]]:
         """Yield the blocks and what `answer` says to each, in order."""
         blocks = self._blocks(total, batch)
-        if self._cut.lanes == 1:
+        if self._cut.parallel_batches == 1:
             return ((block, answer(block)) for block in blocks)
-        return side_by_side(blocks, answer, self._lanes, self._cut.lanes)
+        return side_by_side(blocks, answer, self._parallel_batches, self._cut.parallel_batches)
 
-    def _use(self, cut: Cut) -> None:
+    def _use(self, cut: RowBatches) -> None:
         # As many threads as may compute at a time, whoever asks.
-        self._cut, self._lanes = cut, lanes_of(cut.lanes)
+        self._cut, self._parallel_batches = cut, parallel_batches_of(cut.parallel_batches)
 
     def _gathered(
         self, n: int, x: Tensors, ask: Callable[[Tensors], Mapping[str, Array]], batch: Batch
@@ -289,67 +298,73 @@ class TensorFlowModel:
             raise InstanceError(_refused(why), bad[0]) from why
 
     def _width(self) -> int:
-        return self.plan.batch.rows or 1
+        return self.compile_spec.batch.rows or 1
 
-    # Roads
+    # Backends
 
-    def _try(self, run: Callable[[Road], Answer], question: str) -> Answer:
-        """Run on the road at hand, with smaller blocks or on the next road if that fails.
+    def _try(self, run: Callable[[Backend], Answer], kernel: str) -> Answer:
+        """Run on the backend at hand, with smaller blocks or on the next backend if that fails.
 
-        Where the lanes are several, they are kept busy by whoever has blocks for them: what has
-        been answered before is asked at once, and looked into alone if it fails this time.
+        Where several batches run in parallel, the threads are kept busy by whoever has blocks for
+        them: what was answered before is asked at once, and looked into alone if it fails now.
         """
-        if self._cut.lanes > 1 and question in self._answered:
+        if self._cut.parallel_batches > 1 and kernel in self._answered:
             try:
-                return run(self._road)
+                return run(self._backend)
             except PellucidError:
                 raise
             except FAILURES:
                 pass
         with self._turn:
-            return self._tried(run, question)
+            return self._tried(run, kernel)
 
-    def _tried(self, run: Callable[[Road], Answer], question: str) -> Answer:
-        first, others, failures = self._road, list(self._roads), list(self._failures)
+    def _tried(self, run: Callable[[Backend], Answer], kernel: str) -> Answer:
+        first, others, failures = self._backend, list(self._backends), list(self._failures)
         while True:
             try:
-                answer = run(self._road)
-                self._answered.add(question)
+                answer = run(self._backend)
+                self._answered.add(kernel)
                 return answer
             except PellucidError:
                 raise
             except tf.errors.ResourceExhaustedError as error:
-                if self.plan.batch.rows or not self.plan.batch.axis or self._cut.rows == 1:
+                if (
+                    self.compile_spec.batch.rows
+                    or not self.compile_spec.batch.axis
+                    or self._cut.rows == 1
+                ):
                     raise ModelError("the device has not enough memory for a single row") from error
-                self._use(Cut(self._cut.rows // 2, 1))
+                self._use(RowBatches(self._cut.rows // 2, 1))
             except FAILURES as error:
-                # Where the road has answered before, or none goes further, it is the data.
-                data = isinstance(error, DATA) and question in ("encode", "outputs")
+                # Where the backend has answered before, or none goes further, it is the data.
+                data = isinstance(error, DATA) and kernel in ("encode", "outputs")
                 self._failures.append(sentence(error))
                 try:
-                    if data and question in self._answered:
+                    if data and kernel in self._answered:
                         raise ModelError
-                    self._road = self._next_road()
+                    self._backend = self._next_backend()
                     self._answered.clear()
                 except ModelError:
                     if not data:
                         raise
-                    self._road, self._roads, self._failures = first, others, failures
+                    self._backend, self._backends, self._failures = first, others, failures
                     raise InstanceError(_refused(error)) from error
 
-    def _next_road(self) -> Road:
-        while self._roads:
+    def _next_backend(self) -> Backend:
+        while self._backends:
             try:
-                road = self._roads.pop(0)(self.plan)
-                road.ready()
-                self._use(road.cut())  # known now: blocks are cut alike from the first call on
-                return road
+                backend = self._backends.pop(0)(self.compile_spec)
+                backend.ready()
+                self._use(backend.cut())  # known now: blocks are cut alike from the first call on
+                return backend
             except PellucidError:
                 raise
             except FAILURES as error:
                 self._failures.append(sentence(error))
         reasons = "; ".join(dict.fromkeys(self._failures))
-        raise ModelError(f"{self.plan.directory}: TensorFlow cannot run this model: {reasons}")
+        raise ModelError(
+            f"{self.compile_spec.directory}: TensorFlow cannot run this model: {reasons}"
+        )
 
 
 def _any(tensors: Tensors) -> Array:

@@ -1,1 +1,62 @@
 """A SavedModel directory read without TensorFlow: its messages, its names, its files."""
+
+from __future__ import annotations
+
+from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
+from pellucid.saved_model.class_names import ClassNames, find_class_names
+from pellucid.saved_model.directory import MODEL_NAMES, model_file
+from pellucid.saved_model.fingerprint import fingerprint
+from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
+from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
+from pellucid.saved_model.protobuf import messages
+from pellucid.saved_model.reader import (
+    Function,
+    MetaGraph,
+    SavedModelFile,
+    Signature,
+    TensorInfo,
+    read,
+)
+from pellucid.saved_model.tensor_names import (
+    ResolvedTensor,
+    Role,
+    choose_signature,
+    reachable,
+    resolve_tensor,
+    tensor_info,
+)
+
+__all__ = [
+    "CALLS",
+    "MODEL_NAMES",
+    "TRAINABLE",
+    "Batch",
+    "ClassNames",
+    "Function",
+    "MetaGraph",
+    "Nodes",
+    "ResolvedTensor",
+    "Role",
+    "SavedModelFile",
+    "Shape",
+    "Signature",
+    "TensorInfo",
+    "attributes_of",
+    "batch_of_signature",
+    "choose_signature",
+    "find_class_names",
+    "fingerprint",
+    "is_shared",
+    "messages",
+    "model_file",
+    "names",
+    "node_name",
+    "operation",
+    "output_place",
+    "reachable",
+    "read",
+    "resolve_tensor",
+    "table_version",
+    "tensor_info",
+    "type_name",
+]

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pellucid.runtime.engine.kernels import Batch
 from pellucid.saved_model.reader import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How a network takes rows: any number (None), a fixed number, or without a batch axis.
+
+    `lone` says that an instance is a batch of one, whose output has a first axis of that.
+    """
+
+    rows: int | None = None
+    axis: bool = True
+    lone: bool = False
 
 
 def batch_of_signature(signature: Signature, output: str | None = None) -> Batch:

@@ -1,7 +1,15 @@
 """HTTP: the protocols of KServe, AI Platform and Vertex over models that are loaded here.
 
-The way of a request: `app` routes it to a protocol; `exchange` admits it, reads it, and has it
-answered before its deadline; `device` gathers what waits into blocks, and has them computed;
-`clerks` read and write; the protocol says what. `shelf` holds the models and loads them anew when
-their directories change.
+The way of a request: `app` routes it to a protocol; `handler` admits it, reads it, and has it
+answered before its deadline; `batcher` gathers what waits into blocks, and has them computed;
+`offload` has threads that read and write; the protocol says what. `model_repository` holds the
+models and loads them anew when their directories change.
 """
+
+from __future__ import annotations
+
+from pellucid.serve.auth import Guard, is_loopback, read_token
+from pellucid.serve.limits import Limits
+from pellucid.serve.model_repository import model_entries
+
+__all__ = ["Guard", "Limits", "is_loopback", "model_entries", "read_token"]

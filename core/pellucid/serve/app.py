@@ -16,10 +16,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from pellucid.responses.services import encode
+from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT, AccessLog
-from pellucid.serve.handler import Exchange
-from pellucid.serve.http_errors import Refusal
+from pellucid.serve.handler import Handler
+from pellucid.serve.http_errors import HttpError
 from pellucid.serve.metrics import CONTENT_TYPE
 from pellucid.serve.protocols.ai_platform import AiPlatform
 from pellucid.serve.protocols.kserve import KServe
@@ -35,7 +35,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 def application(
-    exchange: Exchange,
+    handler: Handler,
     write_log: Callable[[bytes], object],
     *,
     poll: float,
@@ -52,10 +52,10 @@ def application(
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         async def load() -> None:
-            await exchange.shelf.load_all()
+            await handler.repository.load_all()
             loaded()
             if poll:
-                await exchange.shelf.watch(poll)
+                await handler.repository.watch(poll)
 
         def ended(task: asyncio.Task[None]) -> None:
             error = None if task.cancelled() else task.exception()
@@ -69,33 +69,33 @@ def application(
         finally:
             loading.cancel()
             await asyncio.wait([loading])
-            exchange.device.close()
-            exchange.close()
+            handler.batcher.close()
+            handler.close()
 
     routes = [
-        Route(path, _Endpoint(exchange, protocol), methods=METHODS)
+        Route(path, _Endpoint(handler, protocol), methods=METHODS)
         for protocol in PROTOCOLS
         for path in protocol.paths
     ]
     routes += [
-        Route("/v1/models", _guarded(exchange, _models), methods=["GET"]),
+        Route("/v1/models", _guarded(handler, _models), methods=["GET"]),
         Route("/healthz", _alive, methods=["GET"]),
-        Route("/readyz", _ready_of(exchange), methods=["GET"]),
-        Route("/metrics", _guarded(exchange, _metrics), methods=["GET"]),
-        Route("/openapi.json", _guarded(exchange, _openapi), methods=["GET"]),
-        *Page(exchange).routes,
+        Route("/readyz", _ready_of(handler), methods=["GET"]),
+        Route("/metrics", _guarded(handler, _metrics), methods=["GET"]),
+        Route("/openapi.json", _guarded(handler, _openapi), methods=["GET"]),
+        *Page(handler).routes,
     ]
     handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
     app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
     app.router.redirect_slashes = False  # a path is what it is, and clients follow no POST
-    return AccessLog(app, exchange.metrics, write_log)
+    return AccessLog(app, handler.metrics, write_log)
 
 
 class _Endpoint:
     """What answers a protocol's paths: an ASGI application, which costs less than a function."""
 
-    def __init__(self, exchange: Exchange, protocol: Protocol) -> None:
-        self._exchange = exchange
+    def __init__(self, handler: Handler, protocol: Protocol) -> None:
+        self._handler = handler
         self._protocol = protocol
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,38 +103,38 @@ class _Endpoint:
         await response(scope, receive, send)
 
     async def _response(self, request: Request) -> Response:
-        exchange, protocol = self._exchange, self._protocol
+        handler, protocol = self._handler, self._protocol
         visit = request.scope[VISIT]
         visit.protocol = protocol.name
         try:
             target = _target(request)
             if target.verb is not None:
                 visit.verb = target.verb
-                return await exchange.ask(request, protocol, target)
-            exchange.guard.check(request.headers)
-            model = exchange.shelf.named(target.model)
+                return await handler.ask(request, protocol, target)
+            handler.guard.check(request.headers)
+            model = handler.repository.named(target.model)
             status, body = protocol.described(model, target)
             return _json(body, status)
-        except Refusal as refusal:
-            visit.error = refusal.message[:500]
-            status, body = protocol.refused(refusal)
-            return _json(body, status, refusal.headers)
+        except HttpError as http_error:
+            visit.error = http_error.message[:500]
+            status, body = protocol.refused(http_error)
+            return _json(body, status, http_error.headers)
 
 
 def _target(request: Request) -> Target:
-    """Return what the path names. Raises Refusal for a verb that is none, or the wrong method."""
+    """Return what the path names. Raises HttpError for a verb that is none, or the wrong method."""
     for part in ("project", "location"):
         if not re.fullmatch(PLACE, request.path_params.get(part, "-")):
-            raise Refusal(HTTPStatus.NOT_FOUND, f"that is no {part}: {PLACE} is")
+            raise HttpError(HTTPStatus.NOT_FOUND, f"that is no {part}: {PLACE} is")
     name, colon, verb = request.path_params["target"].partition(":")
     if colon and verb not in VERBS:
-        raise Refusal(
+        raise HttpError(
             HTTPStatus.NOT_FOUND,
             f"there is no verb ':{verb[:50]}'; there are :explain and :predict",
         )
     taken = "POST" if colon else "GET, HEAD"
     if request.method not in taken.split(", "):
-        raise Refusal(
+        raise HttpError(
             HTTPStatus.METHOD_NOT_ALLOWED,
             f"this path takes {taken}, not {request.method}",
             allow=taken,
@@ -147,40 +147,38 @@ def _target(request: Request) -> Target:
     return Target(resource, model or name, version, verb or None)
 
 
-def _guarded(
-    exchange: Exchange, answer: Callable[[Exchange], Response]
-) -> Callable[[Request], Any]:
+def _guarded(handler: Handler, answer: Callable[[Handler], Response]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            exchange.guard.check(request.headers)
-        except Refusal as refusal:
-            return _json({"error": refusal.message}, refusal.status, refusal.headers)
-        return answer(exchange)
+            handler.guard.check(request.headers)
+        except HttpError as http_error:
+            return _json({"error": http_error.message}, http_error.status, http_error.headers)
+        return answer(handler)
 
     return endpoint
 
 
-def _models(exchange: Exchange) -> Response:
-    return _json({"models": list(exchange.shelf.models)})
+def _models(handler: Handler) -> Response:
+    return _json({"models": list(handler.repository.models)})
 
 
-def _openapi(exchange: Exchange) -> Response:
-    return _json(document(exchange.shelf, PROTOCOLS, exchange.limits))
+def _openapi(handler: Handler) -> Response:
+    return _json(document(handler.repository, PROTOCOLS, handler.limits))
 
 
-def _metrics(exchange: Exchange) -> Response:
-    for model in exchange.shelf.models.values():
-        exchange.metrics.ready.labels(model.name).set(model.default.loaded is not None)
-    return Response(exchange.metrics.text(), media_type=CONTENT_TYPE)
+def _metrics(handler: Handler) -> Response:
+    for model in handler.repository.models.values():
+        handler.metrics.ready.labels(model.name).set(model.default.loaded is not None)
+    return Response(handler.metrics.text(), media_type=CONTENT_TYPE)
 
 
 async def _alive(request: Request) -> Response:
     return _json({"status": "alive"})
 
 
-def _ready_of(exchange: Exchange) -> Callable[[Request], Any]:
+def _ready_of(handler: Handler) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        ready = exchange.shelf.ready and not exchange.draining
+        ready = handler.repository.ready and not handler.draining
         return _json({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     return endpoint
@@ -191,14 +189,16 @@ async def _no_route(request: Request, error: HTTPException) -> Response:
         HTTPStatus.NOT_FOUND: f"there is nothing at {request.url.path[:200]}",
         HTTPStatus.METHOD_NOT_ALLOWED: f"this path does not take {request.method}",
     }.get(HTTPStatus(error.status_code), error.detail)
-    refusal = Refusal(error.status_code, sentence)
-    _, body = _protocol_of(request).refused(refusal)
+    http_error = HttpError(error.status_code, sentence)
+    _, body = _protocol_of(request).refused(http_error)
     return _json(body, error.status_code, error.headers or {})
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    refusal = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}")
-    status, body = _protocol_of(request).refused(refusal)
+    http_error = HttpError(
+        HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}"
+    )
+    status, body = _protocol_of(request).refused(http_error)
     return _json(body, status)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from pellucid.errors import SpecError
-from pellucid.serve.http_errors import Refusal
+from pellucid.serve.http_errors import HttpError
 
 TOKEN_VARIABLE = "PELLUCID_SERVE_TOKEN"
 
@@ -25,7 +25,7 @@ class Guard:
     token: str | None = None
 
     def check(self, headers: Headers) -> None:
-        """Raise Refusal for a request without the right token, or from another web page.
+        """Raise HttpError for a request without the right token, or from another web page.
 
         A browser says on whose behalf it asks (``Origin``); clients that are no browser do not.
         Without a token, a page has to come from this very address by a loopback name, so that no
@@ -36,7 +36,7 @@ class Guard:
             place = urlsplit(origin)
             foreign = place.netloc.lower() != headers.get("host", "").lower()
             if foreign or (self.token is None and not is_loopback(place.hostname or "")):
-                raise Refusal(
+                raise HttpError(
                     HTTPStatus.FORBIDDEN, f"pages of {origin[:100]} may not ask this server"
                 )
         if self.token is None:
@@ -44,7 +44,7 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         same = hmac.compare_digest(given.strip().encode(), self.token.encode())
         if scheme.lower() != "bearer" or not same:
-            raise Refusal(
+            raise HttpError(
                 HTTPStatus.UNAUTHORIZED,
                 "a bearer token is needed: send the header 'Authorization: Bearer TOKEN'",
             )

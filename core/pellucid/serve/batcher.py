@@ -44,7 +44,7 @@ class Work:
     done: asyncio.Future[Sequence[Any]]
 
 
-class Device:
+class Batcher:
     """A queue before the threads; `on_block` is told the instances of each block and its seconds.
 
     `expected` is the number of requests that are being read and will bring work soon. Everything

@@ -7,24 +7,24 @@ from types import TracebackType
 
 from starlette.requests import Request
 
-from pellucid.serve.http_errors import CLIENT_GONE, Refusal
+from pellucid.serve.http_errors import CLIENT_GONE, HttpError
 
 
-class Ending:
-    """A block of the current task that is left with a Refusal when its time is over.
+class Deadline:
+    """A block of the current task that is left with a HttpError when its time is over.
 
-    `late` is that Refusal, and may be set anew for each stage of the work. Once the body of a
+    `late` is that HttpError, and may be set anew for each stage of the work. Once the body of a
     request has been read, `watch` leaves the block, too, when the client goes away. It costs a
     timer and a task, where ``asyncio.wait_for`` around each stage would cost several.
     """
 
-    def __init__(self, seconds: float, late: Refusal) -> None:
+    def __init__(self, seconds: float, late: HttpError) -> None:
         self.late = late
         self._seconds = seconds
-        self._why: Refusal | None = None
+        self._why: HttpError | None = None
         self._watching: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> Ending:
+    def __enter__(self) -> Deadline:
         task = asyncio.current_task()
         assert task is not None, "requests are answered in tasks"
         self._task = task
@@ -55,9 +55,9 @@ class Ending:
 
     def _left(self, watching: asyncio.Task[None]) -> None:
         if not watching.cancelled() and watching.exception() is None:
-            self._end(Refusal(CLIENT_GONE, "the client went away"))
+            self._end(HttpError(CLIENT_GONE, "the client went away"))
 
-    def _end(self, why: Refusal) -> None:
+    def _end(self, why: HttpError) -> None:
         if self._why is None:
             self._why = why
             self._task.cancel()

@@ -12,21 +12,19 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
+from pellucid.api import Explanations, LoadedModel
 from pellucid.errors import PellucidError, SpecError
-from pellucid.inputs.readers import Instance, read_request
-from pellucid.inputs.strict_json import parse_json
-from pellucid.responses.services import encode, predictions
+from pellucid.inputs import Instance, parse_json, read_request
+from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
 from pellucid.serve.auth import Guard
-from pellucid.serve.batcher import Device
-from pellucid.serve.deadline import Ending
-from pellucid.serve.http_errors import CLIENT_GONE, Refusal, refusal_of
+from pellucid.serve.batcher import Batcher
+from pellucid.serve.deadline import Deadline
+from pellucid.serve.http_errors import CLIENT_GONE, HttpError, http_error_of
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
-from pellucid.serve.model_repository import Loaded, Shelf
-from pellucid.serve.offload import Clerks
+from pellucid.serve.model_repository import Loaded, ModelRepository
+from pellucid.serve.offload import OffloadPool
 from pellucid.serve.protocols.protocol import Protocol, Target
 
 TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
@@ -46,26 +44,31 @@ class Read:
     most: int
 
 
-class Exchange:
+class Handler:
     """Answers requests; `draining` is set when no more are to be taken."""
 
     def __init__(
-        self, shelf: Shelf, device: Device, limits: Limits, guard: Guard, metrics: Metrics
+        self,
+        repository: ModelRepository,
+        batcher: Batcher,
+        limits: Limits,
+        guard: Guard,
+        metrics: Metrics,
     ) -> None:
-        self.shelf = shelf
-        self.device = device
+        self.repository = repository
+        self.batcher = batcher
         self.limits = limits
         self.guard = guard
         self.metrics = metrics
         self.draining = False
         self._admitted = 0
         self._bytes = 0
-        self.clerks = Clerks()
+        self.offload = OffloadPool()
         metrics.admitted.set_function(lambda: self._admitted)
 
     def close(self) -> None:
         """Let the threads end."""
-        self.clerks.close()
+        self.offload.close()
 
     async def answer(
         self,
@@ -76,32 +79,32 @@ class Exchange:
         """Return what `handle`, given the body, makes of a request, in time, or why not.
 
         `handle` is a coroutine function that returns the bytes of a JSON document. Whatever
-        PellucidError or Refusal it raises is written as the protocol writes errors.
+        PellucidError or HttpError it raises is written as the protocol writes errors.
         """
         visit: Visit = request.scope[VISIT]
         try:
             self.guard.check(request.headers)
             seconds = self._seconds(request)
             slow = "the body of the request did not come in time"
-            with Ending(seconds, Refusal(HTTPStatus.REQUEST_TIMEOUT, slow)) as ending:
+            with Deadline(seconds, HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)) as deadline:
                 await self._admit(request, protocol)
                 self._admitted += 1
                 try:
-                    data = await self._answered(request, handle, ending, seconds)
+                    data = await self._answered(request, handle, deadline, seconds)
                 finally:
                     self._admitted -= 1
             return Response(data, media_type="application/json")
-        except (PellucidError, Refusal) as error:
-            refusal = error if isinstance(error, Refusal) else refusal_of(error)
-            visit.error = refusal.message[:500]
-            if refusal.status == CLIENT_GONE:
+        except (PellucidError, HttpError) as error:
+            http_error = error if isinstance(error, HttpError) else http_error_of(error)
+            visit.error = http_error.message[:500]
+            if http_error.status == CLIENT_GONE:
                 visit.status = CLIENT_GONE
                 return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-            status, document = protocol.refused(refusal)
+            status, document = protocol.refused(http_error)
             return Response(
                 encode(document, indent=False),
                 status,
-                headers=refusal.headers,
+                headers=http_error.headers,
                 media_type="application/json",
             )
 
@@ -110,26 +113,26 @@ class Exchange:
 
         async def handle(body: bytes) -> bytes:
             visit: Visit = request.scope[VISIT]
-            loaded = await self.shelf.find(target.model, target.version)
+            loaded = await self.repository.find(target.model, target.version)
             visit.model = target.model
             try:
-                self.device.expected += 1
-                read = await self.clerks.do(
+                self.batcher.expected += 1
+                read = await self.offload.do(
                     len(body), lambda: self.read(body, loaded, protocol, target)
                 )
             finally:
-                self.device.expected -= 1
+                self.batcher.expected -= 1
             visit.instances = len(read.instances)
             if target.verb == "predict":
-                answers = await self.device.ask(
+                answers = await self.batcher.ask(
                     read.key, read.model.predict, read.instances, read.most
                 )
                 document = protocol.predicted(predictions(answers), target)
-                return await self.clerks.do(len(body), lambda: encode(document, indent=False))
+                return await self.offload.do(len(body), lambda: encode(document, indent=False))
             explanations = await self.explain(read)
             labels = [label for explanation in explanations for label in explanation.labels]
             size = sum(values.nbytes for label in labels for values in label.values.values())
-            return await self.clerks.do(
+            return await self.offload.do(
                 size, lambda: encode(protocol.explained(explanations, target), indent=False)
             )
 
@@ -142,16 +145,16 @@ class Exchange:
         def ask(instances: list[Instance]) -> Sequence[Any]:
             return model.explain(instances).items
 
-        items = await self.device.ask(read.key, ask, read.instances, read.most)
+        items = await self.batcher.ask(read.key, ask, read.instances, read.most)
         return Explanations(tuple(items), read.instances, model.metadata, model.parameters)
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
-        """Return what a body asks for. Raises InstanceError, SpecError and Refusal."""
+        """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
         document = parse_json(body, None)
         instances = document.get("instances") if isinstance(document, dict) else None
         if isinstance(instances, list):
             self.limits.check_count(len(instances))  # before any of them is looked at
-        request = read_request(document, loaded.model.inputs, beside=loaded.model.beside)
+        request = read_request(document, loaded.model.inputs, extras=loaded.model.extras)
         signature = request.parameters.get("signature_name")
         if signature not in (None, "", loaded.model.signature):
             raise SpecError(
@@ -168,11 +171,13 @@ class Exchange:
     async def _admit(self, request: Request, protocol: Protocol) -> None:
         """Refuse a request for which there is no place."""
         if self.draining:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5)
+            raise HttpError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5
+            )
         if self._admitted >= self.limits.queue or self._bytes > self.limits.bodies:
             await self._discard(request)
-            wait = min(60, math.ceil(max(1.0, self.device.seconds_to_wait)))
-            raise Refusal(
+            wait = min(60, math.ceil(max(1.0, self.batcher.seconds_to_wait)))
+            raise HttpError(
                 protocol.full,
                 f"{self._admitted} requests are waiting already; come again in {wait} s",
                 retry_after=wait,
@@ -182,12 +187,12 @@ class Exchange:
         self,
         request: Request,
         handle: Callable[[bytes], Awaitable[bytes]],
-        ending: Ending,
+        deadline: Deadline,
         seconds: float,
     ) -> bytes:
         """Read the body, and have it answered; its bytes count until then."""
         if request.headers.get("content-encoding", "identity") != "identity":
-            raise Refusal(
+            raise HttpError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed; send it as it is"
             )
         size = 0
@@ -201,15 +206,15 @@ class Exchange:
                     parts.clear()
                     await self._discard(request)
                     raise self._too_large()
-            ending.late = Refusal(
+            deadline.late = HttpError(
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
                 "or samples",
             )
-            ending.watch(request)
+            deadline.watch(request)
             return await handle(b"".join(parts))
         except ClientDisconnect:
-            raise Refusal(CLIENT_GONE, "the client went away") from None
+            raise HttpError(CLIENT_GONE, "the client went away") from None
         finally:
             self._bytes -= size
 
@@ -227,8 +232,8 @@ class Exchange:
         except (ClientDisconnect, RuntimeError):
             pass  # it has gone, or everything has come
 
-    def _too_large(self) -> Refusal:
-        return Refusal(
+    def _too_large(self) -> HttpError:
+        return HttpError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the request has more than {self.limits.body:,} bytes; send fewer instances at a time",
         )
@@ -245,7 +250,7 @@ class Exchange:
             except ValueError:
                 wanted = math.nan
             if not wanted > 0:
-                raise Refusal(
+                raise HttpError(
                     HTTPStatus.BAD_REQUEST, f"the header {header} must be a number above 0"
                 )
             seconds = min(seconds, wanted)

@@ -16,7 +16,7 @@ CLIENT_GONE = 499
 """Nobody waits for the answer any more; nginx's number for it."""
 
 
-class Refusal(Exception):
+class HttpError(Exception):
     """A request that is not answered; each protocol writes it in its own shape.
 
     `instance` tells that the request was understood and an instance of it failed.
@@ -50,10 +50,10 @@ class Refusal(Exception):
         return headers
 
 
-def refusal_of(error: PellucidError) -> Refusal:
+def http_error_of(error: PellucidError) -> HttpError:
     """Return what a client is told of an error: whose fault it is decides the status."""
     if isinstance(error, InstanceError):
-        return Refusal(HTTPStatus.BAD_REQUEST, str(error), instance=error.index is not None)
+        return HttpError(HTTPStatus.BAD_REQUEST, str(error), instance=error.index is not None)
     if isinstance(error, SpecError | NotDifferentiableError | DependencyError):
-        return Refusal(HTTPStatus.BAD_REQUEST, str(error))
-    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+        return HttpError(HTTPStatus.BAD_REQUEST, str(error))
+    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))

@@ -11,8 +11,8 @@ from http import HTTPStatus
 
 from PIL import Image
 
-from pellucid.inputs.readers import Instance
-from pellucid.metadata.spec import (
+from pellucid.inputs import Instance
+from pellucid.metadata import (
     Examples,
     ExplanationParameters,
     IntegratedGradients,
@@ -22,7 +22,7 @@ from pellucid.metadata.spec import (
     Xrai,
 )
 from pellucid.model import Array
-from pellucid.serve.http_errors import Refusal
+from pellucid.serve.http_errors import HttpError
 
 MEBIBYTE = 2**20
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")
@@ -69,7 +69,7 @@ class Limits:
                     self.check_picture(data, instance.place)
         method = wanted.method
         if isinstance(method, Examples) and method.neighbor_count > self.neighbors:
-            raise Refusal(
+            raise HttpError(
                 TOO_LARGE,
                 f"the parameters ask for {method.neighbor_count:,} neighbours of each instance; at "
                 f"most {self.neighbors:,} are given here",
@@ -77,7 +77,7 @@ class Limits:
         elements = max(sum(v.size for v in i.tensors.values()) for i in instances)
         cost = _evaluations(wanted, elements, outputs)
         if cost > max(self.evaluations, _evaluations(own, elements, outputs)):
-            raise Refusal(
+            raise HttpError(
                 TOO_LARGE,
                 f"the parameters ask for {cost:,} evaluations of the model for each instance; at "
                 f"most {self.evaluations:,} are done here: lower the number of steps, paths, "
@@ -85,7 +85,7 @@ class Limits:
             )
         values = elements * _outputs(wanted, outputs)
         if values > max(self.values, elements * _outputs(own, outputs)):
-            raise Refusal(
+            raise HttpError(
                 TOO_LARGE,
                 f"the explanation of an instance has {values:,} numbers; at most {self.values:,} "
                 "are given here: ask for fewer outputs",
@@ -95,7 +95,7 @@ class Limits:
     def check_count(self, instances: int) -> None:
         """Refuse a request of too many instances."""
         if instances > self.instances:
-            raise Refusal(
+            raise HttpError(
                 TOO_LARGE,
                 f"the request has {instances:,} instances; send at most {self.instances:,} at a "
                 "time",
@@ -114,10 +114,12 @@ class Limits:
         except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError):
             if data.startswith(_PICTURES):
                 # What cannot be measured is not passed on to decoders that may take it.
-                raise Refusal(HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged") from None
+                raise HttpError(
+                    HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged"
+                ) from None
             return
         if pixels > self.pixels:
-            raise Refusal(
+            raise HttpError(
                 TOO_LARGE,
                 f"{where}: the picture has more than {self.pixels:,} pixels; make it smaller first",
             )

@@ -18,14 +18,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TypeAlias
 
-from pellucid.api.load import LoadedModel
+from pellucid.api import LoadedModel
 from pellucid.errors import PellucidError, SpecError, did_you_mean
-from pellucid.inputs.readers import Instance, read_request
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.documents.files import METADATA_FILE
-from pellucid.saved_model.directory import MODEL_NAMES, model_file
-from pellucid.serve.batcher import Device
-from pellucid.serve.http_errors import Refusal
+from pellucid.inputs import InputInfo, Instance, read_request
+from pellucid.metadata import METADATA_FILE
+from pellucid.saved_model import MODEL_NAMES, model_file
+from pellucid.serve.batcher import Batcher
+from pellucid.serve.http_errors import HttpError
 
 Fingerprint: TypeAlias = tuple[tuple[str, int, int], ...]
 Load: TypeAlias = Callable[[Path], LoadedModel]
@@ -72,7 +71,7 @@ class Version:
 
 
 @dataclass(slots=True)
-class Shelved:
+class ModelEntry:
     """A name that is served, and its versions; the last in natural order is the default."""
 
     name: str
@@ -86,7 +85,7 @@ class Shelved:
         return next((v for v in newest if v.loaded is not None), newest[0])
 
 
-class Shelf:
+class ModelRepository:
     """The models of a server, by name.
 
     `load` loads a directory and is called on a thread of the device's. `say` is given what people
@@ -95,16 +94,16 @@ class Shelf:
 
     def __init__(
         self,
-        models: Sequence[Shelved],
+        models: Sequence[ModelEntry],
         load: Load,
-        device: Device,
+        batcher: Batcher,
         *,
         say: Callable[[str], None],
         on_reload: Callable[[str, bool], None] = lambda name, well: None,
     ) -> None:
         self.models = {model.name: model for model in models}
         self._load = load
-        self._device = device
+        self._batcher = batcher
         self._say = say
         self._on_reload = on_reload
         self._generations = itertools.count()
@@ -115,30 +114,30 @@ class Shelf:
         """Whether every model can answer."""
         return all(model.default.loaded is not None for model in self.models.values())
 
-    def named(self, name: str) -> Shelved:
-        """Return a model by its name. Raises Refusal."""
+    def named(self, name: str) -> ModelEntry:
+        """Return a model by its name. Raises HttpError."""
         if name not in self.models:
             known = list(self.models)
             hint = did_you_mean(name, known) or "; served here: " + ", ".join(known)
-            raise Refusal(HTTPStatus.NOT_FOUND, f"there is no model '{name}'{hint}")
+            raise HttpError(HTTPStatus.NOT_FOUND, f"there is no model '{name}'{hint}")
         return self.models[name]
 
     async def find(self, name: str, version: str | None) -> Loaded:
-        """Return a model that answers requests. Raises Refusal if there is none, or not yet.
+        """Return a model that answers requests. Raises HttpError if there is none, or not yet.
 
         A version other than the default is loaded when it is first asked for.
         """
         model = self.named(name)
         if version is not None and version not in model.versions:
             known = ", ".join(f"'{v}'" for v in sorted(model.versions, key=_natural))
-            raise Refusal(
+            raise HttpError(
                 HTTPStatus.NOT_FOUND, f"model '{name}' has no version '{version}'; it has {known}"
             )
         found = model.default if version is None else model.versions[version]
         if found.loaded is None and version is not None and model.default.loaded is not None:
             await self._load_now(model, found)
         if found.loaded is None:
-            raise Refusal(
+            raise HttpError(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"model '{name}' is not ready yet", retry_after=1
             )
         return found.loaded
@@ -146,7 +145,7 @@ class Shelf:
     async def load_all(self) -> None:
         """Load the default version of each model. Raises what the loading raises."""
         for model in self.models.values():
-            await self._exchange(model, model.default, fingerprint(model.default.directory))
+            await self._handler(model, model.default, fingerprint(model.default.directory))
 
     async def watch(self, seconds: float) -> None:
         """Look every so often for directories that changed, and load those anew."""
@@ -155,7 +154,7 @@ class Shelf:
             for model in self.models.values():
                 await self._look(model)
 
-    async def _look(self, model: Shelved) -> None:
+    async def _look(self, model: ModelEntry) -> None:
         _find_versions(model, self._say)
         newest = max(model.versions.values(), key=lambda v: _natural(v.name))
         for version in list(model.versions.values()):
@@ -167,9 +166,9 @@ class Shelf:
             if used and now and settled and now not in (before, version.refused):
                 await self._load_anew(model, version, now)
 
-    async def _load_anew(self, model: Shelved, version: Version, now: Fingerprint) -> None:
+    async def _load_anew(self, model: ModelEntry, version: Version, now: Fingerprint) -> None:
         try:
-            await self._exchange(model, version, now)
+            await self._handler(model, version, now)
         except (PellucidError, OSError) as error:
             version.refused = now
             kept = "the one before goes on answering" if model.default.loaded else "nothing answers"
@@ -179,37 +178,37 @@ class Shelf:
             self._say(f"{model.name}: loaded anew from {version.directory}")
             self._on_reload(model.name, True)
 
-    async def _load_now(self, model: Shelved, version: Version) -> None:
+    async def _load_now(self, model: ModelEntry, version: Version) -> None:
         async with self._loading:
             if version.loaded is not None:
                 return
             try:
-                await self._exchange(model, version, fingerprint(version.directory))
+                await self._handler(model, version, fingerprint(version.directory))
             except (PellucidError, OSError) as error:
                 self._say(f"{model.name}, version {version.name}: cannot be loaded: {error}")
-                raise Refusal(
+                raise HttpError(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     f"version '{version.name}' of model '{model.name}' cannot be loaded",
                 ) from error
 
-    async def _exchange(self, model: Shelved, version: Version, now: Fingerprint) -> None:
+    async def _handler(self, model: ModelEntry, version: Version, now: Fingerprint) -> None:
         def load() -> LoadedModel:
             loaded = self._load(version.directory)
             warm(loaded)
             return loaded
 
-        loaded = await self._device.call(load)
+        loaded = await self._batcher.call(load)
         version.loaded = Loaded(loaded, next(self._generations), now)
         version.refused = None
 
 
-def shelve(written: Sequence[str], say: Callable[[str], None]) -> list[Shelved]:
+def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[ModelEntry]:
     """Return the models of ``[NAME[/VERSION]=]MODEL_DIR`` arguments, in their order.
 
     A directory without ``saved_model.pb`` whose sub-directories have one is a model with versions.
     Raises ModelError and SpecError.
     """
-    models: dict[str, Shelved] = {}
+    models: dict[str, ModelEntry] = {}
     for argument in written:
         label, path = _split(argument)
         name, _, version = label.partition("/")
@@ -221,7 +220,7 @@ def shelve(written: Sequence[str], say: Callable[[str], None]) -> list[Shelved]:
                 )
         if name in models and not (version and version not in models[name].versions):
             raise SpecError(f"two models are called '{label}'; name one of them: name={path}")
-        model = models.setdefault(name, Shelved(name, path))
+        model = models.setdefault(name, ModelEntry(name, path))
         if version or _has_model(path):
             key = version or ONLY_VERSION
             model.versions[key] = Version(key, path)
@@ -285,7 +284,7 @@ def _has_model(directory: Path) -> bool:
     return any((directory / name).is_file() for name in MODEL_NAMES)
 
 
-def _find_versions(model: Shelved, say: Callable[[str], None]) -> None:
+def _find_versions(model: ModelEntry, say: Callable[[str], None]) -> None:
     """Add the sub-directories that hold a model, if the directory itself does not."""
     if not model.root.is_dir() or any(v.directory == model.root for v in model.versions.values()):
         return

@@ -23,11 +23,13 @@ LARGE = 2**18
 """The bytes at which a job is full."""
 
 
-class Clerks:
+class OffloadPool:
     """Runs functions of one event loop on a few threads."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="clerk")
+        self._threads = ThreadPoolExecutor(
+            max(2, os.cpu_count() or 2), thread_name_prefix="offload"
+        )
         self._job: deque[Asked] = deque()
         self._bytes = 0
 

@@ -19,18 +19,18 @@ if sys.platform != "win32":
 from pellucid.errors import OutputError
 from pellucid.serve.app import application
 from pellucid.serve.auth import Guard
-from pellucid.serve.batcher import Device
-from pellucid.serve.handler import Exchange
+from pellucid.serve.batcher import Batcher
+from pellucid.serve.handler import Handler
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
-from pellucid.serve.model_repository import Load, Shelf, Shelved
+from pellucid.serve.model_repository import Load, ModelEntry, ModelRepository
 
 KEEP_ALIVE = 65
 """Seconds that an idle connection is kept: more than load balancers do, who must close first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """How a server runs; `poll` and `drain` are seconds."""
 
     limits: Limits = Limits()
@@ -92,10 +92,10 @@ def address(listening: socket.socket) -> str:
 
 
 def run(
-    models: list[Shelved],
+    models: list[ModelEntry],
     load: Load,
     listening: socket.socket,
-    settings: Settings,
+    settings: ServerSettings,
     *,
     say: Callable[[str], None],
     write_log: Callable[[bytes], object],
@@ -115,29 +115,29 @@ def run(
 
 
 async def _run(
-    models: list[Shelved],
+    models: list[ModelEntry],
     load: Load,
     listening: socket.socket,
-    settings: Settings,
+    settings: ServerSettings,
     say: Callable[[str], None],
     write_log: Callable[[bytes], object],
     on_ready: Callable[[], None],
     on_start: Callable[[Callable[[], None]], None],
 ) -> bool:
     metrics = Metrics()
-    device = Device(metrics.block)
-    shelf = Shelf(models, load, device, say=say, on_reload=metrics.reloaded)
-    exchange = Exchange(shelf, device, settings.limits, settings.guard, metrics)
+    batcher = Batcher(metrics.block)
+    repository = ModelRepository(models, load, batcher, say=say, on_reload=metrics.reloaded)
+    handler = Handler(repository, batcher, settings.limits, settings.guard, metrics)
     failures: list[BaseException] = []
 
     def drain() -> None:
-        exchange.draining = True
+        handler.draining = True
 
     def failed(error: BaseException) -> None:
         failures.append(error)
         server.end()
 
-    app = application(exchange, write_log, poll=settings.poll, loaded=on_ready, failed=failed)
+    app = application(handler, write_log, poll=settings.poll, loaded=on_ready, failed=failed)
     config = uvicorn.Config(
         app,
         access_log=False,

@@ -1,1 +1,25 @@
 """Explanations as pictures."""
+
+from __future__ import annotations
+
+from pellucid.visualize.animation import FRAMES
+from pellucid.visualize.figures import View, files, shown
+from pellucid.visualize.image_overlays import Drawing, draw_explanation
+from pellucid.visualize.panel import encode
+from pellucid.visualize.terminal import character_picture, half_blocks
+from pellucid.visualize.text_highlight import grounds
+from pellucid.visualize.waterfall import largest
+
+__all__ = [
+    "FRAMES",
+    "Drawing",
+    "View",
+    "character_picture",
+    "draw_explanation",
+    "encode",
+    "files",
+    "grounds",
+    "half_blocks",
+    "largest",
+    "shown",
+]

@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from pellucid.metadata.spec import Visualization
+from pellucid.metadata import Visualization
 from pellucid.model import Array
 from pellucid.visualize.image_overlays import Drawing
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.explain.explainer import LabelAttribution
-from pellucid.metadata.spec import (
+from pellucid.explain import LabelAttribution
+from pellucid.metadata import (
     Examples,
     IntegratedGradients,
     Lime,

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from pellucid.metadata.spec import ColorMap, Polarity
+from pellucid.metadata import ColorMap, Polarity
 from pellucid.model import Array
 
 LEVELS = 255

@@ -12,19 +12,17 @@ from functools import partial
 
 import numpy as np
 
-from pellucid.api.explanations import Explanations
-from pellucid.explain.explainer import LabelAttribution
-from pellucid.metadata.spec import Lime, Polarity, Visualization
+from pellucid.explain import LabelAttribution, Results
+from pellucid.metadata import Lime, Polarity, Visualization
 from pellucid.model import Array
 from pellucid.visualize.animation import animated, sweep
 from pellucid.visualize.captions import label_text, method_text, number, title_text
-from pellucid.visualize.grid import Cell, sheet
-from pellucid.visualize.image_overlays import Drawing
-from pellucid.visualize.lime_patches import marked
+from pellucid.visualize.grid import Cell, grid
+from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts
 from pellucid.visualize.panel import encode, framed
 from pellucid.visualize.text_highlight import Section, page, picture
-from pellucid.visualize.waterfall import chart
+from pellucid.visualize.waterfall import waterfall
 
 COLUMNS = 5
 """Labels in one row of a sheet, as on the page of KServe's explainer."""
@@ -62,7 +60,7 @@ class File:
 class Shown:
     """What one method says of one label of one instance: title, and all that can be drawn."""
 
-    explanations: Explanations
+    explanations: Results
     number: int
     label: LabelAttribution
 
@@ -79,7 +77,9 @@ class Shown:
         return f"{self.method}\nbaseline {number(self.label.baseline_score)}, {self.label.quality}"
 
     def drawings(self, view: View) -> dict[str, Drawing]:
-        return self.explanations.draw(self.number, self.label, visualization=view.visualization)
+        return draw_explanation(
+            self.explanations, self.number, self.label, visualization=view.visualization
+        )
 
     def texts(self) -> list[Text]:
         given = self.explanations.instances[self.number].value
@@ -88,8 +88,8 @@ class Shown:
     def parts(self) -> list[Part]:
         return parts(self.explanations[self.number], self.label, self.explanations.metadata)
 
-    def chart(self) -> Array:
-        return chart(
+    def waterfall(self) -> Array:
+        return waterfall(
             self.parts(),
             title=self.title,
             subtitle=f"{self.method}\n{self.label.quality}",
@@ -98,14 +98,14 @@ class Shown:
         )
 
 
-def shown(sets: Sequence[Explanations], number: int, view: View) -> list[Shown]:
+def shown(sets: Sequence[Results], number: int, view: View) -> list[Shown]:
     """Return what is looked at of an instance: its best label, several, or that of each method."""
     if view.labels is not None:
         return [Shown(sets[0], number, label) for label in sets[0][number].labels[: view.labels]]
     return [Shown(each, number, each[number].labels[0]) for each in sets]
 
 
-def files(sets: Sequence[Explanations], number: int, stem: str, view: View) -> Iterator[File]:
+def files(sets: Sequence[Results], number: int, stem: str, view: View) -> Iterator[File]:
     """Yield what there is to see of an instance, the `number`-th of each of the `sets`.
 
     Several sets are those of several methods, which are shown side by side. `stem` begins the
@@ -122,8 +122,8 @@ def files(sets: Sequence[Explanations], number: int, stem: str, view: View) -> I
     kind = "labels" if view.labels is not None else "compare" if len(sets) > 1 else None
     for feature, drawing in images.items():
         if kind is not None:
-            beside = _labels if kind == "labels" else _methods
-            yield _raster(name(feature, kind), beside(several, feature, view), view.form)
+            extras = _labels if kind == "labels" else _methods
+            yield _raster(name(feature, kind), extras(several, feature, view), view.form)
         else:
             if view.actual is not None:
                 drawing = replace(drawing, title=f"{drawing.title}, actual {view.actual}")
@@ -137,8 +137,8 @@ def files(sets: Sequence[Explanations], number: int, stem: str, view: View) -> I
         html = page(sections).encode()
         yield File(name=name(text.feature, f"{kind or 'text'}.html"), data=html)
     if has_parts:
-        charts = _stacked([one.chart() for one in several], 2)
-        yield _raster(name("columns", kind or "chart"), charts, view.form)
+        waterfalls = _stacked([one.waterfall() for one in several], 2)
+        yield _raster(name("columns", kind or "chart"), waterfalls, view.form)
 
 
 def _overlay(drawing: Drawing, name: Callable[[str], str], view: View) -> Iterator[File]:
@@ -179,7 +179,7 @@ def _labels(shown: Sequence[Shown], feature: str, view: View) -> Array:
             title += f" Actual {view.actual}"
         lines = [f"score {number(one.label.score)}", *filter(None, [drawing.empty])]
         cells.append(Cell(picture=drawing.overlay, title=title, caption="\n".join(lines)))
-    return sheet(cells, columns=COLUMNS, subtitle=shown[0].method)
+    return grid(cells, columns=COLUMNS, subtitle=shown[0].method)
 
 
 def _methods(shown: Sequence[Shown], feature: str, view: View) -> Array:
@@ -198,13 +198,13 @@ def _methods(shown: Sequence[Shown], feature: str, view: View) -> Array:
             visualization=drawing.visualization,
         )
         cells.append(cell)
-    return sheet(cells, columns=len(cells), title=shown[0].title)
+    return grid(cells, columns=len(cells), title=shown[0].title)
 
 
 def _stacked(pictures: Sequence[Array], columns: int) -> Array:
     if len(pictures) == 1:
         return pictures[0]
-    return sheet([Cell(picture=each, finished=True) for each in pictures], columns=columns)
+    return grid([Cell(picture=each, finished=True) for each in pictures], columns=columns)
 
 
 def _raster(name: str, pixels: Array, form: str, note: str | None = None) -> File:

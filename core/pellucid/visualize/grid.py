@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pellucid.metadata.spec import Visualization
+from pellucid.metadata import Visualization
 from pellucid.model import Array
 from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER, bar_colors, framed, legend
 from pellucid.visualize.text_layout import width_of, wrapped, write
@@ -36,7 +36,7 @@ class Cell:
     finished: bool = False
 
 
-def sheet(
+def grid(
     cells: Sequence[Cell],
     *,
     columns: int,

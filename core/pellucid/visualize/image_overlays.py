@@ -7,18 +7,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.inputs.images import to_picture
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import (
+from pellucid.explain import Explanation, LabelAttribution, Results
+from pellucid.inputs import InputInfo, to_picture
+from pellucid.metadata import (
+    ColorMap,
     Domain,
     ExplanationMetadata,
     ExplanationParameters,
+    Lime,
     Modality,
+    OverlayType,
     Polarity,
     Visualization,
+    VisualizationType,
     Xrai,
 )
+from pellucid.methods import masks
 from pellucid.model import Array
 from pellucid.visualize.captions import method_text, number, title_text
 from pellucid.visualize.overlay import draw, shows_nothing
@@ -138,3 +142,66 @@ def _plane(value: Array) -> Array:
     if value.ndim == 3 and value.shape[0] in (1, 3) and value.shape[-1] not in (1, 3, 4):
         return np.transpose(value, (1, 2, 0))
     return value
+
+
+def draw_explanation(
+    results: Results,
+    number: int,
+    label: LabelAttribution | None = None,
+    *,
+    own_size: bool = True,
+    visualization: Visualization = Visualization(),
+) -> dict[str, Drawing]:
+    """Return the overlay of each image feature of one instance.
+
+    Drawn at the photo's own resolution where there is one, or at the model's. `label` is one
+    of the explanation's labels, by default the first; what `visualization` sets
+    overrides the metadata.
+    """
+    explanation = results.items[number]
+    if explanation.neighbors is not None:
+        return {}  # neighbours say nothing of single pixels
+    return draw_images(
+        explanation,
+        label or explanation.labels[0],
+        results.metadata,
+        results.parameters,
+        photo=results.instances[number].image if own_size else None,
+        visualization=visualization,
+    )
+
+
+def marked(
+    drawing: Drawing,
+    label: LabelAttribution,
+    feature: str,
+    config: Lime,
+    chosen: Visualization = Visualization(),
+) -> Drawing:
+    """Return a drawing on which the patches that LIME would name are marked, and no others.
+
+    "highlights the pixels in red that score above a certain confidence value": at most ten patches,
+    with a weight above `config.min_weight`. Without `config.positive_only` those that speak for the
+    label are green, and those against it red. What `chosen` sets takes the place of these colours.
+    """
+    segments = label.segments[feature]
+    weights = np.zeros((1, int(segments.max()) + 1))
+    weights[0, segments] = label.values[feature]
+    shown = masks(weights, segments, config)[0]
+    settings = replace(
+        drawing.visualization,
+        type=VisualizationType.PIXELS,
+        polarity=Polarity.POSITIVE if config.positive_only else Polarity.BOTH,
+        color_map=ColorMap.RED if config.positive_only else ColorMap.RED_GREEN,
+        overlay_type=OverlayType.ORIGINAL,
+        clip_below_percentile=0.0,
+        clip_above_percentile=100.0,
+        blur_sigma=0.0,
+    ).updated(chosen)
+    return replace(
+        drawing,
+        overlay=draw(shown, drawing.image, settings, dim=False),
+        attribution=shown,
+        visualization=settings,
+        empty=None if shown.any() else f"no patch has a weight above {config.min_weight:g}",
+    )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.explain.explainer import Explanation, LabelAttribution
-from pellucid.metadata.spec import ExplanationMetadata, InputSpec, Modality
+from pellucid.explain import Explanation, LabelAttribution
+from pellucid.metadata import ExplanationMetadata, InputSpec, Modality
 from pellucid.model import Array
 
 

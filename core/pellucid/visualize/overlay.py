@@ -19,13 +19,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata.spec import (
-    OverlayType,
-    Percentile,
-    Polarity,
-    Visualization,
-    VisualizationType,
-)
+from pellucid.metadata import OverlayType, Percentile, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 

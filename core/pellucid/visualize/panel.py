@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.errors import SpecError
-from pellucid.metadata.spec import OverlayType, Polarity, Visualization, VisualizationType
+from pellucid.metadata import OverlayType, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 from pellucid.visualize.overlay import FAINTEST

@@ -7,16 +7,16 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from pellucid.metadata.spec import Polarity
+from pellucid.metadata import Polarity
 from pellucid.model import Array
 
 Color: TypeAlias = "tuple[int, int, int]"
 
 ROWS = 14
-SHADES = " ░▒▓█"
+CHARACTERS = " ░▒▓█"
 
 
-def shades(value: Array, polarity: Polarity = Polarity.POSITIVE) -> str:
+def character_picture(value: Array, polarity: Polarity = Polarity.POSITIVE) -> str:
     """Return where an image's attribution [h, w] or [h, w, c] lies, as a picture of characters.
 
     By default where it speaks for the output; with the other polarities against it, or either.
@@ -35,8 +35,8 @@ def shades(value: Array, polarity: Polarity = Polarity.POSITIVE) -> str:
     cells = np.zeros((rows, columns))
     np.add.at(cells, (row[:, None], column[None, :]), plane)
     strength = np.maximum(cells, 0) / max(float(cells.max()), 1e-300)
-    levels = np.rint(strength * (len(SHADES) - 1)).astype(int)
-    return "\n".join("".join(SHADES[level] for level in line) for line in levels)
+    levels = np.rint(strength * (len(CHARACTERS) - 1)).astype(int)
+    return "\n".join("".join(CHARACTERS[level] for level in line) for line in levels)
 
 
 def half_blocks(picture: Array, columns: int, rows: int) -> list[list[tuple[Color, Color]]]:

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pellucid.metadata.spec import ColorMap, Polarity
+from pellucid.metadata import ColorMap, Polarity
 from pellucid.model import Array
 from pellucid.visualize.colormaps import LEVELS, color_table
 from pellucid.visualize.named_parts import Text

@@ -24,7 +24,7 @@ _PLOT = 380
 _LONGEST_NAME = 260
 
 
-def chart(
+def waterfall(
     parts: Sequence[Part], *, title: str, subtitle: str = "", baseline: float, score: float
 ) -> Array:
     """Return a chart of named attributions, uint8 [h, w, 3], the largest first.

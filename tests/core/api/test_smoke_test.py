@@ -18,7 +18,7 @@ import zoo_tf1
 from zoo import Sample, export, float_rows
 
 import pellucid
-from pellucid.api.smoke_test import baseline_instance, tried
+from pellucid.api.smoke_test import baseline_instance, smoke_test
 from pellucid.linter.lint_model import lint
 from pellucid.runtime.engine.tensorflow import tf
 from places import SAMPLES
@@ -29,7 +29,7 @@ SUCCESS = "a baseline instance was explained"
 
 
 def messages(directory: Path) -> list[str]:
-    found = tried(lint(directory))
+    found = smoke_test(lint(directory))
     return [f"{it.code}: {it.message}" for it in found.problems if it.code == "MD140"]
 
 
@@ -37,7 +37,7 @@ def messages(directory: Path) -> list[str]:
     "name", ["digits", "diabetes", "jpeg_bytes", "code_or_prose", "tf1_embedding"]
 )
 def test_a_sample_model_explains_its_own_baseline(name: str) -> None:
-    found = tried(lint(SAMPLES / name / "model"))
+    found = smoke_test(lint(SAMPLES / name / "model"))
     assert (found.problems, found.notes[-1]) == ((), SUCCESS)
 
 
@@ -56,7 +56,7 @@ def test_a_sample_model_explains_its_own_baseline(name: str) -> None:
 )
 def test_a_model_of_any_style_is_tried(name: str, built: Built) -> None:
     directory, _ = built(name)
-    found = tried(lint(directory))
+    found = smoke_test(lint(directory))
     assert [it.code for it in found.problems if it.code == "MD140"] == []
     assert found.notes[-1] == SUCCESS
 
@@ -109,15 +109,15 @@ def test_where_nothing_says_what_to_explain_nothing_is_run(built: Built) -> None
     directory, _ = built("several_outputs")
     found = lint(directory)
     assert [it.code for it in found.problems] == ["MD112"]
-    assert tried(found) is found
+    assert smoke_test(found) is found
 
 
 def test_what_is_wrong_already_is_not_run(tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / "digits" / "model", tmp_path / "model")
     (tmp_path / "model" / "saved_model.pb").write_bytes(b"")
     found = lint(tmp_path / "model")
-    assert tried(found) is found
+    assert smoke_test(found) is found
     alone = tmp_path / "alone.json"
     alone.write_text((SAMPLES / "digits" / "model" / "explanation_metadata.json").read_text())
     found = lint(alone)
-    assert tried(found) is found
+    assert smoke_test(found) is found

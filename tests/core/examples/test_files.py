@@ -73,10 +73,10 @@ def test_restricts_that_are_none_are_refused(restricts: Any, tmp_path: Path) -> 
 
 def test_empty_restricts_are_none(tmp_path: Path) -> None:
     """As in the service's own example of a request: ``"restricts": "", "crowding_tag": ""``."""
-    beside = {"restricts": "", "crowding_tag": ""}
-    path = lines(tmp_path / "a.jsonl", {"id": "a", "x": [1, 2], **beside})
+    extras = {"restricts": "", "crowding_tag": ""}
+    path = lines(tmp_path / "a.jsonl", {"id": "a", "x": [1, 2], **extras})
     ((_, instance),) = read_examples([path], VECTOR)
-    assert instance.beside == {"line": 1, "id": "a", **beside}
+    assert instance.extras == {"line": 1, "id": "a", **extras}
     np.testing.assert_array_equal(instance.tensors["x"], [1, 2])
 
 

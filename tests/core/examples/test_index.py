@@ -32,15 +32,15 @@ def write(
     distance: Distance = Distance.SQUARED_L2,
     normalization: Normalization = Normalization.NONE,
     query: Query = Query.PRECISE,
-    beside: Sequence[Any] | None = None,
+    extras: Sequence[Any] | None = None,
     blocks: int = 3,
 ) -> ExampleIndex:
     ids = [f"é{i}" for i in range(len(vectors))]
-    beside = beside or [{}] * len(vectors)
+    extras = extras or [{}] * len(vectors)
     with IndexWriter(path, ORIGIN, distance, normalization, query) as writer:
         for part in np.array_split(np.arange(len(vectors)), blocks):
             chosen = part.tolist()
-            writer.add([ids[i] for i in chosen], vectors[part], [beside[i] for i in chosen])
+            writer.add([ids[i] for i in chosen], vectors[part], [extras[i] for i in chosen])
         return writer.finish()
 
 
@@ -152,14 +152,14 @@ def test_a_fast_search_by_l1_is_refused(tmp_path: Path) -> None:
 
 def test_at_most_so_many_of_a_crowding_tag(tmp_path: Path) -> None:
     """Brute force: walk the whole ranking and take what the tags still let in."""
-    beside = [{"crowding_tag": "abc"[i % 3]} if i % 4 else {} for i in range(500)]
+    extras = [{"crowding_tag": "abc"[i % 3]} if i % 4 else {} for i in range(500)]
     for query in Query:
-        index = write(tmp_path / "i.npz", beside=beside, query=query)
+        index = write(tmp_path / "i.npz", extras=extras, query=query)
         (ranking,) = found(index, VECTORS[[5]], neighbor_count=500, candidates=500)
         taken: dict[str, int] = {}
         expected = []
         for name, distance in ranking:
-            tag = beside[int(name[1:])].get("crowding_tag")
+            tag = extras[int(name[1:])].get("crowding_tag")
             if tag is not None:
                 taken[tag] = taken.get(tag, 0) + 1
             if tag is None or taken[tag] <= 2:
@@ -176,8 +176,8 @@ def test_only_what_the_restrictions_let_through(tmp_path: Path, query: Query) ->
         color = {"namespace": "color", "allow": [["red", "blue", "green"][i % 3]]}
         return [color, {"namespace": "shop", "allow": ["all"], "deny": ["x"] if i % 5 == 0 else []}]
 
-    beside = [{"restricts": restricts(i)} for i in range(500)]
-    index = write(tmp_path / "i.npz", beside=beside, query=query)
+    extras = [{"restricts": restricts(i)} for i in range(500)]
+    index = write(tmp_path / "i.npz", extras=extras, query=query)
 
     def places(*restrictions: Restriction) -> set[int]:
         (row,) = found(index, VECTORS[[0]], neighbor_count=500, restrictions=restrictions)

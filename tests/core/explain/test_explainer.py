@@ -11,16 +11,9 @@ import pytest
 from core.served import ServedFunction
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.explain.explainer import Explainer
-from pellucid.metadata.spec import (
-    Examples,
-    ExplanationMetadata,
-    ExplanationParameters,
-    InputSpec,
-    IntegratedGradients,
-    OutputSpec,
-    SampledShapley,
-    ValueBaseline,
-)
+from pellucid.metadata.example_spec import Examples
+from pellucid.metadata.parameters import ExplanationParameters, IntegratedGradients, SampledShapley
+from pellucid.metadata.spec import ExplanationMetadata, InputSpec, OutputSpec, ValueBaseline
 from pellucid.model import FunctionModel
 
 WEIGHTS = np.array([[1.0, 0.0, -1.0, 2.0], [0.5, 0.5, 0.5, 0.5], [0.0, 3.0, 0.0, 0.0]])

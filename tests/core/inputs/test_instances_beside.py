@@ -17,21 +17,21 @@ PAIR = (
     InputInfo(name="city", dtype="string", shape=(None,)),
 )
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 2)),)
-BESIDE = ("id", "crowding_tag")
+EXTRAS = ("id", "crowding_tag")
 
 
 def values(found: Iterator[Instance]) -> list[tuple[object, dict[str, object]]]:
-    return [(instance.value, dict(instance.beside)) for instance in found]
+    return [(instance.value, dict(instance.extras)) for instance in found]
 
 
 def test_a_key_beside_the_inputs_is_set_aside() -> None:
     lines = ['{"id": "a", "age": 3, "city": "Ulm"}\n', "\n", '{"age": 4, "city": "Bonn"}\n']
-    assert values(read_jsonl(lines, PAIR, beside=BESIDE)) == [
+    assert values(read_jsonl(lines, PAIR, extras=EXTRAS)) == [
         ({"age": 3, "city": "Ulm"}, {"line": 1, "id": "a"}),
         ({"age": 4, "city": "Bonn"}, {"line": 3}),
     ]
     body = {"instances": [{"id": 7, "crowding_tag": "t", "x": [1, 2]}, {"x": [3, 4]}]}
-    request = read_request(body, VECTOR, beside=BESIDE)
+    request = read_request(body, VECTOR, extras=EXTRAS)
     assert values(iter(request.instances)) == [
         ({"x": [1, 2]}, {"id": 7, "crowding_tag": "t"}),
         ({"x": [3, 4]}, {}),
@@ -45,9 +45,9 @@ def test_a_key_that_was_not_asked_for_is_still_unknown() -> None:
 
 def test_an_input_of_that_name_stays_an_input() -> None:
     inputs = (*VECTOR, InputInfo(name="id", dtype="string", shape=(None,)))
-    (found,) = read_jsonl(['{"id": "a", "x": [1, 2]}'], inputs, beside=BESIDE)
+    (found,) = read_jsonl(['{"id": "a", "x": [1, 2]}'], inputs, extras=EXTRAS)
     assert found.tensors["id"] == b"a"
-    assert found.beside == {"line": 1}
+    assert found.extras == {"line": 1}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_input_of_that_name_stays_an_input() -> None:
 )
 def test_a_column_beside_the_inputs_is_set_aside(text: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
-    found = values(read_file(tmp_path / "t.csv", PAIR, beside=BESIDE))
+    found = values(read_file(tmp_path / "t.csv", PAIR, extras=EXTRAS))
     assert found == [
         ({"age": 3, "city": "Ulm"}, {"line": 2, "id": "a"}),
         ({"age": 4, "city": "Bonn"}, {"line": 3, "id": "b"}),
@@ -65,11 +65,11 @@ def test_a_column_beside_the_inputs_is_set_aside(text: str, tmp_path: Path) -> N
 
 def test_a_column_beside_those_of_a_vector(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,left,right\np1,1,2\np2,3,4\n")
-    found = values(read_file(tmp_path / "t.csv", VECTOR, beside=BESIDE))
+    found = values(read_file(tmp_path / "t.csv", VECTOR, extras=EXTRAS))
     assert found == [([1, 2], {"line": 2, "id": "p1"}), ([3, 4], {"line": 3, "id": "p2"})]
     (tmp_path / "t.csv").write_text("id,left,right\np1,1\n")
     with pytest.raises(InstanceError, match="row 1 has 2 columns, the first line has 3"):
-        list(read_file(tmp_path / "t.csv", VECTOR, beside=BESIDE))
+        list(read_file(tmp_path / "t.csv", VECTOR, extras=EXTRAS))
 
 
 def test_json_lines_are_read_as_they_are_needed(tmp_path: Path) -> None:

@@ -333,7 +333,8 @@ def test_instances_with_different_keys_are_an_error() -> None:
     [
         ('{"instances":\n [1, 2,,]}', "r.json:2:8: not JSON: Expecting value"),
         ("", "r.json: empty, expected JSON"),
-        ("[1]", 'r.json: a request is an object, {"instances": […]}, got a list'),
+        ("[]", "r.json: 'instances' is an empty list, there is nothing to explain"),
+        ("1", 'r.json: a request is an object, {"instances": […]}, or a list of instances, got a number'),
         ('{"instance": [1]}', "r.json: the request has no key 'instances'; is it 'instance'?"),
         ('{"x": 1}', "r.json: the request has no key 'instances'"),
         ('{"instances": "x"}', "r.json: 'instances' must be a list, got a string"),

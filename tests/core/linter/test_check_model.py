@@ -15,7 +15,8 @@ from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import keep, lint
 from pellucid.metadata.documents.document import locate
 from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.spec import Modality, Problem, Severity
+from pellucid.metadata.spec import Modality
+from pellucid.problems import Problem, Severity
 from pellucid.saved_model.reader import Signature, TensorInfo, read
 from places import ROOT
 

@@ -23,7 +23,7 @@ from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import lint
 from pellucid.metadata.documents.document import Finding
 from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.spec import Severity
+from pellucid.problems import Severity
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import MetaGraph, read

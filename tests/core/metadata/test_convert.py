@@ -18,7 +18,8 @@ from pellucid.metadata.documents.convert import convert_metadata
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.published_schemas import schema
-from pellucid.metadata.spec import Dialect, ExplanationMetadata, FileBaseline, Severity
+from pellucid.metadata.spec import Dialect, ExplanationMetadata, FileBaseline
+from pellucid.problems import Severity
 from places import SAMPLES
 
 

@@ -19,14 +19,8 @@ from pellucid.metadata.example_spec import (
     Query,
     Restriction,
 )
-from pellucid.metadata.spec import (
-    Dialect,
-    ExplanationMetadata,
-    ExplanationParameters,
-    InputSpec,
-    OutputSpec,
-    SampledShapley,
-)
+from pellucid.metadata.parameters import ExplanationParameters, SampledShapley
+from pellucid.metadata.spec import Dialect, ExplanationMetadata, InputSpec, OutputSpec
 
 
 def read(examples: dict[str, Any]) -> tuple[Any, list[str]]:

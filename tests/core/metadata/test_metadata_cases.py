@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.spec import Severity
+from pellucid.problems import Severity
 from places import SHARED
 
 CASES = SHARED / "reference" / "metadata_cases"

@@ -10,22 +10,24 @@ import pytest
 
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.overrides import overridden
-from pellucid.metadata.spec import (
-    Dialect,
-    Domain,
-    ExplanationMetadata,
+from pellucid.metadata.parameters import (
     ExplanationParameters,
-    InputSpec,
     IntegratedGradients,
     Lime,
-    Modality,
-    OutputSpec,
     Players,
-    Polarity,
     Quadrature,
     SampledShapley,
     Segmentation,
     SmoothGrad,
+)
+from pellucid.metadata.spec import (
+    Dialect,
+    Domain,
+    ExplanationMetadata,
+    InputSpec,
+    Modality,
+    OutputSpec,
+    Polarity,
     ValueBaseline,
     Visualization,
 )

@@ -14,6 +14,14 @@ from hypothesis import strategies as st
 
 from pellucid.metadata.documents.json_positions import load, read
 from pellucid.metadata.documents.parse import dump_metadata, parse_metadata, parse_parameters
+from pellucid.metadata.example_spec import Examples
+from pellucid.metadata.parameters import (
+    ExplanationParameters,
+    IntegratedGradients,
+    SampledShapley,
+    SmoothGrad,
+    Xrai,
+)
 from pellucid.metadata.published_schemas import schema
 from pellucid.metadata.rules import RULES
 from pellucid.metadata.spec import (
@@ -21,25 +29,19 @@ from pellucid.metadata.spec import (
     Dialect,
     Domain,
     DomainBaseline,
-    Examples,
     ExplanationMetadata,
-    ExplanationParameters,
     FileBaseline,
     InputSpec,
-    IntegratedGradients,
     Modality,
     OutputSpec,
     OverlayType,
     Polarity,
     RandomBaseline,
-    SampledShapley,
-    Severity,
-    SmoothGrad,
     ValueBaseline,
     Visualization,
     VisualizationType,
-    Xrai,
 )
+from pellucid.problems import Severity
 
 
 def document(feature: object = None, output: object = None, **top: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from functions import FUNCTIONS, Function
-from pellucid.metadata.spec import IntegratedGradients
+from pellucid.metadata.parameters import IntegratedGradients
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.model import Array, FunctionModel, Tensors
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.metadata.spec import IntegratedGradients, Quadrature
+from pellucid.metadata.parameters import IntegratedGradients, Quadrature
 from pellucid.methods.integrated_gradients import (
     completeness_error,
     integrated_gradients,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from functions import FUNCTIONS, WEIGHTS, Function
-from pellucid.metadata.spec import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
+from pellucid.metadata.parameters import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
 from pellucid.methods.integrated_gradients import integrated_gradients, quadrature
 from pellucid.methods.lime import lime
 from pellucid.methods.sampled_shapley import sampled_shapley

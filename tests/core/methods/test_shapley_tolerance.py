@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.metadata.spec import SampledShapley
+from pellucid.metadata.parameters import SampledShapley
 from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
 

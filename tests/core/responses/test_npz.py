@@ -16,10 +16,10 @@ from drawn import of_a_picture
 from PIL import Image
 
 import pellucid
-from pellucid.api.explanations import Explanations
+from pellucid.api.explanations import Explanations, unpack
 from pellucid.errors import InstanceError
 from pellucid.inputs.readers import read_image
-from pellucid.responses.npz import pack, unpack
+from pellucid.responses.npz import pack
 from pellucid.visualize.figures import View, files
 from places import SAMPLES
 

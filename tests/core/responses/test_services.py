@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.explain.explainer import Explanation, LabelAttribution
+from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.metadata.spec import Dialect, ExplanationMetadata, InputSpec, OutputSpec
-from pellucid.responses.services import encode, response
+from pellucid.responses import encode, response
 
 
 def label(index: tuple[int, ...], score: float, **options: Any) -> LabelAttribution:

@@ -21,13 +21,12 @@ from zoo import ZOO, Net, Sample, expected, export, float_rows, metadata, normal
 
 import pellucid
 from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
-from pellucid.runtime.backends import flat_graph as graph_road
+from pellucid.runtime.backends import flat_graph as flat_graph_backend
 from pellucid.runtime.backends.base import session_config
 from pellucid.runtime.engine import failures as tensorflow_errors
-from pellucid.runtime.engine.kernels import Batch
-from pellucid.runtime.engine.row_batches import Cut
+from pellucid.runtime.engine.row_batches import RowBatches
 from pellucid.runtime.engine.tensorflow import tf
-from pellucid.saved_model.batch_axis import batch_of
+from pellucid.saved_model.batch_axis import Batch, batch_of
 
 assert all(
     (zoo_functions, zoo_keras, zoo_loops, zoo_shapes, zoo_text, zoo_tf1)
@@ -37,7 +36,9 @@ Built = Callable[[str], tuple[Path, Sample]]
 
 def load(directory: Path, **options: Any) -> Any:
     """Load a model as the commands do, to be computed by several threads."""
-    return pellucid.load(directory, **{"lanes": 2, "warn": lambda sentence: None} | options)
+    return pellucid.load(
+        directory, **{"parallel_batches": 2, "warn": lambda sentence: None} | options
+    )
 
 
 def targets(explanations: Any) -> list[int]:
@@ -74,7 +75,7 @@ def test_every_style_is_explained_or_refused_with_the_true_reason(name: str, bui
         label = explanation.labels[0]
         assert label.approx_error is not None and label.approx_error <= sample.complete
     model = loaded.explainer.model
-    assert model.road == sample.road
+    assert model.backend == sample.backend
     assert set(model.traces.values()) == {1}
 
 
@@ -99,7 +100,7 @@ def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None
         model.outputs(x)
         model.path_gradient({"x": x["x"] * 0}, x, np.ones(3) / 2, np.ones(3), np.zeros(n, int))
         model.coalition_scores(x, {"x": x["x"] * 0}, {"x": np.eye(4) > 0}, np.zeros(n, int))
-        counts.append(len(model._road.graph.get_operations()))
+        counts.append(len(model._backend.graph.get_operations()))
     assert model.traces == {"outputs": 1, "path_gradient": 1, "coalition_scores": 1}
     assert len(set(counts)) == 1
 
@@ -109,7 +110,7 @@ def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None
 def test_answers_do_not_depend_on_the_blocks(name: str, rows: int, built: Built) -> None:
     directory, sample = built(name)
     whole, cut = load(directory).explainer.model, load(directory).explainer.model
-    cut._cut = Cut(rows, 1)
+    cut._cut = RowBatches(rows, 1)
     x = {"x": np.concatenate([sample.x["x"]] * 3)}
     n = len(x["x"])
     start, target = {"x": x["x"] * 0 + 0.1}, np.arange(n) % 3
@@ -133,7 +134,7 @@ def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.Monke
     wanted = load(directory).explainer.model.outputs(x)
     model = load(directory).explainer.model
     asked = []
-    outputs = model._road.outputs
+    outputs = model._backend.outputs
 
     def narrow(rows: Any) -> Any:
         asked.append(len(rows["x"]))
@@ -141,14 +142,14 @@ def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.Monke
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
         return outputs(rows)
 
-    monkeypatch.setattr(model._road, "outputs", narrow)
+    monkeypatch.setattr(model._backend, "outputs", narrow)
     np.testing.assert_array_equal(model.outputs(x), wanted)
     assert asked[-1] <= 2 and max(asked[-25:]) == 2
 
     def none(rows: Any) -> Any:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr(model._road, "outputs", none)
+    monkeypatch.setattr(model._backend, "outputs", none)
     with pytest.raises(ModelError) as stop:
         model.outputs(x)
     assert str(stop.value) == "the device has not enough memory for a single row"
@@ -169,7 +170,7 @@ def test_a_damaged_image_is_named_by_its_instance_and_costs_nothing_else(built: 
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
     assert len(loaded.explain(good)) == 2
-    assert loaded.explainer.model.road == "GraphRoad"
+    assert loaded.explainer.model.backend == "GraphRoad"
 
 
 def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built) -> None:
@@ -178,7 +179,7 @@ def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built)
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
     assert len(loaded.explain(sample.x)) == 2
-    assert loaded.explainer.model.road == "GraphRoad"
+    assert loaded.explainer.model.backend == "GraphRoad"
 
 
 def test_a_baseline_that_the_model_refuses_is_not_blamed_on_the_instance(tmp_path: Path) -> None:
@@ -244,10 +245,10 @@ def test_the_network_decides_how_many_threads_an_operation_has(
         threads.append(count)
         return session_config(device, count)
 
-    monkeypatch.setattr(graph_road, "session_config", noted)
+    monkeypatch.setattr(flat_graph_backend, "session_config", noted)
     # Rows so large that there is memory for one lane: its operations have all threads.
-    monkeypatch.setattr(graph_road.GraphRoad, "row_bytes", lambda road: 2**30)
-    load(tmp_path, lanes=4)
+    monkeypatch.setattr(flat_graph_backend.FlatGraphBackend, "row_bytes", lambda backend: 2**30)
+    load(tmp_path, parallel_batches=4)
     assert threads[0] == 4 and len(threads) == 2
 
 

@@ -36,11 +36,11 @@ def stubbed(tmp_path: Path) -> Iterator[Callable[..., tuple[Running, Stub]]]:
     with ExitStack() as stack:
 
         def start(**settings: Any) -> tuple[Running, Stub]:
-            from pellucid.serve.server import Settings
+            from pellucid.serve.server import ServerSettings
 
             stub = Stub()
             stack.callback(stub.gate.set)
-            loaded = Settings(poll=0, **settings)
+            loaded = ServerSettings(poll=0, **settings)
             running = stack.enter_context(
                 serving(f"stub={tmp_path}", settings=loaded, load=lambda directory: stub)
             )

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.load import load as load_model
+from pellucid.api.loaded_model import load as load_model
 from pellucid.errors import InstanceError
 from pellucid.inputs.readers import Instance
 from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.spec import ExplanationParameters, OutputSpec
+from pellucid.metadata.parameters import ExplanationParameters
+from pellucid.metadata.spec import OutputSpec
 from pellucid.saved_model.reader import Signature, TensorInfo
-from pellucid.serve.model_repository import shelve
-from pellucid.serve.server import Settings, address, listen, run
+from pellucid.serve.model_repository import model_entries
+from pellucid.serve.server import ServerSettings, address, listen, run
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Running:
 @contextmanager
 def serving(
     *models: str,
-    settings: Settings = Settings(poll=0),
+    settings: ServerSettings = ServerSettings(poll=0),
     load: Callable[[Path], Any] = lambda directory: load_model(
         directory, warn=lambda sentence: None
     ),
@@ -86,7 +87,7 @@ def serving(
     def serve() -> None:
         try:
             run(
-                shelve(models, running.said.append),
+                model_entries(models, running.said.append),
                 load,
                 listening,
                 settings,

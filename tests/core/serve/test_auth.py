@@ -21,9 +21,9 @@ from starlette.datastructures import Headers
 
 from pellucid.errors import ModelError, SpecError
 from pellucid.serve.auth import Guard, is_loopback, read_token
-from pellucid.serve.http_errors import Refusal
+from pellucid.serve.http_errors import HttpError
 from pellucid.serve.limits import Limits
-from pellucid.serve.server import Settings
+from pellucid.serve.server import ServerSettings
 from places import ROOT, SAMPLES
 
 PHOTOS = "/v1/projects/p/locations/l/endpoints/photos:explain"
@@ -33,8 +33,8 @@ DIGITS = json.loads((SAMPLES / "digits" / "instances.json").read_text())
 def refused(guard: Guard, **headers: str) -> int | None:
     try:
         guard.check(Headers({"host": "127.0.0.1:80", **headers}))
-    except Refusal as refusal:
-        return refusal.status
+    except HttpError as http_error:
+        return http_error.status
     return None
 
 
@@ -105,7 +105,7 @@ def test_what_only_this_machine_can_reach(host: str, loopback: bool) -> None:
 
 
 def test_everything_but_probes_needs_the_token() -> None:
-    settings = Settings(poll=0, guard=Guard("secret"))
+    settings = ServerSettings(poll=0, guard=Guard("secret"))
     with serving(f"wine={SAMPLES / 'wine' / 'model'}", settings=settings) as running:
         open_paths = ("/healthz", "/readyz")
         assert [running.get(path).status for path in open_paths] == [200, 200]
@@ -123,7 +123,7 @@ def test_everything_but_probes_needs_the_token() -> None:
 @pytest.fixture(scope="module")
 def photos() -> Iterator[Running]:
     models = [f"{name}={SAMPLES / name / 'model'}" for name in ("photos", "jpeg_bytes", "digits")]
-    settings = Settings(poll=0, limits=Limits(pixels=1_000_000))
+    settings = ServerSettings(poll=0, limits=Limits(pixels=1_000_000))
     with serving(*models, settings=settings) as running:
         yield running
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from pellucid.errors import InstanceError
-from pellucid.serve.batcher import ROWS, UNDER_WAY, Device
+from pellucid.serve.batcher import ROWS, UNDER_WAY, Batcher
 
 T = TypeVar("T")
 
@@ -34,25 +34,25 @@ class Doubler:
         return [2 * number for number in numbers]
 
 
-def on_device(scene: Callable[[Device], Awaitable[T]]) -> T:
+def on_device(scene: Callable[[Batcher], Awaitable[T]]) -> T:
     async def run() -> T:
-        device = Device()
+        batcher = Batcher()
         try:
-            return await scene(device)
+            return await scene(batcher)
         finally:
-            device.close()
+            batcher.close()
 
     return asyncio.run(run())
 
 
-async def gathered(device: Device, double: Doubler, *asked: tuple[str, list[int]]) -> list[Any]:
+async def gathered(batcher: Batcher, double: Doubler, *asked: tuple[str, list[int]]) -> list[Any]:
     """Ask all at once, behind a block that holds the device until all of them wait."""
-    first = asyncio.create_task(device.ask("first", double, [0]))
-    while not device._waiting:
+    first = asyncio.create_task(batcher.ask("first", double, [0]))
+    while not batcher._waiting:
         await asyncio.sleep(0)
-    while device._waiting:
+    while batcher._waiting:
         await asyncio.sleep(0.001)
-    jobs = [asyncio.create_task(device.ask(key, double, numbers)) for key, numbers in asked]
+    jobs = [asyncio.create_task(batcher.ask(key, double, numbers)) for key, numbers in asked]
     await asyncio.sleep(0.01)
     double.gate.set()
     answers = await asyncio.gather(*jobs, return_exceptions=True)
@@ -63,7 +63,7 @@ async def gathered(device: Device, double: Doubler, *asked: tuple[str, list[int]
 def test_what_has_the_same_key_is_one_block_and_each_gets_its_own() -> None:
     double = Doubler()
     answers = on_device(
-        lambda device: gathered(device, double, ("a", [1, 2]), ("b", [3]), ("a", [4]))
+        lambda batcher: gathered(batcher, double, ("a", [1, 2]), ("b", [3]), ("a", [4]))
     )
     assert answers == [[2, 4], [6], [8]]
     assert double.blocks == [[0], [1, 2, 4], [3]]
@@ -73,21 +73,21 @@ def test_what_has_the_same_key_is_one_block_and_each_gets_its_own() -> None:
 def test_a_failure_costs_the_neighbours_nothing() -> None:
     double = Doubler()
     asked = [("a", [number]) for number in (1, -1, 3, 4)]
-    one, bad, three, four = on_device(lambda device: gathered(device, double, *asked))
+    one, bad, three, four = on_device(lambda batcher: gathered(batcher, double, *asked))
     assert (one, three, four) == ([2], [6], [8])
     assert isinstance(bad, InstanceError) and bad.index == 0
 
 
 def test_what_nobody_expects_reaches_whoever_asked_and_the_work_goes_on() -> None:
     double = Doubler()
-    bad, good = on_device(lambda device: gathered(device, double, ("a", [-2]), ("b", [5])))
+    bad, good = on_device(lambda batcher: gathered(batcher, double, ("a", [-2]), ("b", [5])))
     assert isinstance(bad, ZeroDivisionError) and good == [10]
 
 
 def test_a_long_request_takes_turns_with_the_others() -> None:
     double = Doubler()
     long = list(range(3 * ROWS))
-    first, second = on_device(lambda device: gathered(device, double, ("a", long), ("b", [7])))
+    first, second = on_device(lambda batcher: gathered(batcher, double, ("a", long), ("b", [7])))
     assert first == [2 * number for number in long] and second == [14]
     # The first part is full, so that it begins beside the first block; then it is the other's turn.
     assert sorted(map(len, double.blocks[:2])) == [1, ROWS]
@@ -109,14 +109,14 @@ def test_no_more_blocks_are_under_way_than_two_and_a_second_only_if_it_is_full()
             running -= 1
         return answers
 
-    async def scene(device: Device) -> list[int]:
-        first = asyncio.create_task(device.ask("first", counted, [0]))
+    async def scene(batcher: Batcher) -> list[int]:
+        first = asyncio.create_task(batcher.ask("first", counted, [0]))
         await asyncio.sleep(0.02)
-        asked = [device.ask("a", counted, [n]) for n in range(ROWS - 1)]
+        asked = [batcher.ask("a", counted, [n]) for n in range(ROWS - 1)]
         jobs = [asyncio.create_task(one) for one in asked]
         await asyncio.sleep(0.02)
         alone = running
-        jobs += [asyncio.create_task(device.ask("a", counted, [n])) for n in range(2 * ROWS)]
+        jobs += [asyncio.create_task(batcher.ask("a", counted, [n])) for n in range(2 * ROWS)]
         await asyncio.sleep(0.02)
         beside = running
         double.gate.set()
@@ -131,10 +131,10 @@ def test_no_more_blocks_are_under_way_than_two_and_a_second_only_if_it_is_full()
 def test_no_more_are_computed_together_than_fit_into_memory() -> None:
     double = Doubler()
 
-    async def scene(device: Device) -> list[int]:
-        first = asyncio.create_task(device.ask("first", double, [0]))
+    async def scene(batcher: Batcher) -> list[int]:
+        first = asyncio.create_task(batcher.ask("first", double, [0]))
         await asyncio.sleep(0.01)
-        jobs = [asyncio.create_task(device.ask("a", double, [n, n], most=3)) for n in (1, 2)]
+        jobs = [asyncio.create_task(batcher.ask("a", double, [n, n], most=3)) for n in (1, 2)]
         double.gate.set()
         return await first + await jobs[0] + await jobs[1]
 
@@ -145,15 +145,15 @@ def test_no_more_are_computed_together_than_fit_into_memory() -> None:
 def test_who_is_cancelled_leaves_the_queue_at_once() -> None:
     double = Doubler()
 
-    async def scene(device: Device) -> list[Any]:
-        first = asyncio.create_task(device.ask("a", double, [0]))
+    async def scene(batcher: Batcher) -> list[Any]:
+        first = asyncio.create_task(batcher.ask("a", double, [0]))
         await asyncio.sleep(0.01)
-        jobs = [asyncio.create_task(device.ask("a", double, [n])) for n in (1, 2)]
+        jobs = [asyncio.create_task(batcher.ask("a", double, [n])) for n in (1, 2)]
         await asyncio.sleep(0.01)
-        assert device.rows_waiting == 2
+        assert batcher.rows_waiting == 2
         jobs[0].cancel()
         await asyncio.sleep(0)
-        assert device.rows_waiting == 1
+        assert batcher.rows_waiting == 1
         double.gate.set()
         return [await first, await jobs[1]]
 
@@ -165,9 +165,9 @@ def test_a_function_runs_on_a_thread_of_the_device() -> None:
     double = Doubler()
     double.gate.set()
 
-    async def scene(device: Device) -> int:
-        await device.ask("a", double, [1])
-        return await device.call(threading.get_ident)
+    async def scene(batcher: Batcher) -> int:
+        await batcher.ask("a", double, [1])
+        return await batcher.call(threading.get_ident)
 
     assert on_device(scene) != threading.get_ident()
 
@@ -177,4 +177,4 @@ def test_the_answers_are_in_the_order_of_the_instances(count: int) -> None:
     double = Doubler()
     double.gate.set()
     numbers = list(range(count))
-    assert on_device(lambda device: device.ask("a", double, numbers)) == [2 * n for n in numbers]
+    assert on_device(lambda batcher: batcher.ask("a", double, numbers)) == [2 * n for n in numbers]

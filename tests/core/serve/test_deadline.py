@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from pellucid.serve.deadline import Ending
-from pellucid.serve.http_errors import CLIENT_GONE, Refusal
+from pellucid.serve.deadline import Deadline
+from pellucid.serve.http_errors import CLIENT_GONE, HttpError
 
-LATE = Refusal(HTTPStatus.GATEWAY_TIMEOUT, "late")
+LATE = HttpError(HTTPStatus.GATEWAY_TIMEOUT, "late")
 
 
 def request(*messages: dict[str, Any], then: asyncio.Event | None = None) -> Request:
@@ -29,8 +29,8 @@ def request(*messages: dict[str, Any], then: asyncio.Event | None = None) -> Req
 
 def test_in_time_nothing_happens() -> None:
     async def scene() -> str:
-        with Ending(30, LATE) as ending:
-            ending.watch(request())
+        with Deadline(30, LATE) as deadline:
+            deadline.watch(request())
             await asyncio.sleep(0)
         await asyncio.sleep(0.01)  # and nothing is left that could end what comes after it
         return "done"
@@ -40,11 +40,11 @@ def test_in_time_nothing_happens() -> None:
 
 def test_the_deadline_says_what_was_late() -> None:
     async def scene() -> None:
-        with Ending(0.02, Refusal(HTTPStatus.REQUEST_TIMEOUT, "reading")) as ending:
-            ending.late = LATE
+        with Deadline(0.02, HttpError(HTTPStatus.REQUEST_TIMEOUT, "reading")) as deadline:
+            deadline.late = LATE
             await asyncio.sleep(30)
 
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HttpError) as caught:
         asyncio.run(scene())
     assert caught.value is LATE
 
@@ -54,11 +54,11 @@ def test_who_goes_away_is_not_worked_for() -> None:
         leaves, done = asyncio.Event(), []
         asyncio.get_running_loop().call_later(0.02, leaves.set)
         try:
-            with Ending(30, LATE) as ending:
-                ending.watch(request({"type": "http.request"}, then=leaves))
+            with Deadline(30, LATE) as deadline:
+                deadline.watch(request({"type": "http.request"}, then=leaves))
                 await asyncio.sleep(30)
-        except Refusal as refusal:
-            assert refusal.status == CLIENT_GONE
+        except HttpError as http_error:
+            assert http_error.status == CLIENT_GONE
             await asyncio.sleep(0)  # the task itself lives on
             done.append("answered")
         return done
@@ -68,7 +68,7 @@ def test_who_goes_away_is_not_worked_for() -> None:
 
 def test_whoever_else_cancels_the_task_is_heard() -> None:
     async def work() -> None:
-        with Ending(30, LATE):
+        with Deadline(30, LATE):
             await asyncio.sleep(30)
 
     async def scene() -> bool:

@@ -17,8 +17,8 @@ import pytest
 from serving import Answer, Running, Stub, serving
 
 from pellucid.inputs.readers import Instance
-from pellucid.metadata.spec import ExplanationParameters, Lime, SampledShapley
-from pellucid.serve.http_errors import Refusal
+from pellucid.metadata.parameters import ExplanationParameters, Lime, SampledShapley
+from pellucid.serve.http_errors import HttpError
 from pellucid.serve.limits import Limits
 from places import SAMPLES
 
@@ -186,9 +186,9 @@ def test_parameters_that_cost_too_much_are_refused() -> None:
     }
     request = json.loads((SAMPLES / "wine" / "instances.json").read_text())
     request["explanationSpecOverride"] = {"parameters": override}
-    from pellucid.serve.server import Settings
+    from pellucid.serve.server import ServerSettings
 
-    settings = Settings(poll=0, limits=Limits(evaluations=10_000))
+    settings = ServerSettings(poll=0, limits=Limits(evaluations=10_000))
     with serving(f"wine={SAMPLES / 'wine' / 'model'}", settings=settings) as running:
         path = "/v1/projects/p/locations/l/endpoints/wine:explain"
         answer = running.post(path, request)
@@ -218,7 +218,7 @@ def test_what_an_instance_costs(
     if sentence is None:
         assert Limits().check([WINE], parameters, own, outputs) >= 1
         return
-    with pytest.raises(Refusal, match=sentence):
+    with pytest.raises(HttpError, match=sentence):
         Limits().check([WINE], parameters, own, outputs)
     # What the server was started with is never too much.
     assert Limits().check([WINE], parameters, parameters, outputs) >= 1
@@ -229,17 +229,19 @@ def test_explanations_that_are_large_are_computed_a_few_at_a_time() -> None:
     own = ExplanationParameters()
     assert Limits().check([photo], own, own, 1000) == 222
     assert Limits().check([photo], ExplanationParameters(top_k=100), own, 1000) == 2
-    with pytest.raises(Refusal, match="ask for fewer outputs"):
+    with pytest.raises(HttpError, match="ask for fewer outputs"):
         Limits().check([photo], ExplanationParameters(top_k=500), own, 1000)
 
 
 def test_what_was_taken_is_answered_when_the_server_ends(stubbed: Stubbed) -> None:
-    from pellucid.serve.server import Settings
+    from pellucid.serve.server import ServerSettings
 
     stub = Stub()
     jobs: list[Answer] = []
     with serving(
-        f"stub={SAMPLES / 'wine' / 'model'}", settings=Settings(poll=0), load=lambda path: stub
+        f"stub={SAMPLES / 'wine' / 'model'}",
+        settings=ServerSettings(poll=0),
+        load=lambda path: stub,
     ) as running:
 
         def ask() -> None:

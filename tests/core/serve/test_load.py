@@ -13,7 +13,7 @@ from serving import Running, serving
 
 import pellucid
 from pellucid.serve.limits import Limits
-from pellucid.serve.server import Settings
+from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 
 CLIENTS, REQUESTS = 64, 15
@@ -32,7 +32,7 @@ def ask(running: Running, start: threading.Barrier, number: int, found: list[Any
     connection.close()
 
 
-def asked(settings: Settings) -> tuple[list[Any], str]:
+def asked(settings: ServerSettings) -> tuple[list[Any], str]:
     found: list[Any] = []
     start = threading.Barrier(CLIENTS)
     with serving(f"wine={SAMPLES / 'wine' / 'model'}", settings=settings) as running:
@@ -49,7 +49,7 @@ def asked(settings: Settings) -> tuple[list[Any], str]:
 
 @pytest.mark.slow
 def test_many_clients_get_their_own_answers_and_share_blocks() -> None:
-    found, metrics = asked(Settings(poll=0))
+    found, metrics = asked(ServerSettings(poll=0))
     assert Counter(status for status, *_ in found) == {200: CLIENTS * REQUESTS}
     model = pellucid.load(SAMPLES / "wine" / "model", warn=lambda sentence: None)
     scores = [e.labels[0].score for e in model.explain(WINES)]
@@ -66,7 +66,7 @@ def test_many_clients_get_their_own_answers_and_share_blocks() -> None:
 
 @pytest.mark.slow
 def test_more_than_the_queue_holds_are_told_when_to_come_again() -> None:
-    found, _ = asked(Settings(poll=0, limits=Limits(queue=8)))
+    found, _ = asked(ServerSettings(poll=0, limits=Limits(queue=8)))
     statuses = Counter(status for status, *_ in found)
     assert set(statuses) == {200, 503} and statuses[200] > CLIENTS
     assert all(int(headers["Retry-After"]) >= 1 for status, *_, headers in found if status == 503)

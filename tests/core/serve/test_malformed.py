@@ -17,7 +17,7 @@ import pytest
 from serving import Running, serving
 
 from pellucid.serve.limits import Limits
-from pellucid.serve.server import Settings
+from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 
 REQUESTS = 10_000
@@ -142,7 +142,7 @@ def sent(running: Running, seeds: range) -> Counter[int]:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_malformed_requests_are_told_so_and_leave_nothing_behind() -> None:
     models = [f"{name}={SAMPLES / name / 'model'}" for name in ("wine", "code_or_prose")]
-    settings = Settings(poll=0, limits=Limits(evaluations=5000))
+    settings = ServerSettings(poll=0, limits=Limits(evaluations=5000))
     with serving(*models, settings=settings) as running, ThreadPoolExecutor(4) as pool:
         send: Callable[[range], Counter[int]] = lambda seeds: sent(running, seeds)  # noqa: E731
 

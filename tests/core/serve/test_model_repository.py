@@ -13,17 +13,19 @@ import pytest
 from serving import Running, Stub, serving
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.serve.model_repository import fingerprint, shelve
-from pellucid.serve.server import Settings
+from pellucid.serve.model_repository import fingerprint, model_entries
+from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 
 WINE = SAMPLES / "wine" / "model"
-POLL = Settings(poll=0.05)
+POLL = ServerSettings(poll=0.05)
 
 
 def names(*arguments: object) -> dict[str, list[str]]:
     said: list[str] = []
-    return {m.name: list(m.versions) for m in shelve([str(a) for a in arguments], said.append)}
+    return {
+        m.name: list(m.versions) for m in model_entries([str(a) for a in arguments], said.append)
+    }
 
 
 def model_at(directory: Path) -> Path:
@@ -53,8 +55,8 @@ def test_versions_are_named_or_found(tmp_path: Path) -> None:
         model_at(tmp_path / "cats" / version)
     (tmp_path / "cats" / "notes").mkdir()
     assert names(tmp_path / "cats") == {"cats": ["10", "2"]}
-    (shelved,) = shelve([str(tmp_path / "cats")], print)
-    assert shelved.default.name == "10"
+    (entries,) = model_entries([str(tmp_path / "cats")], print)
+    assert entries.default.name == "10"
     assert names(f"cats/v1={tmp_path}/cats/2", f"cats/v2={tmp_path}/cats/10") == {
         "cats": ["v1", "v2"]
     }
@@ -87,8 +89,8 @@ def test_a_version_that_leads_out_of_the_directory_is_not_served(tmp_path: Path)
     model_at(tmp_path / "cats" / "1")
     (tmp_path / "cats" / "2").symlink_to(outside)
     said: list[str] = []
-    (shelved,) = shelve([str(tmp_path / "cats")], said.append)
-    assert list(shelved.versions) == ["1"]
+    (entries,) = model_entries([str(tmp_path / "cats")], said.append)
+    assert list(entries.versions) == ["1"]
     assert said == [f"{tmp_path}/cats/2: leads out of {tmp_path}/cats, and is not served"]
 
 

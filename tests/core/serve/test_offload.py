@@ -9,64 +9,64 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pellucid.serve.offload import LARGE, Clerks
+from pellucid.serve.offload import LARGE, OffloadPool
 
 T = TypeVar("T")
 
 
-def with_clerks(scene: Callable[[Clerks], Awaitable[T]]) -> T:
+def with_offload(scene: Callable[[OffloadPool], Awaitable[T]]) -> T:
     async def run() -> T:
-        clerks = Clerks()
+        offload = OffloadPool()
         try:
-            return await scene(clerks)
+            return await scene(offload)
         finally:
-            clerks.close()
+            offload.close()
 
     return asyncio.run(run())
 
 
-def jobs_of(clerks: Clerks) -> list[int]:
+def jobs_of(offload: OffloadPool) -> list[int]:
     """Note how many functions each job has."""
     sizes: list[int] = []
-    start = clerks._start
+    start = offload._start
 
     def noted(job: Any, loop: asyncio.AbstractEventLoop) -> None:
         sizes.append(len(job))
         start(job, loop)
 
-    clerks._start = noted  # type: ignore[method-assign]
+    offload._start = noted  # type: ignore[method-assign]
     return sizes
 
 
 def test_what_is_asked_in_one_turn_is_one_job() -> None:
-    async def scene(clerks: Clerks) -> tuple[list[int], list[int]]:
-        sizes = jobs_of(clerks)
-        found = await asyncio.gather(*(clerks.do(10, lambda i=i: 2 * i) for i in range(20)))
+    async def scene(offload: OffloadPool) -> tuple[list[int], list[int]]:
+        sizes = jobs_of(offload)
+        found = await asyncio.gather(*(offload.do(10, lambda i=i: 2 * i) for i in range(20)))
         return found, sizes
 
-    assert with_clerks(scene) == ([2 * i for i in range(20)], [20])
+    assert with_offload(scene) == ([2 * i for i in range(20)], [20])
 
 
 def test_a_job_that_is_full_does_not_wait() -> None:
-    async def scene(clerks: Clerks) -> tuple[list[int], list[int]]:
-        sizes = jobs_of(clerks)
-        found = await asyncio.gather(*(clerks.do(LARGE // 2, lambda i=i: i) for i in range(5)))
+    async def scene(offload: OffloadPool) -> tuple[list[int], list[int]]:
+        sizes = jobs_of(offload)
+        found = await asyncio.gather(*(offload.do(LARGE // 2, lambda i=i: i) for i in range(5)))
         return found, sizes
 
-    assert with_clerks(scene) == (list(range(5)), [2, 2, 1])
+    assert with_offload(scene) == (list(range(5)), [2, 2, 1])
 
 
 def test_the_loop_is_free_meanwhile() -> None:
     gate = threading.Event()
 
-    async def scene(clerks: Clerks) -> str:
-        waiting = asyncio.ensure_future(clerks.do(1, lambda: gate.wait(30) and "done"))
+    async def scene(offload: OffloadPool) -> str:
+        waiting = asyncio.ensure_future(offload.do(1, lambda: gate.wait(30) and "done"))
         await asyncio.sleep(0.01)
         assert not waiting.done()
         gate.set()
         return str(await waiting)
 
-    assert with_clerks(scene) == "done"
+    assert with_offload(scene) == "done"
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), ZeroDivisionError()])
@@ -74,21 +74,21 @@ def test_an_error_is_for_whoever_asked(error: Exception) -> None:
     def fail() -> None:
         raise error
 
-    async def scene(clerks: Clerks) -> list[Any]:
-        asked = [clerks.do(1, fail if i in (0, 3) else lambda i=i: i) for i in range(6)]
+    async def scene(offload: OffloadPool) -> list[Any]:
+        asked = [offload.do(1, fail if i in (0, 3) else lambda i=i: i) for i in range(6)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    assert with_clerks(scene) == [error, 1, 2, error, 4, 5]
+    assert with_offload(scene) == [error, 1, 2, error, 4, 5]
 
 
 def test_what_nobody_waits_for_is_not_done() -> None:
     done: list[str] = []
 
-    async def scene(clerks: Clerks) -> None:
-        jobs = [asyncio.ensure_future(clerks.do(1, lambda n=n: done.append(n))) for n in "ab"]
+    async def scene(offload: OffloadPool) -> None:
+        jobs = [asyncio.ensure_future(offload.do(1, lambda n=n: done.append(n))) for n in "ab"]
         await asyncio.sleep(0)  # both have asked, and the job is not handed over yet
         jobs[0].cancel()
         await asyncio.wait(jobs)
 
-    with_clerks(scene)
+    with_offload(scene)
     assert done == ["b"]

@@ -12,19 +12,18 @@ from PIL import Image
 
 from pellucid.api.compare import settings_of
 from pellucid.errors import SpecError
+from pellucid.metadata.parameters import Lime, SampledShapley
 from pellucid.metadata.spec import (
     InputSpec,
-    Lime,
     Modality,
     OverlayType,
     Polarity,
-    SampledShapley,
     Visualization,
     VisualizationType,
 )
 from pellucid.visualize.animation import sweep
 from pellucid.visualize.figures import View, files, shown
-from pellucid.visualize.lime_patches import marked
+from pellucid.visualize.image_overlays import marked
 
 RAMP = np.arange(80.0).reshape(8, 10) - 20
 
@@ -78,21 +77,21 @@ def test_methods_stand_side_by_side_after_the_original() -> None:
     one = of_a_picture(RAMP, overlay_type=OverlayType.NONE)
     other = of_a_picture(-RAMP, overlay_type=OverlayType.NONE, method=SampledShapley())
     (file,) = files([one, other], 0, "a", View())
-    sheet, drawing = opened(file.data), one.draw(0)["image"]
+    grid, drawing = opened(file.data), one.draw(0)["image"]
     assert file.name == "a.compare.png"
     big = np.kron(drawing.image, np.ones((20, 20, 1), np.uint8))
     corner = next(
         (y, x)
         for y in range(20, 120)
         for x in range(10, 30)
-        if np.array_equal(sheet[y : y + 20, x : x + 20], big[:20, :20])
+        if np.array_equal(grid[y : y + 20, x : x + 20], big[:20, :20])
     )
     y, x = corner
-    assert np.array_equal(sheet[y : y + 160, x : x + 200], big)
+    assert np.array_equal(grid[y : y + 160, x : x + 200], big)
     for k, each in enumerate((one, other), 1):
         overlay = np.kron(each.draw(0)["image"].overlay, np.ones((20, 20, 1), np.uint8))
         left = x + k * 216
-        assert np.array_equal(sheet[y : y + 160, left : left + 200], overlay)
+        assert np.array_equal(grid[y : y + 160, left : left + 200], overlay)
 
 
 def test_nothing_to_show_is_said() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.visualize.named_parts import Part
-from pellucid.visualize.waterfall import AGAINST, FOR, MOST, chart, largest
+from pellucid.visualize.waterfall import AGAINST, FOR, MOST, largest, waterfall
 
 STEPS = {"age": 2.0, "bmi": -3.0, "s5": 0.5}
 
@@ -38,7 +38,7 @@ def _longest(row: Any) -> int:
 
 
 def test_bars_lead_from_the_baseline_to_the_score_the_largest_first() -> None:
-    made = chart(named(STEPS), title="cat: 0.5", baseline=1.0, score=0.5)
+    made = waterfall(named(STEPS), title="cat: 0.5", baseline=1.0, score=0.5)
     (a, b, first), (c, d, second), (e, f, third) = bars(made)
     # −3, +2, +0.5: 1 → −2 → 0 → 0.5
     assert (first, second, third) == (False, True, True)
@@ -62,7 +62,7 @@ def test_the_smallest_are_added_up() -> None:
     "steps", [{"a": 0.0}, {"a": 0.0, "b": 1e-300}, {"x" * 200: 5.0}, {"a": 1e300, "b": -1e300}]
 )
 def test_whatever_the_numbers_are_there_is_a_margin(steps: dict[str, float]) -> None:
-    made = chart(named(steps), title="t " * 300, subtitle="s", baseline=0.0, score=0.0)
+    made = waterfall(named(steps), title="t " * 300, subtitle="s", baseline=0.0, score=0.0)
     assert made.dtype == np.uint8
     for edge in (made[:10], made[-6:], made[:, :10], made[:, -10:]):
         assert (edge == 255).all()

@@ -1,1 +1,8 @@
 """What computes the blocks of a run: threads, processes, a cluster."""
+
+from __future__ import annotations
+
+from pellucid.batch.engines.cluster import on_cluster
+from pellucid.batch.engines.processes import gpus, in_processes
+
+__all__ = ["gpus", "in_processes", "on_cluster"]

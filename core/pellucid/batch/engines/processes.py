@@ -27,7 +27,7 @@ from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.worker import About, Recipe, StoppedError
 from pellucid.errors import ModelError, PellucidError
-from pellucid.runtime.engine.row_batches import cores
+from pellucid.runtime.engine import cores
 
 AHEAD = 3
 """How many blocks a worker has: one on the device, others decoded or drawn meanwhile."""

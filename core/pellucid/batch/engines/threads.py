@@ -17,7 +17,7 @@ from typing import TypeAlias
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.worker import About, Recipe, StoppedError, Work
-from pellucid.runtime.engine.row_batches import cores
+from pellucid.runtime.engine import cores
 
 Explain: TypeAlias = Callable[[Iterable[Block]], Iterator[Finished]]
 

@@ -12,18 +12,10 @@ from pellucid.errors import SpecError
 from pellucid.metadata.documents.json_positions import path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.spec import (
-    METHOD_NAMES,
-    Baseline,
-    Dialect,
-    ExplanationMetadata,
-    ExplanationParameters,
-    FileBaseline,
-    InputSpec,
-    Problem,
-    Severity,
-)
+from pellucid.metadata.parameters import METHOD_NAMES, ExplanationParameters
+from pellucid.metadata.spec import Baseline, Dialect, ExplanationMetadata, FileBaseline, InputSpec
 from pellucid.metadata.spellings import snake
+from pellucid.problems import Problem, Severity
 
 # Both dialects' fields that are read and mean nothing, by what comes instead of them.
 _UNUSED = {

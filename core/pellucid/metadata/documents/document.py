@@ -23,7 +23,7 @@ from pellucid.metadata.documents.json_positions import (
     read,
 )
 from pellucid.metadata.rules import RULES
-from pellucid.metadata.spec import Problem, Severity
+from pellucid.problems import Problem, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

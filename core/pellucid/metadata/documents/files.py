@@ -9,15 +9,10 @@ from pathlib import Path
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata
-from pellucid.metadata.spec import (
-    Examples,
-    ExplanationMetadata,
-    ExplanationParameters,
-    Problem,
-    Severity,
-)
-
-METADATA_FILE = "explanation_metadata.json"
+from pellucid.metadata.example_spec import Examples
+from pellucid.metadata.parameters import ExplanationParameters
+from pellucid.metadata.spec import METADATA_FILE, ExplanationMetadata
+from pellucid.problems import Problem, Severity
 
 
 def read_document(

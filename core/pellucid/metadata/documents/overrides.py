@@ -19,20 +19,17 @@ from pellucid.metadata.documents.parameters import read_parameters
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.schema_walk import walk
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.example_spec import Restriction
-from pellucid.metadata.spec import (
+from pellucid.metadata.example_spec import Examples, Restriction
+from pellucid.metadata.parameters import (
     METHOD_NAMES,
-    Dialect,
-    Examples,
-    ExplanationMetadata,
     ExplanationParameters,
     Lime,
     Method,
-    Problem,
     Segmentation,
-    Severity,
 )
+from pellucid.metadata.spec import Dialect, ExplanationMetadata
 from pellucid.metadata.spellings import snake
+from pellucid.problems import Problem, Severity
 
 OVERRIDE = "explanationSpecOverride"
 # The longer spelling is that of the explainer's own option.

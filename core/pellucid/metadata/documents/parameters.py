@@ -10,17 +10,16 @@ from pellucid.metadata.documents.document import Finding, Section, opened, probl
 from pellucid.metadata.documents.examples import read_examples
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.documents.schema_walk import walk
-from pellucid.metadata.spec import (
-    Dialect,
+from pellucid.metadata.parameters import (
     ExplanationParameters,
     IntegratedGradients,
     Method,
-    Problem,
     SampledShapley,
-    Severity,
     SmoothGrad,
     Xrai,
 )
+from pellucid.metadata.spec import Dialect
+from pellucid.problems import Problem, Severity
 
 _METHODS = {
     "sampled_shapley_attribution": "sampledShapleyAttribution",

@@ -23,15 +23,10 @@ from pellucid.metadata.documents.parameters import parameters_of, parse_paramete
 from pellucid.metadata.documents.reader import MetadataReader
 from pellucid.metadata.documents.schema_walk import walk
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.spec import (
-    Dialect,
-    ExplanationMetadata,
-    ExplanationParameters,
-    Problem,
-    Severity,
-    Visualization,
-)
+from pellucid.metadata.parameters import ExplanationParameters
+from pellucid.metadata.spec import Dialect, ExplanationMetadata, Visualization
 from pellucid.metadata.spellings import snake
+from pellucid.problems import Problem, Severity
 
 __all__ = ["Parsed", "dump_metadata", "parse_metadata", "parse_parameters", "parse_visualization"]
 

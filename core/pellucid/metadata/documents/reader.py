@@ -11,25 +11,23 @@ from typing import Any
 from pellucid.metadata.documents.baselines import parse_baselines
 from pellucid.metadata.documents.document import Finding, Section
 from pellucid.metadata.documents.json_positions import Path, quoted
+from pellucid.metadata.parameters import ExplanationParameters, IntegratedGradients, Xrai
 from pellucid.metadata.spec import (
     Baseline,
     ColorMap,
     Domain,
     Encoding,
-    ExplanationParameters,
     InputSpec,
-    IntegratedGradients,
     Modality,
     Nested,
     OutputSpec,
     OverlayType,
     Percentile,
     Polarity,
-    Severity,
     Visualization,
     VisualizationType,
-    Xrai,
 )
+from pellucid.problems import Severity
 
 _WORDS = (Modality.TEXT, Modality.CATEGORICAL, Modality.STRUCTURED)
 

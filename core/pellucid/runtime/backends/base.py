@@ -22,12 +22,13 @@ import numpy as np
 
 from pellucid.errors import ModelError
 from pellucid.model import Array, Tensors
-from pellucid.runtime.engine import kernels as questions
-from pellucid.runtime.engine.kernels import Batch, Operand
-from pellucid.runtime.engine.row_batches import Cut, cut_of, lanes_flush
+from pellucid.runtime.engine import kernels as kernels
+from pellucid.runtime.engine.failures import Unsupported
+from pellucid.runtime.engine.kernels import Operand
+from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of, threads_flush
 from pellucid.runtime.engine.tensorflow import CallableOptions, tf
 from pellucid.runtime.graph.function_library import CALLS
-from pellucid.saved_model.batch_axis import is_shared
+from pellucid.saved_model import Batch, is_shared
 
 
 def held(key: str) -> str:
@@ -35,17 +36,13 @@ def held(key: str) -> str:
     return f"{key} (held)"
 
 
-class Unsupported(Exception):
-    """This road does not carry this model; the sentence says why."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CompileSpec:
     """What is to be compiled; every tensor name is a flat name.
 
     `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
     attributions are for (which may lie behind the request's), `output` is the explained output.
-    `lanes` are the blocks of rows that may be computed at a time, by a thread each.
+    `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
     """
 
     directory: Path
@@ -56,7 +53,7 @@ class Plan:
     output: str
     batch: Batch = Batch()
     device: str = "auto"
-    lanes: int = 1
+    parallel_batches: int = 1
 
     @property
     def checkpoint(self) -> str:
@@ -68,7 +65,7 @@ Build: TypeAlias = Callable[[], tuple[list[Any], dict[str, Any]]]
 """Adds the ops of a question to the current graph; returns its arguments and named results."""
 
 
-class Road(ABC):
+class Backend(ABC):
     """One way from a `Plan` to answers: the questions, each compiled once, at its first call.
 
     `traces` counts how often each question was compiled: never more than once.
@@ -77,8 +74,8 @@ class Road(ABC):
     operands: tuple[Operand, ...]
     random_ops: tuple[str, ...] = ()
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, compile_spec: CompileSpec) -> None:
+        self.compile_spec = compile_spec
         self.traces: Counter[str] = Counter()
         self._calls: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {}
         self._compiling = Lock()
@@ -91,15 +88,15 @@ class Road(ABC):
         """Return roughly how many bytes one row takes on its way forward, if that is known."""
         return None
 
-    def cut(self) -> Cut:
+    def cut(self) -> RowBatches:
         """Return how rows are cut into blocks; a compiled question tells more of their size."""
-        batch = self.plan.batch
+        batch = self.compile_spec.batch
         sizes = (math.prod(n or 224 for n in o.shape or ()) for o in self.operands)
         # A gradient keeps the activations of the way forward, and as many on the way back.
         row = 2 * (self.row_bytes() or 64 * 4 * sum(sizes) or 1)
-        gpu = self.plan.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+        gpu = self.compile_spec.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
         fixed = batch.rows or (None if batch.axis else 1)
-        return cut_of(row, self.plan.lanes, gpu=gpu, fixed=fixed)
+        return row_batches_of(row, self.compile_spec.parallel_batches, gpu=gpu, fixed=fixed)
 
     @abstractmethod
     def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
@@ -111,30 +108,30 @@ class Road(ABC):
 
     def outputs(self, rows: Tensors) -> Array:
         """Return the output of each row, [r, …]."""
-        call, _ = self._output_question()
+        call, _ = self._output_kernel()
         return call(*(rows[o.name] for o in self.operands))[0]  # type: ignore[no-any-return]
 
     def ready(self) -> None:
         """Compile what every explanation asks; from then on `row_bytes` may be known."""
-        self._output_question()
+        self._output_kernel()
 
-    def _output_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    def _output_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             x = self._arguments(self.operands)
-            output = questions.outputs(self.network, self.operands, self.plan.batch, x)
+            output = kernels.outputs(self.network, self.operands, self.compile_spec.batch, x)
             return list(x.values()), {"output": output}
 
         return self._compiled("outputs", build)
 
     def gradients_reach(self) -> frozenset[str]:
         """Return the explained operands that a gradient reaches."""
-        return frozenset(self._path_question()[1])
+        return frozenset(self._path_kernel()[1])
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, target: Array
     ) -> dict[str, Array]:
         """Answer `questions.path_gradient` for one block of rows."""
-        call, names = self._path_question()
+        call, names = self._path_kernel()
         starts = (start[o.name] for o in self.operands if o.real)
         stops = (stop[o.name] for o in self.operands)
         return dict(zip(names, call(*starts, *stops, path, node, weight, target), strict=True))
@@ -160,8 +157,8 @@ class Road(ABC):
                 for o in explained
             }
             indices = [tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.int32, tf.int64)]
-            scores = questions.coalition_scores(
-                self.network, self.operands, self.plan.batch, xs, others, where, *indices
+            scores = kernels.coalition_scores(
+                self.network, self.operands, self.compile_spec.batch, xs, others, where, *indices
             )
             return [*xs.values(), *others.values(), *where.values(), *indices], {"scores": scores}
 
@@ -171,22 +168,22 @@ class Road(ABC):
         where = (masks[o.name] for o in explained)
         return call(*xs, *others, *where, instance, coalition, target)[0]  # type: ignore[no-any-return]
 
-    def _path_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    def _path_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             start = self._arguments([o for o in self.operands if o.real])
             stop = self._arguments(self.operands)
             types = (tf.int32, tf.float64, tf.float64, tf.int64)
             rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
-            sums = questions.path_gradient(
-                self.network, self.operands, self.plan.batch, start, stop, *rows
+            sums = kernels.path_gradient(
+                self.network, self.operands, self.compile_spec.batch, start, stop, *rows
             )
             return [*start.values(), *stop.values(), *rows], sums
 
         return self._compiled("path_gradient", build)
 
-    def _compiled(self, question: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    def _compiled(self, kernel: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
         with self._compiling:
-            if question not in self._calls:
+            if kernel not in self._calls:
                 names: tuple[str, ...] = ()
 
                 def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
@@ -195,16 +192,16 @@ class Road(ABC):
                     names = tuple(results)
                     return arguments, results
 
-                self.traces[question] += 1
-                self._calls[question] = self.compile(build_and_note_names), names
-            return self._calls[question]
+                self.traces[kernel] += 1
+                self._calls[kernel] = self.compile(build_and_note_names), names
+            return self._calls[kernel]
 
     def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
         return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
 
 
-class SessionRoad(Road):
-    """A road that runs in a session of its own.
+class SessionBackend(Backend):
+    """A backend that runs in a session of its own.
 
     A subclass sets `graph`, `tensors` (operand → tensor name) and `request` (key of a request →
     tensor name, for those that the graph has).
@@ -220,13 +217,13 @@ class SessionRoad(Road):
         """The session; its threads may depend on the first question that was built."""
 
     def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
-        with self.graph.as_default(), device_scope(self.plan.device):
+        with self.graph.as_default(), device_scope(self.compile_spec.device):
             arguments, named = build()
             fed = {a.name for a in arguments}  # what is passed through has to be copied
             results = [tf.identity(r) if r.name in fed else r for r in named.values()]
         options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
-        if self.cut().lanes > 1 and lanes_flush():
-            options.run_options.inter_op_thread_pool = -1  # the lane's own thread
+        if self.cut().parallel_batches > 1 and threads_flush():
+            options.run_options.inter_op_thread_pool = -1  # the thread that asks
         # What `make_callable` returns looks at feeds and fetches anew at each call, holding the
         # interpreter for ten times as long.
         run = self.session._make_callable_from_options(options)
@@ -244,10 +241,10 @@ class SessionRoad(Road):
         if behind:
             get = self.graph.get_tensor_by_name
             fetches = {name: get(self.tensors[name]) for name in behind}
-            needed = questions.ancestors(t.op for t in fetches.values())
+            needed = kernels.ancestors(t.op for t in fetches.values())
             feeds = {k: get(t) for k, t in self.request.items() if get(t).op in needed}
             call, _ = self._compiled("encode", lambda: (list(feeds.values()), fetches))
-            batch = self.plan.batch
+            batch = self.compile_spec.batch
             rows = (
                 request[k]
                 if batch.axis and not is_shared(shape_of(feeds[k]), batch)
@@ -255,7 +252,7 @@ class SessionRoad(Road):
                 for k in feeds
             )
             for name, value in zip(behind, call(*rows), strict=True):
-                answer[name] = value if self.plan.batch.axis else value[None]
+                answer[name] = value if self.compile_spec.batch.axis else value[None]
         return answer
 
     def row_bytes(self) -> int | None:
@@ -271,7 +268,9 @@ class SessionRoad(Road):
     def describe(self) -> tuple[Operand, ...]:
         """Return the operands, one for each of `tensors`."""
         get = self.graph.get_tensor_by_name
-        return tuple(operand_of(self.plan, name, get(t)) for name, t in self.tensors.items())
+        return tuple(
+            operand_of(self.compile_spec, name, get(t)) for name, t in self.tensors.items()
+        )
 
 
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
@@ -279,19 +278,22 @@ def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
-def operand_of(plan: Plan, name: str, tensor: Any) -> Operand:
+def operand_of(compile_spec: CompileSpec, name: str, tensor: Any) -> Operand:
     """Describe a tensor of a graph as an operand."""
     shape = shape_of(tensor)
     # Of a tensor behind the request, a known number of rows says nothing.
-    given = name not in plan.explained or plan.explained[name] in plan.request.values()
-    shared = is_shared(shape, plan.batch) and (shape == () or given)
-    if shape and plan.batch.axis and not shared:
+    given = (
+        name not in compile_spec.explained
+        or compile_spec.explained[name] in compile_spec.request.values()
+    )
+    shared = is_shared(shape, compile_spec.batch) and (shape == () or given)
+    if shape and compile_spec.batch.axis and not shared:
         shape = shape[1:]
     return Operand(
         name=name,
         dtype=tensor.dtype.base_dtype,
         shape=shape,
-        explained=name in plan.explained,
+        explained=name in compile_spec.explained,
         shared=shared,
     )
 

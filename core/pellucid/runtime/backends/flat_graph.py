@@ -1,8 +1,8 @@
-"""The main road: the signature as one flat graph, in a session of its own.
+"""The main backend: the signature as one flat graph, in a session of its own.
 
 Reading the meta graph and the checkpoint directly loads what every SavedModel has, whoever wrote
 it (TensorFlow 1 or 2), and only the part that the signature needs, without rebuilding any Python
-object. Inner tensors have names; weights are constants. What this road cannot carry it refuses
+object. Inner tensors have names; weights are constants. What this backend cannot carry it refuses
 with `Unsupported`, and the next one is taken.
 """
 
@@ -14,15 +14,14 @@ from typing import Any
 
 from pellucid.errors import ModelError
 from pellucid.runtime.backends.base import (
-    Plan,
-    SessionRoad,
-    Unsupported,
+    CompileSpec,
+    SessionBackend,
     device_scope,
     held,
     random_ops,
     session_config,
 )
-from pellucid.runtime.engine.failures import FAILURES, sentence
+from pellucid.runtime.engine.failures import FAILURES, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
 from pellucid.runtime.graph.flat_graph import FlatGraph, missing_ops, node_of
 from pellucid.runtime.graph.fold_batch_norm import fold
@@ -38,39 +37,43 @@ INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 INIT_SIGNATURE = "__saved_model_init_op"
 
 
-class FlatSession(SessionRoad):
+class FlatSession(SessionBackend):
     """Part of a flat graph in a session, with what it needs of variables and tables set up."""
 
-    def __init__(self, plan: Plan, wanted: Iterable[str]) -> None:
-        super().__init__(plan)
-        self.flat = FlatGraph(plan.meta_graph)
+    def __init__(self, compile_spec: CompileSpec, wanted: Iterable[str]) -> None:
+        super().__init__(compile_spec)
+        self.flat = FlatGraph(compile_spec.meta_graph)
         self.flat.add(wanted)
         self.wanted = [self.flat.resolve(t) for t in wanted]
         _refuse_unknown_ops(self.flat, self.wanted)
-        resolved = {key: self.flat.resolve(t) for key, t in plan.request.items()}
+        resolved = {key: self.flat.resolve(t) for key, t in compile_spec.request.items()}
         self.request = {key: t for key, t in resolved.items() if node_of(t) in self.flat.nodes}
         self._init, self._restore = self._initializers()
 
     def open(self, fetches: Iterable[str]) -> None:
         """Import what `fetches` need."""
-        plan = self.plan
+        compile_spec = self.compile_spec
         state = [f"^{name}" for name in (*self._restore, *self._init)]
         base = self.flat.graph_def([*fetches, *state])
         self.graph = tf.Graph()
-        with self.graph.as_default(), device_scope(plan.device):
+        with self.graph.as_default(), device_scope(compile_spec.device):
             tf.import_graph_def(base, name="")
 
     @cached_property
     def session(self) -> Any:
-        plan = self.plan
-        threads = plan.lanes // self.cut().lanes if plan.lanes > 1 else 0
-        config = session_config(plan.device, threads)
+        compile_spec = self.compile_spec
+        threads = (
+            compile_spec.parallel_batches // self.cut().parallel_batches
+            if compile_spec.parallel_batches > 1
+            else 0
+        )
+        config = session_config(compile_spec.device, threads)
         session = tf.compat.v1.Session(graph=self.graph, config=config)
         if self._restore:
-            file = plan.meta_graph.saver_def.filename_tensor_name
-            session.run(self._restore, {file: plan.checkpoint})
+            file = compile_spec.meta_graph.saver_def.filename_tensor_name
+            session.run(self._restore, {file: compile_spec.checkpoint})
         if self._init:
-            session.run(self._init, asset_feeds(plan, self.graph))
+            session.run(self._init, asset_feeds(compile_spec, self.graph))
         return session
 
     def _initializers(self) -> tuple[list[str], list[str]]:
@@ -79,36 +82,36 @@ class FlatSession(SessionRoad):
         The first list initializes (tables from their files), the second restores (variables and
         tables from the checkpoint).
         """
-        plan, flat = self.plan, self.flat
+        compile_spec, flat = self.compile_spec, self.flat
         state = [n for n in flat.ancestors(self.wanted) if makes_state(flat.nodes[n])]
         if not state:
             return [], []
-        restore = plan.meta_graph.saver_def.restore_op_name
-        reading = FlatGraph(plan.meta_graph)
+        restore = compile_spec.meta_graph.saver_def.restore_op_name
+        reading = FlatGraph(compile_spec.meta_graph)
         if restore:
             reading.add([f"^{node_of(restore)}"])
         keys = restored_keys(reading)
         init = []
-        first = initial_op(plan.meta_graph)
+        first = initial_op(compile_spec.meta_graph)
         if first and any(n not in keys for n in state):
             flat.add([f"^{first}"])
             init = flat.effects(f"^{first}")
         if keys:
-            freeze(flat, [*self.wanted, *init], keys, checkpoint_reader(plan.checkpoint))
+            freeze(flat, [*self.wanted, *init], keys, checkpoint_reader(compile_spec.checkpoint))
         left = {n for n in flat.ancestors([*self.wanted, *init]) if makes_state(flat.nodes[n])}
         if left and restore:
             flat.add([f"^{node_of(restore)}"])
         return [node_of(i) for i in init], restorers(flat, left)
 
 
-class GraphRoad(FlatSession):
+class FlatGraphBackend(FlatSession):
     """A `Plan` as a flat graph in one session."""
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan, [plan.output, *plan.explained.values()])
+    def __init__(self, compile_spec: CompileSpec) -> None:
+        super().__init__(compile_spec, [compile_spec.output, *compile_spec.explained.values()])
         flat = self.flat
         self._output, *tensors = self.wanted
-        explained = dict(zip(plan.explained, tensors, strict=True))
+        explained = dict(zip(compile_spec.explained, tensors, strict=True))
         inside = flat.ancestors([self._output], tensors)
         self.tensors = explained | {
             held(key): t
@@ -122,8 +125,8 @@ class GraphRoad(FlatSession):
         reached = _downstream(flat, alive, set(tensors))
         if node_of(self._output) not in reached and self._output not in tensors:
             raise ModelError(
-                f"the output '{plan.output}' does not depend on "
-                + ", ".join(f"'{name}' ({t})" for name, t in plan.explained.items())
+                f"the output '{compile_spec.output}' does not depend on "
+                + ", ".join(f"'{name}' ({t})" for name, t in compile_spec.explained.items())
             )
         # Frames are tied to their nodes when a graph is built; a copy of them has no gradient.
         if any(flat.nodes[n].op in ("Enter", "RefEnter") for n in moving):
@@ -155,9 +158,9 @@ class GraphRoad(FlatSession):
 class Preprocessor(FlatSession):
     """The ``xai_preprocess`` signature: from a request to the inputs of ``xai_model``."""
 
-    def __init__(self, plan: Plan, outputs: Mapping[str, str]) -> None:
+    def __init__(self, compile_spec: CompileSpec, outputs: Mapping[str, str]) -> None:
         try:
-            super().__init__(plan, list(outputs.values()))
+            super().__init__(compile_spec, list(outputs.values()))
             self.tensors = dict(zip(outputs, self.wanted, strict=True))
             self.open(self.wanted)
             self.operands = self.describe()
@@ -165,7 +168,7 @@ class Preprocessor(FlatSession):
         except FAILURES as error:
             names = ", ".join(f"'{t}'" for t in outputs.values())
             raise ModelError(
-                f"{plan.directory}: {names} cannot be computed: {sentence(error)}"
+                f"{compile_spec.directory}: {names} cannot be computed: {sentence(error)}"
             ) from error
 
     def network(self, rows: dict[str, Any]) -> Any:
@@ -215,17 +218,17 @@ def initial_op(meta_graph: Any) -> str | None:
     return None
 
 
-def asset_feeds(plan: Plan, graph: Any) -> dict[str, str]:
+def asset_feeds(compile_spec: CompileSpec, graph: Any) -> dict[str, str]:
     """Return the asset tensors of `graph` and the files that they stand for."""
-    files = list(plan.meta_graph.asset_file_def)
-    if "saved_model_assets" in plan.meta_graph.collection_def:
-        for packed in plan.meta_graph.collection_def["saved_model_assets"].any_list.value:
+    files = list(compile_spec.meta_graph.asset_file_def)
+    if "saved_model_assets" in compile_spec.meta_graph.collection_def:
+        for packed in compile_spec.meta_graph.collection_def["saved_model_assets"].any_list.value:
             file = tf.compat.v1.MetaGraphDef().asset_file_def.add()
             packed.Unpack(file)
             files.append(file)
     known = {op.name for op in graph.get_operations()}
     return {
-        f.tensor_info.name: str(plan.directory / "assets" / f.filename)
+        f.tensor_info.name: str(compile_spec.directory / "assets" / f.filename)
         for f in files
         if node_of(f.tensor_info.name) in known
     }

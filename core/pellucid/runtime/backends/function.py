@@ -1,4 +1,4 @@
-"""The second road: ``tf.saved_model.load`` and the signature's own function.
+"""The second backend: ``tf.saved_model.load`` and the signature's own function.
 
 It carries what the flat graph does not, such as gradients that were saved with the model. Only the
 inputs and outputs of the signature have names here; for a TensorFlow 1 export, every tensor.
@@ -13,10 +13,9 @@ import numpy as np
 
 from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import (
+    Backend,
     Build,
-    Plan,
-    Road,
-    Unsupported,
+    CompileSpec,
     all_ops,
     device_scope,
     held,
@@ -25,48 +24,55 @@ from pellucid.runtime.backends.base import (
     refuse_calls,
     shape_of,
 )
+from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
-from pellucid.saved_model.batch_axis import is_shared
+from pellucid.saved_model import is_shared
 
 
-class ObjectRoad(Road):
+class FunctionBackend(Backend):
     """A `Plan` by way of the loaded object's signature function."""
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
+    def __init__(self, compile_spec: CompileSpec) -> None:
+        super().__init__(compile_spec)
         _revive_optimizers()
-        self.random_ops = random_ops(all_ops(plan.meta_graph))
-        tags = list(plan.meta_graph.meta_info_def.tags)
-        with device_scope(plan.device):
-            self._object = tf.saved_model.load(str(plan.directory), tags=tags)
-        signature = plan.meta_graph.signature_def[plan.signature_key]
-        keys = {tensor: key for key, tensor in plan.request.items()}
-        explained = {name: keys[t] for name, t in plan.explained.items() if t in keys}
+        self.random_ops = random_ops(all_ops(compile_spec.meta_graph))
+        tags = list(compile_spec.meta_graph.meta_info_def.tags)
+        with device_scope(compile_spec.device):
+            self._object = tf.saved_model.load(str(compile_spec.directory), tags=tags)
+        signature = compile_spec.meta_graph.signature_def[compile_spec.signature_key]
+        keys = {tensor: key for key, tensor in compile_spec.request.items()}
+        explained = {name: keys[t] for name, t in compile_spec.explained.items() if t in keys}
         # Of TensorFlow 1, or one of several graphs, it gives the graph.
         if isinstance(getattr(self._object, "graph", None), tf.Graph):
-            self._feeds = dict(plan.explained)
-            if len(explained) == len(plan.explained):
-                others = (i for i in plan.request.items() if i[1] not in plan.explained.values())
+            self._feeds = dict(compile_spec.explained)
+            if len(explained) == len(compile_spec.explained):
+                others = (
+                    i
+                    for i in compile_spec.request.items()
+                    if i[1] not in compile_spec.explained.values()
+                )
                 self._feeds |= {held(key): tensor for key, tensor in others}
-            self._function = self._object.prune(list(self._feeds.values()), plan.output)
+            self._function = self._object.prune(list(self._feeds.values()), compile_spec.output)
             tensors = {n: self._object.graph.get_tensor_by_name(t) for n, t in self._feeds.items()}
             self._keys: dict[str, str] | None = None
         else:
             outputs = {info.name: key for key, info in signature.outputs.items()}
-            if len(explained) < len(plan.explained) or plan.output not in outputs:
-                raise Unsupported("this road reaches only the signature's own inputs and outputs")
-            self._function = self._object.signatures[plan.signature_key]
-            self._output = outputs[plan.output]
-            kept = (key for key in plan.request if key not in explained.values())
+            if len(explained) < len(compile_spec.explained) or compile_spec.output not in outputs:
+                raise Unsupported(
+                    "this backend reaches only the signature's own inputs and outputs"
+                )
+            self._function = self._object.signatures[compile_spec.signature_key]
+            self._output = outputs[compile_spec.output]
+            kept = (key for key in compile_spec.request if key not in explained.values())
             self._keys = {**explained, **{held(key): key for key in kept}}
             specs = self._function.structured_input_signature[1]
             tensors = {name: specs[key] for name, key in self._keys.items()}
-        self.operands = tuple(operand_of(plan, name, t) for name, t in tensors.items())
+        self.operands = tuple(operand_of(compile_spec, name, t) for name, t in tensors.items())
 
     def encode(self, request: Tensors) -> dict[str, Array]:
-        keys = {tensor: key for key, tensor in self.plan.request.items()}
-        known = {name: keys.get(tensor) for name, tensor in self.plan.explained.items()}
-        known |= {held(key): key for key in self.plan.request}
+        keys = {tensor: key for key, tensor in self.compile_spec.request.items()}
+        known = {name: keys.get(tensor) for name, tensor in self.compile_spec.explained.items()}
+        known |= {held(key): key for key in self.compile_spec.request}
         if any(known[operand.name] is None for operand in self.operands):
             return self._encode_inside(request)
         return {o.name: request[known[o.name] or ""] for o in self.operands}
@@ -78,7 +84,7 @@ class ObjectRoad(Road):
 
     def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
         parts: list[Any] = []
-        with device_scope(self.plan.device):
+        with device_scope(self.compile_spec.device):
             wrapped = tf.compat.v1.wrap_function(lambda: parts.extend(build()), [])
         arguments, results = parts
         pruned = wrapped.prune(arguments, list(results.values()))
@@ -97,15 +103,15 @@ class ObjectRoad(Road):
 
     def _encode_inside(self, request: Tensors) -> dict[str, Array]:
         """Run a TensorFlow 1 graph from its request tensors to tensors behind them."""
-        batch = self.plan.batch
-        feeds = list(self.plan.request.values())
+        batch = self.compile_spec.batch
+        feeds = list(self.compile_spec.request.values())
         encode = self._object.prune(feeds, [self._feeds[o.name] for o in self.operands])
         get = self._object.graph.get_tensor_by_name
         rows = (
             request[key]
             if batch.axis and not is_shared(shape_of(get(t)), batch)
             else request[key][0]
-            for key, t in self.plan.request.items()
+            for key, t in self.compile_spec.request.items()
         )
         values = [np.asarray(v) for v in encode(*map(tf.constant, rows))]
         return {

@@ -1,4 +1,4 @@
-"""The last road: the version 1 loader, the whole graph as it is, in a session.
+"""The last backend: the version 1 loader, the whole graph as it is, in a session.
 
 It restores everything that TensorFlow ever wrote, loops and reference variables included, but its
 network cannot be applied anew: rows are computed here, and fed at the explained tensors. Through
@@ -17,8 +17,8 @@ import numpy as np
 from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import (
     Build,
-    Plan,
-    SessionRoad,
+    CompileSpec,
+    SessionBackend,
     all_ops,
     device_scope,
     held,
@@ -26,36 +26,38 @@ from pellucid.runtime.backends.base import (
     refuse_calls,
     session_config,
 )
-from pellucid.runtime.engine import kernels as questions
+from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.tensorflow import tf
 
 
-class LoaderRoad(SessionRoad):
+class V1LoaderBackend(SessionBackend):
     """A `Plan` in the graph that ``tf.compat.v1.saved_model.load`` imports."""
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
-        self.random_ops = random_ops(all_ops(plan.meta_graph))
+    def __init__(self, compile_spec: CompileSpec) -> None:
+        super().__init__(compile_spec)
+        self.random_ops = random_ops(all_ops(compile_spec.meta_graph))
         self.graph = tf.Graph()
-        tags = list(plan.meta_graph.meta_info_def.tags)
-        with self.graph.as_default(), device_scope(plan.device):
-            tf.compat.v1.saved_model.load(self.session, tags, str(plan.directory))
+        tags = list(compile_spec.meta_graph.meta_info_def.tags)
+        with self.graph.as_default(), device_scope(compile_spec.device):
+            tf.compat.v1.saved_model.load(self.session, tags, str(compile_spec.directory))
         get = self.graph.get_tensor_by_name
-        self._output = get(plan.output)
-        self.request = dict(plan.request)
-        cuts = [get(t) for t in plan.explained.values()]
-        inside = questions.ancestors([self._output.op], cuts)
+        self._output = get(compile_spec.output)
+        self.request = dict(compile_spec.request)
+        cuts = [get(t) for t in compile_spec.explained.values()]
+        inside = kernels.ancestors([self._output.op], cuts)
         kept = {
             held(key): t
-            for key, t in plan.request.items()
-            if get(t).op in inside and t not in plan.explained.values()
+            for key, t in compile_spec.request.items()
+            if get(t).op in inside and t not in compile_spec.explained.values()
         }
-        self.tensors = {**plan.explained, **kept}
+        self.tensors = {**compile_spec.explained, **kept}
         self.operands = self.describe()
 
     @cached_property
     def session(self) -> Any:
-        return tf.compat.v1.Session(graph=self.graph, config=session_config(self.plan.device))
+        return tf.compat.v1.Session(
+            graph=self.graph, config=session_config(self.compile_spec.device)
+        )
 
     def network(self, rows: dict[str, Any]) -> Any:
         return self._output
@@ -65,11 +67,11 @@ class LoaderRoad(SessionRoad):
             return super().compile(build)
 
     def outputs(self, rows: Tensors) -> Array:
-        call, _ = self._output_question()
+        call, _ = self._output_kernel()
         (output,) = call(*self._fed(rows))
         return output  # type: ignore[no-any-return]
 
-    def _output_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    def _output_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             return list(self._points().values()), {"output": self._scored()}
 
@@ -78,7 +80,7 @@ class LoaderRoad(SessionRoad):
     def path_gradient(
         self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, target: Array
     ) -> dict[str, Array]:
-        call, names = self._path_question()
+        call, names = self._path_kernel()
         rows = {}
         for operand in self.operands:
             row = stop[operand.name][path]
@@ -109,15 +111,15 @@ class LoaderRoad(SessionRoad):
         output = np.asarray(self.outputs(rows), np.float64).reshape(len(target), -1)
         return output[np.arange(len(target)), target]
 
-    def _path_question(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    def _path_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             points = self._points()
-            refuse_calls(questions.ancestors([self._output.op], list(points.values())))
+            refuse_calls(kernels.ancestors([self._output.op], list(points.values())))
             path, weight, target = (
                 tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.float64, tf.int64)
             )
             paths = tf.compat.v1.placeholder(tf.int32, [])
-            sums = questions.gradient_sums(
+            sums = kernels.gradient_sums(
                 self.operands,
                 points,
                 self._scored(),
@@ -125,7 +127,7 @@ class LoaderRoad(SessionRoad):
                 weight,
                 target,
                 paths,
-                lone=not self.plan.batch.axis,
+                lone=not self.compile_spec.batch.axis,
             )
             return [*points.values(), path, weight, target, paths], sums
 
@@ -135,11 +137,11 @@ class LoaderRoad(SessionRoad):
         return {n: self.graph.get_tensor_by_name(t) for n, t in self.tensors.items()}
 
     def _scored(self) -> Any:
-        return questions.outputs(lambda _: self._output, (), self.plan.batch, {})
+        return kernels.outputs(lambda _: self._output, (), self.compile_spec.batch, {})
 
     def _fed(self, rows: Tensors) -> list[Array]:
         """Return the arrays to feed: without the batch axis, where the graph has none."""
-        axis = self.plan.batch.axis
+        axis = self.compile_spec.batch.axis
         return [rows[o.name] if axis and not o.shared else rows[o.name][0] for o in self.operands]
 
 

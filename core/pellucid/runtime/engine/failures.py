@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
-from pellucid.runtime.backends.base import Unsupported
 from pellucid.runtime.engine.tensorflow import UnliftableError, tf
+
+
+class Unsupported(Exception):
+    """This backend does not carry this model; the sentence says why."""
+
 
 # What TensorFlow raises when it cannot import, differentiate or run a graph.
 FAILURES = (

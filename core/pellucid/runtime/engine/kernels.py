@@ -14,21 +14,10 @@ from typing import Any, TypeAlias
 
 from pellucid.errors import ModelError, NotDifferentiableError
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.saved_model import Batch
 
 Network: TypeAlias = Callable[[dict[str, Any]], Any]
 """Operand name → tensor [rows, …], to the output tensor [rows, …]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """How a network takes rows: any number (None), a fixed number, or without a batch axis.
-
-    `lone` says that an instance is a batch of one, whose output has a first axis of that.
-    """
-
-    rows: int | None = None
-    axis: bool = True
-    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

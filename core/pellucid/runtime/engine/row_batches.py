@@ -3,7 +3,7 @@
 A processor's threads can share the operations of one block, or each compute a block of its own. The
 second wastes less: no thread waits for another at the end of each operation, and one that is held
 up, by a server's work say, holds up nobody else. It takes TensorFlow's threads away from whatever
-else this process does with it, so that it has to be asked for (`Plan.lanes`).
+else this process does with it, so that it has to be asked for (`CompileSpec.parallel_batches`).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ CPU_BYTES = 2**26, 2**30
 GPU_BYTES = 2**32, 2**32
 FEW_ROWS, MAX_ROWS = 16, 4096
 SHARES = 4
-"""More blocks than one are a multiple of so many, so that no lane is without one at the end."""
+"""More blocks than one are a multiple of so many, so that no thread is without one at the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class RowBatches:
     """The rows of a block, and how many blocks are computed at a time."""
 
     rows: int
-    lanes: int
+    parallel_batches: int
 
 
 def cores() -> int:
@@ -46,7 +46,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def lanes_here() -> int:
+def parallel_batches_here() -> int:
     """How many blocks a program of its own computes at a time.
 
     Whoever limits the threads of TensorFlow's operations (``TF_NUM_INTRAOP_THREADS``) means these.
@@ -55,18 +55,20 @@ def lanes_here() -> int:
     return int(written) if written.isdecimal() and int(written) else cores()
 
 
-def cut_of(row_bytes: int, lanes: int, *, gpu: bool, fixed: int | None = None) -> Cut:
+def row_batches_of(
+    row_bytes: int, parallel_batches: int, *, gpu: bool, fixed: int | None = None
+) -> RowBatches:
     """Return how to cut rows that take `row_bytes` each, forward and back.
 
-    `lanes` are as many as may be; all blocks that are computed at a time have the memory that one
+    `parallel_batches` is how many may be; all blocks computed at a time have the memory that one
     block may have. `fixed` is the number of rows that the model insists on. The rows of a block do
-    not depend on the lanes, so that no bit of a result does.
+    not depend on it, so that no bit of a result does.
     """
     good, most = GPU_BYTES if gpu else CPU_BYTES
     rows = fixed or max(1, good // row_bytes, min(FEW_ROWS, most // row_bytes))
     if fixed is None:
         rows = min(2 ** int(log2(rows)), MAX_ROWS)
-    return Cut(rows, 1 if gpu else max(1, min(lanes, most // (rows * row_bytes))))
+    return RowBatches(rows, 1 if gpu else max(1, min(parallel_batches, most // (rows * row_bytes))))
 
 
 def cuts(total: int, rows: int) -> list[int]:
@@ -78,26 +80,29 @@ def cuts(total: int, rows: int) -> list[int]:
 
 
 @cache
-def lanes_flush() -> bool:
-    """Whether a lane's thread computes as TensorFlow's own threads do, so that it can be one."""
-    with lanes_of(1) as lane:
-        return lane.submit(flush_denormals).result()
+def threads_flush() -> bool:
+    """Whether a thread of ours computes as TensorFlow's own threads do, so that it can be one."""
+    with parallel_batches_of(1) as pool:
+        return pool.submit(flush_denormals).result()
 
 
-def lanes_of(count: int) -> ThreadPoolExecutor:
+def parallel_batches_of(count: int) -> ThreadPoolExecutor:
     """Return threads that compute blocks."""
-    return ThreadPoolExecutor(count, "pellucid-lane", initializer=flush_denormals)
+    return ThreadPoolExecutor(count, "pellucid-batch", initializer=flush_denormals)
 
 
 def side_by_side(
-    blocks: Iterable[Block], answer: Callable[[Block], Answer], pool: ThreadPoolExecutor, lanes: int
+    blocks: Iterable[Block],
+    answer: Callable[[Block], Answer],
+    pool: ThreadPoolExecutor,
+    parallel_batches: int,
 ) -> Iterator[tuple[Block, Answer]]:
-    """Yield each block with its answer, in order; `lanes` of them are computed at a time."""
+    """Yield each block with its answer, in order; so many of them are computed at a time."""
     waiting: deque[tuple[Block, Future[Answer]]] = deque()
     try:
         for block in blocks:
             waiting.append((block, pool.submit(answer, block)))
-            if len(waiting) > lanes:
+            if len(waiting) > parallel_batches:
                 first, future = waiting.popleft()
                 yield first, future.result()
         while waiting:

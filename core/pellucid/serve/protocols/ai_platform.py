@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
-from pellucid.metadata.spec import Dialect
-from pellucid.serve.http_errors import Refusal
-from pellucid.serve.model_repository import Shelved
+from pellucid.api import Explanations, LoadedModel
+from pellucid.metadata import Dialect
+from pellucid.serve.http_errors import HttpError
+from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target, google_error
 
 
@@ -39,22 +38,22 @@ class AiPlatform(Protocol):
     def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
         return {"predictions": list(predictions)}
 
-    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+    def described(self, model: ModelEntry, target: Target) -> tuple[int, dict[str, Any]]:
         if target.version is not None:
             return HTTPStatus.OK, _version(model, target.version, target.resource)
         default = model.default.name
         version = _version(model, default, f"{target.resource}/versions/{default}")
         return HTTPStatus.OK, {"name": target.resource, "defaultVersion": version}
 
-    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
-        if refusal.instance:
-            return HTTPStatus.OK, {"error": refusal.message}
-        return refusal.status, google_error(refusal)
+    def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
+        if http_error.instance:
+            return HTTPStatus.OK, {"error": http_error.message}
+        return http_error.status, google_error(http_error)
 
 
-def _version(model: Shelved, name: str, resource: str) -> dict[str, Any]:
+def _version(model: ModelEntry, name: str, resource: str) -> dict[str, Any]:
     if name not in model.versions:
-        raise Refusal(HTTPStatus.NOT_FOUND, f"model '{model.name}' has no version '{name}'")
+        raise HttpError(HTTPStatus.NOT_FOUND, f"model '{model.name}' has no version '{name}'")
     default = model.default
     ready = model.versions[name].loaded is not None or name != default.name
     return {

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
-from pellucid.metadata.documents.overrides import KSERVE_KEYS
-from pellucid.metadata.spec import Lime
-from pellucid.serve.http_errors import Refusal
-from pellucid.serve.model_repository import Shelved
+from pellucid.api import Explanations, LoadedModel
+from pellucid.metadata import Lime
+from pellucid.metadata.documents import KSERVE_KEYS
+from pellucid.serve.http_errors import HttpError
+from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target
 
 
@@ -42,10 +41,10 @@ class KServe(Protocol):
     def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
         return {"predictions": list(predictions)}
 
-    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+    def described(self, model: ModelEntry, target: Target) -> tuple[int, dict[str, Any]]:
         ready = model.default.loaded is not None
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return status, {"name": model.name, "ready": ready}
 
-    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
-        return refusal.status, {"error": refusal.message}
+    def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
+        return http_error.status, {"error": http_error.message}

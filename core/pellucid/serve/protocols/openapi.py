@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs import InputInfo
 from pellucid.serve.limits import Limits
-from pellucid.serve.model_repository import Shelf
+from pellucid.serve.model_repository import ModelRepository
 from pellucid.serve.protocols.protocol import GOOGLE_STATUS, Protocol
 
 Schema = dict[str, Any]
@@ -60,10 +60,10 @@ _SCHEMAS: dict[str, Schema] = {
     },
 }
 # What a request can be told instead of an answer.
-_REFUSALS = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503, 504)
+_HTTP_ERRORS = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503, 504)
 
 
-def document(shelf: Shelf, protocols: Sequence[Protocol], limits: Limits) -> Schema:
+def document(repository: ModelRepository, protocols: Sequence[Protocol], limits: Limits) -> Schema:
     """Return the document, OpenAPI 3.1: a model that is not loaded yet takes anything."""
     paths: dict[str, Schema] = {
         "/healthz": {"get": _got("Whether the server is alive", {"type": "object"})},
@@ -73,7 +73,7 @@ def document(shelf: Shelf, protocols: Sequence[Protocol], limits: Limits) -> Sch
     }
     for protocol in protocols:
         for template in protocol.paths:
-            paths.update(_paths(shelf, protocol, template, limits))
+            paths.update(_paths(repository, protocol, template, limits))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -92,9 +92,9 @@ def document(shelf: Shelf, protocols: Sequence[Protocol], limits: Limits) -> Sch
 
 
 def _paths(
-    shelf: Shelf, protocol: Protocol, template: str, limits: Limits
+    repository: ModelRepository, protocol: Protocol, template: str, limits: Limits
 ) -> Iterator[tuple[str, Schema]]:
-    for model in shelf.models.values():
+    for model in repository.models.values():
         versions = list(model.versions) if "{model}" in template else [None]
         for name in versions:
             path = template.replace("{target}", name or model.name)
@@ -215,7 +215,7 @@ def _metrics() -> Schema:
 def _refused(error: str) -> dict[str, Schema]:
     schema = {"$ref": f"#/components/schemas/{error}"}
     made = {}
-    for status in _REFUSALS:
+    for status in _HTTP_ERRORS:
         made[str(status)] = _response(HTTPStatus(status).phrase, schema)
         if status in (429, 503):
             header = {"description": "Seconds to wait", "schema": {"type": "integer"}}

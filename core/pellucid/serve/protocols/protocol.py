@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
-from pellucid.serve.http_errors import Refusal
-from pellucid.serve.model_repository import Shelved
+from pellucid.api import Explanations, LoadedModel
+from pellucid.serve.http_errors import HttpError
+from pellucid.serve.model_repository import ModelEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,11 @@ class Protocol(ABC):
         """Return the body of an answer to ``:predict``."""
 
     @abstractmethod
-    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+    def described(self, model: ModelEntry, target: Target) -> tuple[int, dict[str, Any]]:
         """Return the status and the body of an answer to GET: what the model is, and its state."""
 
     @abstractmethod
-    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
+    def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
         """Return the status and the body of an error."""
 
 
@@ -71,7 +70,7 @@ GOOGLE_STATUS = {
 }
 
 
-def google_error(refusal: Refusal) -> dict[str, Any]:
+def google_error(http_error: HttpError) -> dict[str, Any]:
     """Return an error as Google's APIs write it, ``google.rpc.Status`` in JSON."""
-    status = GOOGLE_STATUS.get(HTTPStatus(refusal.status), "UNKNOWN")
-    return {"error": {"code": refusal.status, "message": refusal.message, "status": status}}
+    status = GOOGLE_STATUS.get(HTTPStatus(http_error.status), "UNKNOWN")
+    return {"error": {"code": http_error.status, "message": http_error.message, "status": status}}

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
-from pellucid.metadata.spec import Dialect
-from pellucid.serve.http_errors import Refusal
-from pellucid.serve.model_repository import Shelved
+from pellucid.api import Explanations, LoadedModel
+from pellucid.metadata import Dialect
+from pellucid.serve.http_errors import HttpError
+from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target, google_error
 
 DEPLOYED_MODEL = "local"
@@ -41,7 +40,7 @@ class Vertex(Protocol):
             "modelDisplayName": target.model,
         }
 
-    def described(self, model: Shelved, target: Target) -> tuple[int, dict[str, Any]]:
+    def described(self, model: ModelEntry, target: Target) -> tuple[int, dict[str, Any]]:
         deployed = {"id": DEPLOYED_MODEL, "displayName": model.name}
         return HTTPStatus.OK, {
             "name": target.resource,
@@ -50,5 +49,5 @@ class Vertex(Protocol):
             "trafficSplit": {DEPLOYED_MODEL: 100},
         }
 
-    def refused(self, refusal: Refusal) -> tuple[int, dict[str, Any]]:
-        return refusal.status, google_error(refusal)
+    def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
+        return http_error.status, google_error(http_error)

@@ -21,24 +21,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pellucid.api.explanations import Explanations
-from pellucid.api.load import LoadedModel
+from pellucid.api import Explanations, LoadedModel
 from pellucid.errors import InstanceError, SpecError, did_you_mean
-from pellucid.explain.explainer import LabelAttribution
-from pellucid.inputs.images import image_input_of
-from pellucid.inputs.readers import Instance, read_image, read_request
-from pellucid.inputs.strict_json import parse_json
-from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata.documents.parse import parse_visualization
-from pellucid.metadata.spec import METHOD_NAMES, Modality, Visualization
-from pellucid.responses.services import encode
+from pellucid.explain import LabelAttribution
+from pellucid.inputs import (
+    InputInfo,
+    Instance,
+    image_input_of,
+    parse_json,
+    read_image,
+    read_request,
+)
+from pellucid.metadata import METHOD_NAMES, Modality, Visualization
+from pellucid.metadata.documents import parse_visualization
+from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
-from pellucid.serve.handler import Exchange, Read
-from pellucid.serve.http_errors import Refusal
+from pellucid.serve.handler import Handler, Read
+from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.offload import LARGE
 from pellucid.serve.protocols.kserve import KServe
-from pellucid.visualize.panel import encode as encode_picture
+from pellucid.visualize import encode as encode_picture
 
 KEPT = 8
 SIDE = 960
@@ -74,8 +77,8 @@ class Wanted:
 class Page:
     """The routes of the page, and the explanations that it may ask to draw again."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
         self._errors = KServe()
         self._kept: OrderedDict[str, Explanations] = OrderedDict()
         self.routes = [
@@ -102,15 +105,15 @@ class Page:
         visit = request.scope[VISIT]
         visit.protocol = "page"
         try:
-            self._exchange.guard.check(request.headers)
-        except Refusal as refusal:
-            status, document = self._errors.refused(refusal)
+            self._handler.guard.check(request.headers)
+        except HttpError as http_error:
+            status, document = self._errors.refused(http_error)
             return Response(
-                encode(document, indent=False), status, refusal.headers, media_type=_JSON
+                encode(document, indent=False), status, http_error.headers, media_type=_JSON
             )
         models = [
             _described(model.name, loaded)
-            for model in self._exchange.shelf.models.values()
+            for model in self._handler.repository.models.values()
             if (loaded := model.default.loaded) is not None
         ]
         return Response(encode({"models": models}, indent=False), media_type=_JSON)
@@ -118,23 +121,25 @@ class Page:
     async def _explain(self, request: Request) -> Response:
         visit = request.scope[VISIT]
         visit.protocol, visit.verb = "page", "explain"
-        clerks = self._exchange.clerks
+        offload = self._handler.offload
 
         async def handle(body: bytes) -> bytes:
-            document = await clerks.do(len(body), lambda: parse_json(body, None))
+            document = await offload.do(len(body), lambda: parse_json(body, None))
             if not isinstance(document, Mapping):
                 raise SpecError("the request must be an object")
             name = document.get("model")
-            loaded = await self._exchange.shelf.find(name if isinstance(name, str) else "", None)
+            loaded = await self._handler.repository.find(
+                name if isinstance(name, str) else "", None
+            )
             visit.model, visit.instances = str(name), 1
-            wanted = await clerks.do(len(body), lambda: self._read(document, loaded))
+            wanted = await offload.do(len(body), lambda: self._read(document, loaded))
             explanations = self._kept.get(wanted.digest)
             if explanations is None:
-                explanations = await self._exchange.explain(wanted.read)
+                explanations = await self._handler.explain(wanted.read)
                 self._keep(wanted.digest, explanations)
-            return await clerks.do(LARGE, lambda: _drawn(explanations, wanted))
+            return await offload.do(LARGE, lambda: _drawn(explanations, wanted))
 
-        return await self._exchange.answer(request, self._errors, handle)
+        return await self._handler.answer(request, self._errors, handle)
 
     def _keep(self, digest: str, explanations: Explanations) -> None:
         self._kept[digest] = explanations
@@ -159,7 +164,7 @@ class Page:
             raise SpecError("method: neighbors cannot be drawn here; choose another method")
         model = loaded.model.configured(**settings)
         instance = self._instance(asked, model)
-        limits = self._exchange.limits
+        limits = self._handler.limits
         most = limits.check([instance], model.parameters, loaded.model.parameters, loaded.outputs)
         visualization = asked.get("visualization") or {}
         if not isinstance(visualization, Mapping):
@@ -181,7 +186,7 @@ class Page:
             data = base64.b64decode(str(asked["picture"]), validate=True)
         except (binascii.Error, ValueError):
             raise InstanceError("the picture is not valid base64") from None
-        self._exchange.limits.check_picture(data, "the picture")
+        self._handler.limits.check_picture(data, "the picture")
         instance = read_image(data, model.inputs)
         assert instance.image is not None, "what was read from a picture has one"
         small = instance.image.copy()

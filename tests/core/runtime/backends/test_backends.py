@@ -1,4 +1,4 @@
-"""Each road alone answers all three questions as the definition in `pellucid.model` does."""
+"""Each backend alone answers all three questions as the definition in `pellucid.model` does."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pellucid.errors import ModelError
 from pellucid.model import FunctionModel
 from pellucid.runtime import model as tensorflow_model
 from pellucid.runtime.backends.base import random_ops
-from pellucid.runtime.backends.flat_graph import GraphRoad
-from pellucid.runtime.backends.function import ObjectRoad
-from pellucid.runtime.backends.v1_loader import LoaderRoad
+from pellucid.runtime.backends.flat_graph import FlatGraphBackend
+from pellucid.runtime.backends.function import FunctionBackend
+from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.model import TensorFlowModel
 
@@ -31,8 +31,8 @@ assert all((zoo_functions, zoo_keras, zoo_shapes, zoo_text, zoo_tf1))  # they fi
 Built = Callable[[str], tuple[Path, Sample]]
 
 # Through the functions of TensorFlow 2, the loader has no gradient.
-BOTH = (GraphRoad, ObjectRoad)
-ALL = (*BOTH, LoaderRoad)
+BOTH = (FlatGraphBackend, FunctionBackend)
+ALL = (*BOTH, V1LoaderBackend)
 CARRIED = {
     "module": BOTH,
     "nested_calls": BOTH,
@@ -47,8 +47,8 @@ CARRIED = {
     "fixed_batch_of_four": BOTH,
     "keras_lstm": BOTH,
     "counter": BOTH,
-    "keras_with_optimizer": (ObjectRoad,),
-    "gradient_in_loop": (ObjectRoad,),
+    "keras_with_optimizer": (FunctionBackend,),
+    "gradient_in_loop": (FunctionBackend,),
     "simple_save": ALL,
     "resource_variables": ALL,
     "partitioned_variables": ALL,
@@ -57,17 +57,19 @@ CARRIED = {
     "reference_output": ALL,
     "keep_probability": ALL,
     "input_is_output": ALL,
-    "loop_in_frames": (LoaderRoad,),
+    "loop_in_frames": (V1LoaderBackend,),
 }
-PAIRS = [(name, road) for name, roads in CARRIED.items() for road in roads]
+PAIRS = [(name, backend) for name, backends in CARRIED.items() for backend in backends]
 
 
 @pytest.fixture
-def on_road(monkeypatch: pytest.MonkeyPatch, built: Built) -> Callable[..., tuple[Any, Sample]]:
-    def load(name: str, road: type) -> tuple[Any, Sample]:
-        monkeypatch.setattr(tensorflow_model, "ROADS", (road,))
+def on_backend(monkeypatch: pytest.MonkeyPatch, built: Built) -> Callable[..., tuple[Any, Sample]]:
+    def load(name: str, backend: type) -> tuple[Any, Sample]:
+        monkeypatch.setattr(tensorflow_model, "BACKENDS", (backend,))
         directory, sample = built(name)
-        loaded = pellucid.load(directory, lanes=2, warn=lambda sentence: None, **sample.options)
+        loaded = pellucid.load(
+            directory, parallel_batches=2, warn=lambda sentence: None, **sample.options
+        )
         return loaded.explainer.model, sample
 
     return load
@@ -101,9 +103,9 @@ def definition(
     return FunctionModel(lambda x: outputs(tensors(x)).numpy(), gradient, explained)
 
 
-@pytest.mark.parametrize(("name", "road"), PAIRS, ids=lambda it: getattr(it, "__name__", it))
-def test_a_road_answers_as_the_definition(name: str, road: type, on_road: Any) -> None:
-    model, sample = on_road(name, road)
+@pytest.mark.parametrize(("name", "backend"), PAIRS, ids=lambda it: getattr(it, "__name__", it))
+def test_a_road_answers_as_the_definition(name: str, backend: type, on_backend: Any) -> None:
+    model, sample = on_backend(name, backend)
     x = model.encode(sample.x)
     floats = frozenset(o.name for o in model.operands if o.real)
     shared = {o.name for o in model.operands if o.shared}
@@ -127,31 +129,39 @@ def test_a_road_answers_as_the_definition(name: str, road: type, on_road: Any) -
     baseline |= {o.name: x[o.name] for o in model.operands if o.explained and o.shared}
     got = model.coalition_scores(x, baseline, masks, target)
     np.testing.assert_allclose(got, truth.coalition_scores(x, baseline, masks, target), **close)
-    assert model.road == road.__name__
+    assert model.backend == backend.__name__
     assert set(model.traces.values()) == {1}
 
 
 @pytest.mark.parametrize(
-    ("name", "road", "reason"),
+    ("name", "backend", "reason"),
     [
         (
             "while_loop",
-            LoaderRoad,
+            V1LoaderBackend,
             "a gradient through the function call 'StatefulPartitionedCall'",
         ),
-        ("several_meta_graphs", ObjectRoad, "a gradient through the function call"),
-        ("embedding_in_function", ObjectRoad, "this road reaches only the signature's own inputs"),
-        ("loop_in_frames", GraphRoad, "the graph has the loop frames of TensorFlow 1"),
-        ("gradient_in_loop", GraphRoad, "a gradient that was saved with the model is inside a"),
-        ("examples", ObjectRoad, "Unable to lift tensor"),
+        ("several_meta_graphs", FunctionBackend, "a gradient through the function call"),
+        (
+            "embedding_in_function",
+            FunctionBackend,
+            "this backend reaches only the signature's own inputs",
+        ),
+        ("loop_in_frames", FlatGraphBackend, "the graph has the loop frames of TensorFlow 1"),
+        (
+            "gradient_in_loop",
+            FlatGraphBackend,
+            "a gradient that was saved with the model is inside a",
+        ),
+        ("examples", FunctionBackend, "Unable to lift tensor"),
     ],
 )
 def test_what_a_road_does_not_carry_it_refuses(
-    name: str, road: type, reason: str, on_road: Any, built: Built
+    name: str, backend: type, reason: str, on_backend: Any, built: Built
 ) -> None:
     directory, _ = built(name)
     with pytest.raises(ModelError) as stop:
-        _ = on_road(name, road)[0].differentiable
+        _ = on_backend(name, backend)[0].differentiable
     text = str(stop.value)
     assert text.startswith(f"{directory}: TensorFlow cannot run this model: ")
     assert reason in text and "\n" not in text

@@ -17,14 +17,14 @@ import pellucid
 from pellucid.runtime.engine.row_batches import (
     SHARES,
     cores,
-    cut_of,
     cuts,
-    lanes_here,
+    parallel_batches_here,
+    row_batches_of,
     side_by_side,
 )
 from places import SAMPLES
 
-LANES = 3
+PARALLEL_BATCHES = 3
 
 
 @given(st.integers(0, 10_000), st.integers(1, 500))
@@ -39,30 +39,32 @@ def test_every_row_is_in_one_block(total: int, rows: int) -> None:
 
 
 @given(st.integers(1, 2**34), st.integers(1, 64), st.booleans())
-def test_the_rows_of_a_block_do_not_depend_on_the_lanes(row: int, lanes: int, gpu: bool) -> None:
-    one, several = (cut_of(row, n, gpu=gpu) for n in (1, lanes))
+def test_the_rows_of_a_block_do_not_depend_on_the_lanes(
+    row: int, parallel_batches: int, gpu: bool
+) -> None:
+    one, several = (row_batches_of(row, n, gpu=gpu) for n in (1, parallel_batches))
     assert one.rows == several.rows
-    assert 1 <= several.lanes <= lanes
+    assert 1 <= several.parallel_batches <= parallel_batches
     # All lanes together have the memory that one block may have.
-    assert several.lanes == 1 or several.lanes * several.rows * row <= 2**30
+    assert several.parallel_batches == 1 or several.parallel_batches * several.rows * row <= 2**30
 
 
 def test_a_gpu_has_one_lane_and_a_model_may_insist_on_its_rows() -> None:
-    assert cut_of(1000, 8, gpu=True).lanes == 1
-    assert cut_of(1000, 8, gpu=False, fixed=5).rows == 5
+    assert row_batches_of(1000, 8, gpu=True).parallel_batches == 1
+    assert row_batches_of(1000, 8, gpu=False, fixed=5).rows == 5
 
 
 @pytest.mark.parametrize("written, lanes", [("3", 3), ("0", None), ("", None), ("many", None)])
 def test_whoever_limits_the_threads_limits_the_lanes(
-    written: str, lanes: int | None, monkeypatch: pytest.MonkeyPatch
+    written: str, parallel_batches: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", written)
-    assert lanes_here() == (lanes or cores())
+    assert parallel_batches_here() == (parallel_batches or cores())
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(LANES) as made:
+    with ThreadPoolExecutor(PARALLEL_BATCHES) as made:
         yield made
 
 
@@ -89,11 +91,13 @@ def test_answers_come_in_order_and_no_more_are_computed_than_there_are_lanes(
         return -block
 
     found = []
-    for pair in side_by_side(blocks(), answer, pool, LANES):
+    for pair in side_by_side(blocks(), answer, pool, PARALLEL_BATCHES):
         found.append(pair)
-        assert taken <= len(found) + LANES  # a long run is not taken into memory as a whole
+        assert (
+            taken <= len(found) + PARALLEL_BATCHES
+        )  # a long run is not taken into memory as a whole
     assert found == [(block, -block) for block in range(20)]
-    assert 1 < most <= LANES
+    assert 1 < most <= PARALLEL_BATCHES
 
 
 def test_after_a_failure_nothing_goes_on(pool: ThreadPoolExecutor) -> None:
@@ -109,7 +113,7 @@ def test_after_a_failure_nothing_goes_on(pool: ThreadPoolExecutor) -> None:
 
     got = []
     with pytest.raises(ZeroDivisionError):
-        got.extend(block for block, _ in side_by_side(range(50), answer, pool, LANES))
+        got.extend(block for block, _ in side_by_side(range(50), answer, pool, PARALLEL_BATCHES))
     assert got == [0] and not running
 
 
@@ -137,13 +141,15 @@ def wine() -> Path:
 
 
 def test_no_bit_of_an_answer_depends_on_the_lanes(wine: Path) -> None:
-    one, several = (pellucid.load(wine, lanes=n, warn=print) for n in (1, LANES))
+    one, several = (
+        pellucid.load(wine, parallel_batches=n, warn=print) for n in (1, PARALLEL_BATCHES)
+    )
     for alone, together in zip(answers(one), answers(several), strict=True):
         assert np.array_equal(alone, together)
 
 
 def test_who_asks_at_the_same_time_gets_the_same_answers(wine: Path) -> None:
-    model = pellucid.load(wine, lanes=LANES, warn=print)
+    model = pellucid.load(wine, parallel_batches=PARALLEL_BATCHES, warn=print)
     with ThreadPoolExecutor(4) as threads:
         first, *others = threads.map(answers, [model] * 8)
     for other in others:

@@ -28,7 +28,7 @@ def model_of(directory: Path, **options: Any) -> Any:
 
 
 def ops(model: Any) -> list[str]:
-    return [op.type for op in model._road.graph.get_operations()]
+    return [op.type for op in model._backend.graph.get_operations()]
 
 
 def keys_of(directory: Path) -> dict[str, tuple[str, str]]:
@@ -95,7 +95,7 @@ def test_above_the_limit_they_stay_variables_with_the_same_answers(
     frozen = pellucid.load(directory, warn=lambda s: None).explain(sample.x)
     monkeypatch.setattr(weights, "FREEZE_LIMIT", limit)
     loaded = pellucid.load(directory, warn=lambda s: None)
-    assert loaded.explainer.model.road == "GraphRoad"
+    assert loaded.explainer.model.backend == "GraphRoad"
     assert {"VarHandleOp", "VariableV2"} & set(ops(loaded.explainer.model))
     for one, other in zip(frozen, loaded.explain(sample.x), strict=True):
         for key, values in one.labels[0].values.items():

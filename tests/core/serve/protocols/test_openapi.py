@@ -13,7 +13,7 @@ import pytest
 from serving import Running, serving
 
 from pellucid.serve.limits import Limits
-from pellucid.serve.server import Settings
+from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 from venvs import environment_with
 
@@ -70,7 +70,7 @@ def test_a_request_is_described_as_the_model_takes_it(running: Running, document
 @pytest.mark.slow
 def test_a_schema_driven_fuzzer_finds_nothing(tmp_path: Path) -> None:
     # It tries as many instances as are allowed, and one more; and every input in every way.
-    settings = Settings(poll=0, limits=Limits(instances=4))
+    settings = ServerSettings(poll=0, limits=Limits(instances=4))
     models = [f"{name}={SAMPLES / name / 'model'}" for name in ("diabetes", "code_or_prose")]
     with serving(*models, settings=settings) as running:
         fuzz(running, tmp_path)

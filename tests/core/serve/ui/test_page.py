@@ -17,7 +17,7 @@ import pellucid
 from pellucid.metadata.spec import OverlayType, Polarity, Visualization
 from pellucid.serve.auth import Guard
 from pellucid.serve.limits import Limits
-from pellucid.serve.server import Settings
+from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ WINES = json.loads((SAMPLES / "wine" / "instances.json").read_text())["instances
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     models = [f"{n}={SAMPLES / n / 'model'}" for n in ("photos", "digits", "wine")]
-    with serving(*models, settings=Settings(poll=0, limits=Limits(pixels=2_000_000))) as running:
+    with serving(
+        *models, settings=ServerSettings(poll=0, limits=Limits(pixels=2_000_000))
+    ) as running:
         yield running
 
 
@@ -162,7 +164,7 @@ def test_an_error_is_a_sentence(page: Page) -> None:
 
 
 def test_a_token_is_asked_for_and_kept(open_page: OpenPage) -> None:
-    settings = Settings(poll=0, guard=Guard("secret"))
+    settings = ServerSettings(poll=0, guard=Guard("secret"))
     with serving(f"wine={SAMPLES / 'wine' / 'model'}", settings=settings) as closed:
         page = open_page(f"{closed.url}/", expected=["status of 401"])
         page.locator("#token").fill("secret")

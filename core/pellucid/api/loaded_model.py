@@ -22,40 +22,36 @@ import numpy as np
 
 from pellucid.api.explanations import Explanations
 from pellucid.errors import InstanceError, OutputError, SpecError
-from pellucid.examples.files import BESIDE, id_of, read_examples
-from pellucid.examples.index import ExampleIndex
-from pellucid.examples.search import INDEX_FILE, ExampleSearch
-from pellucid.explain.explainer import Explainer, Explanation
-from pellucid.inputs.readers import Instance, read_request, stack
-from pellucid.inputs.tensors import InputInfo
-from pellucid.linter.check_model import check
-from pellucid.linter.infer import infer_metadata
-from pellucid.linter.safety import refuse_unsafe
-from pellucid.metadata.call_settings import Settings
-from pellucid.metadata.documents.files import (
+from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
+from pellucid.explain import Explainer, Explanation
+from pellucid.inputs import InputInfo, Instance, read_request, stack
+from pellucid.linter import check, infer_metadata, refuse_unsafe
+from pellucid.metadata import (
     METADATA_FILE,
-    raise_errors,
-    read_document,
-    read_parameters_file,
-)
-from pellucid.metadata.documents.overrides import overridden
-from pellucid.metadata.example_spec import ExampleModality, Examples, Query
-from pellucid.metadata.spec import (
+    CallSettings,
+    ExampleModality,
+    Examples,
     ExplanationMetadata,
     ExplanationParameters,
     IntegratedGradients,
     Lime,
     Method,
     OutputSpec,
+    Query,
     Visualization,
     Xrai,
 )
+from pellucid.metadata.documents import (
+    overridden,
+    raise_errors,
+    read_document,
+    read_parameters_file,
+)
 from pellucid.model import Array
-from pellucid.saved_model.reader import MetaGraph, Signature, read
-from pellucid.saved_model.tensor_names import choose_signature, resolve_tensor
+from pellucid.saved_model import MetaGraph, Signature, choose_signature, read, resolve_tensor
 
 if TYPE_CHECKING:
-    from pellucid.runtime.compiler import Compiler
+    from pellucid.runtime import Compiler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +78,9 @@ class LoadedModel:
         return self.explainer.parameters
 
     @property
-    def beside(self) -> tuple[str, ...]:
+    def extras(self) -> tuple[str, ...]:
         """What an instance may have beside its inputs: as examples do, an id."""
-        return BESIDE if isinstance(self.parameters.method, Examples) else ()
+        return EXTRAS if isinstance(self.parameters.method, Examples) else ()
 
     def explain(self, instances: Any, **options: Any) -> Explanations:
         """Return an explanation for each instance.
@@ -99,7 +95,7 @@ class LoadedModel:
             return self.configured(**options).explain(instances)
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
-        records = self._records(instances, self.beside)
+        records = self._records(instances, self.extras)
         items: list[Explanation | None] = [None] * len(records)
         for places in _same_shapes(records):
             group = [records[i] for i in places]
@@ -110,7 +106,7 @@ class LoadedModel:
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
-            for sentence in explanation.warnings:
+            for sentence in (*record.notes, *explanation.warnings):
                 self.warn(f"{record.place}: {sentence}")
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
@@ -140,11 +136,11 @@ class LoadedModel:
     ) -> LoadedModel:
         """Return the same model, loaded and compiled, explained in another way.
 
-        `settings` are those of `pellucid.metadata.call_settings.Settings`: `method`, `steps`, `tolerance`,
+        `settings` are those of `pellucid.metadata.CallSettings`: `method`, `steps`, `tolerance`,
         `top_k` and others. They change `parameters`, by default those that it had;
-        `visualization` takes the place of that of the metadata; `seed` names the random numbers.
+        `visualization` takes the place of that of the metadata; `seed` is the random seed.
         """
-        chosen = Settings.of(settings).over(parameters or self.parameters)
+        chosen = CallSettings.of(settings).over(parameters or self.parameters)
         metadata = self.metadata
         if visualization is not None:
             inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
@@ -218,7 +214,7 @@ class LoadedModel:
             if not examples:
                 raise SpecError("there are no examples; name a file or a folder of them")
             return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
-        records = self._records(examples, BESIDE)
+        records = self._records(examples, EXTRAS)
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
 
     def requested(self, request: Mapping[str, object]) -> LoadedModel:
@@ -227,6 +223,12 @@ class LoadedModel:
         They are ``explanationSpecOverride`` (Vertex) and, for LIME, the keys of KServe's explainer;
         `request` may hold others. Raises SpecError.
         """
+        signature = request.get("signature_name")
+        if signature not in (None, "", self.signature):
+            raise SpecError(
+                f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
+                f"load the model with --signature {signature}"
+            )
         metadata, parameters = overridden(self.metadata, self.parameters, request, self.warn)
         if metadata is self.metadata and parameters is self.parameters:
             return self
@@ -247,7 +249,7 @@ class LoadedModel:
             )
         return self.configured(parameters=replace(self.parameters, method=lime))
 
-    def _records(self, instances: Any, beside: Collection[str] = ()) -> list[Instance]:
+    def _records(self, instances: Any, extras: Collection[str] = ()) -> list[Instance]:
         if isinstance(instances, np.ndarray):
             instances = list(instances)
         if isinstance(instances, Mapping):
@@ -263,7 +265,7 @@ class LoadedModel:
         records = [item for item in items if isinstance(item, Instance)]
         if records and len(records) == len(items):
             return records
-        request = read_request({"instances": items}, self.inputs, beside=beside)
+        request = read_request({"instances": items}, self.inputs, extras=extras)
         return list(request.instances)
 
 
@@ -277,7 +279,7 @@ def load(
     output: str | None = None,
     logits: bool = False,
     device: str = "auto",
-    lanes: int = 1,
+    parallel_batches: int = 1,
     allow_unsafe_ops: bool = False,
     warn: Callable[[str], None] | None = None,
     **options: Any,
@@ -288,9 +290,10 @@ def load(
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
     among several; `output` is the key or tensor to explain, `logits` takes the score before its
-    softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `lanes` blocks of rows
-    are computed at a time on a CPU, by a thread each: faster, as the commands are, but the first
-    model that is loaded so leaves a single thread to each operation of TensorFlow in this process.
+    softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `parallel_batches` is
+    how many blocks of rows are computed at a time on a CPU, by a thread each: faster, as the
+    commands are, but the first model that is loaded so leaves a single thread to each operation of
+    TensorFlow in this process.
     A model that touches more than tensors (files, the network, Python) is refused unless
     `allow_unsafe_ops`.
     `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
@@ -326,7 +329,7 @@ def load(
         document = replace(document, latent_space_source=source or document.output.name)
     if "method" in options:
         # Whether an input has to be differentiable depends on it.
-        method = Settings(method=options["method"])
+        method = CallSettings(method=options["method"])
         parameters = method.over(parameters or ExplanationParameters())
     if not inferred:
         problems, _ = check(
@@ -335,9 +338,11 @@ def load(
         raise_errors(problems, say)
     if not allow_unsafe_ops:
         refuse_unsafe(meta_graph, chosen, _tensors(document, meta_graph, chosen), saved.directory)
-    from pellucid.runtime.compiler import Compiler
+    from pellucid.runtime import Compiler
 
-    compiler = Compiler(saved.directory, meta_graph, chosen, document, device, logits, lanes)
+    compiler = Compiler(
+        saved.directory, meta_graph, chosen, document, device, logits, parallel_batches
+    )
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
         model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),

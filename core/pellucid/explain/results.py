@@ -1,0 +1,97 @@
+"""What is known of each instance after it was explained, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+import numpy as np
+
+from pellucid.examples import Neighbor
+from pellucid.explain.targets import name_at
+from pellucid.inputs import Instance
+from pellucid.metadata import ExplanationMetadata, ExplanationParameters
+from pellucid.model import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelAttribution:
+    """Why one output of one instance is what it is.
+
+    `index` is () for a scalar output; `values` are the attributions of the explained tensors,
+    `features` what they mean for each feature; `approx_error` is None where it is undefined;
+    `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
+    regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
+    on patches, and `diagnostics` what else the method says of itself.
+    """
+
+    index: tuple[int, ...]
+    name: str | None
+    score: float
+    baseline_score: float
+    values: dict[str, Array]
+    features: dict[str, Array]
+    approx_error: float | None
+    evaluations: int | None = None
+    ranks: dict[str, Array] = field(default_factory=dict)
+    segments: dict[str, Array] = field(default_factory=dict)
+    diagnostics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> str:
+        """What the method says of how good it is, in a few words."""
+        said = [f"{name} {value:.3g}" for name, value in self.diagnostics.items()]
+        if self.approx_error is not None:
+            said.insert(0, f"approx_error {self.approx_error:.2g}")
+        return ", ".join(said) or "approx_error undefined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One instance: its prediction and an attribution for each output that was asked for.
+
+    `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
+    for each feature, such as the words that were embedded. An explanation by examples has
+    `neighbors`, nearest first, and no labels.
+    """
+
+    prediction: Array
+    labels: tuple[LabelAttribution, ...]
+    inputs: dict[str, Array]
+    given: dict[str, Array] = field(default_factory=dict)
+    warnings: tuple[str, ...] = field(default=())
+    neighbors: tuple[Neighbor, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Sequence[Explanation]):
+    """The explanations of one call as data, in the order of the instances."""
+
+    items: tuple[Explanation, ...]
+    instances: tuple[Instance, ...]
+    metadata: ExplanationMetadata
+    parameters: ExplanationParameters
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Explanation, ...]: ...
+    def __getitem__(self, index: int | slice) -> Explanation | tuple[Explanation, ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return iter(self.items)
+
+    def predicted(self, number: int) -> str | None:
+        """Return the highest output of one instance, ``NAME = SCORE``, where outputs have names."""
+        prediction = self.items[number].prediction
+        index = np.unravel_index(int(np.argmax(prediction)), prediction.shape)
+        name = name_at(self.metadata.output.index_name_mapping, tuple(map(int, index)))
+        if name is None and prediction.size > 1:
+            return None
+        of = f"{self.metadata.output.name} {name or ''}".strip()
+        return f"{of} = {float(prediction[index]):.4g}"

@@ -1,0 +1,97 @@
+"""Values, features and outputs as JSON: what the forms of all services have in common.
+
+What real clients need: every score is a JSON float; no key beyond the documented ones inside an
+attribution; an image feature is ``{"b64_jpeg": …}``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from pellucid.examples import Neighbor
+from pellucid.explain import LabelAttribution
+from pellucid.model import Array
+
+Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
+"""(number of the explanation, label) → image feature → (encoded picture, ``jpeg`` or ``png``)."""
+
+
+def predictions(values: Sequence[Array | Mapping[str, Array]]) -> list[Any]:
+    """Return what the model said of each instance, as JSON: a value, or an object of outputs.
+
+    Strings that are no UTF-8, and those of outputs whose name ends in ``_bytes``, are written as
+    ``{"b64": …}``: "to send binary data, you must base64-encode the data and mark it as binary".
+    """
+    return [
+        {name: _said(part, binary=name.endswith("_bytes")) for name, part in value.items()}
+        if isinstance(value, Mapping)
+        else _said(value)
+        for value in values
+    ]
+
+
+def encode(document: Any, *, indent: bool = True) -> bytes:
+    """Return a document as UTF-8 JSON; numpy arrays are written as nested lists."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(document, option=options | (orjson.OPT_INDENT_2 if indent else 0))
+
+
+def diagnostics_json(labels: Sequence[LabelAttribution]) -> dict[str, Any]:
+    """Return what methods say of themselves, beside the attributions and in their order.
+
+    "No key beyond the listed ones inside an attribution": clients would stumble over it.
+    """
+    said = [
+        {name: value if np.isfinite(value) else None for name, value in label.diagnostics.items()}
+        for label in labels
+    ]
+    return {"diagnostics": said} if any(said) else {}
+
+
+def neighbors_json(neighbors: Sequence[Neighbor]) -> dict[str, Any]:
+    """Return ``{"neighbors": [{"neighborId", "neighborDistance"}]}``, nearest first.
+
+    "The attributions field is empty and instead the neighbors field is populated."
+    """
+    return {
+        "neighbors": [{"neighborId": it.id, "neighborDistance": it.distance} for it in neighbors]
+    }
+
+
+def features_json(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:
+    """Return the attribution of each feature: nested lists, a number, or its picture."""
+    features: dict[str, Any] = {}
+    for name, value in label.features.items():
+        if name in drawn:
+            picture, form = drawn[name]
+            features[name] = {f"b64_{form}": base64.b64encode(picture).decode()}
+        else:
+            features[name] = _json(value)
+    return features
+
+
+def _json(value: Array) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind == "f":
+        array = np.array(array, np.float64, order="C")
+    return float(array) if array.ndim == 0 else array
+
+
+def _said(value: Array, *, binary: bool = False) -> Any:
+    """Return one output of one instance as JSON; bytes become text where they can."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "OSU":
+        return _json(array)
+    if array.ndim:
+        return [_said(item, binary=binary) for item in array]
+    item = array.item()
+    data = item.encode() if isinstance(item, str) else bytes(item)
+    try:
+        return {"b64": base64.b64encode(data).decode()} if binary else data.decode()
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(data).decode()}

@@ -1,0 +1,128 @@
+"""The house rules of the sources that no linter knows: doors, sizes, names, what is caught.
+
+Who may import whom is said in ``pyproject.toml`` and checked by import-linter; here is how: by the
+door of a room, which is what its ``__init__`` exports.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = {
+    ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+    for root in (ROOT / "core", ROOT / "cli")
+    for path in sorted(root.rglob("*.py"))
+}
+FOLDERS = sorted({path.parent for path in SOURCES.values()})
+VAGUE = "utils?|helpers?|commons?|bases?|managers?|factor(y|ies)?|registr(y|ies)?|misc"
+LINES = 400
+FILES = 14
+# The interface that backends have in common is called what it is everywhere: their base.
+ALLOWED_NAMES = {"pellucid.runtime.backends.base"}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[ast.ImportFrom]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports relatively, line {node.lineno}"
+            if (node.module or "").partition(".")[0] in ("pellucid", "pellucid_cli"):
+                yield node
+
+
+def room_of(module: str) -> str:
+    """The package below ``pellucid`` that a module is in; all of the commands are one."""
+    parts = module.split(".")
+    return parts[0] if parts[0] == "pellucid_cli" else ".".join(parts[:2])
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_room_is_entered_by_its_door(module: str) -> None:
+    for node in imports(module):
+        origin = str(node.module)
+        if room_of(origin) != room_of(module) and origin.count(".") > 1:
+            assert SOURCES[origin].name == "__init__.py", f"line {node.lineno}: {origin} is inside"
+
+
+@pytest.mark.parametrize("module", [m for m in SOURCES if SOURCES[m].name == "__init__.py"])
+def test_a_door_says_what_it_exports(module: str) -> None:
+    listed: list[str] = []
+    for node in tree(module).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            listed = ast.literal_eval(node.value)
+    imported = {alias.asname or alias.name for node in imports(module) for alias in node.names}
+    assert imported <= {*listed, "__version__"}
+
+
+def test_every_import_of_ours_names_a_file() -> None:
+    for module in SOURCES:
+        for node in imports(module):
+            assert node.module in SOURCES, f"{module} imports {node.module}"
+
+
+def test_imports_do_not_go_round_in_a_circle() -> None:
+    def own(module: str) -> set[str]:
+        found = set[str]()
+        for node in imports(module):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in SOURCES else str(node.module))
+        return found - {module}
+
+    # What the package offers is imported when it is asked for.
+    graph = {module: own(module) for module in SOURCES if module != "pellucid"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda it: it.relative_to(ROOT).as_posix())
+def test_a_folder_can_be_taken_in_at_a_glance(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= FILES
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_file_is_named_after_what_it_holds(module: str) -> None:
+    for word in re.split(r"[._]", module):
+        assert module in ALLOWED_NAMES or not re.fullmatch(VAGUE, word)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_errors_are_caught_by_name(module: str) -> None:
+    if module == "pellucid_cli.main":
+        return
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ExceptHandler):
+            caught = (
+                {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)}
+                if node.type
+                else {""}
+            )
+            # Whoever cleans up after anything at all has to let it go on.
+            passed_on = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+            allowed = {"BaseException"} if passed_on else set[str]()
+            wide = caught & {"", "Exception", "BaseException"} - allowed
+            assert not wide, f"{module}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_file_has_at_most_400_lines(module: str) -> None:
+    assert SOURCES[module].read_text(encoding="utf-8").count("\n") <= LINES
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    silent = [m for m in SOURCES if not ast.get_docstring(tree(m))]
+    assert not silent
