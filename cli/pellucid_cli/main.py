@@ -25,6 +25,7 @@ from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
+from pellucid_cli.project_file import set_defaults
 
 SETTINGS: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -38,7 +39,19 @@ class ClosedPipeError(Exception):
 
 
 class Program(click.Group):
-    """A group that reports a closed pipe, which Click's own `main` would pass over in silence."""
+    """A group whose commands have defaults from a project's file.
+
+    It reports a closed pipe, which Click's own `main` would pass over in silence.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and let the project's file set its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            set_defaults(ctx, self, command, rest)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -97,6 +110,11 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.envvar is None:
+            # As its flag says, whatever the code calls it.
+            flag = max(parameter.opts, key=len).lstrip("-")
+            parameter.envvar = f"PELLUCID_{command.name}_{flag}".replace("-", "_").upper()
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import Console
+from pellucid_cli.options.shared import PATH, Console
 
 
 @click.command(
@@ -14,7 +14,12 @@ from pellucid_cli.options.shared import Console
 )
 @click.argument("file", metavar="FILE")
 @click.option(
-    "-o", "--out", metavar="FILE", default="-", help="The file to write [default: stdout]."
+    "-o",
+    "--out",
+    type=PATH,
+    metavar="FILE",
+    default="-",
+    help="The file to write [default: stdout].",
 )
 @click.option(
     "--to",

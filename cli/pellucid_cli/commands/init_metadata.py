@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import MODEL_DIR, Console
+from pellucid_cli.options.shared import MODEL_DIR, PATH, Console
 
 
 @click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
@@ -14,6 +14,7 @@ from pellucid_cli.options.shared import MODEL_DIR, Console
 @click.option(
     "-o",
     "--out",
+    type=PATH,
     metavar="FILE",
     help="The file to write; - is stdout [default: explanation_metadata.json in MODEL_DIR].",
 )

@@ -12,6 +12,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# What it names is opened elsewhere, which says what is wrong with it.
+PATH = click.Path(readable=False, allow_dash=True)
 MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
 
 

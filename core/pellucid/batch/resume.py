@@ -12,7 +12,9 @@ from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.inputs import InputInfo
 
-FORMAT = 1
+FORMAT = 2
+"""Changes with what a line of results holds, and with what tells one model from another."""
+
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
 
 

@@ -21,13 +21,14 @@ import numpy as np
 from pellucid.api import Explanations, LoadedModel, load
 from pellucid.batch.items import Item, decode
 from pellucid.batch.paths import printable
-from pellucid.batch.plan import Block, model_digest
+from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.inputs import InputInfo, Instance
 from pellucid.metadata import METHOD_NAMES, FileBaseline, IntegratedGradients, SampledShapley
 from pellucid.runtime.engine import parallel_batches_here
+from pellucid.saved_model import fingerprint
 
 # Attributions of a block, in float64, have about so many bytes; a row is never so small that more
 # than 256 in one call would be faster.
@@ -47,8 +48,8 @@ class About:
     """What is known of a model once it is loaded.
 
     `inputs` are what an instance has to give, `size` how many are explained at a time; `settings`
-    and `model`, a digest, are what a run must not change between two commands; `warnings` came up
-    while it was loaded.
+    and `model`, a fingerprint, are what a run must not change between two commands; `warnings` came
+    up while it was loaded.
     """
 
     inputs: tuple[InputInfo, ...]
@@ -112,7 +113,7 @@ class Work:
         return About(
             inputs=model.inputs,
             size=self._size(),
-            model=model_digest(model.directory),
+            model=fingerprint(model.directory),
             warnings=self._warnings,
             settings={
                 "the method": METHOD_NAMES[type(parameters.method)],

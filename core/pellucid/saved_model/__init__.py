@@ -5,9 +5,10 @@ from __future__ import annotations
 from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
-from pellucid.saved_model.fingerprint import fingerprint
+from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
+from pellucid.saved_model.pixels import Pixels, find_pixels
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import (
     Function,
@@ -35,16 +36,19 @@ __all__ = [
     "Function",
     "MetaGraph",
     "Nodes",
+    "Pixels",
     "ResolvedTensor",
     "Role",
     "SavedModelFile",
     "Shape",
     "Signature",
+    "Stamp",
     "TensorInfo",
     "attributes_of",
     "batch_of_signature",
     "choose_signature",
     "find_class_names",
+    "find_pixels",
     "fingerprint",
     "is_shared",
     "messages",
@@ -56,6 +60,7 @@ __all__ = [
     "reachable",
     "read",
     "resolve_tensor",
+    "stamp",
     "table_version",
     "tensor_info",
     "type_name",

@@ -3,6 +3,7 @@
 ``variables.index`` is a LevelDB table whose values are TensorFlow's ``BundleEntryProto``: data
 blocks of prefix-compressed entries, an index block that points at them, and a footer of 48 bytes.
 Only sizes are compared, so a check costs one small file read, whatever the size of the weights.
+Values of small entries are read where they lie.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,22 @@ _SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
 
 class _NotATableError(Exception):
     """The bytes are not a table that this reader understands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where a value of the checkpoint lies: in shard `shard` of `shards`; `dtype` is a number.
+
+    `sliced` tells that it is stored in several parts, under other keys.
+    """
+
+    shape: tuple[int, ...]
+    dtype: int
+    shard: int
+    shards: int
+    offset: int
+    size: int
+    sliced: bool
 
 
 def is_lfs_pointer(path: Path) -> bool:
@@ -66,6 +84,45 @@ def variables_fault(directory: Path, messages: Callable[[str], Any]) -> str | No
                 "copy or export the model again"
             )
     return None
+
+
+def checkpoint_entries(variables: Path, messages: Callable[[str], Any]) -> dict[str, Entry]:
+    """Return what the checkpoint in a directory holds by key, {} where its index cannot be read."""
+    from google.protobuf.message import DecodeError
+
+    entry_type = messages("tensorflow.BundleEntryProto")
+    found: dict[str, Entry] = {}
+    shards = 1
+    try:
+        for key, value in _entries((variables / "variables.index").read_bytes()):
+            if not key:
+                shards = messages("tensorflow.BundleHeaderProto").FromString(value).num_shards
+                continue
+            entry = entry_type.FromString(value)
+            found[key.decode()] = Entry(
+                shape=tuple(int(it.size) for it in entry.shape.dim),
+                dtype=entry.dtype,
+                shard=entry.shard_id,
+                shards=shards,
+                offset=entry.offset,
+                size=entry.size,
+                sliced=bool(entry.slices),
+            )
+    except (_NotATableError, DecodeError, IndexError, struct.error, UnicodeDecodeError, OSError):
+        return {}
+    return found
+
+
+def read_entry(variables: Path, entry: Entry) -> bytes | None:
+    """Return the bytes of an entry, None where the file is missing or too short."""
+    path = variables / f"variables.data-{entry.shard:05d}-of-{entry.shards:05d}"
+    try:
+        with path.open("rb") as file:
+            file.seek(entry.offset)
+            content = file.read(entry.size)
+    except OSError:
+        return None
+    return content if len(content) == entry.size else None
 
 
 def _shard_lengths(table: bytes, messages: Callable[[str], Any]) -> dict[int, int] | None:

@@ -12,7 +12,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -22,11 +22,10 @@ from pellucid.api import LoadedModel
 from pellucid.errors import PellucidError, SpecError, did_you_mean
 from pellucid.inputs import InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
-from pellucid.saved_model import MODEL_NAMES, model_file
+from pellucid.saved_model import MODEL_NAMES, Stamp, model_file, stamp
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
 
-Fingerprint: TypeAlias = tuple[tuple[str, int, int], ...]
 Load: TypeAlias = Callable[[Path], LoadedModel]
 
 ONLY_VERSION = "1"
@@ -44,7 +43,7 @@ class Loaded:
 
     model: LoadedModel
     generation: int
-    fingerprint: Fingerprint
+    stamp: Stamp
 
     @property
     def outputs(self) -> int:
@@ -66,8 +65,8 @@ class Version:
     name: str
     directory: Path
     loaded: Loaded | None = None
-    seen: Fingerprint = ()
-    refused: Fingerprint | None = None
+    seen: Stamp = ()
+    refused: Stamp | None = None
 
 
 @dataclass(slots=True)
@@ -145,7 +144,7 @@ class ModelRepository:
     async def load_all(self) -> None:
         """Load the default version of each model. Raises what the loading raises."""
         for model in self.models.values():
-            await self._handler(model, model.default, fingerprint(model.default.directory))
+            await self._handler(model, model.default, _stamp(model.default.directory))
 
     async def watch(self, seconds: float) -> None:
         """Look every so often for directories that changed, and load those anew."""
@@ -159,14 +158,14 @@ class ModelRepository:
         newest = max(model.versions.values(), key=lambda v: _natural(v.name))
         for version in list(model.versions.values()):
             used = version is newest or version.loaded is not None
-            now = fingerprint(version.directory)
+            now = _stamp(version.directory)
             # A directory that is being written looks different each time: it is left alone.
             settled, version.seen = now == version.seen, now
-            before = version.loaded.fingerprint if version.loaded is not None else None
+            before = version.loaded.stamp if version.loaded is not None else None
             if used and now and settled and now not in (before, version.refused):
                 await self._load_anew(model, version, now)
 
-    async def _load_anew(self, model: ModelEntry, version: Version, now: Fingerprint) -> None:
+    async def _load_anew(self, model: ModelEntry, version: Version, now: Stamp) -> None:
         try:
             await self._handler(model, version, now)
         except (PellucidError, OSError) as error:
@@ -183,7 +182,7 @@ class ModelRepository:
             if version.loaded is not None:
                 return
             try:
-                await self._handler(model, version, fingerprint(version.directory))
+                await self._handler(model, version, _stamp(version.directory))
             except (PellucidError, OSError) as error:
                 self._say(f"{model.name}, version {version.name}: cannot be loaded: {error}")
                 raise HttpError(
@@ -191,7 +190,7 @@ class ModelRepository:
                     f"version '{version.name}' of model '{model.name}' cannot be loaded",
                 ) from error
 
-    async def _handler(self, model: ModelEntry, version: Version, now: Fingerprint) -> None:
+    async def _handler(self, model: ModelEntry, version: Version, now: Stamp) -> None:
         def load() -> LoadedModel:
             loaded = self._load(version.directory)
             warm(loaded)
@@ -231,18 +230,6 @@ def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[Mo
     return list(models.values())
 
 
-def fingerprint(directory: Path) -> Fingerprint:
-    """Return what tells whether a model's files changed: their names, sizes and times."""
-    found = []
-    for path in _files(directory):
-        try:
-            state = path.stat()
-        except OSError:
-            return ()  # it is being written at this moment
-        found.append((str(path.relative_to(directory)), state.st_size, state.st_mtime_ns))
-    return tuple(found)
-
-
 def warm(model: LoadedModel) -> None:
     """Compile what requests need, so that the first does not wait, nor any other thread does it."""
     for gradients in (True, False):
@@ -262,12 +249,8 @@ def _blank(inputs: Sequence[InputInfo]) -> Instance:
     return read_request({"instances": [values]}, inputs).instances[0]
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    names = (*MODEL_NAMES, METADATA_FILE, "fingerprint.pb")
-    yield from (directory / name for name in names if (directory / name).is_file())
-    for part in ("variables", "assets", "assets.extra"):
-        if (directory / part).is_dir():
-            yield from sorted(p for p in (directory / part).iterdir() if p.is_file())
+def _stamp(directory: Path) -> Stamp:
+    return stamp(directory, METADATA_FILE)
 
 
 def _split(argument: str) -> tuple[str, Path]:

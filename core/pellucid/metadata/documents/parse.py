@@ -7,7 +7,7 @@ An AI Platform ``explanation_metadata.json`` is told from a Vertex ``Explanation
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -91,13 +91,14 @@ def parse_metadata(given: str | Mapping[str, object], *, file: str | None = None
     )
 
 
-def parse_visualization(settings: Mapping[str, object]) -> Visualization:
-    """Return the settings of a ``visualization`` object, by the rules of the metadata.
+def parse_visualization(given: str | Mapping[str, object]) -> Visualization:
+    """Return the settings of a ``visualization``, a JSON text or an object.
 
-    Raises SpecError for an unknown key or a value out of range.
+    The rules are those of metadata. Raises SpecError for an unknown key or a value out of range.
     """
+    settings = opened(given)
     # The rules are those of a whole document, so a whole document is what is read.
-    image = {"input_tensor_name": "x", "modality": "image", "visualization": settings}
+    image = {"input_tensor_name": "x", "modality": "image", "visualization": settings.value}
     parsed = parse_metadata(
         {
             "inputs": {"x": image},
@@ -105,9 +106,12 @@ def parse_visualization(settings: Mapping[str, object]) -> Visualization:
             "framework": "tensorflow",
         }
     )
-    for problem in parsed.problems:
+    within = [
+        replace(it, path=f"inputs.x.visualization.{it.path}") for it in settings.problems(None)
+    ]
+    for problem in (*within, *parsed.problems):
         if problem.severity is Severity.ERROR:
-            path = problem.path.removeprefix("inputs.x.")
+            path = problem.path.removeprefix("inputs.x.").rstrip(".")
             raise SpecError(f"{path}: {problem.message}", parsed.problems)
     assert parsed.metadata is not None, "a document without errors has metadata"
     return parsed.metadata.inputs[0].visualization or Visualization()

@@ -128,7 +128,7 @@ _OF_CONTAINERS: Final = frozenset(
 grammar = cache(Grammar)
 
 
-def _keywords(spoken: Grammar) -> dict[str, Keyword]:
+def _keywords(rules: Grammar) -> dict[str, Keyword]:
     """Return the keywords that are read in another way than `jsonschema` does.
 
     Three lead to the parts of a value. They do not follow scalars of which nothing is asked but
@@ -137,7 +137,7 @@ def _keywords(spoken: Grammar) -> dict[str, Keyword]:
     """
     from jsonschema import ValidationError
 
-    free, resolved = spoken.free, spoken.resolved
+    free, resolved = rules.free, rules.resolved
 
     def properties(judge: Any, known: Any, value: Any, _: Any) -> Iterator[ValidationError]:
         for key, item in value.items() if isinstance(value, dict) else ():
@@ -183,7 +183,12 @@ def _keywords(spoken: Grammar) -> dict[str, Keyword]:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    return re.search(re.sub(r"\$$", r"\\Z", pattern), text) is not None
+    return _compiled(pattern).search(text) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
 
 
 def judge(document: Any, definition: str, dialect: Dialect) -> Iterator[Fault]:
