@@ -9,6 +9,7 @@ from pellucid.metadata.documents.document import Finding, problems_of, walk
 from pellucid.metadata.documents.json_positions import Path, path_text
 from pellucid.metadata.example_spec import Examples, Restriction
 from pellucid.metadata.spec import Dialect
+from pellucid.notices import Where
 
 
 def override_examples(value: object, path: Path, before: Examples) -> Examples:
@@ -22,10 +23,12 @@ def override_examples(value: object, path: Path, before: Examples) -> Examples:
     section = walk(value, "examplesOverride", Dialect.VERTEX, findings, path)
     if section is None or findings:
         problems = problems_of(findings, None, None)
-        raise SpecError("\n".join(f"{p.path}: {p.message}" for p in problems), problems)
+        raise SpecError("\n".join(p.said() for p in problems), problems)
     if section.get("data_format") == "embeddings" or section.get("return_embeddings"):
         raise SpecError(
-            f"{path_text(path)}: embeddings are neither taken in nor returned; send instances"
+            "embeddings are neither taken in nor returned",
+            where=Where(path=path_text(path)),
+            hint="send instances",
         )
     restrictions = tuple(
         Restriction(
