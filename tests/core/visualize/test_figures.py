@@ -84,7 +84,7 @@ def test_methods_stand_side_by_side_after_the_original() -> None:
     (file,) = files([one, other], 0, "a", View())
     grid, drawing = opened(file.data), one.draw(0)["image"]
     assert file.name == "a.compare.png"
-    big = drawing.image  # 8×10, magnified 26 times
+    big = drawing.image  # 8×10, magnified 23 times
     corner = next(
         (y, x)
         for y in range(20, 120)
@@ -92,11 +92,11 @@ def test_methods_stand_side_by_side_after_the_original() -> None:
         if np.array_equal(grid[y : y + 60, x : x + 60], big[:60, :60])
     )
     y, x = corner
-    assert np.array_equal(grid[y : y + 208, x : x + 260], big)
+    assert np.array_equal(grid[y : y + 184, x : x + 230], big)
     for k, each in enumerate((one, other), 1):
         overlay = each.draw(0)["image"].overlay
-        left = x + k * 276
-        assert np.array_equal(grid[y : y + 208, left : left + 260], overlay)
+        left = x + k * 246
+        assert np.array_equal(grid[y : y + 184, left : left + 230], overlay)
 
 
 def test_nothing_to_show_is_said() -> None:
@@ -126,7 +126,7 @@ def test_a_sweep_shows_less_and_less(above: float, highest: float) -> None:
     frames = sweep(drawing, 6)
     assert [level for level, _ in frames] == pytest.approx(np.linspace(0, highest, 6), abs=0.05)
     visible = [int(each.overlay.any(2).sum()) for _, each in frames]
-    assert visible[0] == 26**2 * (RAMP > 0).sum() and visible == sorted(visible, reverse=True)
+    assert visible[0] == 23**2 * (RAMP > 0).sum() and visible == sorted(visible, reverse=True)
     assert 0 < visible[-1] < visible[0]
 
 
@@ -136,7 +136,7 @@ def test_an_animation_has_all_frames_and_repeats() -> None:
     with Image.open(io.BytesIO(file.data)) as gif:
         assert file.name == "a.overlay.gif" and gif.format == "GIF"
         assert gif.n_frames == 7 and gif.info["loop"] == 0  # type: ignore[attr-defined]
-        assert gif.size == (260, 208)  # small pictures are magnified
+        assert gif.size == (460, 368)  # small pictures are magnified
     many = list(files([of_a_picture(RAMP)], 0, "a", View(frames=11, panel=True)))
     assert [f.name for f in many][::5] == ["a.panel.00.png", "a.panel.05.png", "a.panel.10.png"]
 
