@@ -5,11 +5,7 @@ What a single value may be is in the schema; here is what two of them say about 
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-=======
-import re
 from collections.abc import Mapping
->>>>>>> adding
 from enum import Enum
 from pathlib import Path as FilePath
 from typing import Any
