@@ -6,8 +6,8 @@ names settings by their Python keywords, in braces, and an edge writes them as i
 >>> hint = Hint("choose one of {keys} with {output}", keys="'a', 'b'")
 >>> str(Notice("there are several outputs", where=Where(file="model"), hint=hint))
 "model: there are several outputs; choose one of 'a', 'b' with output=…"
->>> hint.sentence(lambda setting: f"--{setting.name}")
-"choose one of 'a', 'b' with --output"
+>>> hint.sentence(lambda advice: f"the setting {advice.name}")
+"choose one of 'a', 'b' with the setting output"
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ view_options = all_of(
     click.option(
         "--percentile",
         type=click.Choice(["share", "rank"]),
-        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: share].",
+        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: rank].",
     ),
 )
 

@@ -78,7 +78,7 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         found, resolutions, notes = _against(
             model, parsed.draft, parsed.parameters, signature_key, tags, file
         )
-        problems += locate(tuple(it for it in found if it.file == str(file)), text)
+        problems += locate(tuple(it for it in found if it.file == str(file)), parsed.document)
         problems += [it for it in found if it.file != str(file)]
     ordered = sorted(problems, key=lambda it: (it.line or 0, it.column or 0, it.code))
     return Linted(

@@ -152,7 +152,7 @@ def unpack(data: bytes, where: str) -> Results:
                 where=place,
                 hint=AGAIN,
             )
-        parsed = parse_metadata(json.dumps(document["metadata"]))
+        parsed = parse_metadata(document["metadata"])
         if parsed.metadata is None:
             raise InstanceError("its metadata are damaged", where=place, hint=AGAIN)
         names = [spec.name for spec in parsed.metadata.inputs]

@@ -172,9 +172,8 @@ class ModelRepository:
         except (PellucidError, OSError) as error:
             version.refused = now
             kept = "the one before goes on answering" if model.default.loaded else "nothing answers"
-            reason = error.notice if isinstance(error, PellucidError) else Notice(str(error))
             what = f"changed, but cannot be loaded, {kept}"
-            self._say(reason.under(what).at(name=model.name))
+            self._say(_reason(error).under(what).at(name=model.name))
             self._on_reload(model.name, False)
         else:
             self._say(Notice(f"loaded anew from {version.directory}", Where(name=model.name)))
@@ -187,9 +186,8 @@ class ModelRepository:
             try:
                 await self._handler(model, version, _stamp(version.directory))
             except (PellucidError, OSError) as error:
-                reason = error.notice if isinstance(error, PellucidError) else Notice(str(error))
                 place = f"{model.name}, version {version.name}"
-                self._say(reason.under("cannot be loaded").at(name=place))
+                self._say(_reason(error).under("cannot be loaded").at(name=place))
                 raise HttpError(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     f"version '{version.name}' of model '{model.name}' cannot be loaded",
@@ -258,6 +256,10 @@ def _blank(inputs: Sequence[InputInfo]) -> Instance:
 
 def _stamp(directory: Path) -> Stamp:
     return stamp(directory, METADATA_FILE)
+
+
+def _reason(error: PellucidError | OSError) -> Notice:
+    return error.notice if isinstance(error, PellucidError) else Notice(str(error))
 
 
 def _split(argument: str) -> tuple[str, Path]:

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.convert import convert_metadata
-from pellucid.metadata.documents.document import schema
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
+from pellucid.metadata.published_schemas import schema
 from pellucid.metadata.spec import Dialect, ExplanationMetadata, FileBaseline
 from pellucid.problems import Severity
 from places import SAMPLES

@@ -12,7 +12,6 @@ from drawn_specs import documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.metadata.documents.document import schema
 from pellucid.metadata.documents.json_positions import load, read
 from pellucid.metadata.documents.parse import dump_metadata, parse_metadata, parse_parameters
 from pellucid.metadata.example_spec import Examples
@@ -23,6 +22,7 @@ from pellucid.metadata.parameters import (
     SmoothGrad,
     Xrai,
 )
+from pellucid.metadata.published_schemas import schema
 from pellucid.metadata.rules import RULES
 from pellucid.metadata.spec import (
     ColorMap,

@@ -15,7 +15,7 @@ import pytest
 from rules_of_files import UNWRITTEN
 
 from pellucid.linter.lint_model import lint
-from pellucid.metadata.documents.document import schema
+from pellucid.metadata.published_schemas import schema
 from pellucid.metadata.rules import RULES, page
 from pellucid.metadata.spec import Dialect
 from places import ROOT, SAMPLES, SHARED

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import SpecError
-from pellucid.metadata.documents.document import snake
-from pellucid.metadata.documents.json_positions import load, path_text
+from pellucid.metadata.documents.json_positions import path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import Baseline, Dialect, ExplanationMetadata, FileBaseline, InputSpec
+from pellucid.metadata.spellings import snake
 from pellucid.notices import Hint, Notice, Where
 from pellucid.problems import Problem, Severity
 
@@ -85,7 +85,7 @@ def convert_metadata(
         document=dump_metadata(
             replace(after, inputs=tuple(_at_home(it, home) for it in after.inputs))
         ),
-        lost=(*_lost(before, parsed.parameters), *_unused(load(text)[0])),
+        lost=(*_lost(before, parsed.parameters), *_unused(parsed.document.value)),
         problems=parsed.problems,
     )
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid.errors import SpecError
-from pellucid.metadata.documents.document import text_problems
-from pellucid.metadata.documents.json_positions import load as load_json
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.example_spec import Examples
@@ -36,13 +34,7 @@ def read_document(
 
 def read_parameters_file(path: Path, say: Warn) -> ExplanationParameters | None:
     """Return the parameters in a file: an ExplanationSpec, or ExplanationParameters alone."""
-    text = read_text(path)
-    document, source = load_json(text)
-    problems = text_problems(source, str(path)) if source else ()
-    raise_errors(problems, say)
-    if not isinstance(document, dict):
-        raise SpecError("must be an object with parameters", where=Where(file=str(path)))
-    parameters, problems = parse_parameters(document, text=text, file=str(path))
+    parameters, problems = parse_parameters(read_text(path), file=str(path))
     raise_errors(problems, say)
     return _located(parameters, path)
 

@@ -5,15 +5,13 @@ What a single value may be is in the schema; here is what two of them say about 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any
 
-from pellucid.errors import did_you_mean
 from pellucid.metadata.documents.baselines import parse_baselines
-from pellucid.metadata.documents.document import Finding, Section, describe
+from pellucid.metadata.documents.document import Finding, Section
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import (
@@ -32,13 +30,6 @@ from pellucid.metadata.spec import (
 )
 from pellucid.problems import Severity
 
-# https://semver.org, the expression suggested there.
-_SEMANTIC_VERSION: Final = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*))*)?"
-    r"(\+[\da-zA-Z-]+(\.[\da-zA-Z-]+)*)?",
-    re.ASCII,
-)
 _WORDS = (Modality.TEXT, Modality.CATEGORICAL, Modality.STRUCTURED)
 
 
@@ -60,26 +51,15 @@ class MetadataReader:
         self.findings.append(Finding(code=code, message=message, path=path, severity=severity))
 
     def framework(self, section: Section) -> None:
-        """Check the two keys that only AI Platform has."""
-        name = section.get("framework")
+        """Say that the framework is assumed."""
         if "framework" not in section:
             self.find("MD020", 'has no "framework": "tensorflow", which is assumed', section.path)
-        elif name is not None and name.lower() not in ("tensorflow", "tensorflow2"):
-            near = did_you_mean(name, ["tensorflow"], count=1)
-            message = f"{quoted(name)} is not supported, must be 'tensorflow': Pellucid explains"
-            self.find("MD021", f"{message} TensorFlow models{near}", section.at("framework"))
-        version = section.get("preparer_version")
-        if version is not None and not _SEMANTIC_VERSION.fullmatch(version):
-            message = f"{quoted(version)} is not a semantic version such as '1.2.3'"
-            self.find("MD025", message, section.at("preparer_version"))
 
     def inputs(self, section: Section) -> tuple[InputSpec, ...] | None:
         """Return the inputs of a document, or None if it has no such object."""
         listed = section.section("inputs")
         if listed is None:
             return None
-        if not listed.spelled:
-            self.find("MD024", "has no input; add at least one feature", listed.path)
         made = [self.input(name, feature) for name, feature in listed.sections()]
         self.baseline_counts(listed)
         return tuple(made)
@@ -264,9 +244,6 @@ class MetadataReader:
         listed = section.section("outputs")
         if listed is None:
             return None
-        if len(listed.spelled) != 1:
-            message = f"has {len(listed.spelled)} outputs; exactly one can be explained"
-            self.find("MD023", message, listed.path)
         for name, output in listed.sections():
             mapping = output.get("index_name_mapping")
             if "index_name_mapping" in output and "index_name_mapping_key" in output:
@@ -283,18 +260,15 @@ class MetadataReader:
             )
         return None
 
-    def names(self, value: object, path: Path, seen: dict[str, Path]) -> Nested:
+    def names(self, value: Any, path: Path, seen: dict[str, Path]) -> Nested:
         """Return names in nested tuples; every name once in all of them."""
-        if isinstance(value, str):
-            if value in seen:
-                index = ", ".join(map(str, seen[value]))
-                self.find("MD031", f"{quoted(value)} is there already, at index {index}", path)
-            seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
-            return value
-        if isinstance(value, list) and len(path) < 24:
+        if isinstance(value, list):
             return tuple(self.names(item, (*path, place), seen) for place, item in enumerate(value))
-        self.find("MD012", f"must be a string or a list, not {describe(value)}", path)
-        return ""
+        if value in seen:
+            index = ", ".join(map(str, seen[value]))
+            self.find("MD031", f"{quoted(value)} is there already, at index {index}", path)
+        seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
+        return value  # type: ignore[no-any-return]
 
 
 def _value(written: str | None) -> str | None:
