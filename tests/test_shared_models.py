@@ -31,7 +31,7 @@ def explained(name: str, request: Any, **options: Any) -> Any:
     loaded = pellucid.load(MODELS / name / "model", warn=heard.append, **options)
     explanations = loaded.explain(request)
     model = loaded.explainer.model
-    assert model.backend == "GraphRoad"
+    assert model.backend == "FlatGraphBackend"
     assert model.traces["path_gradient"] == 1
     return explanations, heard
 

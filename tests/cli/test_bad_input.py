@@ -282,7 +282,7 @@ def test_control_c_is_one_sentence_and_leaves_no_file(samples: Path, tmp_path: P
     )  # fmt: skip
     assert process.stderr is not None
     said = process.stderr.readline()  # it has loaded the model, and is at work
-    assert "explained by way of GraphRoad" in said
+    assert "explained by way of FlatGraphBackend" in said
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=120)

@@ -170,7 +170,7 @@ def test_a_damaged_image_is_named_by_its_instance_and_costs_nothing_else(built: 
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
     assert len(loaded.explain(good)) == 2
-    assert loaded.explainer.model.backend == "GraphRoad"
+    assert loaded.explainer.model.backend == "FlatGraphBackend"
 
 
 def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built) -> None:
@@ -179,7 +179,7 @@ def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built)
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
     assert len(loaded.explain(sample.x)) == 2
-    assert loaded.explainer.model.backend == "GraphRoad"
+    assert loaded.explainer.model.backend == "FlatGraphBackend"
 
 
 def test_a_baseline_that_the_model_refuses_is_not_blamed_on_the_instance(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_above_the_limit_they_stay_variables_with_the_same_answers(
     frozen = pellucid.load(directory, warn=lambda s: None).explain(sample.x)
     monkeypatch.setattr(weights, "FREEZE_LIMIT", limit)
     loaded = pellucid.load(directory, warn=lambda s: None)
-    assert loaded.explainer.model.backend == "GraphRoad"
+    assert loaded.explainer.model.backend == "FlatGraphBackend"
     assert {"VarHandleOp", "VariableV2"} & set(ops(loaded.explainer.model))
     for one, other in zip(frozen, loaded.explain(sample.x), strict=True):
         for key, values in one.labels[0].values.items():
