@@ -84,6 +84,13 @@ def test_starts_without_tensorflow_and_numpy_in_little_time(
     assert min(probe(arguments, compiled).cpu for _ in range(5)) < BOUND
 
 
+@pytest.mark.parametrize("arguments", (["--help"], ["schema"], ["explain", "--help"]), ids=" ".join)
+def test_what_reads_no_document_does_not_import_its_judge(
+    arguments: list[str], compiled: dict[str, str]
+) -> None:
+    assert "jsonschema" not in probe(arguments, compiled).modules
+
+
 def test_options_of_a_project_cost_neither(compiled: dict[str, str], tmp_path: Path) -> None:
     paths = json.dumps([str(SAMPLES / "digits" / "model")])
     (tmp_path / "pyproject.toml").write_text(

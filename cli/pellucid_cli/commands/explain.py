@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pellucid_cli.flags import flag
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     MODEL_DIR,
@@ -108,7 +109,7 @@ def explain(
         explanations = loaded.explain(instances)
     except InstanceError as error:
         # "If explanation fails for any instance, the response body contains no explanations."
-        response.deliver(encode({"error": str(error)}))
+        response.deliver(encode({"error": error.sentence(flag)}))
         raise
     if response.raw is not None:
         write(response.raw, pack(explanations), force=response.force)

@@ -88,7 +88,7 @@ def index(
 
     def note(error: InstanceError) -> None:
         failed.append(error)
-        console.warn(str(error))
+        console.warn(error.notice)
 
     with counted("indexing", console) as advance:
         found = loaded.index(

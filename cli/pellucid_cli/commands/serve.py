@@ -66,7 +66,7 @@ def serve(
 
     def loaded(directory: Path) -> LoadedModel:
         # What a single explanation warns of is no news for whoever runs the server.
-        return replace(load(console, directory, options), warn=lambda sentence: None)
+        return replace(load(console, directory, options), warn=lambda message: None)
 
     listening = server.listen(serving.host, serving.port)
     url = server.address(listening)
@@ -104,7 +104,8 @@ def _check_several(model: ModelOptions) -> None:
 
     for name in ("metadata", "signature", "output"):
         if getattr(model, name) is not None:
-            raise SpecError(f"--{name} is for one model; serve the others by a server of their own")
+            hint = "serve the others by a server of their own"
+            raise SpecError(f"--{name} is for one model", hint=hint)
 
 
 def _check_installed() -> None:
@@ -117,5 +118,6 @@ def _check_installed() -> None:
         if error.name not in ("starlette", "uvicorn", "uvloop", "prometheus_client"):
             raise
         raise DependencyError(
-            f"{error.name} is not installed, and serve needs it: pip install 'pellucid[serve]'"
+            f"{error.name} is not installed, and serve needs it",
+            hint="pip install 'pellucid[serve]'",
         ) from error

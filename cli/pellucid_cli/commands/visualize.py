@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pellucid.notices import Where
 from pellucid_cli.options.shared import (
     Console,
     ModelOptions,
@@ -100,7 +101,8 @@ def visualize(
     if not made:
         from pellucid.errors import OutputError
 
-        raise OutputError(f"{out}: what is drawn here is no {target.form} file; try .png")
+        what = f"what is drawn here is no {target.form} file"
+        raise OutputError(what, where=Where(file=str(out)), hint="try .png")
     write(out, made[0].data, force=force)
     click.echo(out)
 

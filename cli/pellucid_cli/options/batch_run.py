@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
+from pellucid_cli.flags import flag
 from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def prepared(
             max_errors=0 if running.fail_fast else running.max_errors,
             force=folder.force,
             gallery=recipe.wanted.gallery,
+            words=flag,
         )
         yield run, _opened(recipe, run, running)
 

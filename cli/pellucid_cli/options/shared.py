@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pellucid.notices import Message
+from pellucid_cli.flags import told
 from pellucid_cli.options.records import record
 from pellucid_cli.project_file import note
 
@@ -30,11 +32,11 @@ class Console:
     verbose: int = 0
     quiet: int = 0
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, said: str | Message) -> None:
         """Say a warning."""
         if not self.quiet:
             click.secho("warning: ", fg="yellow", nl=False, err=True)
-            click.echo(sentence, err=True)
+            click.echo(told(said), err=True)
 
     def note(self, sentence: str) -> None:
         """Say something only to those who asked for more."""

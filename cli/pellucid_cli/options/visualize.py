@@ -75,7 +75,7 @@ view_options = record(
     click.option(
         "--percentile",
         type=click.Choice(["share", "rank"]),
-        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: share].",
+        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: rank].",
     ),
 )
 
@@ -134,8 +134,12 @@ def methods_of(
     if settings.method is not None:
         raise click.UsageError("--compare names the methods; leave out --method")
     from pellucid.api import of_all_methods, settings_of
+    from pellucid.errors import SpecError
 
-    methods = settings_of(looking.compare, settings)
+    try:
+        methods = settings_of(looking.compare, settings)
+    except SpecError as error:
+        raise error.at(name="--compare") from None
     settings = replace(of_all_methods(settings), method=methods[0].method)
     return replace(method, settings=settings), methods
 
@@ -218,8 +222,8 @@ def _refuse_examples(explained: LoadedModel | Explanations) -> None:
 
     if isinstance(explained.parameters.method, Examples):
         raise SpecError(
-            "visualize draws attributions, and the method is examples, which has none; see "
-            "explain --format table"
+            "visualize draws attributions, and the method is examples, which has none",
+            hint="see explain --format table",
         )
 
 

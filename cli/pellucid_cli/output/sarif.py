@@ -14,6 +14,7 @@ from pellucid import __version__
 from pellucid.linter import Linted
 from pellucid.metadata import RULES, page
 from pellucid.problems import Problem
+from pellucid_cli.flags import flag
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -66,7 +67,7 @@ def _result(it: Problem, rule: int) -> dict[str, object]:
         "ruleId": it.code,
         "ruleIndex": rule,
         "level": it.severity.value,
-        "message": {"text": f"{it.path}: {it.message}" if it.path else it.message},
+        "message": {"text": it.said(flag)},
         "locations": [location],
     }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pellucid.api.explanations import Explanations
 from pellucid.api.loaded_model import LoadedModel
-from pellucid.errors import SpecError, did_you_mean
+from pellucid.errors import SpecError, meant
 from pellucid.inputs import Instance
 from pellucid.metadata import (
     METHODS,
@@ -54,13 +54,12 @@ def settings_of(names: str, given: CallSettings) -> list[CallSettings]:
     found: list[CallSettings] = []
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name not in COMPARED:
-            raise SpecError(
-                f"--compare: '{name}' is no method{did_you_mean(name, list(COMPARED))}; choose "
-                "from " + ", ".join(COMPARED)
-            )
+            hints = (meant(name, list(COMPARED)), f"choose from {', '.join(COMPARED)}")
+            raise SpecError(f"'{name}' is no method", hint="; ".join(filter(None, hints)))
         found.append(COMPARED[name])
     if not found:
-        raise SpecError("--compare: no method is named; write them with commas, as in ig,xrai,lime")
+        hint = "write them with commas, as in ig,xrai,lime"
+        raise SpecError("no method is named", hint=hint)
     smooth = any(settings.noisy_samples is not None for settings in found)
     changes = given_settings(replace(given, method=None))
     quiet = {name: value for name, value in changes.items() if name not in NOISE}

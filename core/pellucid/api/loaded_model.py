@@ -29,6 +29,7 @@ from pellucid.metadata.documents import (
     overridden,
 )
 from pellucid.model import Array
+from pellucid.notices import Hint, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.runtime import Compiler
@@ -47,7 +48,7 @@ class LoadedModel:
     signature: str
     inferred: bool
     compiler: Compiler = field(repr=False)
-    warn: Callable[[str], None] = field(repr=False)
+    warn: Warn = field(repr=False)
 
     @property
     def metadata(self) -> ExplanationMetadata:
@@ -88,8 +89,8 @@ class LoadedModel:
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
-            for sentence in (*record.notes, *explanation.warnings):
-                self.warn(f"{record.place}: {sentence}")
+            for notice in (*record.notes, *explanation.warnings):
+                self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
     def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
@@ -164,7 +165,8 @@ class LoadedModel:
             preset = ExampleModality(modality)
             wanted = replace(wanted, modality=preset, distance=None, normalization=None)
         if place.exists() and not force:
-            raise OutputError(f"{place}: exists; add force=True to overwrite it")
+            hint = Hint("add {force:True} to overwrite it")
+            raise OutputError("exists", where=Where(file=str(place)), hint=hint)
         if examples is None:
             examples = [Path(source) for source in wanted.sources]
         found = self._examples(examples, on_error)
@@ -189,7 +191,7 @@ class LoadedModel:
             examples = [Path(examples)]
         if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
             if not examples:
-                raise SpecError("there are no examples; name a file or a folder of them")
+                raise SpecError("there are no examples", hint="name a file or a folder of them")
             return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
         records = self._records(examples, EXTRAS)
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
@@ -203,8 +205,9 @@ class LoadedModel:
         signature = request.get("signature_name")
         if signature not in (None, "", self.signature):
             raise SpecError(
-                f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
-                f"load the model with --signature {signature}"
+                f"'{signature}' is not what is explained here, '{self.signature}'",
+                where=Where(path="signature_name"),
+                hint=Hint("load the model with {signature:{key}}", key=signature),
             )
         metadata, parameters = overridden(self.metadata, self.parameters, request)
         parameters = with_kserve_keys(request, parameters, self.warn)
@@ -229,8 +232,8 @@ class LoadedModel:
             lengths = {len(c) for c in columns.values() if c.ndim}
             if len(lengths) != 1 or any(not c.ndim for c in columns.values()):
                 raise InstanceError(
-                    "a mapping of inputs to arrays needs the same number of rows in each; for one "
-                    "instance, give a list of one object"
+                    "a mapping of inputs to arrays needs the same number of rows in each",
+                    hint="for one instance, give a list of one object",
                 )
             instances = [{k: c[i] for k, c in columns.items()} for i in range(lengths.pop())]
         items = list(instances)

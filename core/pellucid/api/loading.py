@@ -13,7 +13,7 @@ explanations.json()  # the response, as the services wrote it
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from pellucid.metadata import (
     with_settings,
 )
 from pellucid.metadata.documents import raise_errors, read_document, read_parameters_file
+from pellucid.notices import Message, Notice, Warn, Where
 from pellucid.saved_model import (
     MetaGraph,
     SavedModelFile,
@@ -88,16 +89,17 @@ def load(
     device: str = "auto",
     parallel_batches: int = 1,
     allow_unsafe_ops: bool = False,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     **options: Any,
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
 
     `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
     latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
-    `options` are those of `LoadedModel.configured`, as `method`. `warn` is called with one sentence
-    for what is not an error; by default it becomes a Python warning. Raises ModelError, SpecError,
-    NotDifferentiableError, UnsafeModelError, DependencyError.
+    `options` are those of `LoadedModel.configured`, as `method`. `warn` is called with a message
+    for what is not an error, ``str(message)`` being its sentence; by default it becomes a Python
+    warning. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
+    DependencyError.
     """
     chosen = LoadOptions(
         metadata=metadata,
@@ -115,9 +117,7 @@ def load(
     return load_model(model_dir, chosen, warn)
 
 
-def load_model(
-    model_dir: Any, options: LoadOptions, warn: Callable[[str], None] | None = None
-) -> LoadedModel:
+def load_model(model_dir: Any, options: LoadOptions, warn: Warn | None = None) -> LoadedModel:
     """Load a model as `load` does, with its options as a record."""
     say = warn or _python_warning
     directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
@@ -142,9 +142,7 @@ class _Described:
     inferred: bool
 
 
-def _described(
-    saved: SavedModelFile, options: LoadOptions, say: Callable[[str], None]
-) -> _Described:
+def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Described:
     document, parameters, file = read_document(saved.directory, options.metadata, say)
     tags = options.tags or (document.tags if document is not None else None)
     meta_graph = saved.meta_graph(tags)
@@ -180,16 +178,17 @@ def _described(
 
 
 def _inferred(
-    directory: Path, signature: Signature, output: str | None, say: Callable[[str], None]
+    directory: Path, signature: Signature, output: str | None, say: Warn
 ) -> ExplanationMetadata:
     # A tensor that is no output of the signature takes the place of any of them afterwards.
     known = output if output is None or output in signature.outputs else min(signature.outputs)
     document = infer_metadata(signature, known)
     names = ", ".join(f"'{it.name}'" for it in document.inputs)
-    say(
-        f"{directory}: no {METADATA_FILE}; inferred from signature '{signature.key}': "
-        f"inputs {names}, output '{output or document.output.name}'"
+    what = (
+        f"no {METADATA_FILE}; inferred from signature '{signature.key}': inputs {names}, "
+        f"output '{output or document.output.name}'"
     )
+    say(Notice(what, Where(file=str(directory))))
     return document
 
 
@@ -202,7 +201,7 @@ def _with_output(
     return replace(document, output=OutputSpec(name=output, tensor_name=output))
 
 
-def _check(described: _Described, options: LoadOptions, say: Callable[[str], None]) -> None:
+def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
     """Raise SpecError where the metadata do not fit the model, and UnsafeModelError."""
     it = described
     if not it.inferred:
@@ -220,9 +219,7 @@ def _check(described: _Described, options: LoadOptions, say: Callable[[str], Non
         refuse_unsafe(it.meta_graph, it.signature, tensors, it.saved.directory)
 
 
-def _compiled(
-    described: _Described, options: LoadOptions, say: Callable[[str], None]
-) -> LoadedModel:
+def _compiled(described: _Described, options: LoadOptions, say: Warn) -> LoadedModel:
     from pellucid.runtime import Compiler
 
     directory, signature = described.saved.directory, described.signature
@@ -268,9 +265,9 @@ def _tensors(
     return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]
 
 
-def _python_warning(sentence: str) -> None:
+def _python_warning(message: Message) -> None:
     """Warn at the line that called the library, however deep in it this is."""
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "pellucid":
         level, frame = level + 1, frame.f_back
-    warn_of(sentence, stacklevel=level)
+    warn_of(str(message), stacklevel=level)

@@ -12,6 +12,7 @@ from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
 from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint
 from pellucid.runtime.backends.base import CompileSpec, check_device
 from pellucid.runtime.backends.flat_graph import GraphFunction
 from pellucid.runtime.engine.failures import Unsupported
@@ -183,8 +184,8 @@ class Compiler:
         if node.op not in SQUASHERS:
             raise SpecError(
                 f"the output '{self.metadata.output.name}' comes from the operation {node.op}, not "
-                "from a softmax or sigmoid, so there are no logits to find; name a tensor with "
-                "--output"
+                "from a softmax or sigmoid, so there are no logits to find",
+                hint=Hint("name a tensor with {output}"),
             )
         return flat.inputs(node)[0]
 

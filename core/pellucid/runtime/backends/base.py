@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from pellucid.errors import ModelError
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint, Where
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.kernels import Operand
@@ -290,14 +291,18 @@ def check_device(device: str) -> None:
     """
     kind, _, number = device.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
-        raise ModelError(f"'{device}' is no device; choose auto, cpu, gpu or gpu:N")
+        raise ModelError(f"'{device}' is no device", hint="choose auto, cpu, gpu or gpu:N")
     if kind == "gpu":
         count = len(tf.config.list_physical_devices("GPU"))
         if int(number or 0) >= count:
             seen = f"only {count}" if count else "no GPU"
             raise ModelError(
-                f"device '{device}': TensorFlow sees {seen}; it needs NVIDIA's driver and "
-                "pip install 'pellucid[gpu]', or choose --device cpu"
+                f"TensorFlow sees {seen}",
+                where=Where(name=f"device '{device}'"),
+                hint=Hint(
+                    "it needs NVIDIA's driver and pip install 'pellucid[gpu]', or choose "
+                    "{device:cpu}"
+                ),
             )
 
 

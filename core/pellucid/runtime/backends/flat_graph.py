@@ -14,6 +14,7 @@ from typing import Any
 
 from pellucid.errors import ModelError
 from pellucid.model import Array, Tensors
+from pellucid.notices import Where
 from pellucid.runtime.backends.base import (
     Backend,
     CompileSpec,
@@ -174,7 +175,8 @@ class GraphFunction(FlatSession):
         except FAILURES as error:
             names = ", ".join(f"'{t}'" for t in outputs.values())
             raise ModelError(
-                f"{compile_spec.directory}: {names} cannot be computed: {sentence(error)}"
+                f"{names} cannot be computed: {sentence(error)}",
+                where=Where(file=str(compile_spec.directory)),
             ) from error
 
     def __call__(self, rows: Tensors) -> dict[str, Array]:
@@ -208,7 +210,8 @@ def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
     if ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}:
         raise ModelError(
             "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
-            "not in the file; export it with TensorFlow operations in its place"
+            "not in the file",
+            hint="export it with TensorFlow operations in its place",
         )
 
 
