@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.loaded_model import LoadedModel, load
+from pellucid.api.loaded_model import LoadedModel
+from pellucid.api.loading import load
 from pellucid.errors import DependencyError, PellucidError
 from pellucid.explain import baseline_array, is_image, zero
 from pellucid.inputs import InputInfo, shape_text
