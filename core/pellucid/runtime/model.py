@@ -119,7 +119,12 @@ class TensorFlowModel:
 
             return self._gathered(len(_any(inputs)), inputs, answer, self.compile_spec.batch)
 
-        return self._try(run, "encode")
+        encoded = self._try(run, "encode")
+        for operand in self.operands:
+            if operand.dtype == tf.bfloat16:  # as the model sees it
+                value = np.asarray(encoded[operand.name], tf.bfloat16.as_numpy_dtype)
+                encoded[operand.name] = value.astype(np.float32)
+        return encoded
 
     def display_names(self, request: Tensors) -> Array | None:
         """Return the outputs' names, [n, …], where another output of the model carries them."""

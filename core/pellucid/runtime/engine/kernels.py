@@ -68,9 +68,12 @@ def path_gradient(
     for operand in operands:
         end = stop[operand.name]
         if operand.real:
-            begin = start[operand.name]
+            # In half precision, the steps of a path would be rounded one by one.
+            kind = operand.dtype if operand.dtype.size >= 4 else tf.float32
+            begin, end = tf.cast(start[operand.name], kind), tf.cast(end, kind)
             step = tf.gather(end - begin, path)  # the difference once for a path, not for a row
-            row = tf.gather(begin, path) + _like_rows(tf.cast(node, operand.dtype), step) * step
+            row = tf.gather(begin, path) + _like_rows(tf.cast(node, kind), step) * step
+            row = tf.cast(row, operand.dtype)
         else:
             row = tf.gather(end, path)
         rows[operand.name] = _with_static_rows(row, operand, batch)
