@@ -334,5 +334,6 @@ class Explainer:
         ops = ", ".join(self.model.random_ops)
         return (
             f"the model answers differently each time ({ops}), as with augmentation or dropout "
-            "left on: the attributions are those of one draw, and need not add up",
+            "left on, or a state that each call changes: the attributions are those of one draw, "
+            "and need not add up",
         )

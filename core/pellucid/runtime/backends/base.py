@@ -220,7 +220,8 @@ class SessionBackend(Backend):
         with self.graph.as_default(), device_scope(self.compile_spec.device):
             arguments, named = build()
             fed = {a.name for a in arguments}  # what is passed through has to be copied
-            results = [tf.identity(r) if r.name in fed else r for r in named.values()]
+            plain = map(without_bfloat16, named.values())
+            results = [tf.identity(r) if r.name in fed else r for r in plain]
         options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
         if self.cut().parallel_batches > 1 and threads_flush():
             options.run_options.inter_op_thread_pool = -1  # the thread that asks
@@ -273,6 +274,11 @@ class SessionBackend(Backend):
         )
 
 
+def without_bfloat16(tensor: Any) -> Any:
+    """Return a tensor that numpy can hold: bfloat16 as float32, which has all of its numbers."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor
+
+
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
     """Return the static shape of a tensor; None = unknown rank."""
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
@@ -298,20 +304,6 @@ def operand_of(compile_spec: CompileSpec, name: str, tensor: Any) -> Operand:
     )
 
 
-# What draws, and does not say so in its name.
-_DRAWS = (
-    "Multinomial",
-    "ParameterizedTruncatedNormal",
-    "StatefulStandardNormal",
-    "StatefulStandardNormalV2",
-    "StatefulTruncatedNormal",
-    "StatefulUniform",
-    "StatefulUniformFullInt",
-    "StatefulUniformInt",
-    "TruncatedNormal",
-)
-
-
 def refuse_calls(ops: Iterable[Any]) -> None:
     """Raise Unsupported if one of the operations of a session's graph calls a function.
 
@@ -328,23 +320,6 @@ def all_ops(meta_graph: Any) -> set[str]:
     graph = meta_graph.graph_def
     functions = (node.op for function in graph.library.function for node in function.node_def)
     return {*(node.op for node in graph.node), *functions}
-
-
-def random_ops(ops: set[str]) -> tuple[str, ...]:
-    """Return those of the operation types that draw new random numbers at each run.
-
-    A stateless one does, too, where the state that it is given moves on.
-    """
-    moves = any(op.startswith(("Assign", "RngReadAndSkip", "RngSkip")) for op in ops)
-    return tuple(
-        sorted(
-            op
-            for op in ops
-            if (not op.startswith("Stateless") or moves)
-            and (("Random" in op and not op.endswith("Dataset")) or op in _DRAWS)
-            and not op.startswith(("StatelessRandomGet", "AnonymousRandom"))
-        )
-    )
 
 
 def device_scope(device: str) -> AbstractContextManager[Any]:

@@ -22,12 +22,12 @@ from pellucid.runtime.backends.base import (
     all_ops,
     device_scope,
     held,
-    random_ops,
     refuse_calls,
     session_config,
 )
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.effects import random_ops
 
 
 class V1LoaderBackend(SessionBackend):
