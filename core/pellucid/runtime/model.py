@@ -22,10 +22,11 @@ from pellucid.runtime.backends.base import Backend, CompileSpec, held
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend, Preprocessor
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
-from pellucid.runtime.engine.failures import DATA, FAILURES, sentence
+from pellucid.runtime.engine.failures import DATA, FAILURES, NoGradient, sentence
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import RowBatches, cuts, parallel_batches_of, side_by_side
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.refusals import GRADIENTS, Failure, blocked, carried_by_none
 from pellucid.saved_model import Batch
 
 BACKENDS: tuple[Callable[[CompileSpec], Backend], ...] = (
@@ -60,9 +61,10 @@ class TensorFlowModel:
         self.compile_spec = compile_spec
         self._backends = list(BACKENDS)
         self._answered: set[str] = set()
-        self._failures: list[str] = []
+        self._failures: list[Failure] = []
+        self._without_gradients: ModelError | None = None
         self._cut, self._parallel_batches = RowBatches(1, 1), parallel_batches_of(1)
-        self._backend = self._next_backend()
+        self._backend = self._next_backend(None)
         # The first session decides how many threads an operation has: that is the network's.
         self._preprocessor, self._names = preprocessor(), names()
         # Threads ask in turns: the device is used whole, and a backend is changed for all of them.
@@ -320,11 +322,17 @@ class TensorFlowModel:
                 raise
             except FAILURES:
                 pass
-        with self._turn:
-            return self._tried(run, kernel)
+        try:
+            with self._turn:
+                return self._tried(run, kernel)
+        except NoGradient as error:
+            raise blocked(self.compile_spec, error) from error
 
     def _tried(self, run: Callable[[Backend], Answer], kernel: str) -> Answer:
-        first, others, failures = self._backend, list(self._backends), list(self._failures)
+        if self._without_gradients is not None and kernel in GRADIENTS:
+            raise self._without_gradients
+        first, answered = self._backend, set(self._answered)
+        others, failures = list(self._backends), list(self._failures)
         while True:
             try:
                 answer = run(self._backend)
@@ -343,33 +351,37 @@ class TensorFlowModel:
             except FAILURES as error:
                 # Where the backend has answered before, or none goes further, it is the data.
                 data = isinstance(error, DATA) and kernel in ("encode", "outputs")
-                self._failures.append(sentence(error))
+                self._failures.append(Failure(error, kernel))
                 try:
                     if data and kernel in self._answered:
                         raise ModelError
-                    self._backend = self._next_backend()
+                    self._backend = self._next_backend(kernel)
                     self._answered.clear()
-                except ModelError:
+                except ModelError as why:
+                    if kernel in GRADIENTS:
+                        self._without_gradients = why
+                    if data or kernel in GRADIENTS:  # what it has answered before, it still does
+                        self._backends, self._failures, self._answered = others, failures, answered
+                        if self._backend is not first:
+                            self._backend = first
+                            self._use(first.cut())
                     if not data:
                         raise
-                    self._backend, self._backends, self._failures = first, others, failures
                     raise InstanceError(_refused(error)) from error
 
-    def _next_backend(self) -> Backend:
+    def _next_backend(self, kernel: str | None) -> Backend:
         while self._backends:
+            make = self._backends.pop(0)
             try:
-                backend = self._backends.pop(0)(self.compile_spec)
+                backend = make(self.compile_spec)
                 backend.ready()
                 self._use(backend.cut())  # known now: blocks are cut alike from the first call on
                 return backend
             except PellucidError:
                 raise
             except FAILURES as error:
-                self._failures.append(sentence(error))
-        reasons = "; ".join(dict.fromkeys(self._failures))
-        raise ModelError(
-            f"{self.compile_spec.directory}: TensorFlow cannot run this model: {reasons}"
-        )
+                self._failures.append(Failure(error, loader=make is not FlatGraphBackend))
+        raise carried_by_none(self.compile_spec, self._failures, kernel)
 
 
 def _any(tensors: Tensors) -> Array:

@@ -43,6 +43,8 @@ class CompileSpec:
     `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
     attributions are for (which may lie behind the request's), `output` is the explained output.
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
+    `obstacle` returns the innermost operation (its flat name and its type) that stops gradients on
+    their way from the output to a tensor, as far as the graph tells.
     """
 
     directory: Path
@@ -54,6 +56,7 @@ class CompileSpec:
     batch: Batch = Batch()
     device: str = "auto"
     parallel_batches: int = 1
+    obstacle: Callable[[str], tuple[str, str] | None] = lambda tensor: None
 
     @property
     def checkpoint(self) -> str:
