@@ -25,6 +25,11 @@ class Failure:
     loader: bool = False
 
 
+def refused(error: Exception) -> str:
+    """Return the sentence for values that the model does not take."""
+    return f"the model cannot take this: {sentence(error)}"
+
+
 def blocked(compile_spec: CompileSpec, error: NoGradient) -> NotDifferentiableError:
     """Return the error that names the innermost operation that stops the gradients."""
     explained = compile_spec.explained

@@ -27,6 +27,7 @@ from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of, threads_flush
 from pellucid.runtime.engine.tensorflow import CallableOptions, tf
+from pellucid.runtime.graph.conditions import CONDITIONS
 from pellucid.runtime.graph.function_library import CALLS
 from pellucid.saved_model import Batch, is_shared
 
@@ -86,6 +87,23 @@ class Backend(ABC):
     @abstractmethod
     def network(self, rows: dict[str, Any]) -> Any:
         """Return the output for `rows`, as new ops of the current graph."""
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether what the rows of a batch say together may decide how they are computed."""
+        return not CONDITIONS.isdisjoint(all_ops(self.compile_spec.meta_graph))
+
+    def computes_in_half(self) -> bool:
+        """Whether anything in the model is of half precision."""
+        graph = self.compile_spec.meta_graph.graph_def
+        bodies = (function.node_def for function in graph.library.function)
+        half = {tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum}
+        return any(
+            value.type in half
+            for nodes in (graph.node, *bodies)
+            for node in nodes
+            for value in node.attr.values()
+        )
 
     def row_bytes(self) -> int | None:
         """Return roughly how many bytes one row takes on its way forward, if that is known."""

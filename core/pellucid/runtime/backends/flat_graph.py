@@ -22,6 +22,7 @@ from pellucid.runtime.backends.base import (
 )
 from pellucid.runtime.engine.failures import FAILURES, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
+from pellucid.runtime.graph.conditions import decided_by_values
 from pellucid.runtime.graph.effects import changes_state, makes_state, random_ops
 from pellucid.runtime.graph.flat_graph import FlatGraph, identity_of, missing_ops, node_of
 from pellucid.runtime.graph.fold_batch_norm import fold
@@ -150,6 +151,7 @@ class FlatGraphBackend(FlatSession):
         if flat.hides_gradients(moving):
             raise Unsupported("a gradient that was saved with the model is inside a loop")
         self.random_ops = random_ops(flat.ops(alive))
+        self._moving_nodes = moving
         self._waits = self._state_waited_for(alive - moving, moving)
         inputs = {t for n in moving for t in flat.inputs(flat.nodes[n]) if t[0] != "^"}
         self._read = inputs & cuts
@@ -158,6 +160,11 @@ class FlatGraphBackend(FlatSession):
         self._moving = flat.graph_def_of(moving, self._waits)
         self.open([*self._boundary, *cuts, *(f"^{name}" for name in self._waits)])
         self.operands = self.describe()
+
+    @cached_property
+    def conditional(self) -> bool:
+        rows = [self.tensors[o.name] for o in self.operands if not o.shared]
+        return decided_by_values(self.flat, self._output, self._moving_nodes, rows)
 
     def network(self, rows: dict[str, Any]) -> Any:
         for name, tensor in self.tensors.items():

@@ -310,6 +310,10 @@ class FlatGraph:
         ops = {n.op for n in (*(self.nodes[n] for n in names), *self.bodies(names))}
         return ops - self._library.functions.keys()
 
+    def function(self, name: str) -> Any:
+        """Return a function of the library, or None."""
+        return self._library.functions.get(name)
+
     def bodies(self, nodes: Iterable[str]) -> list[Any]:
         """Return the nodes of all functions that `nodes` still call, directly or not."""
         return self._library.bodies(self.nodes[n] for n in nodes)
