@@ -204,7 +204,7 @@ def test_the_installation_has_no_tensorflow(installed: str) -> None:
 
 def test_what_the_readme_shows_names_the_hook_and_the_inputs_of_the_action() -> None:
     blocks = re.findall(
-        r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+        r"^```yaml\n(.*?)^```$", (ROOT / "cli" / "README.md").read_text("utf-8"), re.M | re.S
     )
     hook, action, gitlab = map(yaml.safe_load, blocks)
     (shown,) = hook["repos"][0]["hooks"]

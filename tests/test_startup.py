@@ -61,11 +61,11 @@ class Found:
     modules: list[str]
 
 
-def probe(arguments: list[str], environment: dict[str, str]) -> Found:
+def probe(arguments: list[str], environment: dict[str, str], cwd: Path = ROOT) -> Found:
     run = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments],
         env=environment,
-        cwd=ROOT,
+        cwd=cwd,
         capture_output=True,
         check=True,
     )
@@ -82,6 +82,24 @@ def test_starts_without_tensorflow_and_numpy_in_little_time(
     assert not roots & set(HEAVY)
     # The best of five: what else the machine does can only add to it.
     assert min(probe(arguments, compiled).cpu for _ in range(5)) < BOUND
+
+
+@pytest.mark.parametrize("arguments", (["--help"], ["schema"], ["explain", "--help"]), ids=" ".join)
+def test_what_reads_no_document_does_not_import_its_judge(
+    arguments: list[str], compiled: dict[str, str]
+) -> None:
+    assert "jsonschema" not in probe(arguments, compiled).modules
+
+
+def test_options_of_a_project_cost_neither(compiled: dict[str, str], tmp_path: Path) -> None:
+    paths = json.dumps([str(SAMPLES / "digits" / "model")])
+    (tmp_path / "pyproject.toml").write_text(
+        f"[tool.pellucid.validate-metadata]\npaths = {paths}\nselect = ['MD001']\n"
+        "[tool.pellucid.explain]\nsteps = 5\ndevice = 'cpu'\noutput-index = ['3']\n"
+    )
+    found = probe(["validate-metadata"], compiled, tmp_path)
+    assert found.code == 0 and {"tomllib", "tomli"} & {*found.modules}
+    assert not {name.partition(".")[0] for name in found.modules} & set(HEAVY)
 
 
 def test_saved_explanations_are_drawn_without_tensorflow_in_under_a_second(

@@ -25,6 +25,8 @@ from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
+from pellucid_cli.flags import flag, learn
+from pellucid_cli.project_file import set_defaults
 
 SETTINGS: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -38,7 +40,19 @@ class ClosedPipeError(Exception):
 
 
 class Program(click.Group):
-    """A group that reports a closed pipe, which Click's own `main` would pass over in silence."""
+    """A group whose commands have defaults from a project's file.
+
+    It reports a closed pipe, which Click's own `main` would pass over in silence.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and let the project's file set its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            set_defaults(ctx, self, command, rest)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -97,6 +111,12 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+    learn(command)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.envvar is None:
+            # As its flag says, whatever the code calls it.
+            written = max(parameter.opts, key=len).lstrip("-")
+            parameter.envvar = f"PELLUCID_{command.name}_{written}".replace("-", "_").upper()
 
 
 def main() -> None:
@@ -113,9 +133,9 @@ def main() -> None:
     except ClosedPipeError:
         code = _fail("the output was closed before all of it was written", 141)
     except InstanceError as error:
-        code = _fail(str(error), 1)
+        code = _fail(error.sentence(flag), 1)
     except PellucidError as error:
-        code = _fail(str(error), 2)
+        code = _fail(error.sentence(flag), 2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = _fail(f"{place}{error.strerror or error}", 2)

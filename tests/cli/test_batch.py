@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pellucid.batch.paths import name_of
+from pellucid.gallery import read_entries
 
 
 def lines(path: Path) -> list[Any]:
@@ -48,10 +49,34 @@ def test_a_folder_of_photos(program: Any, samples: Path, tmp_path: Path) -> None
             Image.open(source / place) as photo,
         ):
             assert overlay.size == photo.size
+    assert [line["overlays"] for line in found] == [
+        {"image": f"overlays/{place}.jpg"} for place in ("a.jpg", "deep/b.jpg", "z.jpg")
+    ]
     assert (out / "errors.jsonl").read_text() == ""
     summary = json.loads((out / "summary.json").read_text())
     assert summary["explained"] == 3 and summary["failed"] == 0
     assert set(summary["approxError"]) == {"median", "p95", "max"}
+
+
+def test_the_lines_of_a_file_name_their_overlays_and_the_gallery_finds_them_again(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    digits = [[[level] * 28] * 28 for level in (0.5, 1.0)]
+    for name in ("a", "b"):
+        rows = [json.dumps({"image": digit}) + "\n" for digit in digits]
+        (tmp_path / f"{name}.jsonl").write_text("".join(rows))
+    out = tmp_path / "out"
+    named = (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    run = program("batch", samples / "digits/model", *named, "-o", out, "--steps", 4, "-q")
+    assert run.code == 0, run.err
+    wanted = [f"overlays/{file}.jsonl.{row}.jpg" for file in "ab" for row in (0, 1)]
+    assert [line["overlays"] for line in lines(out / RESULTS)] == [{"image": it} for it in wanted]
+    assert [entry.overlay for entry in read_entries(out)] == wanted
+    pictureless = tmp_path / "pictureless"
+    program(
+        "batch", samples / "digits/model", *named, "-o", pictureless, "--steps", 4, "--no-overlays"
+    )
+    assert not any("overlays" in line for line in lines(pictureless / RESULTS))
 
 
 def bomb() -> bytes:
@@ -178,7 +203,7 @@ def test_a_folder_without_inputs_is_said_to_be(program: Any, samples: Path, tmp_
     run = program("batch", samples / "wine/model", empty, "-o", tmp_path / "out")
     assert run.code == 1
     assert run.err == (
-        f"error: {empty}: holds no input; inputs are pictures, .json, .jsonl and .csv files\n"
+        f"error: {empty}: holds no input; inputs are pictures, and .json, .jsonl, .csv and .npy files\n"
     )
 
 

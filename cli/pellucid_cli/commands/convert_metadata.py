@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import Console
+from pellucid_cli.options.shared import PATH, Console
 
 
 @click.command(
@@ -14,7 +14,12 @@ from pellucid_cli.options.shared import Console
 )
 @click.argument("file", metavar="FILE")
 @click.option(
-    "-o", "--out", metavar="FILE", default="-", help="The file to write [default: stdout]."
+    "-o",
+    "--out",
+    type=PATH,
+    metavar="FILE",
+    default="-",
+    help="The file to write [default: stdout].",
 )
 @click.option(
     "--to",
@@ -56,8 +61,8 @@ def convert_metadata(
         write(Path(out), data, force=force)
     console = Console(quiet=quiet)
     for problem in converted.problems:
-        console.warn(str(problem))
-    for sentence in converted.lost:
-        console.warn(f"not carried: {sentence}")
+        console.warn(problem)
+    for notice in converted.lost:
+        console.warn(notice.under("not carried"))
     if strict and converted.lost:
         click.get_current_context().exit(1)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import MODEL_DIR, Console
+from pellucid_cli.flags import flag, told
+from pellucid_cli.options.shared import MODEL_DIR, PATH, Console
 
 
 @click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
@@ -14,6 +15,7 @@ from pellucid_cli.options.shared import MODEL_DIR, Console
 @click.option(
     "-o",
     "--out",
+    type=PATH,
     metavar="FILE",
     help="The file to write; - is stdout [default: explanation_metadata.json in MODEL_DIR].",
 )
@@ -73,8 +75,8 @@ def init_metadata(
     else:
         write(target, data, force=force)
     for note in () if quiet else draft.notes:
-        click.echo(note, err=True)
+        click.echo(told(note), err=True)
     for problem in draft.problems:
-        Console(quiet=quiet).warn(f"{problem.path}: {problem.message}")
+        Console(quiet=quiet).warn(problem.said(flag))
     if out != "-" and not quiet:
         click.echo(f"wrote {target}", err=True)

@@ -7,15 +7,25 @@ from pathlib import Path
 
 import click
 
+from pellucid_cli.options.shared import PATH
 from pellucid_cli.output.rule_pages import explain, rules
 
 STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
 
 
 @click.command(name="validate-metadata", short_help="Check metadata, alone and against its model.")
-@click.argument("paths", nargs=-1, metavar="[MODEL_DIR|FILE|DIR|GLOB]...")
+@click.argument(
+    "paths",
+    nargs=-1,
+    type=PATH,
+    envvar="PELLUCID_VALIDATE_METADATA_PATHS",
+    metavar="[MODEL_DIR|FILE|DIR|GLOB]...",
+)
 @click.option(
-    "--files-from", metavar="FILE", help="Read paths from a file, one a line; - is stdin."
+    "--files-from",
+    type=PATH,
+    metavar="FILE",
+    help="Read paths from a file, one a line; - is stdin.",
 )
 @click.option("-0", "--null", is_flag=True, help="The paths of --files-from end with NUL.")
 @click.option(
@@ -29,6 +39,7 @@ STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
 @click.option(
     "-o",
     "--out",
+    type=PATH,
     metavar="FILE",
     help="Write the findings to this file [default: stdout].",
 )

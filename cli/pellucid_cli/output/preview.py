@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from pellucid import Explanations
+    from pellucid.visualize import Drawing, Part, View
+    from pellucid.visualize import Text as Words
 
 WIDEST, HIGHEST = 120, 32
 # Terminals that can show a photo.
@@ -18,7 +23,7 @@ _FOR, _AGAINST = "#4d9221", "#de77ae"
 _BAR = 24
 
 
-def preview(sets: Sequence[Any], number: int, stem: str, view: Any, *, err: bool) -> None:
+def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *, err: bool) -> None:
     """Print what there is to see of an instance, on stdout or, with `err`, on stderr.
 
     A terminal without colours gets pictures of characters.
@@ -28,13 +33,14 @@ def preview(sets: Sequence[Any], number: int, stem: str, view: Any, *, err: bool
     console = Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
     colors = console.color_system in _COLORS
     for one in shown(sets, number, view):
-        console.print(f"{stem}: {one.title}", style="bold", markup=False)
-        console.print(one.subtitle, style="dim", markup=False)
+        # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
+        console.print(Text(f"{stem}: {one.title}", "bold"))
+        console.print(Text(one.subtitle, "dim"))
         for drawing in one.drawings(view).values():
             if drawing.empty:
-                console.print(drawing.empty, markup=False)
+                console.print(Text(drawing.empty))
             for line in _picture(drawing, console.width) if colors else _shaded(drawing):
-                console.print(line, markup=False)
+                console.print(line)
         for text in one.texts():
             console.print(_words(text))
         for line in _bars(one.parts()):
@@ -42,7 +48,7 @@ def preview(sets: Sequence[Any], number: int, stem: str, view: Any, *, err: bool
         console.print()
 
 
-def _picture(drawing: Any, width: int) -> Iterator[Text]:
+def _picture(drawing: Drawing, width: int) -> Iterator[Text]:
     """Yield the picture beside its overlay; a character holds two pixels, one above the other."""
     from pellucid.visualize import half_blocks
 
@@ -61,13 +67,15 @@ def _picture(drawing: Any, width: int) -> Iterator[Text]:
         yield line
 
 
-def _shaded(drawing: Any) -> list[str]:
+def _shaded(drawing: Drawing) -> Iterator[Text]:
+    from pellucid.metadata import Polarity
     from pellucid.visualize import character_picture
 
-    return character_picture(drawing.attribution, drawing.visualization.polarity).split("\n")
+    polarity = drawing.visualization.polarity or Polarity.POSITIVE
+    yield from map(Text, character_picture(drawing.attribution, polarity).split("\n"))
 
 
-def _words(text: Any) -> Text:
+def _words(text: Words) -> Text:
     """Return a text with each word on the ground that its attribution has."""
     from pellucid.visualize import grounds
 
@@ -81,7 +89,7 @@ def _words(text: Any) -> Text:
     return line
 
 
-def _bars(parts: Sequence[Any]) -> Iterator[Text]:
+def _bars(parts: Sequence[Part]) -> Iterator[Text]:
     """Yield a line for each column, the largest first."""
     from pellucid.visualize import largest
 

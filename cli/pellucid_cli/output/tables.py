@@ -3,76 +3,82 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from typing import Any
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from pellucid import Explanations, LabelAttribution, Neighbor
 
 MOST = 12
 # A feature with at least so many rows and columns is shown as a picture.
 PICTURE = 8
 
 
-def table(explanations: Any) -> str:
+def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from pellucid.visualize import character_picture
-
     terminal = sys.stdout.isatty()
+    text = io.StringIO()
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
-    console = Console(file=io.StringIO(), force_terminal=terminal or None, width=100)
+    console = Console(file=text, force_terminal=terminal or None, width=100, highlight=False)
     for number, explanation in enumerate(explanations):
         source = explanations.instances[number].place
         if explanation.neighbors is not None:
             said = explanations.predicted(number)
             title = f"{source}: {said + '; ' if said else ''}nearest examples"
-            console.print(title, style="bold", highlight=False, markup=False, soft_wrap=True)
+            console.print(Text(title, "bold"), soft_wrap=True)
             console.print(_neighbors(explanation.neighbors))
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
-            console.print(
+            title = (
                 f"{source}: {explanations.metadata.output.name} {what} = {label.score:.4g} "
-                f"(baseline {label.baseline_score:.4g}, {label.quality})",
-                style="bold",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
+                f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
-            grid = Table(box=None, padding=(0, 2, 0, 0))
-            grid.add_column("feature")
-            grid.add_column("attribution", justify="right")
-            grid.add_column("")
-            rows = sorted(_rows(label), key=lambda row: -abs(row[1]))
-            largest = abs(rows[0][1]) if rows else 0.0
-            for name, value, note in rows[:MOST]:
-                bar = "█" * round(20 * abs(value) / largest) if largest else ""
-                grid.add_row(name, f"{value:+.4g}", f"{bar} {note}".strip())
-            if len(rows) > MOST:
-                rest = sum(value for _, value, _ in rows[MOST:])
-                grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
-            console.print(grid)
-            for value in label.features.values():
-                if value.ndim in (2, 3) and min(value.shape[:2]) >= PICTURE:
-                    console.print(character_picture(value), markup=False, highlight=False)
+            console.print(Text(title, "bold"), soft_wrap=True)
+            for part in _label(label):
+                console.print(part)
             console.print()
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
+    return text.getvalue()
 
 
-def _neighbors(neighbors: Any) -> Any:
+def _label(label: LabelAttribution) -> Iterator[RenderableType]:
+    """Yield a table of the features, then those that are pictures, drawn in characters."""
+    from pellucid.visualize import character_picture
+
+    grid = Table(box=None, padding=(0, 2, 0, 0))
+    grid.add_column("feature")
+    grid.add_column("attribution", justify="right")
+    grid.add_column("")
+    rows = sorted(_rows(label), key=lambda row: -abs(row[1]))
+    largest = abs(rows[0][1]) if rows else 0.0
+    for name, value, note in rows[:MOST]:
+        bar = "█" * round(20 * abs(value) / largest) if largest else ""
+        # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
+        grid.add_row(Text(name), f"{value:+.4g}", f"{bar} {note}".strip())
+    if len(rows) > MOST:
+        rest = sum(value for _, value, _ in rows[MOST:])
+        grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
+    yield grid
+    for attribution in label.features.values():
+        if attribution.ndim in (2, 3) and min(attribution.shape[:2]) >= PICTURE:
+            yield Text(character_picture(attribution))
+
+
+def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
     """Return a table of examples with their distances, nearest first."""
-    from rich.table import Table
-
     grid = Table(box=None, padding=(0, 2, 0, 0))
     grid.add_column("example")
     grid.add_column("distance", justify="right")
     for neighbor in neighbors:
-        grid.add_row(neighbor.id, f"{neighbor.distance:.4g}")
+        grid.add_row(Text(neighbor.id), f"{neighbor.distance:.4g}")
     return grid
 
 
-def _rows(label: Any) -> Iterator[tuple[str, float, str]]:
+def _rows(label: LabelAttribution) -> Iterator[tuple[str, float, str]]:
     """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
     for name, value in label.features.items():
         if value.size == 1:

@@ -16,9 +16,11 @@ from typing import BinaryIO
 
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
-from pellucid.inputs import IMAGE_SUFFIXES
+from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
+from pellucid.notices import Where
 
-SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
+TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
+SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy"}
 STDIN = "<stdin>"
 
 
@@ -82,12 +84,12 @@ class Inputs:
         elif glob.has_magic(name):
             yield from self._matching(name)
         else:
-            raise InstanceError(f"{shown(name)}: no such file or directory")
+            raise InstanceError("no such file or directory", where=Where(file=shown(name)))
 
     def _matching(self, pattern: str) -> Iterator[Input]:
         matches = sorted(glob.glob(pattern, recursive=True))
         if not matches:
-            raise InstanceError(f"{shown(pattern)}: matches no file")
+            raise InstanceError("matches no file", where=Where(file=shown(pattern)))
         deep = "**" in pattern
         for name in matches:
             if not os.path.isdir(name):
@@ -99,7 +101,9 @@ class Inputs:
         first = next(found, None)
         if first is None:
             raise InstanceError(
-                f"{shown(name)}: holds no input; inputs are pictures, .json, .jsonl and .csv files"
+                "holds no input",
+                where=Where(file=shown(name)),
+                hint="inputs are pictures, and .json, .jsonl, .csv and .npy files",
             )
         yield first
         yield from found
@@ -114,13 +118,19 @@ class Inputs:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            if _is_input(entry.name):
                 yield _input(entry.path)
             if entry.is_dir(follow_symlinks=False) and not self._is_avoided(entry.path):
                 yield from self._walk(entry.path)
 
     def _is_avoided(self, directory: str) -> bool:
         return self.avoided is not None and os.path.realpath(directory) == self.avoided
+
+
+def _is_input(name: str) -> bool:
+    """Whether a file in a folder is an input by its name; pictures are not compressed again."""
+    suffix = suffix_of(name)
+    return suffix in (TEXT_SUFFIXES if name.lower().endswith(".gz") else SUFFIXES)
 
 
 def root_of(named: Sequence[str], listed: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ where it is explained, in any process, and fails there alone.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +14,27 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pellucid.batch.inputs import STDIN, Input
-from pellucid.batch.paths import fitting, printable, shown
+from pellucid.batch.paths import fitting, shown
 from pellucid.errors import InstanceError
 from pellucid.inputs import (
+    ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,
     InputInfo,
     Instance,
     Table,
+    array_values,
     decode_text,
+    instance_of,
     json_form,
     looks_binary,
     open_table,
+    opened,
     parse_json,
     read_image,
     read_request_values,
-    read_value,
+    suffix_of,
 )
+from pellucid.notices import Notice, Where
 
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 
@@ -57,11 +63,17 @@ class Item:
     settings: Mapping[str, object] | None = None
 
     @property
+    def where(self) -> Where:
+        """Where it is: a picture's file, or a place in a file."""
+        if self.kind in ("picture", "failed"):
+            return Where(name=self.source)
+        line = self.line if self.kind in ("line", "row") else None
+        return Where(file=self.source, line=line, instance=self.index)
+
+    @property
     def name(self) -> str:
-        """How people and messages call it: a picture's file, or a place in a file."""
-        if self.kind in ("line", "row"):
-            return f"{self.source}:{self.line}"
-        return f"{self.source}: instances[{self.index}]" if self.kind == "value" else self.source
+        """How people call it."""
+        return str(self.where)
 
 
 def items_of(
@@ -75,51 +87,49 @@ def items_of(
     count = 0
     try:
         if given.problem is not None:
-            raise InstanceError(f"{source}: {given.problem}")
+            raise InstanceError(given.problem, where=Where(file=source))
         for count, item in enumerate(_opened(first, inputs), 1):
             yield replace(item, number=number + count - 1)
         if not count:
-            raise InstanceError(f"{source}: is empty, there is nothing to explain")
+            what = "is empty, there is nothing to explain"
+            raise InstanceError(what, where=Where(file=source))
     except InstanceError as error:
-        yield replace(first, number=number + count, kind="failed", content=str(error), index=count)
+        failed = error.notice
+        yield replace(first, number=number + count, kind="failed", content=failed, index=count)
     except OSError as error:
-        sentence = f"{source}: cannot be read ({error.strerror})"
-        yield replace(first, number=number + count, kind="failed", content=sentence, index=count)
+        failed = Notice(f"cannot be read ({error.strerror})", Where(file=source))
+        yield replace(first, number=number + count, kind="failed", content=failed, index=count)
 
 
 def decode(item: Item, inputs: Sequence[InputInfo]) -> Instance:
     """Return the instance that an item is, its index that of the run.
 
-    Raises InstanceError whose sentence begins with the item's source.
+    Raises InstanceError with the place in the item's file.
     """
-    try:
-        instance = _decoded(item, inputs)
-    except InstanceError as error:
-        raise InstanceError(printable(str(error)), item.number) from None
-    return replace(instance, index=item.number)
+    return replace(_decoded(item, inputs), index=item.number)
 
 
 def _decoded(item: Item, inputs: Sequence[InputInfo]) -> Instance:
-    source, index = item.source, item.index
     match item.kind:
         case "picture":
             try:
                 data = Path(item.path).read_bytes()
             except OSError as error:
-                raise InstanceError(f"{source}: cannot be read ({error.strerror})") from None
-            return read_image(data, inputs, source=source)
+                what = f"cannot be read ({error.strerror})"
+                raise InstanceError(what, where=item.where) from None
+            return read_image(data, inputs, source=item.source)
         case "line":
-            line = decode_text(item.content, item.name)
-            value = parse_json(line, source, first_line=item.line, index=index)
-            return read_value(value, inputs, item.name, index, source)
+            value = parse_json(decode_text(item.content, item.where), item.where)
+            return instance_of(value, inputs, item.where)
         case "row":
             assert item.table is not None
-            value = item.table.value((item.line, item.content), index)
-            return read_value(value, inputs, item.name, index, source)
+            value = item.table.value((item.line, item.content), item.index)
+            return instance_of(value, inputs, item.where)
         case "value":
-            return read_value(item.content, inputs, item.name, index, source)
+            return instance_of(item.content, inputs, item.where)
         case "failed":
-            raise InstanceError(item.content, index)
+            failed: Notice = item.content
+            raise InstanceError(failed.what, where=failed.where, hint=failed.hint)
 
 
 def _beneath(path: str, root: str) -> str:
@@ -133,15 +143,18 @@ def _beneath(path: str, root: str) -> str:
 
 def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
     """Yield what is in the file that `first` names. Raises InstanceError and OSError."""
-    suffix = os.path.splitext(first.path)[1].lower()
-    if suffix in IMAGE_SUFFIXES:
+    suffix = suffix_of(first.path)
+    if suffix in ARRAY_SUFFIXES:
+        for index, value in enumerate(array_values(first.path, inputs)):
+            yield _inner(first, "value", index, value)
+    elif suffix in IMAGE_SUFFIXES:
         yield first
     elif suffix in (".jsonl", ".ndjson"):
         yield from _lines(first)
     elif suffix == ".csv":
         yield from _rows(first, inputs)
     else:
-        with open(first.path, "rb") as file:
+        with opened(first.path, first.source) as file:
             if suffix != ".json" and looks_binary(file.read(HEAD)):
                 yield first
                 return
@@ -149,7 +162,7 @@ def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
 
 
 def _lines(first: Item) -> Iterator[Item]:
-    with open(first.path, "rb") as file:
+    with opened(first.path, first.source) as file:
         index = 0
         for number, line in enumerate(file, 1):
             if number == 1:
@@ -161,7 +174,8 @@ def _lines(first: Item) -> Iterator[Item]:
 
 def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
     # What is no UTF-8 spoils its own row only: the cell says so when it is read.
-    with open(first.path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with opened(first.path, first.source) as data:
+        file = io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="")
         table = open_table(file, inputs, first.source)
         head = replace(table, rows=iter(()))
         for index, (number, cells) in enumerate(table.rows):
@@ -171,7 +185,8 @@ def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
 
 def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Item]:
     """Yield the instances of a request, which is read as a whole, or of lines of JSON."""
-    text = decode_text(Path(first.path).read_bytes(), first.source)
+    with opened(first.path, first.source) as file:
+        text = decode_text(file.read(), Where(file=first.source))
     form = json_form(text, inputs)
     if not text.strip():
         return
@@ -179,9 +194,8 @@ def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Ite
         yield from _rows(first, inputs)
         return
     if form is None and suffix != ".json":
-        raise InstanceError(
-            f"{first.source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
-        )
+        what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+        raise InstanceError(what, where=Where(file=first.source))
     if form == "request":
         values, rest, _ = read_request_values(text, first.source)
         for index, value in enumerate(values):

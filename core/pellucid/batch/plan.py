@@ -11,12 +11,11 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -152,7 +151,7 @@ def write_listing(
             contents.update(_stamp(it).encode())
             total += count
     if not total:
-        raise InstanceError("there are no inputs; name files, directories or patterns")
+        raise InstanceError("there are no inputs", hint="name files, directories or patterns")
     return total, names.hexdigest(), contents.hexdigest()
 
 
@@ -176,31 +175,6 @@ def first_difference(before: Path, after: Path) -> str:
         if a is not None and b is not None and a[1] != b[1]:
             return f"{now} holds {b[1]:,} instances, and held {a[1]:,}"
     return "the same files have changed"
-
-
-def model_digest(directory: Path) -> str:
-    """Return a digest of all that makes a SavedModel: graph, weights and assets."""
-    digest = hashlib.sha256()
-    files = [*directory.glob("saved_model.pb*")]
-    for name in ("variables", "assets"):
-        files += (it for it in (directory / name).rglob("*") if it.is_file())
-    for path in sorted(files):
-        digest.update(f"{path.relative_to(directory).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while data := file.read(1 << 22):
-                digest.update(data)
-    return digest.hexdigest()
-
-
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Say in what the settings of two runs differ, one sentence for each."""
-    found = []
-    for key in dict.fromkeys((*before, *after)):
-        was, now = before.get(key), after.get(key)
-        if was != now:
-            long = isinstance(was, str) and len(was) == 64
-            found.append(f"{key} changed" if long else f"{key} is {now}, and was {was}")
-    return found
 
 
 def _exactly(items: Iterator[Item], given: Input, count: int, first: int) -> Iterator[Item]:

@@ -7,8 +7,8 @@ the two are the same picture, once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TypeAlias
 
@@ -17,11 +17,11 @@ from PIL import Image
 
 from pellucid.api import Explanations
 from pellucid.batch.items import Item
+from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record
-from pellucid.explain import LabelAttribution
 from pellucid.model import Array
 from pellucid.responses import encode, pack, response
-from pellucid.visualize import Drawing
+from pellucid.visualize import SMALL, Drawing
 from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
@@ -51,53 +51,54 @@ class Wanted:
 def render(explanations: Explanations, items: Sequence[Item], wanted: Wanted) -> Iterator[Record]:
     """Yield the record of each explanation."""
     packed = _packed(explanations, items) if wanted.raw else {}
-    for number, (explanation, item) in enumerate(zip(explanations, items, strict=True)):
-        first = explanation.labels[0] if explanation.labels else None  # neighbours have none
-        drawn: dict[str, Drawn] = {}
+    for number, item in enumerate(items):
+        yield _record(explanations, number, item, wanted, packed.get(number, []))
 
-        def pictures(
-            _: int,
-            label: LabelAttribution,
-            number: int = number,
-            first: LabelAttribution | None = first,
-            drawn: dict[str, Drawn] = drawn,
-        ) -> dict[str, tuple[bytes, str]]:
-            drawings = explanations.draw(number, label, own_size=False)
-            encoded = {name: drawing.encoded() for name, drawing in drawings.items()}
-            if label is first:
-                drawn.update({name: (it, encoded[name]) for name, it in drawings.items()})
-            return encoded
 
-        body = response([explanation], explanations.metadata, pictures)
-        instance = explanations.instances[number]
-        line = {
-            "instance": instance.value,
-            "prediction": explanation.prediction,
-            "explanation": body["explanations"][0],
-        }
-        files = list(packed.get(number, ()))
-        shown: dict[str, object] = {}
-        if wanted.overlays and drawn:
-            own = _at_own_size(explanations, number, drawn, instance.image)
-            made, shown = _pictures(own, item, wanted, of_file=instance.image is not None)
-            files += made
-        yield Record(
-            name=item.name,
-            result=encode(line, indent=False),
-            files=tuple(files),
-            shown={
-                **shown,
-                "label": first.name if first else None,
-                "score": first.score if first else None,
-                "approx_error": first.approx_error if first else None,
-            },
-            features={
-                name: value
-                for name, value in (first.features.items() if first else ())
-                if value.size <= LARGEST_MEAN
-            },
-            warned=bool(explanation.warnings),
-        )
+def _record(
+    explanations: Explanations,
+    number: int,
+    item: Item,
+    wanted: Wanted,
+    arrays: Sequence[tuple[str, bytes]],
+) -> Record:
+    explanation, instance = explanations[number], explanations.instances[number]
+    first = explanation.labels[0] if explanation.labels else None  # neighbours have none
+    drawn: dict[str, Drawn] = {}
+    pictures: dict[tuple[int, ...], dict[str, tuple[bytes, str]]] = {}
+    for label in explanation.labels:
+        each = _encoded(explanations.draw(number, label, own_size=False))
+        pictures[label.index] = {feature: data for feature, (_, data) in each.items()}
+        drawn = each if label is first else drawn
+    body = response([explanation], explanations.metadata, lambda _, label: pictures[label.index])
+    line = {
+        "instance": instance.value,
+        "prediction": explanation.prediction,
+        "explanation": body["explanations"][0],
+    }
+    made = _Pictures()
+    if wanted.overlays and drawn:
+        own = _at_own_size(explanations, number, drawn, instance.image)
+        made = _pictures(own, item, wanted, of_file=instance.image is not None)
+        line["overlays"] = made.overlays
+    features = first.features if first is not None else {}
+    return Record(
+        name=item.name,
+        result=encode(line, indent=False),
+        files=(*arrays, *made.files),
+        shown={
+            **made.shown,
+            "label": first.name if first else None,
+            "score": first.score if first else None,
+            "approx_error": first.approx_error if first else None,
+        },
+        features={name: it for name, it in features.items() if it.size <= LARGEST_MEAN},
+        warned=bool(explanation.warnings),
+    )
+
+
+def _encoded(drawings: Mapping[str, Drawing]) -> dict[str, Drawn]:
+    return {feature: (drawing, drawing.encoded()) for feature, drawing in drawings.items()}
 
 
 def _at_own_size(
@@ -106,37 +107,70 @@ def _at_own_size(
     drawn: dict[str, Drawn],
     photo: Image.Image | None,
 ) -> dict[str, Drawn]:
-    if photo is None:
-        return drawn
-    pixels = np.asarray(photo)
-    if all(np.array_equal(pixels, drawing.image) for drawing, _ in drawn.values()):
-        return drawn
-    drawings = explanations.draw(number)
-    return {name: (drawing, drawing.encoded()) for name, drawing in drawings.items()}
+    """Return the drawings for people: at the photo's own size, small ones magnified, PNG."""
+    sizes = {drawing.image.shape[:2] for drawing, _ in drawn.values()}
+    same = photo is None or all(
+        np.array_equal(np.asarray(photo), drawing.image) for drawing, _ in drawn.values()
+    )
+    if not same or any(max(size) < SMALL for size in sizes):
+        drawings = explanations.draw(number)
+    else:
+        drawings = {name: drawing for name, (drawing, _) in drawn.items()}
+    return {name: (drawing, drawing.as_file()) for name, drawing in drawings.items()}
+
+
+@dataclass(slots=True)
+class _Pictures:
+    """The pictures of one explanation: their files, the overlay of each feature, and those shown.
+
+    All are paths below the folder that is written; `shown` is what the gallery has of them.
+    """
+
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+    overlays: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 def _pictures(
-    drawings: dict[str, Drawn], item: Item, wanted: Wanted, *, of_file: bool
-) -> tuple[list[tuple[str, bytes]], dict[str, object]]:
-    """Return the pictures of one explanation, and which of them the gallery shows."""
-    files = []
-    shown: dict[str, object] = {}
+    drawings: Mapping[str, Drawn], item: Item, wanted: Wanted, *, of_file: bool
+) -> _Pictures:
+    made = _Pictures()
+    places = feature_places(item.place, list(drawings))
     for feature, (drawing, (data, form)) in drawings.items():
-        place = item.place if len(drawings) == 1 else f"{item.place}.{feature.replace('/', '_')}"
+        place = places[feature]
         overlay = f"overlays/{place}.{'jpg' if form == 'jpeg' else form}"
-        files.append((overlay, data))
-        if shown or not wanted.gallery:
+        made.overlays[feature] = overlay
+        made.files.append((overlay, data))
+        if made.shown or not wanted.gallery:
             continue
-        shown = {"overlay": overlay, "thumbnail": overlay}
+        made.shown = {"overlay": overlay, "thumbnail": overlay}
         if max(drawing.overlay.shape[:2]) > THUMBNAIL:
-            shown["thumbnail"] = f"thumbnails/{place}.jpg"
-            files.append((f"thumbnails/{place}.jpg", _thumbnail(drawing.overlay)))
+            made.shown["thumbnail"] = f"thumbnails/{place}.jpg"
+            made.files.append((f"thumbnails/{place}.jpg", _thumbnail(drawing.overlay)))
         if of_file and _is_shown_by_browsers(item.path):
-            shown["original"] = os.path.relpath(item.path, wanted.out).replace(os.sep, "/")
+            original = os.path.relpath(item.path, wanted.out).replace(os.sep, "/")
         else:
-            shown["original"] = f"originals/{place}.jpg"
-            files.append((f"originals/{place}.jpg", encode_picture(drawing.image, "jpeg")))
-    return files, shown
+            original = f"originals/{place}.jpg"
+            made.files.append((original, encode_picture(drawing.image, "jpeg")))
+        made.shown["original"] = original
+    return made
+
+
+def feature_places(place: str, features: Sequence[str]) -> dict[str, str]:
+    """Return where the pictures of each feature go: where the input's do, if there is only one.
+
+    What a path cannot hold is written otherwise; two features never have the same place.
+    """
+    if len(features) == 1:
+        return {features[0]: place}
+    folder, slash, name = place.rpartition("/")
+    places: dict[str, str] = {}
+    for number, feature in enumerate(features):
+        found = fitting(f"{name}.{shown(feature).replace('/', '_')}")
+        if found in places.values():
+            found = fitting(f"{found}~{number}")
+        places[feature] = found
+    return {feature: f"{folder}{slash}{found}" for feature, found in places.items()}
 
 
 def _is_shown_by_browsers(path: str) -> bool:

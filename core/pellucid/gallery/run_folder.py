@@ -1,7 +1,9 @@
 """A finished run, read back from its folder: results, failures and pictures, as a gallery needs it.
 
 Nothing but the layout of the folder is assumed: ``explanation.results-…`` lines in the form of
-either service, ``errors.jsonl``, and ``overlays/`` and ``thumbnails/`` that mirror the inputs.
+either service, ``errors.jsonl``, and ``overlays/``, ``thumbnails/`` and ``originals/``. A line says
+where its overlays are. In folders that were written before lines did, they are found by their
+places, which mirror those of the inputs.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import orjson
 from pellucid.errors import SpecError
 from pellucid.gallery.page import Entry
 from pellucid.inputs import IMAGE_SUFFIXES
+from pellucid.notices import Where
 
 RESULTS = "explanation.results-*-of-*"
 ERRORS = "errors.jsonl"
@@ -29,13 +32,16 @@ NAME = 200
 def read_entries(folder: Path) -> Iterator[Entry]:
     """Yield an entry for each line of the results, then one for each input that failed.
 
-    The pictures of an input are those whose path below ``overlays/`` is its own with a suffix
-    added. Raises SpecError if the folder holds no results, or if a line is not what it should be.
+    The pictures of an input are those that its line names, else those whose path below
+    ``overlays/`` is its own with a suffix added. Raises SpecError if the folder holds no results,
+    or if a line is not what it should be.
     """
     files = sorted(p for p in folder.glob(RESULTS) if not p.name.startswith("."))
     if not files:
         raise SpecError(
-            f"{folder}: holds no explanation.results-… file; name a folder that batch wrote"
+            "holds no explanation.results-… file",
+            where=Where(file=str(folder)),
+            hint="name a folder that batch wrote",
         )
     return _entries(folder, files)
 
@@ -51,7 +57,9 @@ def _entries(folder: Path, files: list[Path]) -> Iterator[Entry]:
         for row in _lines(file):
             number += 1
             name = input_of(row)
-            place = next(places, None) if name is None else _place(name, above)
+            place = overlays.place_of(row.get("overlays"))
+            if place is None and "overlays" not in row:
+                place = next(places, None) if name is None else _place(name, above)
             found = _first_label(row)
             yield Entry(
                 name=name or _text(row) or place or f"instance {number}",
@@ -101,9 +109,11 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             try:
                 row = orjson.loads(line)
             except orjson.JSONDecodeError as error:
-                raise SpecError(f"{file}:{number}: is not JSON: {error}") from None
+                where = Where(file=str(file), line=number)
+                raise SpecError(f"is not JSON: {error}", where=where) from None
             if not isinstance(row, dict):
-                raise SpecError(f"{file}:{number}: is no JSON object, as each line must be")
+                where = Where(file=str(file), line=number)
+                raise SpecError("is no JSON object, as each line must be", where=where)
             yield row
 
 
@@ -145,6 +155,15 @@ class _Tree:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
+
+    def place_of(self, linked: object) -> str | None:
+        """Return the place of the first picture that a line names, if it is one of these."""
+        for path in linked.values() if isinstance(linked, dict) else ():
+            folder, _, inner = str(path).partition("/")
+            place, suffix = os.path.splitext(inner)
+            if folder == self._name and self._found.get(place) == suffix:
+                return place
+        return None
 
     def at(self, place: str | None) -> str | None:
         if place is None or place not in self._found:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Table, open_table
-from pellucid.inputs.files import json_form, looks_binary
+from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import decode_picture, image_input_of, to_picture, to_tensor
+from pellucid.inputs.instances import instance_of
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
     Instance,
@@ -14,35 +16,38 @@ from pellucid.inputs.readers import (
     read_image,
     read_request,
     read_request_values,
-    read_value,
     stack,
 )
 from pellucid.inputs.strict_json import decode_text, parse_json
 from pellucid.inputs.tensors import BEYOND_BFLOAT16, InputInfo, is_binary, shape_text
 
 __all__ = [
+    "ARRAY_SUFFIXES",
     "BEYOND_BFLOAT16",
     "IMAGE_SUFFIXES",
     "InputInfo",
     "Instance",
     "OnError",
     "Table",
+    "array_values",
     "decode_picture",
     "decode_text",
     "image_input_of",
+    "instance_of",
     "is_binary",
     "json_form",
     "looks_binary",
     "open_table",
+    "opened",
     "parse_json",
     "read_data",
     "read_file",
     "read_image",
     "read_request",
     "read_request_values",
-    "read_value",
     "shape_text",
     "stack",
+    "suffix_of",
     "to_picture",
     "to_tensor",
 ]

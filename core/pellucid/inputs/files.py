@@ -1,50 +1,84 @@
-"""What is in a file: read whole, or line by line where it may be larger than the memory."""
+"""What is in a file: read whole, or line by line where it may be larger than the memory.
+
+A file whose name ends in ``.gz`` is decompressed as it is read, and its suffix is the one before.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
+from typing import IO, cast
 
 from pellucid.errors import InstanceError
 from pellucid.inputs.strict_json import decode_text
 from pellucid.inputs.tensors import InputInfo, is_binary
+from pellucid.notices import Where
+
+EMPTY = "is empty, expected a request, JSON Lines or a picture"
+
+
+def suffix_of(path: str | PathLike[str]) -> str:
+    """Return the suffix that says what a file holds, in lower case: that before ``.gz``, if any."""
+    suffixes = Path(path).suffixes
+    last = suffixes[-1].lower() if suffixes else ""
+    return suffixes[-2].lower() if last == ".gz" and len(suffixes) > 1 else last
+
+
+@contextmanager
+def opened(path: str | PathLike[str], source: str | None = None) -> Iterator[IO[bytes]]:
+    """Open a file for reading bytes, decompressed. Raises `InstanceError` where that fails."""
+    source = fspath(path) if source is None else source
+    try:
+        if Path(path).suffix.lower() == ".gz":
+            with gzip.open(path, "rb") as unpacked:
+                yield cast(IO[bytes], unpacked)
+        else:
+            with Path(path).open("rb") as file:
+                yield file
+    except EOFError:
+        what = "is cut off: the gzip file has no end"
+        raise InstanceError(what, where=Where(file=source)) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        what = f"is not a gzip file, or damaged ({error})"
+        raise InstanceError(what, where=Where(file=source)) from None
+    except OSError as error:
+        raise _unread(source, error) from None
 
 
 def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
     """Yield the lines of a file, with their ends. Raises `InstanceError`."""
     filled = False
-    try:
-        with Path(path).open("rb") as file:
-            for number, line in enumerate(file, 1):
-                filled = filled or bool(line.strip(b"\xef\xbb\xbf \t\r\n"))
-                yield decode_text(line, f"{source}:{number}")
-    except OSError as error:
-        raise _unread(source, error) from None
+    with opened(path, source) as file:
+        for number, line in enumerate(file, 1):
+            filled = filled or bool(line.strip(b"\xef\xbb\xbf \t\r\n"))
+            yield decode_text(line, Where(file=source, line=number))
     if not filled:
-        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+        raise InstanceError(EMPTY, where=Where(file=source))
 
 
 def read_bytes(path: str | PathLike[str]) -> bytes:
     """Return the content of a file. Raises `InstanceError`, also for a file without any."""
     source = fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise _unread(source, error) from None
+    with opened(path) as file:
+        data = file.read()
     if not data:
-        raise InstanceError(f"{source}: the file is empty")
+        raise InstanceError("the file is empty", where=Where(file=source))
     return data
 
 
 def _unread(source: str, error: OSError) -> InstanceError:
+    where = Where(file=source)
     match error:
         case FileNotFoundError():
-            return InstanceError(f"{source}: no such file")
+            return InstanceError("no such file", where=where)
         case IsADirectoryError():
-            return InstanceError(f"{source}: is a directory; name the files in it")
-    return InstanceError(f"{source}: cannot be read ({error.strerror})")
+            return InstanceError("is a directory", where=where, hint="name the files in it")
+    return InstanceError(f"cannot be read ({error.strerror})", where=where)
 
 
 def looks_binary(data: bytes) -> bool:

@@ -10,26 +10,37 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from PIL import Image
 
-from pellucid.errors import InstanceError, did_you_mean
+from pellucid.errors import InstanceError, meant
+from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Row, open_table
-from pellucid.inputs.files import json_form, lines_of, looks_binary, read_bytes
-from pellucid.inputs.images import decode_picture, image_input_of, to_tensor
+from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
+from pellucid.inputs.images import (
+    decode_picture,
+    frame_notes,
+    image_input_of,
+    to_tensor,
+)
+from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
-from pellucid.inputs.tensors import InputInfo, check_names, is_binary, plain, shape_text, to_array
-from pellucid.model import Array
+from pellucid.inputs.tensors import (
+    InputInfo,
+    check_names,
+    is_binary,
+    plain,
+    to_array,
+)
+from pellucid.notices import Notice, Warn, Where
 
 __all__ = [
     "InputInfo",
     "Instance",
     "Request",
+    "read_arrays",
     "read_csv",
     "read_data",
     "read_file",
@@ -37,7 +48,6 @@ __all__ = [
     "read_jsonl",
     "read_request",
     "read_request_values",
-    "read_value",
     "stack",
 ]
 
@@ -46,42 +56,6 @@ OnError: TypeAlias = Callable[[InstanceError], None]
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One instance: what was said, and the arrays that it means.
-
-    `value` is JSON, as given (the name of an image file); `tensors` maps every input to an array
-    without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
-    or request, wrong instances included; `source` is the file; `image` is the picture at its own
-    resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `beside`
-    is what else was asked for by name, such as an ``id``.
-    """
-
-    value: object
-    tensors: dict[str, Array]
-    index: int = 0
-    source: str | None = None
-    image: Image.Image | None = None
-    extras: Mapping[str, object] = field(default_factory=dict)
-    encoded: bytes | None = None
-
-    @property
-    def place(self) -> str:
-        """Where it comes from, for messages: a picture's file, or a place in a request."""
-        if self.image is not None and self.source is not None:
-            return self.source
-        return (f"{self.source}: " if self.source else "") + f"instances[{self.index}]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A request body: its instances, and every other key as `parameters`."""
-
-    instances: tuple[Instance, ...]
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 def read_request(
@@ -95,26 +69,25 @@ def read_request(
     """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
-    object for `instances` is read as a list of one and costs a warning. Keys of `beside` are set
-    aside, unless they are inputs. Raises `InstanceError`; sentences begin with the path, as
+    object for `instances` is read as a list of one and costs a warning. Keys of `extras` are set
+    aside, unless they are inputs. Raises `InstanceError` with the path, as
     ``instances[3].image[0]``.
     """
     values, rest, warnings = read_request_values(document, source)
-    prefix = f"{source}: " if source else ""
-    split = [_aside(value, inputs, extras) for value in values]
+    split = [set_aside(value, inputs, extras) for value in values]
     values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
     def convert(index: int) -> Instance:
-        where = f"{prefix}instances[{index}]"
+        where = Where(file=source or "", instance=index)
         if named[index] != named[0]:
             raise InstanceError(
-                f"{where}: {'names its inputs' if named[index] else 'does not name its inputs'}, "
-                f"unlike instances[0]; all instances must have the same keys",
-                index,
+                f"{'names its inputs' if named[index] else 'does not name its inputs'}, unlike "
+                "instances[0]",
+                where=where,
+                hint="all instances must have the same keys",
             )
-        tensors = _tensors(values[index], inputs, where, index)
-        return Instance(values[index], tensors, index, source, extras=split[index][1])
+        return instance_of(values[index], inputs, where, split[index][1])
 
     instances = tuple(_each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
@@ -122,30 +95,34 @@ def read_request(
 
 def read_request_values(
     document: object, source: str | None = None
-) -> tuple[Sequence[object], Mapping[str, object], tuple[str, ...]]:
+) -> tuple[Sequence[object], Mapping[str, object], tuple[Notice, ...]]:
     """Return the values of a request's instances, its other keys, and warnings.
 
     Raises `InstanceError` for what is no request, or one without instances.
     """
-    parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
-    prefix = f"{source}: " if source else ""
+    where = Where(file=source or "")
+    parsed = parse_json(document, where) if isinstance(document, str | bytes) else document
+    if isinstance(parsed, list):  # as pandas writes it, with orient="records"
+        parsed = {"instances": parsed}
     if not isinstance(parsed, Mapping):
-        raise InstanceError(
-            f'{prefix}a request is an object, {{"instances": […]}}, got {kind_of(parsed)}'
-        )
+        what = 'a request is an object, {"instances": […]}, or a list of instances, got '
+        raise InstanceError(what + kind_of(parsed), where=where)
     if "instances" not in parsed:
-        hint = did_you_mean("instances", [key for key in parsed if isinstance(key, str)])
-        found = hint.replace("did you mean", "is it") if hint else ""
-        raise InstanceError(f"{prefix}the request has no key 'instances'{found}")
+        keys = [key for key in parsed if isinstance(key, str)]
+        hint = meant("instances", keys, asked="is it")
+        raise InstanceError("the request has no key 'instances'", where=where, hint=hint)
     values = plain(parsed["instances"])
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if isinstance(values, Mapping):
         values = [values]
-        warnings = (f"{prefix}'instances' is one bare object; read as a list of one instance",)
+        warnings = (
+            Notice("'instances' is one bare object; read as a list of one instance", where),
+        )
     if not isinstance(values, list | tuple):
-        raise InstanceError(f"{prefix}'instances' must be a list, got {kind_of(values)}")
+        raise InstanceError(f"'instances' must be a list, got {kind_of(values)}", where=where)
     if not values:
-        raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
+        what = "'instances' is an empty list, there is nothing to explain"
+        raise InstanceError(what, where=where)
     rest = {key: value for key, value in parsed.items() if key != "instances"}
     return values, rest, warnings
 
@@ -160,16 +137,14 @@ def read_jsonl(
 ) -> Iterator[Instance]:
     """Yield one instance for each line of JSON; blank lines are skipped.
 
-    Keys of `beside` are set aside, unless they are inputs.
+    Keys of `extras` are set aside, unless they are inputs.
     """
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
-        value = parse_json(line.rstrip(), source, first_line=number, index=index)
-        where = f"{source}:{number}" if source else f"line {number}"
-        value, aside = _aside(value, inputs, extras)
-        tensors = _tensors(value, inputs, where, index)
-        return Instance(value, tensors, index, source, extras={"line": number, **aside})
+        where = Where(file=source or "", line=number, instance=index)
+        value, aside = set_aside(parse_json(line.rstrip(), where), inputs, extras)
+        return instance_of(value, inputs, where, {"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
     return _each(convert, enumerate(filled), on_error)
@@ -187,7 +162,7 @@ def read_csv(
 
     Each column is an input (several numbers in one cell are written as a JSON list), or the columns
     in order are the elements of the model's single vector input, and then the first row may be
-    missing if it is all numbers. Columns of `beside` are set aside, unless they are inputs. Blank
+    missing if it is all numbers. Columns of `extras` are set aside, unless they are inputs. Blank
     rows are skipped. Raises `InstanceError` with the line.
     """
     table = open_table(lines, inputs, source, extras)
@@ -195,9 +170,8 @@ def read_csv(
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
-        tensors = _tensors(value, inputs, table.where(row[0]), index)
         aside = {"line": row[0], **table.extras(row)}
-        return Instance(value, tensors, index, source, extras=aside)
+        return instance_of(value, inputs, table.where(row[0], index), aside)
 
     return _each(convert, enumerate(table.rows), on_error)
 
@@ -221,14 +195,15 @@ def read_image(
     """
     if source is None and not isinstance(picture, bytes):
         source = fspath(picture)
-    where = source or "the picture"
+    where = Where(name=source or "the picture", instance=index)
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
     decoded = decode_picture(data, where, upright=not info.is_string)
+    notes = () if info.is_string else frame_notes(data)
     others = [other for other in inputs if other.name != info.name]
     given = dict(values or {})
-    check_names(list(given), {other.name: other for other in others}, where, index, "input")
-    tensors = {o.name: to_array(given[o.name], o, f"{where}: {o.name}", index) for o in others}
+    check_names(list(given), {other.name: other for other in others}, where, "input")
+    tensors = {o.name: to_array(given[o.name], o, where.below(o.name)) for o in others}
     if info.is_string:
         held = np.empty(1, dtype=object)
         held[0] = data
@@ -238,14 +213,20 @@ def read_image(
     value: object = source if source else {"b64": base64.b64encode(data).decode()}
     if given:
         value = {info.name: value, **given}
-    return Instance(value, tensors, index, source, decoded, encoded=data)
+    return Instance(value, tensors, index, source, decoded, encoded=data, notes=notes)
 
 
-def read_value(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int, source: str | None = None
-) -> Instance:
-    """Return the instance that one value of a request is. Raises InstanceError: `where` …"""
-    return Instance(value, _tensors(value, inputs, where, index), index, source)
+def read_arrays(
+    path: str | PathLike[str], inputs: Sequence[InputInfo], *, on_error: OnError | None = None
+) -> Iterator[Instance]:
+    """Yield the instances in a ``.npy`` or ``.npz`` file: see `arrays.array_values`."""
+    source = fspath(path)
+
+    def convert(item: tuple[int, object]) -> Instance:
+        index, value = item
+        return instance_of(value, inputs, Where(file=source, instance=index))
+
+    return _each(convert, enumerate(array_values(path, inputs)), on_error)
 
 
 def read_file(
@@ -254,20 +235,23 @@ def read_file(
     *,
     image_input: str | None = None,
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     extras: Collection[str] = (),
 ) -> Iterator[Instance]:
-    """Yield the instances in a file: a request (.json), JSON Lines, CSV, or a picture.
+    """Yield the instances in a file: a request (.json), JSON Lines, CSV, arrays, or a picture.
 
-    The suffix decides, else the content. A ``.json`` file may also hold one instance a line, as
-    gcloud's ``--json-instances`` takes. JSON Lines and CSV are read as they are needed, so that a
-    file may be larger than the memory. `warn` is given the request's warnings, `settings` what else
-    is in a request, before its instances come; keys of `beside` are set aside, unless they are
-    inputs. Raises `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
+    The suffix decides, else the content; text may be compressed, ``.csv.gz``. A ``.json`` file may
+    also hold one instance a line, as gcloud's ``--json-instances`` takes. JSON Lines, CSV and
+    arrays are read as they are needed, so that a file may be larger than the memory. `warn` is
+    given the request's warnings, `settings` what else is in a request, before its instances come;
+    keys of `extras` are set aside, unless they are inputs. Raises `InstanceError` for a file that
+    is missing, empty, a directory or not UTF-8.
     """
     source = fspath(path)
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path)
+    if suffix in ARRAY_SUFFIXES:
+        return read_arrays(path, inputs, on_error=on_error)
     if suffix in _LINES:
         read = read_csv if suffix == ".csv" else read_jsonl
         lines = lines_of(path, source)
@@ -294,16 +278,17 @@ def read_data(
     source: str,
     suffix: str = "",
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
+    where = Where(file=source)
     if not data.strip():
-        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+        raise InstanceError(EMPTY, where=where)
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
         return _each(lambda d: read_image(d, inputs), [data], on_error)
-    text = decode_text(data, source)
+    text = decode_text(data, where)
     if suffix == ".csv":
         lines = io.StringIO(text, newline="")
         return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
@@ -311,36 +296,16 @@ def read_data(
         kind = json_form(text, inputs, extras)
         if kind == "request":
             request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
-            for sentence in request.warnings:
+            for warning in request.warnings:
                 if warn is not None:
-                    warn(sentence)
+                    warn(warning)
             if settings is not None and request.parameters:
                 settings(request.parameters)
             return iter(request.instances)
         if kind is None and suffix != ".json":
-            raise InstanceError(
-                f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
-            )
+            what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+            raise InstanceError(what, where=where)
     return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
-
-
-def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
-    """Return one array [n, …] for each input; the instances must agree in shape."""
-    batch: dict[str, Array] = {}
-    for info in inputs:
-        arrays = [instance.tensors[info.name] for instance in instances]
-        for instance, array in zip(instances, arrays, strict=True):
-            if array.shape != arrays[0].shape:
-                raise InstanceError(
-                    f"instances[{instance.index}]: input '{info.name}' has shape "
-                    f"{shape_text(array.shape)}, instances[{instances[0].index}] has "
-                    f"{shape_text(arrays[0].shape)}; one batch needs one shape",
-                    instance.index,
-                )
-        if not arrays:
-            raise InstanceError("there are no instances")
-        batch[info.name] = np.stack(arrays)
-    return batch
 
 
 _LINES = frozenset((".jsonl", ".ndjson", ".csv"))
@@ -359,33 +324,3 @@ def _each(
             on_error(error)
         else:
             yield instance
-
-
-def _aside(
-    value: Any, inputs: Sequence[InputInfo], names: Collection[str]
-) -> tuple[Any, dict[str, object]]:
-    """Return an instance's value without the keys `names`, and what stood under these."""
-    if not isinstance(value, Mapping):
-        return value, {}
-    found = {n: value[n] for n in names if n in value and n not in [i.name for i in inputs]}
-    return ({k: v for k, v in value.items() if k not in found} if found else value), found
-
-
-def _tensors(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int
-) -> dict[str, Array]:
-    """Return one instance's arrays, by input."""
-    if isinstance(value, Mapping) and not is_binary(value):
-        check_names(list(value), {info.name: info for info in inputs}, where, index, "input")
-        return {
-            info.name: to_array(value[info.name], info, f"{where}.{info.name}", index)
-            for info in inputs
-        }
-    if len(inputs) != 1:
-        names = ", ".join(f"'{info.name}'" for info in inputs)
-        raise InstanceError(
-            f"{where}: the model has {len(inputs)} inputs, so an instance must be an object with "
-            f"the keys {names}; got {kind_of(value)}",
-            index,
-        )
-    return {inputs[0].name: to_array(value, inputs[0], where, index)}

@@ -16,8 +16,9 @@ import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, PellucidError
 from pellucid.model import Array, Tensors
+from pellucid.notices import Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
-from pellucid.runtime.backends.flat_graph import FlatGraphBackend, Preprocessor
+from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.failures import DATA, FAILURES, NoGradient, sentence
@@ -51,8 +52,8 @@ class TensorFlowModel:
     def __init__(
         self,
         compile_spec: CompileSpec,
-        preprocessor: Callable[[], Preprocessor | None] = lambda: None,
-        names: Callable[[], Preprocessor | None] = lambda: None,
+        preprocessor: Callable[[], GraphFunction | None] = lambda: None,
+        names: Callable[[], GraphFunction | None] = lambda: None,
     ) -> None:
         self.compile_spec = compile_spec
         self._backends = list(BACKENDS)
@@ -142,15 +143,17 @@ class TensorFlowModel:
         (names,) = self.computed(self._names, request).values()
         return names
 
-    def computed(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
+    def computed(self, function: GraphFunction, request: Tensors) -> dict[str, Array]:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
             with self._turn:
-                return self._gathered(request, before.encode, before.compile_spec.batch, before)
+                return self._gathered(
+                    request, function.encode, function.compile_spec.batch, function
+                )
         except DATA as error:
             raise InstanceError(refused(error), _only(request)) from error
         except FAILURES as error:
-            raise ModelError(f"{self.compile_spec.directory}: {sentence(error)}") from error
+            raise ModelError(sentence(error), where=self._where) from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
@@ -247,8 +250,8 @@ class TensorFlowModel:
         for key in self._single(inputs):
             if np.any(inputs[key] != inputs[key][:1]):
                 raise InstanceError(
-                    f"input '{key}' is one value for a whole batch, and the instances "
-                    "differ in it; explain them one by one"
+                    f"input '{key}' is one value for a whole batch, and the instances differ in it",
+                    hint="explain them one by one",
                 )
 
     def _single(self, x: Tensors) -> set[str]:
@@ -346,6 +349,10 @@ class TensorFlowModel:
             except FAILURES as error:
                 self._failures.append(Failure(error, loader=make is not FlatGraphBackend))
         raise carried_by_none(self.compile_spec, self._failures, kernel)
+
+    @property
+    def _where(self) -> Where:
+        return Where(file=str(self.compile_spec.directory))
 
 
 def _only(tensors: Tensors) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.errors import ModelError, NotDifferentiableError
+from pellucid.notices import Where
 from pellucid.runtime.backends.base import CompileSpec
 from pellucid.runtime.engine.failures import NoGradient, Unsupported, sentence
 from pellucid.runtime.engine.kernels import INSTEAD
@@ -42,11 +43,13 @@ def blocked(compile_spec: CompileSpec, error: NoGradient) -> NotDifferentiableEr
     if error.lacking:
         return NotDifferentiableError(
             f"TensorFlow has no gradient for operation '{node}' ({op}), which is between the "
-            f"explained inputs and the output; {INSTEAD}"
+            "explained inputs and the output",
+            hint=INSTEAD,
         )
     return NotDifferentiableError(
         f"no gradient reaches '{error.feature}': operation '{node}' ({op}) on the way to the "
-        f"output is not differentiable; {INSTEAD}"
+        "output is not differentiable",
+        hint=INSTEAD,
     )
 
 
@@ -59,18 +62,22 @@ def carried_by_none(
     and only the question fails, it is the question that the error is about; where each has failed
     to load the model, it is TensorFlow's fault only if TensorFlow's own loaders have failed.
     """
+    where = Where(file=str(compile_spec.directory))
     asked = [it for it in failures if it.kernel == kernel] or list(failures)
     true = [it for it in asked if not isinstance(it.error, Unsupported)] or asked
-    reasons = "; ".join(dict.fromkeys(sentence(it.error) for it in true))
-    where = compile_spec.directory
     if kernel in GRADIENTS:
-        return NotDifferentiableError(
-            f"{where}: no gradient can be taken of this model: {reasons}; {INSTEAD}"
-        )
+        what = f"no gradient can be taken of this model: {_reasons(true)}"
+        return NotDifferentiableError(what, where=where, hint=INSTEAD)
     if kernel is not None:
-        return ModelError(f"{where}: TensorFlow fails when it runs this model: {reasons}")
+        what = f"TensorFlow fails when it runs this model: {_reasons(true)}"
+        return ModelError(what, where=where)
     loading = [it for it in true if it.loader and not isinstance(it.error, Unsupported)]
-    if not loading:
-        return ModelError(f"{where}: this cannot be computed of the model: {reasons}")
-    reasons = "; ".join(dict.fromkeys(sentence(it.error) for it in loading))
-    return ModelError(f"{where}: TensorFlow cannot run this model: {reasons}")
+    if loading:
+        what = f"TensorFlow cannot run this model: {_reasons(loading)}"
+    else:
+        what = f"this cannot be computed of the model: {_reasons(true)}"
+    return ModelError(what, where=where)
+
+
+def _reasons(failures: Sequence[Failure]) -> str:
+    return "; ".join(dict.fromkeys(sentence(it.error) for it in failures))

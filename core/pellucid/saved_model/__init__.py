@@ -6,7 +6,8 @@ from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
 from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
-from pellucid.saved_model.fingerprint import fingerprint
+from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
+from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import (
     CALLS,
     Nodes,
@@ -17,6 +18,7 @@ from pellucid.saved_model.nodes import (
     type_name,
 )
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, table_version
+from pellucid.saved_model.pixels import Pixels, find_pixels
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import (
     Function,
@@ -43,18 +45,23 @@ __all__ = [
     "Function",
     "MetaGraph",
     "Nodes",
+    "Pixels",
     "ResolvedTensor",
     "Role",
     "SavedModelFile",
     "Shape",
     "Signature",
+    "Stamp",
     "TensorInfo",
     "attributes_of",
     "batch_of_signature",
     "choose_signature",
+    "class_names_of",
     "find_class_names",
+    "find_pixels",
     "fingerprint",
     "is_shared",
+    "label_files",
     "messages",
     "model_file",
     "names",
@@ -64,7 +71,9 @@ __all__ = [
     "reachable",
     "read",
     "resolve_tensor",
+    "stamp",
     "table_version",
     "tensor_info",
+    "told_apart",
     "type_name",
 ]

@@ -14,7 +14,8 @@ from difflib import SequenceMatcher
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from pellucid.errors import ModelError, SpecError, did_you_mean
+from pellucid.errors import ModelError, SpecError, did_you_mean, meant
+from pellucid.notices import Hint
 from pellucid.saved_model.calls import WEIGHTS_AND_ORDER, calls, reachable
 from pellucid.saved_model.layer_names import layer_outputs
 from pellucid.saved_model.nodes import Nodes, node_name
@@ -53,21 +54,24 @@ def choose_signature(meta_graph: MetaGraph, requested: str | None = None) -> Sig
     keys = ", ".join(f"'{key}'" for key in found)
     if not found:
         raise ModelError(
-            "the model has no signature, so its inputs and outputs have no names; "
-            "export it with a signature named 'serving_default'"
+            "the model has no signature, so its inputs and outputs have no names",
+            hint="export it with a signature named 'serving_default'",
         )
     if requested is not None:
         if requested in found:
             return found[requested]
-        near = did_you_mean(requested, list(found))
-        raise ModelError(f"signature '{requested}' does not exist; the model has {keys}{near}")
+        raise ModelError(
+            f"signature '{requested}' does not exist",
+            hint=f"the model has {keys}{did_you_mean(requested, list(found))}",
+        )
     for key in ("xai_model", "serving_default"):
         if key in found:
             return found[key]
     if len(found) == 1:
         return next(iter(found.values()))
     raise ModelError(
-        f"the model has no signature 'serving_default'; choose one of {keys} with --signature"
+        "the model has no signature 'serving_default'",
+        hint=Hint("choose one of {keys} with {signature}", keys=keys),
     )
 
 
@@ -121,7 +125,8 @@ def resolve_tensor(
     if inner is not None:
         return inner
     raise SpecError(
-        f"'{name}' is not a tensor of the model{_nearest(meta_graph, signature, name, role)}"
+        f"'{name}' is not a tensor of the model",
+        hint=_nearest(meta_graph, signature, name, role),
     )
 
 
@@ -241,21 +246,22 @@ def _of_layer(
 def _ambiguous(written: str, found: Iterable[str]) -> SpecError:
     several = sorted(found)
     names = ", ".join(f"'{name}'" for name in several[:10])
-    return SpecError(f"'{written}' could be any of {len(several)} tensors; write one of {names}")
+    what = f"'{written}' could be any of {len(several)} tensors"
+    return SpecError(what, hint=f"write one of {names}")
 
 
 def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role) -> str:
     tensors: Mapping[str, TensorInfo] = signature.inputs if role == "input" else signature.outputs
     short = [*tensors, *(info.name for info in tensors.values())]
     node, _ = _split(name)
-    near = did_you_mean(node, list(tensors)) or did_you_mean(f"{node}:0", short)
+    near = meant(node, list(tensors)) or meant(f"{node}:0", short)
     if near:
         return near
     found = _nearest_inner(meta_graph, signature, node)
     if found:
-        return "; did you mean " + " or ".join(f"'{flat}:0'" for flat in found) + "?"
+        return "did you mean " + " or ".join(f"'{flat}:0'" for flat in found) + "?"
     keys = ", ".join(f"'{key}'" for key in list(tensors)[:10])
-    return f"; signature '{signature.key}' has the {role}s {keys}" if keys else ""
+    return f"signature '{signature.key}' has the {role}s {keys}" if keys else ""
 
 
 def _nearest_inner(meta_graph: MetaGraph, signature: Signature, name: str) -> list[str]:

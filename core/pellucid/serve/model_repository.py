@@ -12,7 +12,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -22,11 +22,11 @@ from pellucid.api import LoadedModel
 from pellucid.errors import PellucidError, SpecError, did_you_mean
 from pellucid.inputs import InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
-from pellucid.saved_model import MODEL_NAMES, model_file
+from pellucid.notices import Notice, Warn, Where
+from pellucid.saved_model import MODEL_NAMES, Stamp, model_file, stamp
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
 
-Fingerprint: TypeAlias = tuple[tuple[str, int, int], ...]
 Load: TypeAlias = Callable[[Path], LoadedModel]
 
 ONLY_VERSION = "1"
@@ -44,7 +44,7 @@ class Loaded:
 
     model: LoadedModel
     generation: int
-    fingerprint: Fingerprint
+    stamp: Stamp
 
     @property
     def outputs(self) -> int:
@@ -66,8 +66,8 @@ class Version:
     name: str
     directory: Path
     loaded: Loaded | None = None
-    seen: Fingerprint = ()
-    refused: Fingerprint | None = None
+    seen: Stamp = ()
+    refused: Stamp | None = None
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class ModelRepository:
         load: Load,
         batcher: Batcher,
         *,
-        say: Callable[[str], None],
+        say: Warn,
         on_reload: Callable[[str, bool], None] = lambda name, well: None,
     ) -> None:
         self.models = {model.name: model for model in models}
@@ -145,7 +145,7 @@ class ModelRepository:
     async def load_all(self) -> None:
         """Load the default version of each model. Raises what the loading raises."""
         for model in self.models.values():
-            await self._handler(model, model.default, fingerprint(model.default.directory))
+            await self._handler(model, model.default, _stamp(model.default.directory))
 
     async def watch(self, seconds: float) -> None:
         """Look every so often for directories that changed, and load those anew."""
@@ -159,23 +159,24 @@ class ModelRepository:
         newest = max(model.versions.values(), key=lambda v: _natural(v.name))
         for version in list(model.versions.values()):
             used = version is newest or version.loaded is not None
-            now = fingerprint(version.directory)
+            now = _stamp(version.directory)
             # A directory that is being written looks different each time: it is left alone.
             settled, version.seen = now == version.seen, now
-            before = version.loaded.fingerprint if version.loaded is not None else None
+            before = version.loaded.stamp if version.loaded is not None else None
             if used and now and settled and now not in (before, version.refused):
                 await self._load_anew(model, version, now)
 
-    async def _load_anew(self, model: ModelEntry, version: Version, now: Fingerprint) -> None:
+    async def _load_anew(self, model: ModelEntry, version: Version, now: Stamp) -> None:
         try:
             await self._handler(model, version, now)
         except (PellucidError, OSError) as error:
             version.refused = now
             kept = "the one before goes on answering" if model.default.loaded else "nothing answers"
-            self._say(f"{model.name}: changed, but cannot be loaded, {kept}: {error}")
+            what = f"changed, but cannot be loaded, {kept}"
+            self._say(_reason(error).under(what).at(name=model.name))
             self._on_reload(model.name, False)
         else:
-            self._say(f"{model.name}: loaded anew from {version.directory}")
+            self._say(Notice(f"loaded anew from {version.directory}", Where(name=model.name)))
             self._on_reload(model.name, True)
 
     async def _load_now(self, model: ModelEntry, version: Version) -> None:
@@ -183,15 +184,16 @@ class ModelRepository:
             if version.loaded is not None:
                 return
             try:
-                await self._handler(model, version, fingerprint(version.directory))
+                await self._handler(model, version, _stamp(version.directory))
             except (PellucidError, OSError) as error:
-                self._say(f"{model.name}, version {version.name}: cannot be loaded: {error}")
+                place = f"{model.name}, version {version.name}"
+                self._say(_reason(error).under("cannot be loaded").at(name=place))
                 raise HttpError(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     f"version '{version.name}' of model '{model.name}' cannot be loaded",
                 ) from error
 
-    async def _handler(self, model: ModelEntry, version: Version, now: Fingerprint) -> None:
+    async def _handler(self, model: ModelEntry, version: Version, now: Stamp) -> None:
         def load() -> LoadedModel:
             loaded = self._load(version.directory)
             warm(loaded)
@@ -202,7 +204,7 @@ class ModelRepository:
         version.refused = None
 
 
-def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[ModelEntry]:
+def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
     """Return the models of ``[NAME[/VERSION]=]MODEL_DIR`` arguments, in their order.
 
     A directory without ``saved_model.pb`` whose sub-directories have one is a model with versions.
@@ -216,10 +218,12 @@ def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[Mo
             if not _NAME.fullmatch(part):
                 raise SpecError(
                     f"'{part}' cannot be the name of a model: letters, digits, '.', '_' and '-' "
-                    f"can; write name={path}"
+                    "can",
+                    hint=f"write name={path}",
                 )
         if name in models and not (version and version not in models[name].versions):
-            raise SpecError(f"two models are called '{label}'; name one of them: name={path}")
+            hint = f"name one of them: name={path}"
+            raise SpecError(f"two models are called '{label}'", hint=hint)
         model = models.setdefault(name, ModelEntry(name, path))
         if version or _has_model(path):
             key = version or ONLY_VERSION
@@ -229,18 +233,6 @@ def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[Mo
         if not model.versions:
             model_file(path)  # says what is there instead
     return list(models.values())
-
-
-def fingerprint(directory: Path) -> Fingerprint:
-    """Return what tells whether a model's files changed: their names, sizes and times."""
-    found = []
-    for path in _files(directory):
-        try:
-            state = path.stat()
-        except OSError:
-            return ()  # it is being written at this moment
-        found.append((str(path.relative_to(directory)), state.st_size, state.st_mtime_ns))
-    return tuple(found)
 
 
 def warm(model: LoadedModel) -> None:
@@ -262,12 +254,12 @@ def _blank(inputs: Sequence[InputInfo]) -> Instance:
     return read_request({"instances": [values]}, inputs).instances[0]
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    names = (*MODEL_NAMES, METADATA_FILE, "fingerprint.pb")
-    yield from (directory / name for name in names if (directory / name).is_file())
-    for part in ("variables", "assets", "assets.extra"):
-        if (directory / part).is_dir():
-            yield from sorted(p for p in (directory / part).iterdir() if p.is_file())
+def _stamp(directory: Path) -> Stamp:
+    return stamp(directory, METADATA_FILE)
+
+
+def _reason(error: PellucidError | OSError) -> Notice:
+    return error.notice if isinstance(error, PellucidError) else Notice(str(error))
 
 
 def _split(argument: str) -> tuple[str, Path]:
@@ -284,7 +276,7 @@ def _has_model(directory: Path) -> bool:
     return any((directory / name).is_file() for name in MODEL_NAMES)
 
 
-def _find_versions(model: ModelEntry, say: Callable[[str], None]) -> None:
+def _find_versions(model: ModelEntry, say: Warn) -> None:
     """Add the sub-directories that hold a model, if the directory itself does not."""
     if not model.root.is_dir() or any(v.directory == model.root for v in model.versions.values()):
         return
@@ -295,7 +287,8 @@ def _find_versions(model: ModelEntry, say: Callable[[str], None]) -> None:
         if not _NAME.fullmatch(directory.name):
             continue
         if not directory.resolve().is_relative_to(inside):
-            say(f"{directory}: leads out of {model.root}, and is not served")
+            what = f"leads out of {model.root}, and is not served"
+            say(Notice(what, Where(file=str(directory))))
             continue
         model.versions[directory.name] = Version(directory.name, directory)
 

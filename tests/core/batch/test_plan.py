@@ -9,7 +9,7 @@ from made import VECTOR, table
 
 from pellucid.batch.inputs import Inputs
 from pellucid.batch.items import decode
-from pellucid.batch.plan import Plan, Selection, model_digest, write_listing
+from pellucid.batch.plan import Plan, Selection, write_listing
 from pellucid.errors import InstanceError
 
 
@@ -80,14 +80,3 @@ def test_results_are_cut_into_files_of_ten_thousand(tmp_path: Path) -> None:
     assert (plan.blocks, plan.shards) == (98, 3)
     assert [len(plan.shard(it)) for it in range(3)] == [39, 39, 20]
     assert all(plan.shard_of(b) == it for it in range(3) for b in plan.shard(it))
-
-
-def test_the_digest_of_a_model_is_that_of_its_content(tmp_path: Path) -> None:
-    for name in ("saved_model.pb", "variables/variables.index", "assets/words.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    before = model_digest(tmp_path)
-    (tmp_path / "explanation_metadata.json").write_text("{}")
-    assert model_digest(tmp_path) == before
-    (tmp_path / "variables/variables.index").write_text("other weights")
-    assert model_digest(tmp_path) != before

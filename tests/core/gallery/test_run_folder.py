@@ -110,6 +110,35 @@ def test_the_instances_of_a_file_have_their_pictures_in_order(tmp_path: Path) ->
     assert found[10].name == "r.jsonl.10"
 
 
+def test_a_line_says_which_overlays_are_its_own(tmp_path: Path) -> None:
+    """Wherever they lie: the places of the inputs would say otherwise, or nothing."""
+    named = ["overlays/b.png.png", "overlays/deep/r.jsonl.7.x.jpg", "overlays/a.png.png"]
+    instances = ["in/a.png", [1.0], {"x": [2.0]}]
+    rows = [
+        line(instance, overlays={"x": overlay, "y": "overlays/y.png"})
+        for instance, overlay in zip(instances, named, strict=True)
+    ]
+    write(tmp_path, rows)
+    for number, overlay in enumerate(named):
+        picture(tmp_path / overlay, number)
+    picture(tmp_path / "thumbnails/deep/r.jsonl.7.x.jpg", 1)
+    picture(tmp_path / "originals/b.png.jpg", 1)
+    found = list(read_entries(tmp_path))
+    assert [entry.overlay for entry in found] == named
+    assert found[1].thumbnail == "thumbnails/deep/r.jsonl.7.x.jpg"
+    assert found[0].original == "originals/b.png.jpg"
+    assert [entry.name for entry in found] == ["in/a.png", "deep/r.jsonl.7.x", "a.png"]
+
+
+def test_an_overlay_that_is_gone_or_outside_is_none(tmp_path: Path) -> None:
+    picture(tmp_path / "overlays/a.png.png", 0)
+    picture(tmp_path / "elsewhere.png", 0)
+    named: list[object] = ["overlays/gone.png", "overlays/../elsewhere.png", "elsewhere.png", 5]
+    rows = [line("in/a.png", overlays={"x": name}) for name in named]
+    write(tmp_path, [*rows, line("in/a.png", overlays="overlays/a.png.png")])
+    assert [entry.overlay for entry in read_entries(tmp_path)] == [None] * 5
+
+
 def test_rather_no_picture_than_a_wrong_one(tmp_path: Path) -> None:
     write(tmp_path, [line([0]), line([1])])
     picture(tmp_path / "overlays" / "r.jsonl.1.png", 0)

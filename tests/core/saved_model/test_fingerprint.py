@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import ModelError
-from pellucid.saved_model.fingerprint import fingerprint
+from pellucid.saved_model.fingerprint import fingerprint, stamp
 from places import SAMPLES
 
 MODEL = SAMPLES / "code_or_prose/model"
@@ -69,3 +70,37 @@ def test_a_checkpoint_without_an_index_is_read_as_a_whole(tmp_path: Path) -> Non
 def test_a_directory_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has no saved_model\.pb"):
         fingerprint(tmp_path)
+
+
+def test_the_fingerprint_is_the_one_that_older_indexes_hold() -> None:
+    """SHA-256 of "NAME SIZE" and a newline, then the bytes, file by file: what they were made by."""
+    assert fingerprint(MODEL) == older_fingerprint(MODEL)
+
+
+def older_fingerprint(directory: Path) -> str:
+    digest = hashlib.sha256()
+    names = ["saved_model.pb", "variables/variables.index"]
+    names += sorted(it.relative_to(directory).as_posix() for it in directory.glob("assets/*"))
+    for name in names:
+        data = (directory / name).read_bytes()
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
+def test_a_stamp_tells_that_any_file_of_the_model_was_written(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(SAMPLES / "wine/model", tmp_path / "copy"))
+    (copy / "assets/words").mkdir(parents=True)
+    (copy / "assets/words/classes.txt").write_text("a\nb\n")
+    files = ["saved_model.pb", "explanation_metadata.json", "assets/words/classes.txt"]
+    files += [it.relative_to(copy).as_posix() for it in copy.glob("variables/*")]
+    seen = {stamp(copy, "explanation_metadata.json")}
+    for name in files:
+        (copy / name).write_bytes((copy / name).read_bytes() + b" ")
+        seen.add(stamp(copy, "explanation_metadata.json"))
+    assert len(files) == 5 and len(seen) == 6
+    (copy / "examples.npz").write_text("made later")
+    assert stamp(copy, "explanation_metadata.json") in seen
+
+
+def test_a_directory_without_a_model_has_an_empty_stamp(tmp_path: Path) -> None:
+    assert stamp(tmp_path) == stamp(tmp_path / "nowhere") == ()

@@ -121,7 +121,7 @@ class Stub:
     inputs = (InputInfo(name="x", dtype="float32", shape=(None,)),)
     parameters = ExplanationParameters()
     signature = "serving_default"
-    beside = ()
+    extras = ()
     metadata = SimpleNamespace(output=OutputSpec(name="y"))
 
     def __init__(self) -> None:

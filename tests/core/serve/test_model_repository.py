@@ -13,7 +13,7 @@ import pytest
 from serving import Running, Stub, serving
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.serve.model_repository import fingerprint, model_entries
+from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 
@@ -92,15 +92,6 @@ def test_a_version_that_leads_out_of_the_directory_is_not_served(tmp_path: Path)
     (entries,) = model_entries([str(tmp_path / "cats")], said.append)
     assert list(entries.versions) == ["1"]
     assert said == [f"{tmp_path}/cats/2: leads out of {tmp_path}/cats, and is not served"]
-
-
-def test_a_fingerprint_tells_a_change_of_any_file(tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(WINE, tmp_path / "model"))
-    seen = {fingerprint(copy)}
-    for path in (copy / "explanation_metadata.json", *copy.glob("variables/*")):
-        path.write_bytes(path.read_bytes() + b" ")
-        seen.add(fingerprint(copy))
-    assert len(seen) == 4
 
 
 def until(running: Running, true: Callable[[], bool]) -> None:

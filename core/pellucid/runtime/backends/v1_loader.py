@@ -16,15 +16,16 @@ import numpy as np
 
 from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import (
+    Backend,
     Build,
     CompileSpec,
-    SessionBackend,
     all_ops,
     device_scope,
     held,
     refuse_calls,
     session_config,
 )
+from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
@@ -32,8 +33,8 @@ from pellucid.runtime.graph.effects import random_ops
 from pellucid.runtime.graph.flat_graph import node_of
 
 
-class V1LoaderBackend(SessionBackend):
-    """A `Plan` in the graph that ``tf.compat.v1.saved_model.load`` imports."""
+class V1LoaderBackend(SessionGraph, Backend):
+    """A `CompileSpec` in the graph that ``tf.compat.v1.saved_model.load`` imports."""
 
     def __init__(self, compile_spec: CompileSpec) -> None:
         super().__init__(compile_spec)

@@ -102,7 +102,7 @@ def gradient_sums(
     """
     points = {o.name: rows[o.name] for o in operands if o.real}
     if not points:
-        raise NotDifferentiableError(_no_floats(operands))
+        raise NotDifferentiableError(_no_floats(operands), hint=INSTEAD)
     score = _score(output, target)
     # A weight at the score costs a number for a row; behind the gradient, a whole input. In half
     # precision it would be rounded away.
@@ -166,8 +166,8 @@ def outputs(
         output = network({name: tf.squeeze(row, 0) for name, row in rows.items()})[None]
     if not output.dtype.is_floating:
         raise ModelError(
-            f"the output is {output.dtype.name}, which has no score to explain; name a "
-            "floating-point output, such as the probabilities or the logits"
+            f"the output is {output.dtype.name}, which has no score to explain",
+            hint="name a floating-point output, such as the probabilities or the logits",
         )
     return output
 
@@ -195,7 +195,7 @@ def _like_rows(values: Any, like: Any) -> Any:
 
 def _no_floats(operands: Sequence[Operand]) -> str:
     kinds = ", ".join(f"'{o.name}' is {o.dtype.name}" for o in operands if o.explained)
-    return f"a gradient needs floating-point inputs, and {kinds}; {INSTEAD}"
+    return f"a gradient needs floating-point inputs, and {kinds}"
 
 
 def _blocked(points: Mapping[str, Any], score: Any) -> NoGradient:

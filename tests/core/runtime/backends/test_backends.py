@@ -199,8 +199,8 @@ def test_a_scalar_for_the_whole_batch_must_be_one(built: Built) -> None:
 def test_coalitions_of_a_request_of_any_type(name: str, built: Built) -> None:
     """What has no gradient can be masked: strings, integers, bytes, words that are looked up."""
     directory, sample = built(name)
-    plan = pellucid.load(directory, warn=lambda sentence: None).explainer.model.plan
-    model = TensorFlowModel(replace(plan, explained=dict(plan.request)))
+    spec = pellucid.load(directory, warn=lambda sentence: None).explainer.model.compile_spec
+    model = TensorFlowModel(replace(spec, explained=dict(spec.request)))
     x = model.encode(sample.x)
     other = {key: value[::-1] for key, value in x.items()}
     masks = {

@@ -32,7 +32,7 @@ def ops(model: Any) -> list[str]:
 
 
 def keys_of(directory: Path) -> dict[str, tuple[str, str]]:
-    graph = model_of(directory).plan.meta_graph
+    graph = model_of(directory).compile_spec.meta_graph
     flat = FlatGraph(graph)
     flat.add([f"^{node_of(graph.saver_def.restore_op_name)}"])
     return restored_keys(flat)

@@ -1,0 +1,146 @@
+"""Instances: what was said, and the arrays that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pellucid.errors import InstanceError
+from pellucid.inputs.images import decode_picture, layout_of, to_tensor
+from pellucid.inputs.strict_json import kind_of
+from pellucid.inputs.tensors import (
+    InputInfo,
+    check_names,
+    is_binary,
+    shape_text,
+    to_array,
+    to_bytes,
+)
+from pellucid.model import Array
+from pellucid.notices import Notice, Where
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance: what was said, and the arrays that it means.
+
+    `value` is JSON, as given (the name of an image file); `tensors` maps every input to an array
+    without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
+    or request, wrong instances included; `source` is the file; `image` is the picture at its own
+    resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `extras`
+    is what else was asked for by name, such as an ``id``; `notes` are about what was taken
+    of it.
+    """
+
+    value: object
+    tensors: dict[str, Array]
+    index: int = 0
+    source: str | None = None
+    image: Image.Image | None = None
+    extras: Mapping[str, object] = field(default_factory=dict)
+    encoded: bytes | None = None
+    notes: tuple[Notice, ...] = ()
+
+    @property
+    def where(self) -> Where:
+        """Where it comes from: a picture's file, or a place in a request."""
+        if self.image is not None and self.source is not None:
+            return Where(name=self.source, instance=self.index)
+        return Where(file=self.source or "", instance=self.index)
+
+    @property
+    def place(self) -> str:
+        """Where it comes from, for people."""
+        return str(self.where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request body: its instances, and every other key as `parameters`."""
+
+    instances: tuple[Instance, ...]
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[Notice, ...] = ()
+
+
+def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
+    """Return one array [n, …] for each input; the instances must agree in shape."""
+    batch: dict[str, Array] = {}
+    for info in inputs:
+        arrays = [instance.tensors[info.name] for instance in instances]
+        for instance, array in zip(instances, arrays, strict=True):
+            if array.shape != arrays[0].shape:
+                raise InstanceError(
+                    f"input '{info.name}' has shape {shape_text(array.shape)}, "
+                    f"instances[{instances[0].index}] has {shape_text(arrays[0].shape)}",
+                    where=Where(instance=instance.index),
+                    hint="one batch needs one shape",
+                )
+        if not arrays:
+            raise InstanceError("there are no instances")
+        batch[info.name] = np.stack(arrays)
+    return batch
+
+
+def set_aside(
+    value: Any, inputs: Sequence[InputInfo], names: Collection[str]
+) -> tuple[Any, dict[str, object]]:
+    """Return an instance's value without the keys `names`, and what stood under these."""
+    if not isinstance(value, Mapping):
+        return value, {}
+    found = {n: value[n] for n in names if n in value and n not in [i.name for i in inputs]}
+    return ({k: v for k, v in value.items() if k not in found} if found else value), found
+
+
+def instance_of(
+    value: object,
+    inputs: Sequence[InputInfo],
+    where: Where,
+    extras: Mapping[str, object] | None = None,
+) -> Instance:
+    """Return the instance that a value of a request is: the one that `where` tells.
+
+    ``{"b64": …}`` for a picture of numbers is the file of one, decoded as the file would be.
+    """
+    named = isinstance(value, Mapping) and not is_binary(value)
+    given = dict(value) if named and isinstance(value, Mapping) else {}
+    if not named and len(inputs) == 1:
+        given = {inputs[0].name: value}
+    pictures: list[tuple[Image.Image, bytes]] = []
+    for info in inputs:
+        encoded = given.get(info.name)
+        if info.is_string or not is_binary(encoded) or layout_of(info.instance_shape) is None:
+            continue
+        at = where.below(info.name) if named else where
+        data = to_bytes(encoded, at)
+        picture = decode_picture(data, at)
+        pictures.append((picture, data))
+        given[info.name] = to_tensor(picture, info)
+    index, source = where.instance or 0, where.file or None
+    if not pictures:
+        tensors = tensors_of(value, inputs, where)
+        return Instance(value, tensors, index, source, extras=extras or {})
+    tensors = tensors_of(given, inputs, where)
+    lone = pictures[0] if len(pictures) == 1 else (None, None)
+    return Instance(value, tensors, index, source, lone[0], extras=extras or {}, encoded=lone[1])
+
+
+def tensors_of(value: object, inputs: Sequence[InputInfo], where: Where) -> dict[str, Array]:
+    """Return one instance's arrays, by input."""
+    if isinstance(value, Mapping) and not is_binary(value):
+        check_names(list(value), {info.name: info for info in inputs}, where, "input")
+        return {
+            info.name: to_array(value[info.name], info, where.below(info.name)) for info in inputs
+        }
+    if len(inputs) != 1:
+        names = ", ".join(f"'{info.name}'" for info in inputs)
+        raise InstanceError(
+            f"the model has {len(inputs)} inputs, so an instance must be an object with the keys "
+            f"{names}; got {kind_of(value)}",
+            where=where,
+        )
+    return {inputs[0].name: to_array(value, inputs[0], where)}

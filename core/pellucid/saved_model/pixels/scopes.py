@@ -1,0 +1,195 @@
+"""A graph with its function calls entered: who makes a tensor, and who reads it.
+
+A tensor is a `Ref`: a body of operations, as it is reached through calls, an operation of it (or
+the argument of a function that nobody calls) and the number of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from pellucid.saved_model.nodes import Nodes
+from pellucid.saved_model.op_table import output_place
+from pellucid.saved_model.reader import Function, MetaGraph, Signature
+
+_DEEPEST = 32
+
+
+class TooDeepError(Exception):
+    """Functions that call each other deeper than models do: one that calls itself, for example."""
+
+
+class Ref(NamedTuple):
+    """Output number `output` of the operation `name` in `scope`."""
+
+    scope: Scope
+    name: str
+    output: int
+
+    @property
+    def flat_name(self) -> str:
+        """The name as if every call were inlined."""
+        return f"{self.scope.prefix}{self.name}"
+
+
+class Read(NamedTuple):
+    """An operation of `scope` that reads a tensor as its data input number `place`."""
+
+    scope: Scope
+    message: Any
+    place: int
+
+
+class Scope:
+    """The top-level graph as far as the outputs of a signature need it, or a function's body.
+
+    `call` is the scope and the operation that call the function.
+    """
+
+    def __init__(
+        self,
+        meta_graph: MetaGraph,
+        ends: tuple[str, ...],
+        function: Function | None = None,
+        call: tuple[Scope, Any] | None = None,
+    ) -> None:
+        self.meta_graph = meta_graph
+        self.ends = ends
+        self.function = function
+        self.call = call
+        self.prefix: str = "" if call is None else f"{call[0].prefix}{call[1].name}/"
+        self.depth: int = 0 if call is None else call[0].depth + 1
+        if self.depth > _DEEPEST:
+            raise TooDeepError
+        self._children: dict[str, Scope | None] = {}
+
+    @classmethod
+    def of_signature(cls, meta_graph: MetaGraph, signature: Signature) -> Scope:
+        """Return the top-level graph, seen from the outputs of a signature."""
+        return cls(meta_graph, tuple(info.name for info in signature.outputs.values()))
+
+    @cached_property
+    def nodes(self) -> Nodes:
+        return self.meta_graph.nodes if self.function is None else self.function.nodes
+
+    @cached_property
+    def arguments(self) -> dict[str, int]:
+        names = () if self.function is None else self.function.arguments
+        return {name: place for place, name in enumerate(names)}
+
+    def child(self, message: Any) -> Scope | None:
+        """Return the body of the function that an operation calls and does nothing else, if any."""
+        name = message.name
+        if name not in self._children:
+            called = self.nodes.called(name)
+            scope = None
+            if called is not None:
+                function = self.meta_graph.functions[called]
+                ends = tuple(function.returns.values())
+                scope = Scope(self.meta_graph, ends, function, (self, message))
+            self._children[name] = scope
+        return self._children[name]
+
+    def index_of(self, tensor: str) -> int:
+        """Return which output of its operation a tensor is, as it is written in this body."""
+        node, _, rest = tensor.partition(":")
+        output, colon, number = rest.rpartition(":")
+        if self.function is None or not colon:
+            return int(rest) if rest.isdecimal() else 0
+        message = self.nodes.find(node)
+        callee = self.meta_graph.functions.get(message.op)
+        if callee is not None:
+            names = [it.name for it in callee.message.signature.output_arg]
+            return names.index(output) if output in names else 0
+        first = output_place(message.op, self.nodes.attributes(node), output)
+        return (first or 0) + int(number)
+
+    def resolve(self, tensor: str) -> Ref:
+        """Return what makes a tensor that is written in this body, through calls and arguments."""
+        name = tensor.partition(":")[0]
+        message = self.nodes.find(name)
+        if message is None:
+            if self.call is not None and name in self.arguments:
+                scope, call = self.call
+                return scope.resolve(data_inputs(call)[self.arguments[name]])
+            return Ref(self, name, 0)
+        index = self.index_of(tensor)
+        child = self.child(message)
+        if child is not None and index < len(child.ends):
+            return child.resolve(child.ends[index])
+        return Ref(self, name, index)
+
+    @cached_property
+    def _readers(self) -> dict[str, list[tuple[Any, int, str]]]:
+        """Who reads each operation or argument; in the top-level graph, for the ends alone."""
+        found: dict[str, list[tuple[Any, int, str]]] = {}
+        for message in self._needed() if self.function is None else self.nodes.messages():
+            for place, tensor in enumerate(message.input):
+                if tensor[0] == "^":
+                    break  # those that are only waited for stand last
+                found.setdefault(tensor.partition(":")[0], []).append((message, place, tensor))
+        return found
+
+    def _needed(self) -> Iterator[Any]:
+        """Yield the operations that the ends depend on for data.
+
+        Most of a top-level graph saves and restores variables, or has trained the model.
+        """
+        waiting = [it.partition(":")[0] for it in self.ends]
+        seen = set(waiting)
+        while waiting:
+            message = self.nodes.find(waiting.pop())
+            if message is not None:
+                yield message
+                names = {it.partition(":")[0] for it in data_inputs(message)}
+                waiting += names - seen
+                seen |= names
+
+    def matters(self, name: str) -> bool:
+        """Whether a result of the body depends on an operation for data."""
+        if self.function is None:
+            return True
+        ends = {it.partition(":")[0] for it in self.ends}
+        waiting, seen = [name], {name}
+        while waiting:
+            it = waiting.pop()
+            if it in ends:
+                return True
+            for message, _, _ in self._readers.get(it, ()):
+                if message.name not in seen:
+                    seen.add(message.name)
+                    waiting.append(message.name)
+        return False
+
+    def reads(self, ref: Ref) -> Iterator[Read]:
+        """Yield the operations that read a tensor of this body, inside and outside of calls."""
+        for message, place, tensor in self._readers.get(ref.name, ()):
+            if self.index_of(tensor) != ref.output:
+                continue
+            child = self.child(message)
+            if child is None:
+                yield Read(self, message, place)
+            elif place < len(child.arguments):
+                yield from child.reads(Ref(child, child.function_argument(place), 0))
+        if self.call is None:
+            return
+        caller, call = self.call
+        for place, end in enumerate(self.ends):
+            if end.partition(":")[0] == ref.name and self.index_of_end(end) == ref.output:
+                yield from caller.reads(Ref(caller, call.name, place))
+
+    def function_argument(self, place: int) -> str:
+        """Return the name of an argument of the function."""
+        assert self.function is not None, "a graph has no arguments"
+        return self.function.arguments[place]
+
+    def index_of_end(self, end: str) -> int:
+        """Return which output of its operation, or that it is the argument, an end is."""
+        return 0 if end.partition(":")[0] in self.arguments else self.index_of(end)
+
+
+def data_inputs(message: Any) -> list[str]:
+    """Return what an operation reads, without what it only waits for."""
+    return [it for it in message.input if not it.startswith("^")]
