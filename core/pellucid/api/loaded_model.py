@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.api.explanations import Explanations
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
-from pellucid.explain import Explainer, Explanation
+from pellucid.explain import MIXED_ROWS, Explainer, Explanation
 from pellucid.inputs import InputInfo, Instance, read_request, stack
 from pellucid.metadata import (
     ExampleModality,
@@ -107,6 +107,8 @@ class LoadedModel:
             for row, i in enumerate(places):
                 found = {name: value[row] for name, value in outputs.items()}
                 said[i] = found if len(found) > 1 else next(iter(found.values()))
+        if self.compiler.model(gradients=False).mixes_rows:
+            self.warn(MIXED_ROWS)
         return said
 
     def configured(self, options: ExplainOptions | None = None, **named: Any) -> LoadedModel:

@@ -88,7 +88,7 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
     instance = {}
     for info in model.inputs:
         spec, shape = specs.get(info.name), _shape(info)
-        dtype = np.dtype(object) if info.is_string else np.dtype(info.dtype)
+        dtype = info.array_dtype
         value = zero(shape, dtype)
         if info.is_string and ops & _DECODERS:
             value = np.full(shape, _black_picture(ops), object)
