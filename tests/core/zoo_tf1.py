@@ -394,7 +394,9 @@ def recurrent_with_arrays(directory: Path) -> Sample:
             state = tf.tanh(tf.concat([x[:, i], state], 1) @ kernel)
         return net(state)
 
-    return Sample(x={"x": normal(2, 5, 4)}, function=function, backend="V1LoaderBackend", complete=0.01)
+    return Sample(
+        x={"x": normal(2, 5, 4)}, function=function, backend="V1LoaderBackend", complete=0.01
+    )
 
 
 @model
