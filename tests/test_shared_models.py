@@ -111,7 +111,7 @@ def test_bucketized_floats_are_explained_with_a_warning() -> None:
 def test_a_serialized_example_has_no_gradient() -> None:
     with pytest.raises(pellucid.NotDifferentiableError) as stop:
         explained("iris_tf1_estimator", [b""])
-    assert str(stop.value) == "a gradient needs floating-point inputs, and 'inputs' is string"
+    assert stop.value.what == "a gradient needs floating-point inputs, and 'inputs' is string"
 
 
 def test_a_serialized_example_is_explained_at_the_tensors_that_are_parsed_from_it(

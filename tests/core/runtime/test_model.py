@@ -110,7 +110,7 @@ def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None
 def test_answers_do_not_depend_on_the_blocks(name: str, rows: int, built: Built) -> None:
     directory, sample = built(name)
     whole, cut = load(directory).explainer.model, load(directory).explainer.model
-    cut._cut = RowBatches(rows, 1)
+    cut._rows.cut = RowBatches(rows, 1)
     x = {"x": np.concatenate([sample.x["x"]] * 3)}
     n = len(x["x"])
     start, target = {"x": x["x"] * 0 + 0.1}, np.arange(n) % 3
@@ -305,7 +305,8 @@ def test_an_operation_without_gradient_is_named(tmp_path: Path) -> None:
         load(tmp_path).explain(zoo_keras.ROW)
     assert str(stop.value) == (
         "TensorFlow has no gradient for operation 'PartitionedCall/PartitionedCall/Lu' (Lu), which "
-        "is between the explained inputs and the output"
+        "is between the explained inputs and the output; use sampled Shapley, or name a float tensor "
+        "behind them in encoded_tensor_name"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.loaded_model import load as load_model
+from pellucid.api import load as load_model
 from pellucid.errors import InstanceError
 from pellucid.inputs.readers import Instance
 from pellucid.inputs.tensors import InputInfo

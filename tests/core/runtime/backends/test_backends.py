@@ -20,11 +20,11 @@ import pellucid
 from pellucid.errors import ModelError
 from pellucid.model import FunctionModel
 from pellucid.runtime import model as tensorflow_model
-from pellucid.runtime.backends.base import random_ops
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.effects import random_ops
 from pellucid.runtime.model import TensorFlowModel
 
 assert all((zoo_functions, zoo_keras, zoo_shapes, zoo_text, zoo_tf1))  # they fill the zoo
@@ -47,7 +47,7 @@ CARRIED = {
     "fixed_batch_of_four": BOTH,
     "keras_lstm": BOTH,
     "counter": BOTH,
-    "keras_with_optimizer": (FunctionBackend,),
+    "keras_with_optimizer": BOTH,
     "gradient_in_loop": (FunctionBackend,),
     "simple_save": ALL,
     "resource_variables": ALL,
