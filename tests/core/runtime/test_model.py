@@ -143,7 +143,8 @@ def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.Monke
         return outputs(rows)
 
     monkeypatch.setattr(model._backend, "outputs", narrow)
-    np.testing.assert_array_equal(model.outputs(x), wanted)
+    # A kernel may add up other numbers of rows in another order.
+    np.testing.assert_allclose(model.outputs(x), wanted, rtol=1e-5)
     assert asked[-1] <= 2 and max(asked[-25:]) == 2
 
     def none(rows: Any) -> Any:
