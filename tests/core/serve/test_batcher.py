@@ -63,7 +63,9 @@ async def asked(
     return jobs
 
 
-async def gathered(batcher: Batcher, double: Doubler, *requests: tuple[str, list[int]]) -> list[Any]:
+async def gathered(
+    batcher: Batcher, double: Doubler, *requests: tuple[str, list[int]]
+) -> list[Any]:
     """Ask all at once, behind a block that holds the batcher until all of them wait."""
     first = await held(batcher, double)
     jobs = [job for key, numbers in requests for job in await asked(batcher, double, key, numbers)]

@@ -12,8 +12,8 @@ import pytest
 from serving import Running, Stub, serving, until
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.serve import model_repository
 from pellucid.saved_model.fingerprint import Stamp, stamp
+from pellucid.serve import model_repository
 from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings
 from places import SAMPLES
