@@ -28,7 +28,7 @@ def explained(item: Item) -> Record:
     try:
         instance = decode(item, VECTOR)
     except InstanceError as error:
-        return Record(name=item.name, error=str(error))
+        return Record.failed(item.name, error.notice)
     values = instance.tensors["x"].astype(np.float64)
     return Record(
         name=item.name,

@@ -21,6 +21,7 @@ from zoo import ZOO, Net, Sample, expected, export, float_rows, metadata, normal
 
 import pellucid
 from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
+from pellucid.notices import Message
 from pellucid.runtime.backends import flat_graph as flat_graph_backend
 from pellucid.runtime.backends.base import session_config
 from pellucid.runtime.engine import failures as tensorflow_errors
@@ -82,13 +83,13 @@ def test_every_style_is_explained_or_refused_with_the_true_reason(name: str, bui
 @pytest.mark.parametrize("kind", sorted(zoo_keras.DRAWS))
 def test_a_model_that_draws_is_found_out(kind: str, tmp_path: Path) -> None:
     zoo_keras.drawing(tmp_path, kind)
-    heard: list[str] = []
+    heard: list[Message] = []
     loaded = pellucid.load(tmp_path, warn=heard.append)
     (explanation,) = loaded.explain(zoo_keras.ROW[:1])
     operation = zoo_keras.DRAWS[kind]
     assert operation in loaded.explainer.model.random_ops
-    assert explanation.warnings[0].startswith("the model answers differently each time (")
-    assert operation in explanation.warnings[0]
+    assert explanation.warnings[0].what.startswith("the model answers differently each time (")
+    assert operation in explanation.warnings[0].what
 
 
 def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None:

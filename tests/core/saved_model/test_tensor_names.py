@@ -271,7 +271,7 @@ def test_which_signature() -> None:
             ("predict", "serve"),
             None,
             "the model has no signature 'serving_default'; choose one of 'predict', 'serve' "
-            "with --signature",
+            "with signature=…",
         ),
         (
             ("predict", "serve"),

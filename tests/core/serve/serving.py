@@ -21,6 +21,7 @@ from pellucid.inputs.readers import Instance
 from pellucid.inputs.tensors import InputInfo
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import OutputSpec
+from pellucid.notices import Message
 from pellucid.saved_model.reader import Signature, TensorInfo
 from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings, address, listen, run
@@ -45,7 +46,7 @@ class Running:
 
     port: int
     url: str
-    said: list[str] = field(default_factory=list)
+    said: list[Message] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def ask(
