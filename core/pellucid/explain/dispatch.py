@@ -25,6 +25,7 @@ from pellucid.metadata import (
 )
 from pellucid.methods import integrated_gradients, lime, sampled_shapley, superpixels, xrai
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Where
 
 
 def attribute(
@@ -79,11 +80,10 @@ def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
             continue
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(numbers), -1)).all(axis=1))
         if len(bad):
-            number = numbers[bad[0]]
             raise InstanceError(
-                f"instances[{number}]: the attributions of '{name}' are not finite: the model "
-                "overflows between the baseline and the instance",
-                number,
+                f"the attributions of '{name}' are not finite: the model overflows between the "
+                "baseline and the instance",
+                where=Where(instance=numbers[bad[0]]),
             )
 
 
@@ -101,8 +101,8 @@ def check_moving(attribution: Attribution) -> None:
         raise NotDifferentiableError(
             "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
             f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
-            "bucket, a rounding or a cast; integrated gradients would say that nothing matters, "
-            "use sampled Shapley"
+            "bucket, a rounding or a cast",
+            hint="integrated gradients would say that nothing matters, use sampled Shapley",
         )
 
 
@@ -126,8 +126,8 @@ def _lime(
     if len(images) != 1:
         raise SpecError(
             "LIME explains one image, and the explained inputs are "
-            + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs)
-            + "; use sampled Shapley"
+            + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs),
+            hint="use sampled Shapley",
         )
     spec = images[0]
     heats, segments, r_squared, stability = [], [], [], []
@@ -174,7 +174,8 @@ def _regions(specs: Sequence[InputSpec], x: Tensors, numbers: Sequence[int]) -> 
                     )
             regions[spec.name] = np.stack([known[number] for number in numbers])
     if not regions:
-        raise SpecError("players: regions are of pictures, and no explained input is one")
+        what = "regions are of pictures, and no explained input is one"
+        raise SpecError(what, where=Where(path="players"))
     return regions
 
 

@@ -36,6 +36,7 @@ from pellucid.metadata import (
     Nested,
 )
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Notice, Where
 
 
 class ServedModel(Model, Protocol):
@@ -67,18 +68,26 @@ class ServedModel(Model, Protocol):
         """The ops that make the model answer differently each time."""
         ...
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether an answer depends on the rows beside it, so that each row is asked alone."""
+        ...
 
+
+MIXED_ROWS = Notice(
+    "the model's answer to one row depends on the rows beside it, as with batch statistics or a "
+    "condition on the whole batch: each row was asked alone"
+)
 # The instance itself has been taken by then.
-CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other: "
+CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other"
 
 
 def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
     """Return an error with the place of its instance, if it is known and not said already."""
-    place = 0 if len(set(numbers)) == 1 else error.index
-    if place is None or str(error).startswith("instances["):
+    row = 0 if len(set(numbers)) == 1 else error.row
+    if row is None or error.where.instance is not None:
         return error
-    number = numbers[place]
-    return InstanceError(f"instances[{number}]: {why}{error}", number)
+    return (error.under(why) if why else error).at(instance=numbers[row])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +133,7 @@ class Explainer:
                     prediction=prediction[i],
                     labels=(),
                     inputs={s.name: x[s.name][i] for s in self.metadata.inputs if s.name in x},
-                    warnings=self._randomness(x, scores),
+                    warnings=self._of_the_model(x, scores),
                     neighbors=near[i],
                 )
                 for i in range(n)
@@ -160,7 +169,7 @@ class Explainer:
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
         explained = [s.name for s in self.metadata.inputs if s.name in x]
-        random = self._randomness(x, scores)
+        of_the_model = self._of_the_model(x, scores)
         held = self._held()
         result = []
         for i in range(n):
@@ -168,7 +177,7 @@ class Explainer:
                 self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
                 for j in np.flatnonzero(row == i)
             )
-            warnings = (*random, *warnings_of(labels, self.parameters.method, held))
+            warnings = (*of_the_model, *warnings_of(labels, self.parameters.method, held))
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -240,8 +249,10 @@ class Explainer:
         key = self.input_keys.get(spec.name)
         if key is None:
             raise SpecError(
-                f"inputs.{spec.name}.input_baselines: '{spec.tensor_name}' is not an input of the "
-                "signature, so nothing leads from it to the encoded tensor; use encoded_baselines"
+                f"'{spec.tensor_name}' is not an input of the signature, so nothing leads from it "
+                "to the encoded tensor",
+                where=Where(path=f"inputs.{spec.name}.input_baselines"),
+                hint="use encoded_baselines",
             )
         value = inputs[key]
         one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
@@ -303,9 +314,9 @@ class Explainer:
         if len(bad):
             i = int(bad[0])
             raise InstanceError(
-                f"instances[{numbers[i]}]: the model's output is not finite "
-                f"({scores[i][~np.isfinite(scores[i])][0]}), which nothing can explain",
-                numbers[i],
+                f"the model's output is not finite ({scores[i][~np.isfinite(scores[i])][0]}), "
+                "which nothing can explain",
+                where=Where(instance=numbers[i]),
             )
 
     def _refuse_held(self) -> None:
@@ -317,11 +328,15 @@ class Explainer:
                 f"'{s.name}' ({s.encoded_tensor_name or s.tensor_name})" for s in lost
             )
             raise NotDifferentiableError(
-                f"no gradient reaches {names}, so integrated gradients cannot explain it; name an "
-                "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
+                f"no gradient reaches {names}, so integrated gradients cannot explain it",
+                hint="name an encoded_tensor_name behind the lookup or the cast, or use sampled "
+                "Shapley",
             )
 
-    def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
+    def _of_the_model(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
+        return (*self._randomness(x, scores), *((MIXED_ROWS,) if self.model.mixes_rows else ()))
+
+    def _randomness(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
         # A few draws may be the same by chance, as those of a dropout of four numbers are.
         if not self.model.random_ops or all(
             np.array_equal(self.model.outputs(x), scores) for _ in range(5)
@@ -329,6 +344,9 @@ class Explainer:
             return ()
         ops = ", ".join(self.model.random_ops)
         return (
-            f"the model answers differently each time ({ops}), as with augmentation or dropout "
-            "left on: the attributions are those of one draw, and need not add up",
+            Notice(
+                f"the model answers differently each time ({ops}), as with augmentation or dropout "
+                "left on, or a state that each call changes: the attributions are those of one "
+                "draw, and need not add up"
+            ),
         )

@@ -6,7 +6,7 @@ picture, whatever is shown. So the first pictures are also asked at other ranges
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Protocol
@@ -17,9 +17,9 @@ from pellucid.errors import InstanceError, ModelError
 from pellucid.explain.results import Explanation
 from pellucid.metadata import AssumedPixels, PixelSource, range_text
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint, Notice, Warn
 
 Range = tuple[float, float]
-Say = Callable[[str], None]
 
 OTHERS: tuple[Range, ...] = ((0.0, 255.0), (-1.0, 1.0))
 _MOST_PICTURES = 2
@@ -56,13 +56,13 @@ class PixelWatch:
     range seems to be right.
     """
 
-    def __init__(self, assumed: Sequence[AssumedPixels], note: Say, warn: Say) -> None:
+    def __init__(self, assumed: Sequence[AssumedPixels], note: Warn, warn: Warn) -> None:
         self.assumed = {it.input: it for it in assumed}
         self.note, self.warn = note, warn
         self._said: set[str] = set()
         self._saying = Lock()
 
-    def heard_by(self, note: Say, warn: Say) -> PixelWatch:
+    def heard_by(self, note: Warn, warn: Warn) -> PixelWatch:
         """Return a new watch of the same model that speaks to others."""
         return PixelWatch(tuple(self.assumed.values()), note, warn)
 
@@ -111,13 +111,14 @@ class PixelWatch:
             better = _asked_elsewhere(model, one, assumed.input, answers, logits=named)
         if better is None:
             if assumed.sentence is not None:
-                self.note(assumed.sentence)
+                self.note(Notice(assumed.sentence))
             return
-        self.warn(
+        what = (
             f"input '{assumed.input}': pixels are {range_text(assumed.low, assumed.high)}, since "
             "nothing says otherwise, and the model's answer hardly depends on them; at "
-            f"{range_text(*better)} it does: try --pixels {range_text(*better)}"
+            f"{range_text(*better)} it does"
         )
+        self.warn(Notice(what, hint=Hint("try {pixels:{range}}", range=range_text(*better))))
 
 
 def _asked_elsewhere(

@@ -6,7 +6,7 @@ from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Table, open_table
 from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import decode_picture, image_input_of, to_picture, to_tensor
-from pellucid.inputs.instances import same_shapes
+from pellucid.inputs.instances import instance_of, same_shapes
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
     Instance,
@@ -16,14 +16,14 @@ from pellucid.inputs.readers import (
     read_image,
     read_request,
     read_request_values,
-    read_value,
     stack,
 )
 from pellucid.inputs.strict_json import decode_text, parse_json
-from pellucid.inputs.tensors import InputInfo, is_binary, shape_text
+from pellucid.inputs.tensors import BEYOND_BFLOAT16, InputInfo, is_binary, shape_text
 
 __all__ = [
     "ARRAY_SUFFIXES",
+    "BEYOND_BFLOAT16",
     "IMAGE_SUFFIXES",
     "InputInfo",
     "Instance",
@@ -33,6 +33,7 @@ __all__ = [
     "decode_picture",
     "decode_text",
     "image_input_of",
+    "instance_of",
     "is_binary",
     "json_form",
     "looks_binary",
@@ -44,7 +45,6 @@ __all__ = [
     "read_image",
     "read_request",
     "read_request_values",
-    "read_value",
     "same_shapes",
     "shape_text",
     "stack",

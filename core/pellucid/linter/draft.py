@@ -19,6 +19,7 @@ from pellucid.metadata import (
     PixelSettings,
     is_channels_first,
 )
+from pellucid.notices import Hint, Notice, Where
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
     ClassNames,
@@ -39,7 +40,7 @@ class Draft:
     """Metadata that fit their model: how they were found, and what a person should change."""
 
     metadata: ExplanationMetadata
-    notes: tuple[str, ...]
+    notes: tuple[Notice, ...]
     problems: tuple[Problem, ...]
 
 
@@ -84,7 +85,12 @@ def draft_metadata(
     problems, _ = check(metadata, model, signature.key, tags)
     errors = [it for it in problems if it.severity is Severity.ERROR]
     if errors:
-        raise SpecError(f"{model.directory}: {errors[0].message}", errors)
+        raise SpecError(
+            errors[0].message,
+            errors,
+            where=Where(file=str(model.directory)),
+            hint=errors[0].hint,
+        )
     notes = tuple(_notes(metadata, signature, names, signature_key, assumed))
     return Draft(metadata=metadata, notes=notes, problems=problems)
 
@@ -135,18 +141,21 @@ def _notes(
     names: ClassNames | None,
     asked: str | None,
     assumed: Sequence[AssumedPixels],
-) -> Iterator[str]:
+) -> Iterator[Notice]:
     for feature in metadata.inputs:
         shape = shape_text(signature.inputs[feature.name].shape)
-        yield f"input '{feature.name}' {shape} is {feature.modality.value}"
+        yield Notice(f"input '{feature.name}' {shape} is {feature.modality.value}")
     images = {it.name for it in metadata.inputs if it.modality is Modality.IMAGE}
     for it in assumed:
         if it.input in images and it.sentence is not None:
-            yield it.sentence
+            yield Notice(it.sentence)
             if it.layout.order == "bgr":
-                yield f"metadata name no order of channels: pass --pixels bgr on for '{it.input}'"
+                hint = Hint("pass {pixels:bgr} on")
+                yield Notice(f"metadata name no order of channels for '{it.input}'", hint=hint)
     output = metadata.output
     with_names = f", with names from {names.source}" if names else ""
-    yield f"output '{output.name}' {shape_text(signature.outputs[output.name].shape)}{with_names}"
+    shape = shape_text(signature.outputs[output.name].shape)
+    yield Notice(f"output '{output.name}' {shape}{with_names}")
     if metadata.dialect is Dialect.VERTEX and asked is not None:
-        yield f"Vertex metadata name no signature: pass --signature {signature.key} on"
+        hint = Hint("pass {signature:{key}} on", key=signature.key)
+        yield Notice("Vertex metadata name no signature", hint=hint)

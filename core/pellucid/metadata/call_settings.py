@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from os import fspath
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pellucid.errors import SpecError, did_you_mean
+from pellucid.errors import SpecError, meant
 from pellucid.metadata.method import spelling_of
 from pellucid.metadata.parameters import METHODS, CallSettings, ExplanationParameters, Setting
+from pellucid.metadata.spec import Visualization
+from pellucid.notices import Where
 
 Record = TypeVar("Record", bound=Any)
 
@@ -21,16 +23,51 @@ SETTINGS: Mapping[str, Setting] = {
 """The settings of methods by their names."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainOptions:
+    """How a model is explained, over what its metadata say; None leaves something as it is.
+
+    `settings` change `parameters`, by default the model's own; `visualization` takes the place of
+    the metadata's, `seed` is the random seed.
+    """
+
+    settings: CallSettings = CallSettings()
+    parameters: ExplanationParameters | None = None
+    visualization: Visualization | None = None
+    seed: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        parameters: ExplanationParameters | None = None,
+        visualization: Visualization | None = None,
+        seed: int | None = None,
+        **settings: Any,
+    ) -> ExplainOptions:
+        """Return options by their names, those of the settings among them. Raises SpecError."""
+        return cls(
+            settings=call_settings(settings),
+            parameters=parameters,
+            visualization=visualization,
+            seed=seed,
+        )
+
+
 def call_settings(options: Mapping[str, Any]) -> CallSettings:
     """Return settings by their names. Raises SpecError for a name that is none."""
     known = [it.name for it in fields(CallSettings)]
     for name in options:
         if name not in known:
-            raise SpecError(
-                f"'{name}' is not a setting{did_you_mean(name, known)}; the settings are "
-                + ", ".join(known)
-            )
+            hints = (meant(name, known), f"the settings are {', '.join(known)}")
+            raise SpecError(f"'{name}' is not a setting", hint="; ".join(filter(None, hints)))
     return CallSettings(**options)
+
+
+def given_settings(settings: CallSettings) -> dict[str, Any]:
+    """Return those of the settings that are set, by their names."""
+    found = ((it.name, getattr(settings, it.name)) for it in fields(CallSettings))
+    return {name: value for name, value in found if value is not None}
 
 
 def with_settings(
@@ -47,9 +84,7 @@ def with_settings(
     result = replace(parameters, method=method)
     if settings.top_k is not None:
         if settings.top_k < 1 and settings.top_k != -1:
-            raise SpecError(
-                f"top_k: {settings.top_k} is out of range, must be 1 or more, or -1 for all"
-            )
+            raise _beyond("top_k", settings.top_k, "1 or more, or -1 for all")
         result = replace(result, top_k=settings.top_k, output_indices=None)
     if settings.output_indices is not None:
         indices = [(i,) if isinstance(i, int) else tuple(i) for i in settings.output_indices]
@@ -109,8 +144,7 @@ def converted(name: str, value: Any) -> Any:
         return value
     known = [str(it.value) for it in kind]
     if value not in known:
-        near = did_you_mean(str(value), known)
-        raise SpecError(f"{name}: '{value}' is unknown{near}; choose one of {', '.join(known)}")
+        raise _unknown(name, str(value), known)
     return kind(value)
 
 
@@ -118,16 +152,23 @@ def _check_range(name: str, value: Any) -> None:
     """Raise SpecError for what cannot be computed; what the services refused only warns."""
     setting = SETTINGS[name]
     if setting.least is not None and value < setting.least:
-        raise SpecError(f"{name}: {value} is out of range, must be {setting.least} or more")
+        raise _beyond(name, value, f"{setting.least} or more")
     if setting.above is not None and not value > setting.above:
-        raise SpecError(f"{name}: {value:g} is out of range, must be above {setting.above:g}")
+        raise _beyond(name, f"{value:g}", f"above {setting.above:g}")
 
 
 def _default_of(name: str) -> Any:
     """Return a method's default parameters by its name."""
     if name not in METHODS:
-        raise SpecError(
-            f"method: '{name}' is unknown{did_you_mean(name, list(METHODS))}; choose one of "
-            + ", ".join(METHODS)
-        )
+        raise _unknown("method", name, list(METHODS))
     return METHODS[name]()
+
+
+def _unknown(name: str, value: str, known: Sequence[str]) -> SpecError:
+    hints = (meant(value, known), f"choose one of {', '.join(known)}")
+    where = Where(path=name)
+    return SpecError(f"'{value}' is unknown", where=where, hint="; ".join(filter(None, hints)))
+
+
+def _beyond(name: str, value: object, wanted: str) -> SpecError:
+    return SpecError(f"{value} is out of range, must be {wanted}", where=Where(path=name))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from enum import Enum
 from typing import Any
 
-from pellucid.errors import SpecError, did_you_mean
+from pellucid.errors import SpecError, meant
 from pellucid.metadata.call_settings import SETTINGS
 from pellucid.metadata.documents.document import describe
 from pellucid.metadata.method import spelling_of
 from pellucid.metadata.parameters import ExplanationParameters, Lime
+from pellucid.notices import Notice, Warn, Where
 
 _FIELDS = {key: it for it in fields(Lime) for key in spelling_of(it).kserve}
 KSERVE_KEYS = tuple(_FIELDS)
@@ -34,7 +35,7 @@ def as_kserve(parameters: ExplanationParameters) -> ExplanationParameters:
 def with_kserve_keys(
     request: Mapping[str, object],
     parameters: ExplanationParameters,
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> ExplanationParameters:
     """Return parameters with the keys of KServe's explainer that a request has.
 
@@ -42,10 +43,11 @@ def with_kserve_keys(
     """
     given = {key: request[key] for key in KSERVE_KEYS if key in request}
     if given and not isinstance(parameters.method, Lime):
-        warn(
+        what = (
             f"the request sets {', '.join(given)}, which only {Lime.title} has; the method is "
             f"{parameters.method.name}"
         )
+        warn(Notice(what))
         return parameters
     for key, value in given.items():
         name = _FIELDS[key].name
@@ -75,18 +77,19 @@ def _number(key: str, value: object) -> float:
             raise ValueError
         number = float(value)
     except (ValueError, OverflowError):
-        raise SpecError(f"{key}: must be a number, not {describe(value)}") from None
+        raise _unfit(key, value, "a number") from None
     if not math.isfinite(number):
-        raise SpecError(f"{key}: must be a finite number, not {describe(value)}")
+        raise _unfit(key, value, "a finite number")
     return number
 
 
 def _whole(key: str, value: object, *, least: int) -> int:
     number = _number(key, value)
     if number != int(number):
-        raise SpecError(f"{key}: must be a whole number, not {describe(value)}")
+        raise _unfit(key, value, "a whole number")
     if not least <= number < 2**31:
-        raise SpecError(f"{key}: {int(number)} is out of range, must be {least} or more")
+        what = f"{int(number)} is out of range, must be {least} or more"
+        raise SpecError(what, where=Where(path=key))
     return int(number)
 
 
@@ -94,15 +97,18 @@ def _truth(key: str, value: object) -> bool:
     """Read a boolean as KServe's explainer did, and as JSON has it, at which that one failed."""
     word = str(value).lower() if isinstance(value, str | bool | int) else ""
     if word not in (*_YES, *_NO):
-        raise SpecError(f"{key}: must be true or false, not {describe(value)}")
+        raise _unfit(key, value, "true or false")
     return word in _YES
 
 
 def _one_of(kind: type[Enum], key: str, value: object) -> Enum:
     names = [it.value for it in kind]
     if value not in names:
-        near = did_you_mean(value, names) if isinstance(value, str) else ""
-        raise SpecError(
-            f"{key}: must be {', '.join(names[:-1])} or {names[-1]}, not {describe(value)}{near}"
-        )
+        near = meant(value, names) if isinstance(value, str) else ""
+        raise _unfit(key, value, f"{', '.join(names[:-1])} or {names[-1]}", near)
     return kind(value)
+
+
+def _unfit(key: str, value: object, wanted: str, hint: str = "") -> SpecError:
+    what = f"must be {wanted}, not {describe(value)}"
+    return SpecError(what, where=Where(path=key), hint=hint)

@@ -86,7 +86,7 @@ class BaseMethod(ABC):
     __slots__ = ()
 
     name: ClassVar[str]
-    """How it is chosen, as in ``--method xrai``."""
+    """How it is chosen."""
     title: ClassVar[str]
     """What people call it within a sentence."""
     label: ClassVar[str]

@@ -25,6 +25,7 @@ from pellucid.metadata.method import (
     spelled,
 )
 from pellucid.metadata.spec import DomainBaseline
+from pellucid.notices import Where
 
 # What the package offers, too; a method is named here, and in no `__init__`.
 __all__ = [
@@ -172,8 +173,9 @@ class _PathIntegral(BaseMethod):
     def check(self) -> None:
         if self.tolerance is not None and self.smooth_grad is not None:
             raise SpecError(
-                "tolerance: cannot be kept with noisy samples, which do not end at the instance; "
-                "leave out one of the two"
+                "cannot be kept with noisy samples, which do not end at the instance",
+                where=Where(path="tolerance"),
+                hint="leave out one of the two",
             )
 
 

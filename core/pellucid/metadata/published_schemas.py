@@ -1,30 +1,51 @@
-"""The JSON Schemas as they are published, for editors and other validators."""
+"""The JSON Schemas: as they are kept, and as they are published for editors and other validators.
+
+The files in ``schemas/`` know the services' own spelling. What is published says what is accepted:
+keys and values in any spelling that is understood. (The one thing it cannot say is that a key is
+there twice in two spellings.)
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from pellucid.metadata.documents.document import schema
 from pellucid.metadata.spec import Dialect
+from pellucid.metadata.spellings import any_case, lowered, other_spellings
 
 NAMES = (*(it.value for it in Dialect), "parameters")
+EXACT = "MD037"
+"""The rule of what is Pellucid's own, baselines: their keys have one spelling."""
+_OURS = ("x-rule", "x-ignore-case")
+
+
+@cache
+def schema(dialect: Dialect) -> Any:
+    """Return the JSON Schema of a dialect in its own spelling."""
+    name = "vertex" if dialect is Dialect.VERTEX else "ai_platform"
+    return json.loads(
+        (files("pellucid.metadata") / "schemas" / f"{name}.schema.json").read_text("utf-8")
+    )
 
 
 def published_schema(name: str) -> dict[str, Any]:
     """Return a schema by its name, one of `NAMES`: a dialect's document, or parameters alone."""
-    if name != "parameters":
-        whole = schema(Dialect(name))
-        root = {key: rule for key, rule in whole.items() if key != "$defs"}
-        return {**whole, "$defs": _needed(whole["$defs"], set(_references(root)))}
-    whole = schema(Dialect.VERTEX)
-    return {
-        "$schema": whole["$schema"],
-        "title": "Vertex AI ExplanationParameters",
-        "description": "Which method explains, with which settings, and which outputs.",
-        "$ref": "#/$defs/parameters",
-        "$defs": _needed(whole["$defs"], {"parameters"}),
-    }
+    dialect = Dialect.AI_PLATFORM if name == Dialect.AI_PLATFORM.value else Dialect.VERTEX
+    whole = schema(dialect)
+    root = {key: rule for key, rule in whole.items() if key != "$defs"}
+    if name == "parameters":
+        root = {
+            "$schema": whole["$schema"],
+            "title": "Vertex AI ExplanationParameters",
+            "description": "Which method explains, with which settings, and which outputs.",
+            "$ref": "#/$defs/parameters",
+        }
+    needed = _needed(whole["$defs"], set(_references(root)))
+    published: dict[str, Any] = _widened({**root, "$defs": needed}, dialect, "#")
+    return published
 
 
 def _needed(definitions: dict[str, Any], names: set[str]) -> dict[str, Any]:
@@ -44,3 +65,50 @@ def _references(rule: Any) -> Iterator[str]:
     elif isinstance(rule, list):
         for part in rule:
             yield from _references(part)
+
+
+def _widened(rule: Any, dialect: Dialect, place: str) -> Any:
+    """Return the part of a schema at `place` with every spelling that is understood.
+
+    The services' own spelling stays in ``properties``, which is what editors offer; the others are
+    patterns that lead there.
+    """
+    if not isinstance(rule, dict):
+        return rule
+    made = {key: part for key, part in rule.items() if key not in _OURS}
+    if rule.get("x-rule") == EXACT:
+        return made
+    for key in ("$defs", "properties", "patternProperties"):
+        if key in made:
+            made[key] = {
+                name: _widened(part, dialect, f"{place}/{key}/{name}")
+                for name, part in made[key].items()
+            }
+    for key in ("items", "additionalProperties"):
+        if key in made:
+            made[key] = _widened(made[key], dialect, f"{place}/{key}")
+    if "if" in made:  # a kind of document is told by its keys in any letter case, and no more
+        made["if"] = _widened(made["if"], Dialect.AI_PLATFORM, "")
+    if "anyOf" in made:
+        made["anyOf"] = [_widened(it, dialect, "") for it in made["anyOf"]]
+    if "properties" in made:
+        others = {
+            other_spellings(name, dialect): {"$ref": f"{place}/properties/{name}"}
+            for name in made["properties"]
+        }
+        made["patternProperties"] = {**made.get("patternProperties", {}), **others}
+    if "required" in made:
+        made["allOf"] = [_has(key, dialect) for key in made.pop("required")]
+    if rule.get("x-ignore-case"):
+        words = made.pop("enum")
+        pattern = "|".join(map(any_case, dict.fromkeys(map(lowered, words))))
+        made["anyOf"] = [{"enum": words}, {"pattern": f"^({pattern})$"}]
+    return made
+
+
+def _has(key: str, dialect: Dialect) -> dict[str, Any]:
+    """Return a schema of the objects that have a key in one of its spellings."""
+    other = {"pattern": other_spellings(key, dialect)}
+    return {
+        "anyOf": [{"required": [key]}, {"not": {"propertyNames": {"not": other}}}],
+    }

@@ -272,7 +272,8 @@ def _hidden_outputs(
     if not np.isfinite(outputs).all():
         raise InstanceError(
             f"with patches of '{feature}' painted {method.hide_color:g}, the model's output is not "
-            "finite, which nothing can explain; choose another hide_color"
+            "finite, which nothing can explain",
+            hint="choose another hide_color",
         )
     return outputs[place]
 

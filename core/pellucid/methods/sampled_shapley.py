@@ -46,6 +46,7 @@ from pellucid.errors import SpecError
 from pellucid.metadata import SampledShapley
 from pellucid.methods.coalition_games import Game, enumerated, gains, game_of, players_of, scores_of
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Hint
 
 # More than this for one instance is hours, and a player so small says little.
 MOST_EVALUATIONS = 1_000_000
@@ -131,9 +132,11 @@ def sampled_shapley(
     if not exact and players.count * least > MOST_EVALUATIONS:
         raise SpecError(
             f"sampled Shapley with {players.count} players and {least} paths asks the model "
-            f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}; "
-            "let an image's players be its regions with --players regions, put inputs into a "
-            "group, or take fewer paths"
+            f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}",
+            hint=Hint(
+                "let an image's players be its regions with {players:regions}, put inputs into a "
+                "group, or take fewer paths"
+            ),
         )
     score = scores_of(model, x, target)
     games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]

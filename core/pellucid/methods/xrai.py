@@ -30,6 +30,7 @@ from pellucid.methods.felzenszwalb import felzenszwalb_scales
 from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Where
 
 
 def xrai(
@@ -60,9 +61,10 @@ def xrai(
         shape = np.shape(x[name])[1:]
         if name not in images or len(shape) not in (2, 3):
             raise SpecError(
-                f"inputs.{name}: XRAI explains images, [height, width] or [height, width, "
-                f"channels], and one instance of this input has the shape {list(shape)}; use "
-                "integrated gradients or sampled Shapley"
+                "XRAI explains images, [height, width] or [height, width, channels], and one "
+                f"instance of this input has the shape {list(shape)}",
+                where=Where(path=f"inputs.{name}"),
+                hint="use integrated gradients or sampled Shapley",
             )
     base = integrated_gradients(
         model, x, baselines, target, _base(method), score=score, seed=seed, numbers=numbers
@@ -84,8 +86,7 @@ def xrai(
                     segments = felzenszwalb_scales(image)
                 heat[name][i], ranks[name][i] = rank_regions(image, value, labels=segments)
             except InstanceError as error:
-                message = f"instances[{names[i]}].{name}: {error}"
-                raise InstanceError(message, names[i]) from error
+                raise error.at(instance=names[i], path=name) from error
     return replace(base, values=heat), ranks
 
 
@@ -119,8 +120,8 @@ def rank_regions(
         bad = np.argwhere(~np.isfinite(attribution))
         where = f"at {bad[0].tolist()}" if len(bad) else "in sum"
         raise InstanceError(
-            f"the attribution is not finite {where}, so that its regions cannot be ranked; the "
-            "model's gradient is not finite between baseline and instance"
+            f"the attribution is not finite {where}, so that its regions cannot be ranked",
+            hint="the model's gradient is not finite between baseline and instance",
         )
     if labels is None:
         labels = felzenszwalb_scales(image)

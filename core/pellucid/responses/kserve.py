@@ -12,6 +12,7 @@ from pellucid.explain import Explanation
 from pellucid.metadata import ExplanationParameters, PatchChoice
 from pellucid.methods import lime
 from pellucid.model import Array
+from pellucid.notices import Hint
 
 
 def kserve(
@@ -27,7 +28,8 @@ def kserve(
     """
     choice = parameters.method.shown_patches
     if choice is None:
-        raise SpecError("KServe's form is that of LIME for images; choose --method lime")
+        hint = Hint("choose {method:lime}")
+        raise SpecError("KServe's form is that of LIME for images", hint=hint)
     found = [_explained(explanation, choice) for explanation in explanations]
     return {"explanations": found[0] if len(found) == 1 else found}
 

@@ -37,15 +37,17 @@ from pellucid.metadata import (
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
 from pellucid.model import Array
+from pellucid.notices import Hint, Notice, Where, Words, python_words
 
 Record = TypeVar("Record", bound=Any)
 
 FORMAT = 1
+AGAIN = Hint("explain again with {raw}")
 _DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments")
 
 
-def pack(explanations: Results) -> bytes:
+def pack(explanations: Results, words: Words = python_words) -> bytes:
     """Return an uncompressed ``.npz`` archive of explanations, from which `unpack` makes them.
 
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
@@ -55,7 +57,7 @@ def pack(explanations: Results) -> bytes:
     ``i/given/FEATURE`` where the model was given another; ``i/prediction``; ``i/picture``, the
     bytes of the picture's file; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
     float64. ``pellucid.json`` holds the metadata, the method, names and words,
-    as UTF-8.
+    as UTF-8; settings that warnings advise are written in `words`.
     """
     arrays: dict[str, Array] = {}
     instances = []
@@ -64,7 +66,7 @@ def pack(explanations: Results) -> bytes:
     for i, (explanation, instance) in enumerate(
         zip(explanations, explanations.instances, strict=True)
     ):
-        words = {}
+        texts = {}
         arrays[f"{i}/prediction"] = np.asarray(explanation.prediction)
         for name, tensor in explanation.inputs.items():
             if tensor.dtype != object:
@@ -73,7 +75,7 @@ def pack(explanations: Results) -> bytes:
             if name in images or tensor is explanation.inputs.get(name):
                 continue
             if tensor.dtype == object:
-                words[name] = _text(tensor).tolist()
+                texts[name] = _text(tensor).tolist()
             else:
                 arrays[f"{i}/given/{name}"] = tensor
         if explanation.neighbors is not None:
@@ -97,8 +99,8 @@ def pack(explanations: Results) -> bytes:
                 "beside": dict(instance.extras),
                 "index": instance.index,
                 "upright": not _decoded_by_model(instance),
-                "given": words,
-                "warnings": explanation.warnings,
+                "given": texts,
+                "warnings": [it.sentence(words) for it in explanation.warnings],
                 "pixels": explanation.pixels,
                 "labels": [
                     {
@@ -127,30 +129,35 @@ def pack(explanations: Results) -> bytes:
 def unpack(data: bytes, where: str) -> Results:
     """Return the explanations that `pack` wrote; neither the model nor TensorFlow is needed.
 
-    Their instances have no tensors. Raises InstanceError, which begins with `where`, for anything
-    else.
+    Their instances have no tensors. Raises InstanceError, whose file is `where`, for anything else.
     """
+    place = Where(file=where)
     try:
         with np.load(BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (BadZipFile, ValueError, EOFError, OSError) as error:
         raise InstanceError(
-            f"{where}: not an .npz file of explanations, as explain --raw writes it ({error})"
+            f"not an .npz file of explanations ({error})",
+            where=place,
+            hint=Hint("write one with {explain.raw}"),
         ) from None
     if _DOCUMENT not in arrays:
         raise InstanceError(
-            f"{where}: holds arrays and no explanations to draw; write it with explain --raw"
+            "holds arrays and no explanations to draw",
+            where=place,
+            hint=Hint("write it with {explain.raw}"),
         )
     try:
         document = json.loads(arrays[_DOCUMENT].tobytes())
         if document["format"] != FORMAT:
             raise InstanceError(
-                f"{where}: has format {document['format']}, and this version of pellucid reads "
-                f"{FORMAT}; explain again with --raw"
+                f"has format {document['format']}, and this version of pellucid reads {FORMAT}",
+                where=place,
+                hint=AGAIN,
             )
-        parsed = parse_metadata(json.dumps(document["metadata"]))
+        parsed = parse_metadata(document["metadata"])
         if parsed.metadata is None:
-            raise InstanceError(f"{where}: its metadata are damaged; explain again with --raw")
+            raise InstanceError("its metadata are damaged", where=place, hint=AGAIN)
         names = [spec.name for spec in parsed.metadata.inputs]
         found = [
             (_explanation(arrays, i, entry, names), _instance(arrays, i, entry, where))
@@ -160,7 +167,7 @@ def unpack(data: bytes, where: str) -> Results:
         metadata = _laid_out(parsed.metadata, document.get("layouts", {}))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InstanceError(
-            f"{where}: is damaged ({type(error).__name__}: {error}); explain again with --raw"
+            f"is damaged ({type(error).__name__}: {error})", where=place, hint=AGAIN
         ) from None
     return Results(
         items=tuple(explanation for explanation, _ in found),
@@ -204,7 +211,7 @@ def _explanation(
         labels=tuple(labels),
         inputs=inputs,
         given={name: given[name] for name in names if name in given},
-        warnings=tuple(entry["warnings"]),
+        warnings=tuple(map(Notice, entry["warnings"])),
         pixels=entry.get("pixels", {}),
     )
 
@@ -215,7 +222,7 @@ def _instance(
     image, encoded = None, None
     if f"{i}/picture" in arrays:
         encoded = arrays[f"{i}/picture"].tobytes()
-        image = decode_picture(encoded, f"{where}: instances[{i}]", upright=entry["upright"])
+        image = decode_picture(encoded, Where(file=where, instance=i), upright=entry["upright"])
     return Instance(
         entry["value"],
         {},

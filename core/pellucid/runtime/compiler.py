@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
+from pellucid.linter import Reach, ways
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
@@ -18,6 +19,7 @@ from pellucid.metadata import (
     PixelSource,
 )
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint
 from pellucid.runtime.backends.base import CompileSpec, check_device
 from pellucid.runtime.backends.flat_graph import GraphFunction
 from pellucid.runtime.engine.failures import Unsupported
@@ -192,8 +194,8 @@ class Compiler:
         if node.op not in SQUASHERS:
             raise SpecError(
                 f"the output '{self.metadata.output.name}' comes from the operation {node.op}, not "
-                "from a softmax or sigmoid, so there are no logits to find; name a tensor with "
-                "--output"
+                "from a softmax or sigmoid, so there are no logits to find",
+                hint=Hint("name a tensor with {output}"),
             )
         return flat.inputs(node)[0]
 
@@ -212,7 +214,14 @@ class Compiler:
             batch=self._batch,
             device=self.device,
             parallel_batches=self.parallel_batches,
+            obstacle=self._obstacle,
         )
+
+    def _obstacle(self, tensor: str) -> tuple[str, str] | None:
+        way = ways(self.meta_graph, self._output, [tensor])[tensor]
+        if way.reach is Reach.NOTHING and way.node and way.op:
+            return way.node, way.op
+        return None
 
     def _before(self, compile_spec: CompileSpec) -> GraphFunction | None:
         if self._requested is self.signature:

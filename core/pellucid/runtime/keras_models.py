@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pellucid.errors import ModelError, UnsafeModelError
+from pellucid.notices import Hint, Where
 from pellucid.runtime.engine.failures import FAILURES
 from pellucid.runtime.engine.tensorflow import tf
 
@@ -44,7 +45,8 @@ def exported_file(path: Path, *, allow_code: bool = False) -> tuple[Path, bool]:
         head = file.read(8)
     if not head.startswith(_MARKERS):
         raise ModelError(
-            f"{path}: is no Keras model: neither a .keras (zip) nor an .h5 (HDF5) file"
+            "is no Keras model: neither a .keras (zip) nor an .h5 (HDF5) file",
+            where=Where(file=str(path)),
         )
     if head.startswith(_MARKERS[1]) and not allow_code:
         _refuse_code(path)
@@ -58,8 +60,9 @@ def exported_file(path: Path, *, allow_code: bool = False) -> tuple[Path, bool]:
         if "unsafe" in reason or "lambda" in reason.lower():
             raise _holds_code(path) from error
         raise ModelError(
-            f"{path}: Keras cannot load it: {reason[:300]}; load it where its classes are defined "
-            "and export it there: model.export('model')"
+            f"Keras cannot load it: {reason[:300]}",
+            where=Where(file=str(path)),
+            hint="load it where its classes are defined and export it there: model.export('model')",
         ) from error
     _export(model, target, str(path))
     return target, False
@@ -87,11 +90,13 @@ def _export(model: Any, target: Path, name: str) -> None:
         os.replace(aside / "model", target)
     except OSError as error:
         if not (target / "saved_model.pb").is_file():  # else another process was faster
-            raise ModelError(f"{name}: cannot be exported to {target}: {error}") from error
+            what = f"cannot be exported to {target}: {error}"
+            raise ModelError(what, where=Where(name=name)) from error
     except _REASONS as error:
         reason = " ".join(str(error).split())
-        hint = "; call it once, so that it is built" if "built" in reason else ""
-        raise ModelError(f"{name}: Keras cannot export it: {reason[:300]}{hint}") from error
+        hint = "call it once, so that it is built" if "built" in reason else ""
+        what = f"Keras cannot export it: {reason[:300]}"
+        raise ModelError(what, where=Where(name=name), hint=hint) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -104,12 +109,15 @@ def _refuse_code(path: Path) -> None:
         with h5py.File(path, "r") as file:
             config = file.attrs.get("model_config", "")
     except OSError as error:
-        raise ModelError(f"{path}: is damaged, or no HDF5 file ({error})") from error
+        what = f"is damaged, or no HDF5 file ({error})"
+        raise ModelError(what, where=Where(file=str(path))) from error
     text = config.decode("utf-8", "replace") if isinstance(config, bytes) else str(config)
     if not text:
         raise ModelError(
-            f"{path}: holds weights and no model; build the model, load them into it with "
-            "model.load_weights(...), and export it: model.export('model')"
+            "holds weights and no model",
+            where=Where(file=str(path)),
+            hint="build the model, load them into it with model.load_weights(...), and export it: "
+            "model.export('model')",
         )
     if '"Lambda"' in text:
         raise _holds_code(path)
@@ -117,8 +125,9 @@ def _refuse_code(path: Path) -> None:
 
 def _holds_code(path: Path) -> UnsafeModelError:
     return UnsafeModelError(
-        f"{path}: holds Python code (a Lambda layer), which loading would run; if you trust it, "
-        "add --allow-unsafe-ops (allow_unsafe_ops=True)"
+        "holds Python code (a Lambda layer), which loading would run",
+        where=Where(file=str(path)),
+        hint=Hint("if you trust it, add {allow_unsafe_ops:True}"),
     )
 
 

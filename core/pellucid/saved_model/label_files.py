@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from pellucid.errors import SpecError
+from pellucid.notices import Where
 
 BESIDE: Final = (
     *("labels.txt", "class_names.txt", "classes.txt", "labels.json", "class_names.json"),
@@ -31,8 +33,9 @@ def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
     if "," in written and not path.suffix:
         return tuple(name.strip() for name in written.split(",")), "the names given"
     raise SpecError(
-        f"{written}: no such file; class names are a file (a name a line, or JSON), or names with "
-        "commas between them"
+        "no such file",
+        where=Where(file=written),
+        hint="class names are a file (a name a line, or JSON), or names with commas between them",
     )
 
 
@@ -42,26 +45,27 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     Lines of text; or JSON: a list, an object from index to name (or to [id, name], as Keras keeps
     ImageNet's), or one from name to index. Raises SpecError.
     """
+    where = Where(file=str(path))
     try:
         if path.stat().st_size > _LARGEST:
-            raise SpecError(f"{path}: is too large for a list of class names")
+            raise SpecError("is too large for a list of class names", where=where)
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise SpecError(f"{path}: is not UTF-8 text") from None
+        raise SpecError("is not UTF-8 text", where=where) from None
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read ({error.strerror})") from None
+        raise SpecError(f"cannot be read ({error.strerror})", where=where) from None
     if path.suffix.lower() == ".json" or text.lstrip()[:1] in ("[", "{"):
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             if path.suffix.lower() == ".json":
-                raise SpecError(f"{path}: not JSON: {error}") from None
+                raise SpecError(f"not JSON: {error}", where=where) from None
         else:
-            return _of_json(value, path)
+            return _of_json(value, where)
     names = tuple(line.strip() for line in text.rstrip().splitlines())
     if not names or not all(names):
-        at = names.index("") + 1 if names else 1
-        raise SpecError(f"{path}:{at}: has no name; each line is the name of a class")
+        where = replace(where, line=names.index("") + 1 if names else 1)
+        raise SpecError("has no name", where=where, hint="each line is the name of a class")
     return names
 
 
@@ -92,21 +96,22 @@ def told_apart(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]
     ), twice
 
 
-def _of_json(value: object, path: Path) -> tuple[str, ...]:
+def _of_json(value: object, where: Where) -> tuple[str, ...]:
     if isinstance(value, Mapping):
         found = {_index(k, v): _name(k, v) for k, v in value.items()}
         missing = next((i for i in range(len(value)) if i not in found), None)
         if missing is not None:
             raise SpecError(
-                f"{path}: has no name for index {missing}; its keys are indices and its values "
-                "names, or the other way round"
+                f"has no name for index {missing}",
+                where=where,
+                hint="its keys are indices and its values names, or the other way round",
             )
         value = [found[i] for i in range(len(value))]
     if not isinstance(value, list) or not value:
-        raise SpecError(f"{path}: is neither a list of names nor an object of them by index")
+        raise SpecError("is neither a list of names nor an object of them by index", where=where)
     for index, name in enumerate(value):
         if not isinstance(name, str) or not name:
-            raise SpecError(f"{path}: entry {index} is no name")
+            raise SpecError(f"entry {index} is no name", where=where)
     return tuple(value)
 
 

@@ -8,7 +8,8 @@ from functools import cache, cached_property
 from typing import Any, TypeAlias, final
 
 from pellucid.errors import ModelError
-from pellucid.saved_model.op_table import output_types
+from pellucid.saved_model.directory import AGAIN
+from pellucid.saved_model.op_table import output_place, output_types
 from pellucid.saved_model.protobuf import messages
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -123,6 +124,26 @@ def node_name(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
+def output_index(nodes: Nodes, functions: Mapping[str, Any], tensor: str) -> int | None:
+    """Return which output of its node a tensor is, as a function's body writes it.
+
+    That is ``node:output:0``, and for an argument its bare name. None if there is no such output.
+    """
+    node, _, rest = tensor.partition(":")
+    output, colon, number = rest.rpartition(":")
+    if not (number or "0").isdecimal():
+        output, colon, number = rest, ":", "0"
+    place = int(number or 0)
+    if not colon or not output:
+        return place
+    op = nodes.op(node)
+    if op in functions:
+        names = [it.name for it in functions[op].message.signature.output_arg]
+        return names.index(output) if output in names else None
+    first = output_place(op, nodes.attributes(node), output)
+    return None if first is None else first + place
+
+
 def shape_of(message: Any) -> Shape:
     """Return a TensorShapeProto as a tuple."""
     if message.unknown_rank:
@@ -152,8 +173,7 @@ def attributes_of(message: Any) -> dict[str, Any]:
         entries = [attribute.FromString(it) for it in message.attr]
     except DecodeError as error:
         raise ModelError(
-            f"the attributes of operation '{message.name}' ({message.op}) are damaged; copy or "
-            "export the model again"
+            f"the attributes of operation '{message.name}' ({message.op}) are damaged", hint=AGAIN
         ) from error
     return {entry.key: entry.value for entry in entries}
 

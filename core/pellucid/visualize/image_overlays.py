@@ -26,7 +26,7 @@ from pellucid.metadata import (
 from pellucid.methods import lime
 from pellucid.model import Array
 from pellucid.visualize.overlay import draw, shows_nothing
-from pellucid.visualize.panel import SHORTEST, encode, method_text, number, panel, title_text
+from pellucid.visualize.panel import encode, method_text, number, panel, title_text
 from pellucid.visualize.readable import chosen, is_unwritten, words
 
 SMALL = 224
@@ -148,7 +148,7 @@ def _enlarged(below: Array, plane: Array) -> tuple[Array, Array]:
     longer = max(below.shape[:2])
     if longer >= SMALL:
         return below, plane
-    times = -(-SHORTEST // longer)
+    times = -(-SMALL // longer)
     if plane.shape[:2] == below.shape[:2]:
         plane = plane.repeat(times, axis=0).repeat(times, axis=1)
     return below.repeat(times, axis=0).repeat(times, axis=1), plane

@@ -21,6 +21,7 @@ from PIL import Image
 from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import OverlayType, Percentile, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
+from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 
 # The faintest pixel of a hue map that is shown at all: below this, it could not be told from black.
@@ -290,5 +291,9 @@ def _gray(image: Array) -> Array:
 
 def _given(value: T | None, name: str) -> T:
     if value is None:
-        raise SpecError(f"visualization: {name} is not set; resolve the defaults first")
+        raise SpecError(
+            f"{name} is not set",
+            where=Where(path="visualization"),
+            hint="resolve the defaults first",
+        )
     return value

@@ -11,6 +11,7 @@ from pellucid.errors import SpecError
 from pellucid.explain import LabelAttribution
 from pellucid.metadata import BaseMethod, OverlayType, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
+from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 from pellucid.visualize.overlay import FAINTEST
 from pellucid.visualize.text_layout import width_of, write
@@ -109,7 +110,11 @@ def bar_colors(visualization: Visualization, height: int) -> Array:
         # A region has a sign and no strength.
         strength = np.where(strength == 0, np.sign(top), np.sign(strength))
     if visualization.color_map is None:
-        raise SpecError("visualization: color_map is not set; resolve the defaults first")
+        raise SpecError(
+            "color_map is not set",
+            where=Where(path="visualization"),
+            hint="resolve the defaults first",
+        )
     if not is_gradient(visualization.color_map):
         # As it is drawn: what is shown at all is no fainter than this.
         strength = np.sign(strength) * (FAINTEST + (1 - FAINTEST) * np.abs(strength))

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from pellucid.metadata import Percentile, Visualization, VisualizationType
+from pellucid.metadata import Visualization, VisualizationType
 from pellucid.model import Array
 from pellucid.visualize.overlay import highlighted, signed_plane
 
@@ -42,7 +42,6 @@ def chosen(attribution: Array, resolved: Visualization) -> Visualization:
     """
     longer = max(np.shape(attribution)[:2])
     settings = Visualization(
-        percentile=Percentile.RANK,
         blur_sigma=round(SMOOTHING * longer, 1),
         clip_below_percentile=float(LOWEST),
     )
@@ -71,9 +70,5 @@ def chosen(attribution: Array, resolved: Visualization) -> Visualization:
 
 def words(settings: Visualization) -> list[str]:
     """Return settings as ``key=value``, as they are written."""
-    said = []
-    for name in ("blur_sigma", "clip_below_percentile", "percentile"):
-        value = getattr(settings, name)
-        if value is not None:
-            said.append(f"{name}={value.value if isinstance(value, Percentile) else f'{value:g}'}")
-    return said
+    names = ("blur_sigma", "clip_below_percentile")
+    return [f"{name}={getattr(settings, name):g}" for name in names]

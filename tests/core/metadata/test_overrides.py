@@ -32,6 +32,7 @@ from pellucid.metadata.spec import (
     ValueBaseline,
     Visualization,
 )
+from pellucid.notices import Message
 
 METADATA = ExplanationMetadata(
     dialect=Dialect.VERTEX,
@@ -55,10 +56,10 @@ STEPS = ExplanationParameters(
 def asked(
     request: Mapping[str, object], parameters: ExplanationParameters = STEPS
 ) -> tuple[ExplanationMetadata, ExplanationParameters, list[str]]:
-    said: list[str] = []
+    said: list[Message] = []
     metadata, chosen = overridden(METADATA, parameters, request)
     chosen = with_kserve_keys(request, chosen, said.append)
-    return metadata, chosen, said
+    return metadata, chosen, [it.sentence() for it in said]
 
 
 def override(**parts: Any) -> dict[str, object]:

@@ -12,7 +12,6 @@ from drawn_specs import documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.metadata.documents.document import schema
 from pellucid.metadata.documents.json_positions import load, read
 from pellucid.metadata.documents.parse import dump_metadata, parse_metadata, parse_parameters
 from pellucid.metadata.example_spec import Examples
@@ -23,6 +22,7 @@ from pellucid.metadata.parameters import (
     SmoothGrad,
     Xrai,
 )
+from pellucid.metadata.published_schemas import schema
 from pellucid.metadata.rules import RULES
 from pellucid.metadata.spec import (
     ColorMap,
@@ -68,7 +68,7 @@ def vertex(feature: object = None, parameters: object = None) -> dict[str, Any]:
 def said(value: object) -> list[str]:
     """Each problem of a document as ``CODE path: message``."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return [f"{it.code} {it.path}: {it.message}" for it in parse_metadata(text).problems]
+    return [f"{it.code} {it.path}: {it.text()}" for it in parse_metadata(text).problems]
 
 
 FAULTS: list[tuple[object, list[str]]] = [

@@ -18,7 +18,21 @@ from PIL import Image
 import pellucid
 from pellucid.api.explanations import Explanations, unpack
 from pellucid.errors import InstanceError
+from pellucid.explain import Results
 from pellucid.inputs.readers import read_image
+from pellucid.metadata import (
+    Examples,
+    ExplanationParameters,
+    IntegratedGradients,
+    Lime,
+    Method,
+    Players,
+    Quadrature,
+    SampledShapley,
+    Segmentation,
+    SmoothGrad,
+    Xrai,
+)
 from pellucid.responses.npz import pack
 from pellucid.visualize.figures import View, files
 from places import SAMPLES
@@ -72,6 +86,30 @@ def test_what_was_saved_answers_and_draws_the_same(case: str) -> None:
             one = list(files([before], number, "a", view))
             assert one and one == list(files([after], number, "a", view))
     assert pack(after) == pack(unpack(pack(after), "again"))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        IntegratedGradients(
+            quadrature=Quadrature.MIDPOINT,
+            smooth_grad=SmoothGrad(feature_noise_sigma=(("a", 1.0), ("b", 0.5))),
+        ),
+        Xrai(step_count=3, tolerance=0.5, max_blur_sigma=2.0),
+        SampledShapley(players=Players.REGIONS, max_paths=7),
+        Lime(segmentation_alg=Segmentation.SLIC, positive_only=False, hide_color=0.5),
+        Examples(neighbor_count=3),
+    ],
+    ids=lambda method: str(method.name),
+)
+def test_the_method_comes_back_with_all_its_settings(method: Method) -> None:
+    results = Results(
+        items=(),
+        instances=(),
+        metadata=load("wine").metadata,
+        parameters=ExplanationParameters(method=method),
+    )
+    assert unpack(pack(results), "saved.npz").parameters.method == method
 
 
 def test_the_arrays_are_those_of_the_explanation() -> None:
@@ -133,20 +171,20 @@ def other_format(arrays: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "data, expected",
     [
-        (b"PK nothing", "not an .npz file of explanations, as explain --raw writes it"),
+        (b"PK nothing", "not an .npz file of explanations ("),
         (b"", "not an .npz file of explanations"),
         (pack(of_a_picture(np.ones((8, 10))))[:-300], "not an .npz file of explanations"),
         (
             saved_without(lambda arrays: arrays.pop("pellucid.json")),
-            "holds arrays and no explanations to draw; write it with explain --raw",
+            "holds arrays and no explanations to draw; write it with pellucid.responses.pack",
         ),
         (
             saved_without(other_format),
-            "has format 99, and this version of pellucid reads 1; explain again with --raw",
+            "has format 99, and this version of pellucid reads 1; explain again with pellucid.responses.pack",
         ),
         (
             saved_without(lambda arrays: arrays.pop("0/0/scores")),
-            "is damaged (KeyError: '0/0/scores'); explain again with --raw",
+            "is damaged (KeyError: '0/0/scores'); explain again with pellucid.responses.pack",
         ),
     ],
 )

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -23,11 +24,13 @@ from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.worker import About, Recipe, Work
 from pellucid.errors import DependencyError, PellucidError
+from pellucid.notices import Where
 
 AHEAD = 2
 """How many blocks are out for each thread of the cluster."""
 
-LOST = "the connection to the scheduler is lost; the same command goes on from there"
+LOST = "the connection to the scheduler is lost"
+ON = "the same command goes on from there"
 
 PATIENCE = 1
 """The scheduler has tried a block on several workers before it says that it kills them."""
@@ -51,7 +54,8 @@ def on_cluster(
         from distributed import Client
     except ModuleNotFoundError as error:
         raise DependencyError(
-            "Dask is not installed, and a cluster needs it: type pip install 'pellucid[dask]'"
+            "Dask is not installed, and a cluster needs it",
+            hint="type pip install 'pellucid[dask]'",
         ) from error
     _wait_for(file, seconds)
     # It says of each death of a worker what a person can do nothing about.
@@ -59,26 +63,32 @@ def on_cluster(
     try:
         client = Client(address=address, scheduler_file=file, timeout=seconds)
     except OSError as error:
-        raise PellucidError(f"{address or file}: no scheduler answers there ({error})") from error
+        what, where = f"no scheduler answers there ({error})", Where(file=str(address or file))
+        raise PellucidError(what, where=where) from error
     name = f"pellucid-{uuid4()}"
     try:
         try:
             client.wait_for_workers(1, timeout=10 * seconds)
         except TimeoutError as error:
-            raise PellucidError(f"{address or file}: the cluster has no workers") from error
+            raise PellucidError(
+                "the cluster has no workers", where=Where(file=str(address or file))
+            ) from error
         client.register_plugin(_plugin(recipe), name=name)
         about = client.submit(_about, name, pure=False).result()
 
         def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
             try:
                 yield from _explain(client, name, blocks, stop)
-            except OSError as error:
-                raise PellucidError(f"{LOST} ({error})") from error
+            except (OSError, RuntimeError) as error:
+                # A client that has given up closes itself, and refuses what is asked of it then.
+                if isinstance(error, RuntimeError) and client.status != "closed":
+                    raise
+                raise PellucidError(f"{LOST} ({error})", hint=ON) from error
 
         width = AHEAD * sum(client.nthreads().values())
         yield Engine(about=about, explain=explain, blocks=width)
     finally:
-        with suppress(OSError):  # there may be nobody any more
+        with suppress(OSError, RuntimeError):  # there may be nobody any more
             client.unregister_worker_plugin(name)
         client.close()
 
@@ -88,7 +98,11 @@ def _wait_for(file: str | None, seconds: float) -> None:
     end = time.monotonic() + seconds
     while file is not None and not os.path.exists(file):
         if time.monotonic() > end:
-            raise PellucidError(f"{file}: no such file; does the scheduler write another?")
+            raise PellucidError(
+                "no such file",
+                where=Where(file=str(file)),
+                hint="does the scheduler write another?",
+            )
         time.sleep(0.1)
 
 
@@ -161,18 +175,19 @@ def _explain(
             return
         future = next(done)
         if future.status == "cancelled":
-            raise PellucidError(LOST)
+            raise PellucidError(LOST, hint=ON)
         if future.status not in ("finished", "error"):
             done.add(future)  # its worker died when it was finished: it is computed again
             continue
         task = out.pop(future.key)
-        error = future.exception()
-        if error is None:
+        # A result is fetched from its worker, which may die meanwhile: then it is computed again,
+        # and what killed the worker may kill the next ones, too.
+        try:
             then = quarantine.finished(task, future.result())
-        elif isinstance(error, KilledWorker):
+        except KilledWorker:
             then = quarantine.lost(task)
-        else:
-            raise error
+        except CancelledError as error:
+            raise PellucidError(LOST, hint=ON) from error
         again += then[0]
         if then[1] is not None:
             yield then[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.metadata.documents.convert import convert_metadata
-from pellucid.metadata.documents.document import Finding, locate, problems_of, spelled
+from pellucid.metadata.documents.document import Finding, locate, problems_of
 from pellucid.metadata.documents.files import (
     raise_errors,
     read_document,
@@ -12,9 +12,9 @@ from pellucid.metadata.documents.files import (
 )
 from pellucid.metadata.documents.json_positions import Path, path_text, printable, quoted
 from pellucid.metadata.documents.overrides import overridden
-from pellucid.metadata.documents.parse import parse_metadata
+from pellucid.metadata.documents.parse import parse_metadata, parse_visualization
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.documents.visualization import parse_visualization
+from pellucid.metadata.spellings import spelled
 
 __all__ = [
     "Finding",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path as FilePath
+from typing import Any
 
 from pellucid.errors import did_you_mean
-from pellucid.metadata.documents.document import Finding, Section, describe
-from pellucid.metadata.documents.json_positions import Path, quoted
+from pellucid.metadata.documents.document import INVALID, Finding, Section, describe
+from pellucid.metadata.documents.json_positions import quoted
 from pellucid.metadata.spec import (
     Baseline,
     DomainBaseline,
@@ -17,12 +18,12 @@ from pellucid.metadata.spec import (
 )
 
 SERVICE_LIMIT = 10
-_FILE_TYPES = (".npy", ".png", ".jpg", ".jpeg")
-_HIGHEST_RANK = 16
+DEEPEST = 16
+"""How deep the lists of a baseline may be nested: the highest rank of a tensor that it can have."""
 
 
-class _FormError(Exception):
-    """A baseline that has no valid form, as the end of a sentence."""
+class _ValuesError(Exception):
+    """Values that do not go together, as the end of a sentence."""
 
 
 def parse_baselines(
@@ -46,13 +47,18 @@ def parse_baselines(
         findings.append(Finding(code="MD035", message=message, path=path))
     made: list[Baseline] = []
     for place, item in enumerate(written):
+        if item is INVALID:
+            continue
         here = (*path, place) if isinstance(feature.get(name), list) else path
-        baseline = _baseline(item, here, findings, directory=directory, words=words)
+        try:
+            baseline = _baseline(item, directory, words=words)
+        except _ValuesError as fault:
+            findings.append(Finding(code="MD037", message=str(fault), path=here))
+            continue
         if isinstance(baseline, DomainBaseline) and not _has_ends(feature):
             message = f"{quoted(baseline.end)} is the end of a domain, but the input has none"
             findings.append(Finding(code="MD043", message=message, path=here))
-        if baseline is not None:
-            made.append(baseline)
+        made.append(baseline)
     return tuple(made) if len(made) == len(written) else None
 
 
@@ -63,56 +69,30 @@ def _has_ends(feature: Section) -> bool:
     return domain is None or "min" in domain or "max" in domain
 
 
-def _baseline(
-    item: object, path: Path, findings: list[Finding], *, directory: FilePath, words: bool
-) -> Baseline | None:
-    try:
-        match item:
-            case "min" | "max":
-                return DomainBaseline(end=str(item))
-            case dict():
-                return _special(item, directory)
-            case _:
-                value, _ = _nested(item, words=words, depth=0)
-                return ValueBaseline(value)
-    except _FormError as fault:
-        findings.append(Finding(code="MD037", message=str(fault), path=path))
-        return None
-
-
-def _special(item: dict[str, object], directory: FilePath) -> Baseline:
+def _baseline(item: Any, directory: FilePath, *, words: bool) -> Baseline:
+    """Return a baseline of one of the schema's forms. Raises _ValuesError."""
     match item:
-        case {"file": str(name), **rest} if not rest:
-            if not name.lower().endswith(_FILE_TYPES) or "\0" in name:
-                raise _FormError(f"{quoted(name)} must be a .npy, .png or .jpg file")
+        case "min" | "max":
+            return DomainBaseline(end=item)
+        case {"file": name}:
             return FileBaseline(path=str(directory.absolute() / name))
-        case {"random": {**options}, **rest} if not rest and set(options) <= {"seed"}:
-            seed = options.get("seed", 0)
-            if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-                raise _FormError(f"the seed must be an integer from 0, not {describe(seed)}")
-            return RandomBaseline(seed=seed)
-    near = did_you_mean(next(iter(item), ""), ["file", "random"])
-    raise _FormError('an object must be {"file": "baseline.npy"} or {"random": {"seed": 0}}' + near)
+        case {"random": options}:
+            return RandomBaseline(seed=int(options.get("seed", 0)))
+        case _:
+            value, _ = _nested(item, words=words)
+            return ValueBaseline(value)
 
 
-def _nested(item: object, *, words: bool, depth: int) -> tuple[Nested, tuple[int, ...]]:
-    """Return a value with tuples for lists, and its shape."""
-    if depth > _HIGHEST_RANK:
-        raise _FormError(f"lists are nested more than {_HIGHEST_RANK} deep")
-    if isinstance(item, int | float) and not isinstance(item, bool):
-        return item, ()
-    if isinstance(item, str) and words:
-        return item, ()
-    if isinstance(item, str):
+def _nested(item: Any, *, words: bool) -> tuple[Nested, tuple[int, ...]]:
+    """Return a value with tuples for lists, and its shape. Raises _ValuesError."""
+    if isinstance(item, str) and not words:
         hint = "write the number without quotes" if _is_number(item) else _WORDS
-        raise _FormError(f"must be a number or a list, not the string {quoted(item)}; {hint}")
+        raise _ValuesError(f"must be a number or a list, not the string {quoted(item)}; {hint}")
     if not isinstance(item, list):
-        raise _FormError(f"must be a number or a list, not {describe(item)}")
-    if not item:
-        raise _FormError("an empty list has no values; write a number, which broadcasts")
-    made, shapes = zip(*(_nested(it, words=words, depth=depth + 1) for it in item), strict=True)
+        return item, ()
+    made, shapes = zip(*(_nested(it, words=words) for it in item), strict=True)
     if len(set(shapes)) > 1:
-        raise _FormError("its lists differ in length; all at one depth must be equally long")
+        raise _ValuesError("its lists differ in length; all at one depth must be equally long")
     return tuple(made), (len(item), *shapes[0])
 
 
@@ -125,3 +105,27 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def baseline_message(item: Any, keyword: str, value: Any) -> str:
+    """Return what is wrong with a baseline, in which a keyword of the schema refuses a value."""
+    match item:
+        case {"file": str(name), **others} if not others:
+            return f"{quoted(name)} must be a .npy, .png or .jpg file"
+        case {"random": {**options}, **others} if not others and set(options) == {"seed"}:
+            return f"the seed must be an integer from 0, not {describe(value)}"
+        case dict():
+            near = did_you_mean(next(iter(item), ""), ["file", "random"])
+            forms = '{"file": "baseline.npy"} or {"random": {"seed": 0}}'
+            return f"an object must be {forms}{near}"
+    if keyword == "minItems":
+        return "an empty list has no values; write a number, which broadcasts"
+    return f"must be a number or a list, not {describe(value)}"
+
+
+def is_too_deep(item: object, left: int = DEEPEST) -> bool:
+    """Return whether lists and objects are nested deeper than a baseline can be."""
+    if not isinstance(item, list | dict):
+        return False
+    parts = item.values() if isinstance(item, dict) else item
+    return left == 0 or any(is_too_deep(it, left - 1) for it in parts)

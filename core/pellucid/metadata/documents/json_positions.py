@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[-+]?[A-Za-z_][A-Za-z_0-9]*")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_INTEGER = 4000
-_DEEPEST = 200
+DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,8 @@ class _Reader:
         return end
 
     def value(self, at: int, path: Path) -> tuple[Any, int]:
-        if len(path) > _DEEPEST:
-            raise _JsonSyntaxError(f"lists and objects are nested more than {_DEEPEST} deep", at)
+        if len(path) > DEEPEST:
+            raise _JsonSyntaxError(f"lists and objects are nested more than {DEEPEST} deep", at)
         start = self.text[at : at + 1]
         made: Any
         if start == "{":

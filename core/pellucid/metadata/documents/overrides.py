@@ -6,21 +6,23 @@ cannot be changed."
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from pellucid.errors import SpecError, did_you_mean
-from pellucid.metadata.documents.document import Finding, describe, problems_of, snake
-from pellucid.metadata.documents.examples_override import override_examples
+from pellucid.errors import SpecError, meant
+from pellucid.metadata.documents.document import Finding, describe, plain, problems_of
+from pellucid.metadata.documents.json_positions import Path, path_text
 from pellucid.metadata.documents.parameters import read_parameters
 from pellucid.metadata.documents.parse import parse_metadata
+from pellucid.metadata.documents.schema_walk import walk
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.example_spec import Examples
+from pellucid.metadata.example_spec import Examples, Restriction
 from pellucid.metadata.method import spelling_of
 from pellucid.metadata.parameters import ExplanationParameters, Method
 from pellucid.metadata.spec import Dialect, ExplanationMetadata
+from pellucid.metadata.spellings import snake
+from pellucid.notices import Where
 from pellucid.problems import Problem, Severity
 
 OVERRIDE = "explanationSpecOverride"
@@ -55,13 +57,15 @@ def _parameters(
     findings: list[Finding] = []
     path = (where, "parameters")
     names = [spec.name for spec in metadata.inputs]
+    value = plain(value, findings, path)
     made = read_parameters(value, findings, path, base=before, inputs=names)
     _refuse(problems_of(findings, None, None))
     assert made is not None, "parameters without problems, over others, are parameters"
     if type(made.method) is not type(before.method):
         raise SpecError(
-            f"{where}.parameters: the method is {before.method.name} and a request "
-            f"cannot change it; {made.method.name} needs a deployment of its own"
+            f"the method is {before.method.name} and a request cannot change it",
+            where=Where(path=f"{where}.parameters"),
+            hint=f"{made.method.name} needs a deployment of its own",
         )
     if made.top_k != before.top_k and made.output_indices is before.output_indices:
         made = replace(made, output_indices=None)  # what the request asks for goes before
@@ -73,10 +77,45 @@ def _parameters(
 def _examples(value: object, where: str, before: ExplanationParameters) -> ExplanationParameters:
     if not isinstance(before.method, Examples):
         raise SpecError(
-            f"{where}.examplesOverride: the method is {before.method.name}, which has no examples"
+            f"the method is {before.method.name}, which has no examples",
+            where=Where(path=f"{where}.examplesOverride"),
         )
-    method = override_examples(value, (where, "examplesOverride"), before.method)
+    method = _overridden_examples(value, (where, "examplesOverride"), before.method)
     return replace(before, method=method)
+
+
+def _overridden_examples(value: object, path: Path, before: Examples) -> Examples:
+    """Return the parameters as a request wants them. Raises SpecError.
+
+    ``neighborCount``; ``crowdingCount``, "maximum number of examples to return with the same
+    crowding tag"; ``restrictions``, tokens to allow and to deny. Embeddings are neither taken in
+    nor given out.
+    """
+    findings: list[Finding] = []
+    section = walk(value, "examplesOverride", Dialect.VERTEX, findings, path)
+    if section is None or findings:
+        problems = problems_of(findings, None, None)
+        raise SpecError("\n".join(p.said() for p in problems), problems)
+    if section.get("data_format") == "embeddings" or section.get("return_embeddings"):
+        raise SpecError(
+            "embeddings are neither taken in nor returned",
+            where=Where(path=path_text(path)),
+            hint="send instances",
+        )
+    restrictions = tuple(
+        Restriction(
+            namespace=it.get("namespace_name") or "",
+            allow=frozenset(it.get("allow") or ()),
+            deny=frozenset(it.get("deny") or ()),
+        )
+        for it in section.get("restrictions") or ()
+    )
+    return replace(
+        before,
+        neighbor_count=section.get("neighbor_count") or before.neighbor_count,
+        crowding_count=section.get("crowding_count") or before.crowding_count,
+        restrictions=restrictions or before.restrictions,
+    )
 
 
 def _merged(before: Method, written: Method) -> Method:
@@ -102,8 +141,9 @@ def _metadata(value: object, where: str, before: ExplanationMetadata) -> Explana
     for name, override in inputs.items():
         if name not in known:
             raise SpecError(
-                f"{where}.inputs: '{name}' is not an input of the metadata"
-                + did_you_mean(name, sorted(known))
+                f"'{name}' is not an input of the metadata",
+                where=Where(path=f"{where}.inputs"),
+                hint=meant(name, sorted(known)),
             )
         place = f"{where}.inputs.{name}"
         for key, item in _object(override, place, ("inputBaselines", "visualization")).items():
@@ -114,7 +154,7 @@ def _metadata(value: object, where: str, before: ExplanationMetadata) -> Explana
                 _refuse_files(item, f"{place}.{key}")
                 feature.pop("encodedBaselines", None)
             feature[key] = item
-    parsed = parse_metadata(json.dumps(document))
+    parsed = parse_metadata(document)
     _refuse([replace(p, path=f"{where}.{p.path}") for p in parsed.problems])
     assert parsed.metadata is not None, "a document without errors has metadata"
     return replace(before, inputs=parsed.metadata.inputs)
@@ -122,7 +162,8 @@ def _metadata(value: object, where: str, before: ExplanationMetadata) -> Explana
 
 def _refuse_files(item: object, where: str) -> None:
     if isinstance(item, Mapping) and "file" in item:
-        raise SpecError(f"{where}: a request cannot name a file; send the values")
+        place = Where(path=where)
+        raise SpecError("a request cannot name a file", where=place, hint="send the values")
     for part in item if isinstance(item, list) else ():
         if isinstance(part, Mapping):
             _refuse_files(part, where)
@@ -131,20 +172,24 @@ def _refuse_files(item: object, where: str) -> None:
 def _refuse(problems: list[Problem] | tuple[Problem, ...]) -> None:
     errors = [p for p in problems if p.severity is Severity.ERROR]
     if errors:
-        raise SpecError("\n".join(f"{p.path}: {p.message}" for p in errors), tuple(errors))
+        raise SpecError("\n".join(p.said() for p in errors), tuple(errors))
 
 
 def _object(value: object, where: str, keys: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Return an object with its keys in camel case. Raises SpecError for one that is not known."""
     if not isinstance(value, dict):
-        raise SpecError(f"{where}: must be an object, not {describe(value)}")
+        what = f"must be an object, not {describe(value)}"
+        raise SpecError(what, where=Where(path=where))
     if keys is None:
         return dict(value)
     spelled = {snake(key): key for key in keys}
     made = {}
     for key, item in value.items():
         if snake(key) not in spelled:
-            near = did_you_mean(key, list(keys))
-            raise SpecError(f"{where}: '{key}' is unknown, it may have {', '.join(keys)}{near}")
+            raise SpecError(
+                f"'{key}' is unknown, it may have {', '.join(keys)}",
+                where=Where(path=where),
+                hint=meant(key, list(keys)),
+            )
         made[spelled[snake(key)]] = item
     return made

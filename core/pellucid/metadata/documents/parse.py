@@ -7,28 +7,29 @@ An AI Platform ``explanation_metadata.json`` is told from a Vertex ``Explanation
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Final
 
+from pellucid.errors import SpecError
 from pellucid.metadata.documents.document import (
+    Document,
     Finding,
     Section,
-    describe,
+    opened,
     problems_of,
-    snake,
-    text_problems,
-    walk,
 )
-from pellucid.metadata.documents.json_positions import load
-from pellucid.metadata.documents.parameters import parse_parameters, read_parameters
+from pellucid.metadata.documents.parameters import parameters_of, parse_parameters
 from pellucid.metadata.documents.reader import MetadataReader
+from pellucid.metadata.documents.schema_walk import walk
 from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.parameters import ExplanationParameters
-from pellucid.metadata.spec import Dialect, ExplanationMetadata
+from pellucid.metadata.spec import Dialect, ExplanationMetadata, Visualization
+from pellucid.metadata.spellings import snake
+from pellucid.notices import Where
 from pellucid.problems import Problem, Severity
 
-__all__ = ["Parsed", "dump_metadata", "parse_metadata", "parse_parameters"]
+__all__ = ["Parsed", "dump_metadata", "parse_metadata", "parse_parameters", "parse_visualization"]
 
 _AI_PLATFORM_KEYS: Final = frozenset(
     {"framework", "embeddings", "sigdef_inputs", "serving_sigdef_key", "preparer_version", "tags"}
@@ -50,86 +51,100 @@ _VERTEX_KEYS: Final = frozenset(
 class Parsed:
     """What a document says; a part is None if the document has none or it holds an error.
 
-    `draft` is what could be read of the metadata in spite of errors, good only for more checks.
+    `draft` is what could be read of the metadata in spite of errors, good only for more checks;
+    `document` is what was given.
     """
 
     metadata: ExplanationMetadata | None
     parameters: ExplanationParameters | None
     problems: tuple[Problem, ...]
+    document: Document = field(repr=False, compare=False)
     draft: ExplanationMetadata | None = None
 
 
-def parse_metadata(text: str, *, file: str | None = None) -> Parsed:
-    """Read a document of either dialect and report all its problems, in the order of the text.
+def parse_metadata(given: str | Mapping[str, object], *, file: str | None = None) -> Parsed:
+    """Read a document of either dialect, a JSON text or an object, and report all its problems.
 
-    `file` is named in the problems, and baseline files are relative to its directory.
+    They are in the order of the text. `file` is named in them, and baseline files are relative to
+    its directory.
     """
-    document, source = load(text)
-    in_text = text_problems(source, file) if source else ()
+    document = opened(given)
+    in_text = document.problems(file)
     if any(problem.code == "MD001" for problem in in_text):
-        return Parsed(metadata=None, parameters=None, problems=in_text)
-    if not isinstance(document, dict):
-        findings = [
-            Finding(code="MD012", message=f"must be an object, not {describe(document)}", path=())
-        ]
-        problems = problems_of(findings, text, file, source)
-        return Parsed(metadata=None, parameters=None, problems=(*in_text, *problems))
+        return Parsed(metadata=None, parameters=None, problems=in_text, document=document)
     directory = FilePath(file).parent if file else FilePath()
     inner: list[Finding] = []
     outer: list[Finding] = []
-    metadata, parameters = _document(document, directory, inner, outer)
-    in_metadata = problems_of(inner, text, file, source)
-    in_rest = problems_of(outer, text, file, source)
-    problems = tuple(
-        sorted(
-            (*in_text, *in_metadata, *in_rest),
-            key=lambda it: (it.line or 0, it.column or 0, it.code),
-        )
+    metadata, parameters = _read(document.value, directory, inner, outer)
+    in_metadata = problems_of(inner, document, file)
+    in_rest = problems_of(outer, document, file)
+    problems = sorted(
+        (*in_text, *in_metadata, *in_rest),
+        key=lambda it: (it.line or 0, it.column or 0, it.code),
     )
     fatal = _has_error(in_text)
     return Parsed(
         metadata=None if fatal or _has_error(in_metadata) else metadata,
         parameters=None if fatal or _has_error(in_rest) else parameters,
-        problems=problems,
+        problems=tuple(problems),
+        document=document,
         draft=metadata,
     )
+
+
+def parse_visualization(given: str | Mapping[str, object]) -> Visualization:
+    """Return the settings of a ``visualization``, a JSON text or an object.
+
+    The rules are those of metadata. Raises SpecError for an unknown key or a value out of range.
+    """
+    settings = opened(given)
+    # The rules are those of a whole document, so a whole document is what is read.
+    image = {"input_tensor_name": "x", "modality": "image", "visualization": settings.value}
+    parsed = parse_metadata(
+        {
+            "inputs": {"x": image},
+            "outputs": {"y": {"output_tensor_name": "y"}},
+            "framework": "tensorflow",
+        }
+    )
+    within = [
+        replace(it, path=f"inputs.x.visualization.{it.path}") for it in settings.problems(None)
+    ]
+    for problem in (*within, *parsed.problems):
+        if problem.severity is Severity.ERROR:
+            where = Where(path=problem.path.removeprefix("inputs.x.").rstrip("."))
+            raise SpecError(problem.message, parsed.problems, where=where, hint=problem.hint)
+    assert parsed.metadata is not None, "a document without errors has metadata"
+    return parsed.metadata.inputs[0].visualization or Visualization()
 
 
 def _has_error(problems: tuple[Problem, ...]) -> bool:
     return any(problem.severity is Severity.ERROR for problem in problems)
 
 
-def _document(
-    document: dict[str, object],
-    directory: FilePath,
-    inner: list[Finding],
-    outer: list[Finding],
+def _read(
+    document: object, directory: FilePath, inner: list[Finding], outer: list[Finding]
 ) -> tuple[ExplanationMetadata | None, ExplanationParameters | None]:
-    folded = {key.lower(): key for key in document}
-    if not folded.keys() & {"parameters", "metadata"}:
-        dialect = _dialect(document)
+    """Return both parts of a document; `inner` are findings of its metadata, `outer` all others."""
+    keys = {key.lower() for key in document} if isinstance(document, dict) else set[str]()
+    if not keys & {"parameters", "metadata"}:
+        dialect = _dialect(document) if isinstance(document, dict) else Dialect.AI_PLATFORM
         section = walk(document, "metadata", dialect, inner)
         return (_metadata(section, dialect, None, directory, inner) if section else None), None
     # "A file with a `parameters` and a `metadata` key is an ExplanationSpec."
-    spelled = {name: folded[name] for name in ("parameters", "metadata") if name in folded}
-    shell = {key: ({} if key in spelled.values() else it) for key, it in document.items()}
-    ignored: list[Finding] = []
-    walk(shell, "spec", Dialect.VERTEX, ignored)
-    outer += [it for it in ignored if len(it.path) == 1 and it.at_key]
-    inputs: list[str] | None = None
-    section = None
-    if "metadata" in spelled:
-        key = spelled["metadata"]
-        section = walk(document[key], "metadata", Dialect.VERTEX, inner, (key,))
-        listed = section.section("inputs") if section else None
-        inputs = list(listed.spelled) if listed else None
+    found: list[Finding] = []
+    whole = walk(document, "spec", Dialect.VERTEX, found) or Section(())
+    inner += [it for it in found if it.path[:1] == whole.at("metadata")]
+    outer += [it for it in found if it.path[:1] != whole.at("metadata")]
+    section = whole.section("metadata")
+    listed = section.section("inputs") if section else None
     parameters = None
-    if "parameters" in spelled:
-        key = spelled["parameters"]
-        parameters = read_parameters(document[key], outer, (key,), inputs=inputs)
-    else:
+    if "parameters" not in whole:
         message = "has no 'parameters'; integrated gradients in 50 steps is assumed"
         outer.append(Finding(code="MD022", message=message, path=()))
+    elif chosen := whole.section("parameters"):
+        inputs = list(listed.spelled) if listed else None
+        parameters = parameters_of(chosen, outer, inputs=inputs)
     metadata = _metadata(section, Dialect.VERTEX, parameters, directory, inner) if section else None
     return metadata, parameters
 

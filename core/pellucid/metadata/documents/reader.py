@@ -5,19 +5,19 @@ What a single value may be is in the schema; here is what two of them say about 
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any
 
-from pellucid.errors import did_you_mean
 from pellucid.metadata.documents.baselines import parse_baselines
-from pellucid.metadata.documents.document import Finding, Section, describe
+from pellucid.metadata.documents.document import Finding, Section
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import (
     OPTIONS,
     Baseline,
+    Dialect,
     Domain,
     Encoding,
     InputSpec,
@@ -30,13 +30,6 @@ from pellucid.metadata.spec import (
 )
 from pellucid.problems import Severity
 
-# https://semver.org, the expression suggested there.
-_SEMANTIC_VERSION: Final = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*))*)?"
-    r"(\+[\da-zA-Z-]+(\.[\da-zA-Z-]+)*)?",
-    re.ASCII,
-)
 _WORDS = (Modality.TEXT, Modality.CATEGORICAL, Modality.STRUCTURED)
 
 
@@ -58,26 +51,15 @@ class MetadataReader:
         self.findings.append(Finding(code=code, message=message, path=path, severity=severity))
 
     def framework(self, section: Section) -> None:
-        """Check the two keys that only AI Platform has."""
-        name = section.get("framework")
+        """Say that the framework is assumed."""
         if "framework" not in section:
             self.find("MD020", 'has no "framework": "tensorflow", which is assumed', section.path)
-        elif name is not None and name.lower() not in ("tensorflow", "tensorflow2"):
-            near = did_you_mean(name, ["tensorflow"], count=1)
-            message = f"{quoted(name)} is not supported, must be 'tensorflow': Pellucid explains"
-            self.find("MD021", f"{message} TensorFlow models{near}", section.at("framework"))
-        version = section.get("preparer_version")
-        if version is not None and not _SEMANTIC_VERSION.fullmatch(version):
-            message = f"{quoted(version)} is not a semantic version such as '1.2.3'"
-            self.find("MD025", message, section.at("preparer_version"))
 
     def inputs(self, section: Section) -> tuple[InputSpec, ...] | None:
         """Return the inputs of a document, or None if it has no such object."""
         listed = section.section("inputs")
         if listed is None:
             return None
-        if not listed.spelled:
-            self.find("MD024", "has no input; add at least one feature", listed.path)
         made = [self.input(name, feature) for name, feature in listed.sections()]
         self.baseline_counts(listed)
         return tuple(made)
@@ -219,42 +201,49 @@ class MetadataReader:
             message = f"is for images only, modality is '{modality.value}'; set it to 'image'"
             self.find("MD044", message, feature.at("visualization"))
         made = {name: _converted(section.get(name), it) for name, it in OPTIONS.items()}
-        visualization = Visualization(**made)
-        kind = visualization.type
+        kind = made["type"]
+        method = self.parameters.method if self.parameters else None
         for name, option in OPTIONS.items():
             if name in section and kind is not None and option.type not in (None, kind):
                 message = f"belongs to type '{option.type.value}', not '{kind.value}'"
                 self.find("MD046", message, section.at(name))
-            low, high = made[name], made.get(option.below or "")
-            if low is not None and high is not None and low >= high:
-                what = name.replace("below_", "").replace("_", " ")
-                message = f"the lower {what} {low} must be below the upper one {high}"
-                self.find("MD045", message, section.at(name))
-        method = self.parameters.method if self.parameters else None
+            if option.below is not None:
+                regions = method is not None and method.by_regions
+                self.order(section, name, made, option, regions=regions)
         if kind is VisualizationType.OUTLINES and method is not None and method.by_regions:
             message = f"'outlines' is not recommended for {method.title}; use 'pixels'"
             self.find("MD049", message, section.at("type"))
-        above = made["clip_above_percentile"]
-        if above is not None and "clip_below_percentile" not in section:
-            regions = method is not None and method.by_regions
-            option = OPTIONS["clip_below_percentile"]
-            lower = option.regions if regions else option.default
-            if above <= lower:
-                message = (
-                    f"the upper clip percentile {above} must be above the lower one, which is "
-                    f"{lower:g} where it is not written"
-                )
-                self.find("MD045", message, section.at("clip_above_percentile"), Severity.WARNING)
-        return visualization
+        return Visualization(**made)
+
+    def order(
+        self,
+        section: Section,
+        name: str,
+        made: Mapping[str, Any],
+        option: Option,
+        *,
+        regions: bool,
+    ) -> None:
+        """Check that a setting is below the one that it has to be below, by default, too."""
+        upper = str(option.below)
+        low, high = made[name], made[upper]
+        what = name.replace("below_", "").replace("_", " ")
+        if low is not None and high is not None and low >= high:
+            message = f"the lower {what} {low} must be below the upper one {high}"
+            self.find("MD045", message, section.at(name))
+        usual = option.usual(Dialect.AI_PLATFORM, regions=regions)
+        if high is not None and name not in section and high <= usual:
+            message = (
+                f"the upper {what} {high} must be above the lower one, which is {usual:g} where it "
+                "is not written"
+            )
+            self.find("MD045", message, section.at(upper), Severity.WARNING)
 
     def output(self, section: Section) -> OutputSpec | None:
         """Return the first output, None if there is none."""
         listed = section.section("outputs")
         if listed is None:
             return None
-        if len(listed.spelled) != 1:
-            message = f"has {len(listed.spelled)} outputs; exactly one can be explained"
-            self.find("MD023", message, listed.path)
         for name, output in listed.sections():
             mapping = output.get("index_name_mapping")
             if "index_name_mapping" in output and "index_name_mapping_key" in output:
@@ -271,18 +260,15 @@ class MetadataReader:
             )
         return None
 
-    def names(self, value: object, path: Path, seen: dict[str, Path]) -> Nested:
+    def names(self, value: Any, path: Path, seen: dict[str, Path]) -> Nested:
         """Return names in nested tuples; every name once in all of them."""
-        if isinstance(value, str):
-            if value in seen:
-                index = ", ".join(map(str, seen[value]))
-                self.find("MD031", f"{quoted(value)} is there already, at index {index}", path)
-            seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
-            return value
-        if isinstance(value, list) and len(path) < 24:
+        if isinstance(value, list):
             return tuple(self.names(item, (*path, place), seen) for place, item in enumerate(value))
-        self.find("MD012", f"must be a string or a list, not {describe(value)}", path)
-        return ""
+        if value in seen:
+            index = ", ".join(map(str, seen[value]))
+            self.find("MD031", f"{quoted(value)} is there already, at index {index}", path)
+        seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
+        return value  # type: ignore[no-any-return]
 
 
 def _value(written: str | None) -> str | None:

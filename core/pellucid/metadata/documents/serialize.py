@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from pellucid.metadata.documents.document import spelled
 from pellucid.metadata.spec import (
     OPTIONS,
     Baseline,
@@ -19,6 +18,7 @@ from pellucid.metadata.spec import (
     ValueBaseline,
     Visualization,
 )
+from pellucid.metadata.spellings import spelled
 
 
 def dump_metadata(metadata: ExplanationMetadata) -> dict[str, Any]:

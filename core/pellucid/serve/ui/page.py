@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pellucid.api import Explanations, LoadedModel
-from pellucid.errors import InstanceError, SpecError, did_you_mean
+from pellucid.errors import InstanceError, SpecError, meant
 from pellucid.explain import LabelAttribution
 from pellucid.inputs import (
     InputInfo,
@@ -34,10 +34,11 @@ from pellucid.inputs import (
 )
 from pellucid.metadata import METHODS, Modality, Visualization
 from pellucid.metadata.documents import parse_visualization
+from pellucid.notices import Where
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
 from pellucid.serve.handler import Handler, Read
-from pellucid.serve.http_errors import HttpError
+from pellucid.serve.http_errors import HttpError, server_words
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.offload import LARGE
 from pellucid.serve.protocols import protocol_of
@@ -122,7 +123,7 @@ class Page:
         offload = self._handler.offload
 
         async def handle(body: bytes) -> bytes:
-            document = await offload.do(len(body), lambda: parse_json(body, None))
+            document = await offload.do(len(body), lambda: parse_json(body))
             if not isinstance(document, Mapping):
                 raise SpecError("the request must be an object")
             name = document.get("model")
@@ -149,14 +150,19 @@ class Page:
         known = ("model", "picture", "instance", "method", "label", "visualization", *NUMBERS)
         for key in asked:
             if key not in known:
-                raise SpecError(f"unknown key '{key}'{did_you_mean(key, known)}")
+                raise SpecError(f"unknown key '{key}'", hint=meant(key, known))
         settings: dict[str, Any] = {n: _whole(n, asked[n]) for n in NUMBERS if n in asked}
         method = asked.get("method")
         if method is not None and method not in EFFORTS:
-            raise SpecError(f"method: {json.dumps(method)[:50]} is none of {', '.join(EFFORTS)}")
+            fault = f"{json.dumps(method)[:50]} is none of {', '.join(EFFORTS)}"
+            raise SpecError(fault, where=Where(path="method"))
         chosen = loaded.model.parameters.method.name if method is None else str(method)
         if chosen not in EFFORTS:
-            raise SpecError("method: neighbors cannot be drawn here; choose another method")
+            raise SpecError(
+                "neighbors cannot be drawn here",
+                where=Where(path="method"),
+                hint="choose another method",
+            )
         if method is not None:
             settings["method"] = method
         if "picture" in asked:
@@ -167,7 +173,7 @@ class Page:
         most = limits.check([instance], model.parameters, loaded.model.parameters, loaded.outputs)
         visualization = asked.get("visualization") or {}
         if not isinstance(visualization, Mapping):
-            raise SpecError("visualization: must be an object")
+            raise SpecError("must be an object", where=Where(path="visualization"))
         what = [asked.get(k) for k in ("picture", "instance", "method", *NUMBERS)]
         same = (loaded.generation, "page", str(settings))
         return Wanted(
@@ -203,7 +209,7 @@ def _asset(name: str, kind: str) -> Response:
 
 def _whole(name: str, value: object, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SpecError(f"{name}: must be a whole number, {least} or more")
+        raise SpecError(f"must be a whole number, {least} or more", where=Where(path=name))
     return value
 
 
@@ -241,7 +247,7 @@ def _takes_picture(inputs: Sequence[InputInfo]) -> bool:
     if len(inputs) != 1:
         return False
     try:
-        image_input_of(inputs, None, "")
+        image_input_of(inputs, None)
     except InstanceError:
         return False
     return True
@@ -266,7 +272,7 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
     label = explanation.labels[min(wanted.label, len(explanation.labels) - 1)]
     answer: dict[str, Any] = {
         "labels": [_label(explanations, item) for item in explanation.labels],
-        "warnings": list(explanation.warnings),
+        "warnings": [it.sentence(server_words) for it in explanation.warnings],
     }
     drawings = explanations.draw(0, label, visualization=wanted.visualization)
     if not drawings:
