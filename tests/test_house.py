@@ -52,6 +52,8 @@ def room_of(module: str) -> str:
 def test_a_room_is_entered_by_its_door(module: str) -> None:
     for node in imports(module):
         origin = str(node.module)
+        if node.names[0].name == "*":
+            continue  # all that a module says is for everyone
         if room_of(origin) != room_of(module) and origin.count(".") > 1:
             assert SOURCES[origin].name == "__init__.py", f"line {node.lineno}: {origin} is inside"
 
@@ -62,6 +64,13 @@ def test_a_door_says_what_it_exports(module: str) -> None:
     for node in tree(module).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
             listed = ast.literal_eval(node.value)
+    text = SOURCES[module].read_text(encoding="utf-8")
+    for node in imports(module):
+        # Where all of a module goes out, the module says what that is.
+        (inner,) = [alias.name for alias in node.names][:1]
+        if inner == "*":
+            assert f"__all__ += {str(node.module).rpartition('.')[2]}.__all__\n" in text
+            listed += ["*", str(node.module).rpartition(".")[2]]
     imported = {alias.asname or alias.name for node in imports(module) for alias in node.names}
     assert imported <= {*listed, "__version__"}
 
@@ -126,3 +135,43 @@ def test_a_file_has_at_most_400_lines(module: str) -> None:
 def test_every_file_says_what_it_is_for() -> None:
     silent = [m for m in SOURCES if not ast.get_docstring(tree(m))]
     assert not silent
+
+
+# Errors are data
+
+ERRORS = {node.name for node in tree("pellucid.errors").body if isinstance(node, ast.ClassDef)}
+# Words of other programs.
+FOREIGN = re.compile(r"pip install --no-deps|gcloud's ``--[a-z-]+``")
+
+
+@pytest.mark.parametrize("module", [m for m in SOURCES if room_of(m) != "pellucid_cli"])
+def test_the_core_names_no_flag(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = re.search(r"(^|\s)--[a-z]", FOREIGN.sub("", node.value))
+            assert not found, f"line {node.lineno}: a hint names a setting, and the edge its flag"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_nobody_makes_a_sentence_of_an_error_to_take_it_apart(module: str) -> None:
+    for handler in ast.walk(tree(module)):
+        if not isinstance(handler, ast.ExceptHandler) or handler.type is None:
+            continue
+        caught = {it.id for it in ast.walk(handler.type) if isinstance(it, ast.Name)}
+        for node in ast.walk(handler) if caught & ERRORS else ():
+            made = node.value if isinstance(node, ast.FormattedValue) else None
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "str":
+                made = node.args[0]
+            name = made.id if isinstance(made, ast.Name) else None
+            assert name is None or name != handler.name, f"line {made.lineno}"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_an_error_says_its_place_apart(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {*ERRORS, "Notice"}:
+            what = node.args[0] if node.args else None
+            parts = what.values if isinstance(what, ast.JoinedStr) else []
+            placed = len(parts) > 1 and isinstance(parts[0], ast.FormattedValue)
+            then = parts[1].value if placed and isinstance(parts[1], ast.Constant) else ""
+            assert not str(then).startswith(": "), f"line {node.lineno}: where=Where(…) says it"

@@ -78,6 +78,6 @@ def test_the_wheel_runs_in_a_fresh_environment_without_tensorflow(
     explained = run(str(scripts / "pellucid"), "explain", model, image)
     assert explained.returncode == 2 and explained.stdout == ""
     assert explained.stderr == (
-        "error: TensorFlow is not installed, and this needs it: type pip install 'pellucid[cpu]' "
+        "error: TensorFlow is not installed, and this needs it; type pip install 'pellucid[cpu]' "
         "(or [gpu] for NVIDIA, [tf] for the standard build)\n"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InstanceError, OutputError
+from pellucid.notices import Where
 
 
 def write(path: Path, data: bytes, *, force: bool) -> None:
@@ -34,7 +35,8 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(what, where=Where(file=str(path))) from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
@@ -50,17 +52,18 @@ def write_stdout(data: bytes) -> None:
 
 def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
+    where = Where(file=str(path))
     if path.is_dir():
-        raise OutputError(f"{path}: is a directory; name a file in it")
+        raise OutputError("is a directory", where=where, hint="name a file in it")
     if _is_pipe(path):
         return
     if path.exists() and not force:
-        raise OutputError(f"{path}: exists; add --force to overwrite it")
+        raise OutputError("exists", where=where, hint="add --force to overwrite it")
     parent = path.parent
     if not parent.is_dir():
-        raise OutputError(f"{path}: cannot be written: there is no directory {parent}")
+        raise OutputError(f"cannot be written: there is no directory {parent}", where=where)
     if not os.access(parent, os.W_OK):
-        raise OutputError(f"{path}: cannot be written: {parent} is not writable")
+        raise OutputError(f"cannot be written: {parent} is not writable", where=where)
 
 
 def _is_pipe(path: Path) -> bool:
@@ -95,6 +98,8 @@ def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list
     for name, other in chosen:
         if other.explainer != chosen[0][1].explainer:
             raise InstanceError(
-                f"{name}: brings other settings than {chosen[0][0]}; explain them one at a time"
+                f"brings other settings than {chosen[0][0]}",
+                where=Where(file=name),
+                hint="explain them one at a time",
             )
     return chosen[0][1], instances

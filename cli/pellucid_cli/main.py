@@ -25,6 +25,7 @@ from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
+from pellucid_cli.flags import flag, learn
 from pellucid_cli.project_file import set_defaults
 
 SETTINGS: dict[str, Any] = {
@@ -110,11 +111,12 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+    learn(command)
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.envvar is None:
             # As its flag says, whatever the code calls it.
-            flag = max(parameter.opts, key=len).lstrip("-")
-            parameter.envvar = f"PELLUCID_{command.name}_{flag}".replace("-", "_").upper()
+            written = max(parameter.opts, key=len).lstrip("-")
+            parameter.envvar = f"PELLUCID_{command.name}_{written}".replace("-", "_").upper()
 
 
 def main() -> None:
@@ -131,9 +133,9 @@ def main() -> None:
     except ClosedPipeError:
         code = _fail("the output was closed before all of it was written", 141)
     except InstanceError as error:
-        code = _fail(str(error), 1)
+        code = _fail(error.sentence(flag), 1)
     except PellucidError as error:
-        code = _fail(str(error), 2)
+        code = _fail(error.sentence(flag), 2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = _fail(f"{place}{error.strerror or error}", 2)

@@ -29,18 +29,10 @@ if TYPE_CHECKING:
     from pellucid.examples import Neighbor
     from pellucid.explain import Explanation, LabelAttribution
     from pellucid.linter import lint
-    from pellucid.metadata import (
-        Dialect,
-        Examples,
-        ExplanationMetadata,
-        ExplanationParameters,
-        IntegratedGradients,
-        Lime,
-        SampledShapley,
-        SmoothGrad,
-        Visualization,
-        Xrai,
-    )
+    from pellucid.metadata import Dialect, Examples, ExplanationMetadata, Visualization, parameters
+
+    # The methods, with what they are made of: adding one leaves this file alone.
+    from pellucid.metadata.parameters import *  # noqa: F403
 
 __all__ = [
     "DependencyError",
@@ -48,12 +40,9 @@ __all__ = [
     "Examples",
     "Explanation",
     "ExplanationMetadata",
-    "ExplanationParameters",
     "Explanations",
     "InstanceError",
-    "IntegratedGradients",
     "LabelAttribution",
-    "Lime",
     "LoadedModel",
     "ModelError",
     "Neighbor",
@@ -61,16 +50,15 @@ __all__ = [
     "OutputError",
     "PellucidError",
     "Problem",
-    "SampledShapley",
     "Severity",
-    "SmoothGrad",
     "SpecError",
     "UnsafeModelError",
     "Visualization",
-    "Xrai",
     "lint",
     "load",
 ]
+if TYPE_CHECKING:
+    __all__ += parameters.__all__
 __version__ = "0.1.0"
 
 # What needs numpy, or takes time to import, is imported when it is asked for.
@@ -79,19 +67,25 @@ _ROOMS: Final = {
     "examples": ("Neighbor",),
     "explain": ("Explanation", "LabelAttribution"),
     "linter": ("lint",),
-    "metadata": (
-        *("Dialect", "Examples", "ExplanationMetadata", "ExplanationParameters"),
-        *("IntegratedGradients", "Lime", "SampledShapley", "SmoothGrad", "Visualization", "Xrai"),
-    ),
+    "metadata": ("Dialect", "Examples", "ExplanationMetadata", "Visualization"),
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'pellucid' has no attribute '{name}'")
     for room, names in _ROOMS.items():
         if name in names:
             return getattr(import_module(f"pellucid.{room}"), name)
+    if name in _methods():
+        return getattr(import_module("pellucid.metadata"), name)
     raise AttributeError(f"module 'pellucid' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_methods(), "__version__"]
+
+
+def _methods() -> list[str]:
+    names: list[str] = import_module("pellucid.metadata").parameters.__all__
+    return names

@@ -1,36 +1,95 @@
 """The errors a caller may catch.
 
-Every error carries one sentence that says where the fault is, what it is and what would be right,
-so that a program can print ``str(error)`` and a person knows what to do next.
+Every error carries, as data, where the fault is, what it is and what would be right; ``str(error)``
+is one sentence of them, for Python users, and `sentence` the same in the words of another edge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from difflib import SequenceMatcher, get_close_matches
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from pellucid.problems import Problem
+from pellucid.notices import Hint, Notice, Where, Words, python_words
+from pellucid.problems import Problem, Severity
+
+Error = TypeVar("Error", bound="PellucidError")
 
 
 class PellucidError(Exception):
     """The root of all errors that Pellucid raises on purpose."""
 
+    def __init__(
+        self, what: str = "", *, where: Where | None = None, hint: Hint | str | None = None
+    ) -> None:
+        super().__init__(what)
+        if isinstance(hint, str):
+            hint = Hint.plain(hint) if hint else None
+        self.notice = Notice(what, where or Where(), hint)
+
+    @property
+    def where(self) -> Where:
+        """The place of the fault, as far as it is known."""
+        return self.notice.where
+
+    @property
+    def what(self) -> str:
+        """The fault, without its place."""
+        return self.notice.what
+
+    @property
+    def hint(self) -> Hint | None:
+        """What would be right."""
+        return self.notice.hint
+
+    def at(self: Error, where: Where | None = None, **place: Any) -> Error:
+        """Return the error with its place in an outer one, given as a `Where` or by its fields."""
+        return self._saying(self.notice.at(where, **place))
+
+    def under(self: Error, heading: str) -> Error:
+        """Return the error as the reason for something else, which `heading` says."""
+        return self._saying(self.notice.under(heading))
+
+    def sentence(self, words: Words = python_words) -> str:
+        """Return ``where: what; hint``, with settings in the words of an edge."""
+        return self.notice.sentence(words)
+
     def __str__(self) -> str:
-        # What people sent may be quoted, and half a surrogate pair cannot be written anywhere.
-        return super().__str__().encode("utf-8", "replace").decode()
+        return self.sentence()
+
+    def _saying(self: Error, notice: Notice) -> Error:
+        # A copy: one error may be told to several who wait, each with a place of its own.
+        made = copy(self)
+        made.notice = notice
+        made.__cause__, made.__traceback__ = self.__cause__, self.__traceback__
+        return made
 
 
 class SpecError(PellucidError):
     """Metadata or parameters that cannot be used: one line for each fault.
 
-    ``problems`` holds every problem that was found in a document, warnings included.
+    ``problems`` holds every problem that was found in a document, warnings included; where nothing
+    else is said, the errors among them are the sentence.
     """
 
-    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        what: str = "",
+        problems: Sequence[Problem] = (),
+        *,
+        where: Where | None = None,
+        hint: Hint | str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
         self.problems = tuple(problems)
+
+    def sentence(self, words: Words = python_words) -> str:
+        """Return ``where: what; hint``, or a line for each error of a document."""
+        if self.what or not self.problems:
+            return super().sentence(words)
+        errors = (it for it in self.problems if it.severity is Severity.ERROR)
+        return "\n".join(it.sentence(words) for it in errors).encode("utf-8", "replace").decode()
 
 
 class ModelError(PellucidError):
@@ -46,11 +105,26 @@ class NotDifferentiableError(ModelError):
 
 
 class InstanceError(PellucidError):
-    """An instance that does not fit the model; ``index`` is its place in the request, if known."""
+    """An instance that does not fit the model; ``index`` is its place in the request, if known.
 
-    def __init__(self, message: str, index: int | None = None) -> None:
-        super().__init__(message)
-        self.index = index
+    Of one row in a block of several, `row` tells which, until its place in the request is known.
+    """
+
+    def __init__(
+        self,
+        what: str = "",
+        row: int | None = None,
+        *,
+        where: Where | None = None,
+        hint: Hint | str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.row = row
+
+    @property
+    def index(self) -> int | None:
+        """The place of the instance in its request."""
+        return self.row if self.where.instance is None else self.where.instance
 
 
 class OutputError(PellucidError):
@@ -63,6 +137,19 @@ class DependencyError(PellucidError):
 
 def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` for the known words nearest to `word`, or ``""``."""
+    hint = meant(word, known, count=count, cutoff=cutoff)
+    return f"; {hint}" if hint else ""
+
+
+def meant(
+    word: str,
+    known: Sequence[str],
+    *,
+    count: int = 3,
+    cutoff: float = 0.6,
+    asked: str = "did you mean",
+) -> str:
+    """Return the hint ``"did you mean 'a' or 'b'?"``, or ``""`` where no known word is near."""
     lowered = {name.lower(): name for name in reversed(list(known))}
     near = get_close_matches(word.lower(), list(lowered), n=count, cutoff=cutoff)
     if not near:
@@ -70,4 +157,4 @@ def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: flo
     # Where one word is much nearer than the others, it is the one that was meant.
     far = [1 - SequenceMatcher(None, name, word.lower()).ratio() for name in near]
     near = [name for name, it in zip(near, far, strict=True) if it <= 3 * far[0]]
-    return "; did you mean " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"
+    return f"{asked} " + " or ".join(f"'{lowered[name]}'" for name in near) + "?"

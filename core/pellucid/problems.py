@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from pellucid.notices import Hint, Words, python_words
+
 
 class Severity(Enum):
     """An error makes a document unusable; a warning is advice."""
@@ -17,7 +19,8 @@ class Severity(Enum):
 class Problem:
     """One finding, at one place: ``file:line:column: path: message [code rule]``.
 
-    `end_column` is behind the last character that is meant, None where only the first is known.
+    `message` says what is wrong and `hint` what would be right; `end_column` is behind the last
+    character that is meant, None where only the first is known.
     """
 
     message: str
@@ -29,8 +32,22 @@ class Problem:
     code: str = "MD000"
     rule: str = "problem"
     file: str | None = None
+    hint: Hint | None = None
+
+    def text(self, words: Words = python_words) -> str:
+        """Return ``message; hint``, with settings in the words of an edge."""
+        return self.message if self.hint is None else f"{self.message}; {self.hint.sentence(words)}"
+
+    def said(self, words: Words = python_words) -> str:
+        """Return ``path: message; hint``, with settings in the words of an edge."""
+        text = self.text(words)
+        return f"{self.path}: {text}" if self.path else text
+
+    def sentence(self, words: Words = python_words) -> str:
+        """Return all of it on one line, with settings in the words of an edge."""
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        parts = [part for part in (place, self.said(words)) if part]
+        return f"{': '.join(parts)} [{self.code} {self.rule}]"
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        parts = [part for part in (place, self.path, self.message) if part]
-        return f"{': '.join(parts)} [{self.code} {self.rule}]"
+        return self.sentence()

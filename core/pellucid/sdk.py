@@ -30,6 +30,7 @@ from pellucid.explain import Explanation, LabelAttribution
 from pellucid.inputs import Instance, read_request
 from pellucid.metadata import Encoding, InputSpec, Modality, Nested, ValueBaseline
 from pellucid.model import Array
+from pellucid.notices import Where
 
 try:
     from explainable_ai_sdk.common.attribution import Attribution, LabelIndexToAttribution
@@ -37,8 +38,9 @@ try:
     from explainable_ai_sdk.model.explanation import Explanation as SdkExplanation
 except ModuleNotFoundError as error:
     raise DependencyError(
-        f"{error.name} is not installed, and the official SDK needs it: pip install "
-        "--no-deps explainable-ai-sdk; pip install google-auth requests matplotlib"
+        f"{error.name} is not installed, and the official SDK needs it",
+        hint="pip install --no-deps explainable-ai-sdk; pip install google-auth requests "
+        "matplotlib",
     ) from error
 
 __all__ = ["LocalModel", "register"]
@@ -77,8 +79,9 @@ class LocalModel(model.Model):  # type: ignore[misc]  # the SDK has no types
         if indices and isinstance(indices[0], list | tuple):
             if len(indices) != len(records):
                 raise SpecError(
-                    f"label_indices: {len(indices)} lists for {len(records)} instances; give one "
-                    "for each, or a single list for all"
+                    f"{len(indices)} lists for {len(records)} instances",
+                    where=Where(path="label_indices"),
+                    hint="give one for each, or a single list for all",
                 )
             found = [
                 chosen.explain([record], output_indices=list(wanted))
@@ -96,8 +99,9 @@ class LocalModel(model.Model):  # type: ignore[misc]  # the SDK has no types
         if config is not None:
             if type(config) is not type(self._config):
                 raise SpecError(
-                    f"attribution_config: the model was loaded with {type(self._config).__name__}, "
-                    f"which {type(config).__name__} cannot take the place of"
+                    f"the model was loaded with {type(self._config).__name__}, which "
+                    f"{type(config).__name__} cannot take the place of",
+                    where=Where(path="attribution_config"),
                 )
             chosen = chosen.configured(**_settings(config))
         if not params.baselines:
@@ -150,8 +154,9 @@ def _settings(config: Any) -> dict[str, Any]:
         case configs.SampledShapleyConfig():
             return {"method": "sampled-shapley", "paths": config.path_count}
     raise SpecError(
-        f"config: {type(config).__name__} is none of IntegratedGradientsConfig, XraiConfig and "
-        "SampledShapleyConfig"
+        f"{type(config).__name__} is none of IntegratedGradientsConfig, XraiConfig and "
+        "SampledShapleyConfig",
+        where=Where(path="config"),
     )
 
 
@@ -164,8 +169,9 @@ def _with_baselines(chosen: LoadedModel, baselines: Sequence[Any]) -> Any:
         key = keys.get(spec.name)
         if key is None or any(key not in record.tensors for record in records):
             raise SpecError(
-                f"baselines: input '{spec.name}' is not part of an instance; write its baselines "
-                "into the metadata"
+                f"input '{spec.name}' is not part of an instance",
+                where=Where(path="baselines"),
+                hint="write its baselines into the metadata",
             )
         values = tuple(ValueBaseline(_tuples(record.tensors[key])) for record in records)
         inputs.append(replace(spec, input_baselines=values, encoded_baselines=()))

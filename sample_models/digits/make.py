@@ -88,7 +88,7 @@ def main() -> None:
                 "visualization": {
                     "type": "pixels",
                     "polarity": "positive",
-                    "clip_below_percentile": 62,
+                    "clip_below_percentile": 80,
                     "clip_above_percentile": 99.9,
                     "color_map": "pink_green",
                     "overlay_type": "grayscale",

@@ -73,7 +73,7 @@ def write_metadata() -> None:
         "type": "pixels",
         "blur_sigma": 4,
         "polarity": "positive",
-        "clip_below_percentile": 50,
+        "clip_below_percentile": 85,
         "clip_above_percentile": 99.9,
         "color_map": "pink_green",
         "overlay_type": "grayscale",

@@ -76,12 +76,12 @@ def lime(turns: int, with_peers: bool) -> Iterator[Row]:
     """LIME of 1000 samples against 1000 bare forward passes."""
     for name in ("photos", "MobileNetV2"):
         model, key, x = photo(name)
-        config = Lime(num_samples=1000, top_labels=1)
-        many = {key: np.repeat(x, config.num_samples, axis=0)}
+        method = Lime(num_samples=1000, top_labels=1)
+        many = {key: np.repeat(x, method.num_samples, axis=0)}
 
-        def ours(model: Any = model, key: str = key, x: Any = x, config: Lime = config) -> Any:
+        def ours(model: Any = model, key: str = key, x: Any = x, method: Lime = method) -> Any:
             patches = superpixels(x[0], Segmentation.SLIC)
-            return explain_by_lime(model, {key: x}, key, [patches], config)[0]
+            return explain_by_lime(model, {key: x}, key, [patches], method)[0]
 
         def bare(model: Any = model, many: Any = many) -> None:
             model.outputs(many)

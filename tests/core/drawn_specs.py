@@ -14,6 +14,7 @@ from pellucid.metadata.spec import (
     FileBaseline,
     InputSpec,
     Modality,
+    OutputFormat,
     OutputSpec,
     OverlayType,
     Percentile,
@@ -44,7 +45,7 @@ def visualizations(draw: st.DrawFn) -> Visualization:
         clip_below_percentile=draw(st.none() | st.just(low)),
         clip_above_percentile=draw(st.none() | st.just(high)),
         overlay_multiplier=draw(st.none() | st.floats(0, 1)),
-        output_format=draw(st.none() | st.sampled_from(["jpeg", "png"])),
+        output_format=draw(st.none() | st.sampled_from(list(OutputFormat))),
         shade_within_outlines=None
         if kind is VisualizationType.PIXELS
         else draw(st.none() | st.booleans()),

@@ -61,8 +61,8 @@ def convert_metadata(
         write(Path(out), data, force=force)
     console = Console(quiet=quiet)
     for problem in converted.problems:
-        console.warn(str(problem))
-    for sentence in converted.lost:
-        console.warn(f"not carried: {sentence}")
+        console.warn(problem)
+    for notice in converted.lost:
+        console.warn(notice.under("not carried"))
     if strict and converted.lost:
         click.get_current_context().exit(1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pellucid_cli.flags import flag
 from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
@@ -83,7 +84,7 @@ def explain(
         explanations = model.explain(instances)
     except InstanceError as error:
         # "If explanation fails for any instance, the response body contains no explanations."
-        deliver(encode({"error": str(error)}))
+        deliver(encode({"error": error.sentence(flag)}))
         raise
     if raw is not None:
         from pellucid.responses import pack

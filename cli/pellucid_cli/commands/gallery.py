@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from pellucid.notices import Where
+
 
 @click.command(short_help="Write the page to look through what batch wrote.")
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -21,7 +23,8 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
 
     page = folder / INDEX
     if page.exists() and not force and not (page.is_file() and is_gallery(page)):
-        raise OutputError(f"{page}: exists and is no gallery; add --force to overwrite it")
+        hint = "add --force to overwrite it"
+        raise OutputError("exists and is no gallery", where=Where(file=str(page)), hint=hint)
     entries = read_entries(folder)
     write_gallery(folder, entries, title=title or folder.resolve().name)
     click.echo(page)

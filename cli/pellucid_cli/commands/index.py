@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pellucid.errors import InstanceError
 from pellucid_cli.options.shared import MODEL_DIR, Console, load, model_options, verbosity_options
 
 
@@ -66,9 +67,9 @@ def index(
     check_free(place, force=force)
     failed = []
 
-    def note(error: Exception) -> None:
+    def note(error: InstanceError) -> None:
         failed.append(error)
-        console.warn(str(error))
+        console.warn(error.notice)
 
     with counted("indexing", console) as advance:
         made = model.index(

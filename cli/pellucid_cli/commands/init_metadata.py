@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pellucid_cli.flags import flag, told
 from pellucid_cli.options.shared import MODEL_DIR, PATH, Console
 
 
@@ -74,8 +75,8 @@ def init_metadata(
     else:
         write(target, data, force=force)
     for note in () if quiet else draft.notes:
-        click.echo(note, err=True)
+        click.echo(told(note), err=True)
     for problem in draft.problems:
-        Console(quiet=quiet).warn(f"{problem.path}: {problem.message}")
+        Console(quiet=quiet).warn(problem.said(flag))
     if out != "-" and not quiet:
         click.echo(f"wrote {target}", err=True)

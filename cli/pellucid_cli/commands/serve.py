@@ -51,7 +51,8 @@ def serve(
         if error.name not in ("starlette", "uvicorn", "uvloop", "prometheus_client"):
             raise
         raise DependencyError(
-            f"{error.name} is not installed, and serve needs it: pip install 'pellucid[serve]'"
+            f"{error.name} is not installed, and serve needs it",
+            hint="pip install 'pellucid[serve]'",
         ) from error
 
     console = Console(verbose, quiet)
@@ -64,7 +65,8 @@ def serve(
     entries = model_entries(models, console.warn)
     several = [f"--{name}" for name in WHOLE if options[name] is not None and len(entries) > 1]
     if several:
-        raise SpecError(f"{several[0]} is for one model; serve the others by a server of their own")
+        hint = "serve the others by a server of their own"
+        raise SpecError(f"{several[0]} is for one model", hint=hint)
     settings = server.ServerSettings(
         limits=limits, guard=Guard(token), poll=reload_every, drain=drain
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pellucid.notices import Where
 from pellucid_cli.options.shared import method_options, model_options, verbosity_options
 from pellucid_cli.options.visualize import view_options
 
@@ -81,6 +82,7 @@ def visualize(
             click.echo(path)
     if out is not None and single:
         if not made:
-            raise OutputError(f"{out}: what is drawn here is no {SUFFIXES[form]} file; try .png")
+            what = f"what is drawn here is no {SUFFIXES[form]} file"
+            raise OutputError(what, where=Where(file=str(out)), hint="try .png")
         write(out, made[0][1], force=force)
         click.echo(out)

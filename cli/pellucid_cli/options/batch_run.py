@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
+from pellucid_cli.flags import flag
 from pellucid_cli.options.shared import Console, loading
 
 
@@ -51,6 +52,7 @@ def prepared(
             max_errors=0 if fail_fast else max_errors,
             force=force,
             gallery=gallery,
+            words=flag,
         )
         wanted = Wanted(out=str(out.absolute()), overlays=overlays, gallery=gallery, raw=raw)
         chosen = loading(console, options)

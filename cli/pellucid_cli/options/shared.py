@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from pellucid.notices import Message
+from pellucid_cli.flags import told
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # What it names is opened elsewhere, which says what is wrong with it.
@@ -24,11 +27,11 @@ class Console:
     verbose: int = 0
     quiet: int = 0
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, said: str | Message) -> None:
         """Say a warning."""
         if not self.quiet:
             click.secho("warning: ", fg="yellow", nl=False, err=True)
-            click.echo(sentence, err=True)
+            click.echo(told(said), err=True)
 
     def note(self, sentence: str) -> None:
         """Say something only to those who asked for more."""
@@ -71,6 +74,12 @@ model_options = all_of(
         "--tag-set", metavar="TAGS", help="The graph to load, as in 'serve' or 'serve,gpu'."
     ),
     click.option("--output", metavar="NAME", help="The output or tensor to explain."),
+    click.option(
+        "--class-names",
+        metavar="FILE|A,B,…",
+        help="Names of the output's classes: a line each, JSON, or with commas between them "
+        "[default: those of the metadata, or labels.txt beside the model].",
+    ),
     click.option(
         "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
     ),

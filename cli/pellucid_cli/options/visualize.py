@@ -22,7 +22,7 @@ view_options = all_of(
     click.option(
         "--compare",
         metavar="METHODS",
-        help="Methods side by side: ig,smoothgrad,xrai,shapley,lime, or some of them.",
+        help="Methods side by side, as in ig,smoothgrad,xrai,shapley,lime.",
     ),
     click.option(
         "--labels",
@@ -48,14 +48,13 @@ view_options = all_of(
     click.option(
         "--percentile",
         type=click.Choice(["share", "rank"]),
-        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: share].",
+        help="Clip percentiles are shares of the attribution, or ranks of pixels [default: rank].",
     ),
 )
 
 
 def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict[str, Any]]]:
     """Take the options of `view_options` out, and return the view and the methods to compare."""
-    from pellucid.api import settings_of
     from pellucid.metadata.documents import parse_visualization
     from pellucid.visualize import FRAMES, View
 
@@ -91,9 +90,21 @@ def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict
         actual=actual,
         frames=frames or (FRAMES if gif else None),
         animated=gif,
-        form=form if form in ("png", "jpeg") else visualization.output_format or "png",
+        form=form
+        if form in ("png", "jpeg")
+        else getattr(visualization.output_format, "value", "png"),
     )
-    return view, settings_of(compare, options) if compare else []
+    return view, _compared(compare, options) if compare else []
+
+
+def _compared(names: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+    from pellucid.api import settings_of
+    from pellucid.errors import SpecError
+
+    try:
+        return settings_of(names, options)
+    except SpecError as error:
+        raise error.at(name="--compare") from None
 
 
 def explained(
@@ -109,12 +120,12 @@ def explained(
         return
     if len(names) < 2:
         raise click.UsageError("no input: name a picture or a request, or - for stdin")
-    from pellucid.api import NOISE, compared
+    from pellucid.api import OF_ONE_METHOD, compared
     from pellucid_cli.files import read_inputs
 
     if methods:
         # What is of one method only goes to that one.
-        options |= dict.fromkeys((*NOISE, "players"))
+        options |= dict.fromkeys(OF_ONE_METHOD)
         options["method"] = methods[0]["method"]
     model = load(console, Path(names[0]), options)
     _refuse_examples(model)
@@ -171,8 +182,8 @@ def _refuse_examples(explained: Any) -> None:
 
     if isinstance(explained.parameters.method, Examples):
         raise SpecError(
-            "visualize draws attributions, and the method is examples, which has none; see "
-            "explain --format table"
+            "visualize draws attributions, and the method is examples, which has none",
+            hint="see explain --format table",
         )
 
 

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import click
 
+from pellucid.notices import Message
+from pellucid_cli.flags import told
 from pellucid_cli.options.shared import Console
 
 INTERVAL = 60.0
@@ -72,8 +74,8 @@ class Lines:
         self._told = 0
         self._next = 0.0
 
-    def warns(self, sentence: str) -> None:
-        self.console.warn(sentence)
+    def warns(self, message: Message) -> None:
+        self.console.warn(message)
 
     def begins(self, total: int, done: int, failed: int) -> None:
         self.pace.begin(total, done, failed)
@@ -85,7 +87,7 @@ class Lines:
         self.pace.add(len(finished.records), finished.failed)
         for record in finished.records:
             if record.error is not None:
-                self._tell(record.error)
+                self._tell(told(record.error))
         self.moved()
 
     def moved(self) -> None:
@@ -146,8 +148,8 @@ class Bar(Lines):
 class JsonLog(Lines):
     """Writes each event as a line of JSON."""
 
-    def warns(self, sentence: str) -> None:
-        self.event("warning", message=sentence)
+    def warns(self, message: Message) -> None:
+        self.event("warning", message=told(message))
 
     def begins(self, total: int, done: int, failed: int) -> None:
         self.pace.begin(total, done, failed)
@@ -157,7 +159,7 @@ class JsonLog(Lines):
     def finishes(self, finished: Any) -> None:
         for record in finished.records:
             if record.error is not None:
-                self.event("failure", input=record.name, error=record.error)
+                self.event("failure", input=record.name, error=told(record.error))
         super().finishes(finished)
 
     def moved(self) -> None:
@@ -233,7 +235,7 @@ def estimate_text(found: Any, out: Path) -> str:
         f"about {amount(total)} ({', '.join(parts)}); {amount(found.free)} are free at {out}",
         f"measured on {found.tried}, of which {len(found.failures)} failed",
     ]
-    return "\n".join([*lines, *(f"  {sentence}" for sentence in found.failures[:TOLD])])
+    return "\n".join([*lines, *(f"  {told(failure)}" for failure in found.failures[:TOLD])])
 
 
 def amount(size: float) -> str:

@@ -10,6 +10,7 @@ import click
 
 from pellucid.linter import Linted
 from pellucid.problems import Problem, Severity
+from pellucid_cli.flags import flag
 
 _WIDTH = 100
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -75,14 +76,10 @@ def as_text(linted: Sequence[Linted]) -> str:
             label = click.style(
                 f"{it.severity.value} {it.code}", fg=_COLORS[it.severity], bold=True
             )
-            lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {_sentence(it)}")
+            lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {it.said(flag)}")
             if one.text is not None and it.file == str(one.path) and it.line:
                 lines += _excerpt(source[it.line - 1], it)
     return "".join(f"{line}\n" for line in lines)
-
-
-def _sentence(it: Problem) -> str:
-    return f"{it.path}: {it.message}" if it.path else it.message
 
 
 def _excerpt(whole: str, problem: Problem) -> list[str]:
@@ -115,7 +112,7 @@ def _object(it: Problem) -> dict[str, object]:
         "severity": it.severity.value,
         "code": it.code,
         "rule": it.rule,
-        "message": it.message,
+        "message": it.text(flag),
     }
 
 
@@ -126,7 +123,7 @@ def as_github(linted: Sequence[Linted]) -> str:
         fields = {"title": f"{it.rule} ({it.code})", "file": it.file, "line": it.line}
         fields["col"] = it.column
         given = ",".join(f"{key}={_property(str(part))}" for key, part in fields.items() if part)
-        lines.append(f"::{it.severity.value} {given}::{_data(_sentence(it))}\n")
+        lines.append(f"::{it.severity.value} {given}::{_data(it.said(flag))}\n")
     return "".join(lines)
 
 
@@ -147,7 +144,7 @@ def as_markdown(linted: Sequence[Linted]) -> str:
     for it in rows:
         place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
         rule = f"{it.severity.value} {it.code} {it.rule}"
-        lines.append(f"| {_cell(place)} | {rule} | {_cell(_sentence(it))} |")
+        lines.append(f"| {_cell(place)} | {rule} | {_cell(it.said(flag))} |")
     return "\n".join(lines) + "\n"
 
 

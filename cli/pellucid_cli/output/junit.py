@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from pellucid.linter import Linted
 from pellucid.problems import Problem, Severity
+from pellucid_cli.flags import flag
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -50,7 +51,7 @@ def _case(suite: ElementTree.Element, one: Linted, it: Problem, *, strict: bool)
     place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
     at = f" at {it.line}:{it.column}" if it.line else ""
     case = _add(suite, one, f"{it.code} {it.rule}{at}")
-    said = f"{it.path}: {it.message}" if it.path else it.message
+    said = it.said(flag)
     failed = strict or it.severity is Severity.ERROR
     if failed:
         kind = f"{it.severity.value} {it.code}"

@@ -15,6 +15,7 @@ from pellucid import __version__
 from pellucid.linter import Linted
 from pellucid.metadata import RULES, page
 from pellucid.problems import Problem
+from pellucid_cli.flags import flag
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -67,7 +68,7 @@ def _result(it: Problem, rule: int) -> dict[str, Any]:
         "ruleId": it.code,
         "ruleIndex": rule,
         "level": it.severity.value,
-        "message": {"text": f"{it.path}: {it.message}" if it.path else it.message},
+        "message": {"text": it.said(flag)},
         "locations": [location],
     }
 

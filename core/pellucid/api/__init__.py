@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pellucid.api.compare import NOISE, compared, settings_of
+from pellucid.api.compare import OF_ONE_METHOD, compared, settings_of
 from pellucid.api.explanations import Explanations, unpack
 from pellucid.api.loaded_model import LoadedModel, load
 from pellucid.api.smoke_test import smoke_test
 
 __all__ = [
-    "NOISE",
+    "OF_ONE_METHOD",
     "Explanations",
     "LoadedModel",
     "compared",

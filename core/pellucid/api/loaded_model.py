@@ -20,7 +20,9 @@ from warnings import warn as warn_of
 
 import numpy as np
 
+from pellucid.api.class_names import with_class_names
 from pellucid.api.explanations import Explanations
+from pellucid.api.keras import saved_directory
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import Explainer, Explanation
@@ -33,13 +35,13 @@ from pellucid.metadata import (
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
-    IntegratedGradients,
-    Lime,
-    Method,
     OutputSpec,
     Query,
     Visualization,
-    Xrai,
+    as_kserve,
+    call_settings,
+    with_kserve_keys,
+    with_settings,
 )
 from pellucid.metadata.documents import (
     overridden,
@@ -48,6 +50,7 @@ from pellucid.metadata.documents import (
     read_parameters_file,
 )
 from pellucid.model import Array
+from pellucid.notices import Hint, Notice, Warn, Where
 from pellucid.saved_model import MetaGraph, Signature, choose_signature, read, resolve_tensor
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ class LoadedModel:
     signature: str
     inferred: bool
     compiler: Compiler = field(repr=False)
-    warn: Callable[[str], None] = field(repr=False)
+    warn: Warn = field(repr=False)
 
     @property
     def metadata(self) -> ExplanationMetadata:
@@ -106,8 +109,8 @@ class LoadedModel:
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
         for record, explanation in zip(records, found, strict=True):
-            for sentence in (*record.notes, *explanation.warnings):
-                self.warn(f"{record.place}: {sentence}")
+            for notice in (*record.notes, *explanation.warnings):
+                self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
     def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
@@ -140,14 +143,14 @@ class LoadedModel:
         `top_k` and others. They change `parameters`, by default those that it had;
         `visualization` takes the place of that of the metadata; `seed` is the random seed.
         """
-        chosen = CallSettings.of(settings).over(parameters or self.parameters)
+        chosen = with_settings(parameters or self.parameters, call_settings(settings))
         metadata = self.metadata
         if visualization is not None:
             inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
         explainer = replace(
             self.explainer,
-            model=self.compiler.model(gradients=_has_gradient(chosen.method)),
+            model=self.compiler.model(gradients=chosen.method.uses_gradients),
             parameters=chosen,
             metadata=metadata,
             seed=self.explainer.seed if seed is None else seed,
@@ -187,7 +190,8 @@ class LoadedModel:
             preset = ExampleModality(modality)
             wanted = replace(wanted, modality=preset, distance=None, normalization=None)
         if place.exists() and not force:
-            raise OutputError(f"{place}: exists; add force=True to overwrite it")
+            hint = Hint("add {force:True} to overwrite it")
+            raise OutputError("exists", where=Where(file=str(place)), hint=hint)
         if examples is None:
             examples = [Path(source) for source in wanted.sources]
         found = self._examples(examples, on_error)
@@ -212,7 +216,7 @@ class LoadedModel:
             examples = [Path(examples)]
         if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
             if not examples:
-                raise SpecError("there are no examples; name a file or a folder of them")
+                raise SpecError("there are no examples", hint="name a file or a folder of them")
             return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
         records = self._records(examples, EXTRAS)
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
@@ -226,10 +230,12 @@ class LoadedModel:
         signature = request.get("signature_name")
         if signature not in (None, "", self.signature):
             raise SpecError(
-                f"signature_name: '{signature}' is not what is explained here, '{self.signature}'; "
-                f"load the model with --signature {signature}"
+                f"'{signature}' is not what is explained here, '{self.signature}'",
+                where=Where(path="signature_name"),
+                hint=Hint("load the model with {signature:{key}}", key=signature),
             )
-        metadata, parameters = overridden(self.metadata, self.parameters, request, self.warn)
+        metadata, parameters = overridden(self.metadata, self.parameters, request)
+        parameters = with_kserve_keys(request, parameters, self.warn)
         if metadata is self.metadata and parameters is self.parameters:
             return self
         return replace(
@@ -241,13 +247,7 @@ class LoadedModel:
 
         Another method gives way to it; LIME's own settings, and outputs that were chosen, stay.
         """
-        method = self.parameters.method
-        lime = method if isinstance(method, Lime) else Lime()
-        if self.parameters.top_k is None and self.parameters.output_indices is None:
-            return self.configured(
-                parameters=ExplanationParameters(method=lime, top_k=lime.top_labels)
-            )
-        return self.configured(parameters=replace(self.parameters, method=lime))
+        return self.configured(parameters=as_kserve(self.parameters))
 
     def _records(self, instances: Any, extras: Collection[str] = ()) -> list[Instance]:
         if isinstance(instances, np.ndarray):
@@ -257,8 +257,8 @@ class LoadedModel:
             lengths = {len(c) for c in columns.values() if c.ndim}
             if len(lengths) != 1 or any(not c.ndim for c in columns.values()):
                 raise InstanceError(
-                    "a mapping of inputs to arrays needs the same number of rows in each; for one "
-                    "instance, give a list of one object"
+                    "a mapping of inputs to arrays needs the same number of rows in each",
+                    hint="for one instance, give a list of one object",
                 )
             instances = [{k: c[i] for k, c in columns.items()} for i in range(lengths.pop())]
         items = list(instances)
@@ -270,38 +270,42 @@ class LoadedModel:
 
 
 def load(
-    model_dir: str | Path,
+    model_dir: Any,
     *,
     metadata: str | Path | None = None,
     spec: str | Path | None = None,
     signature: str | None = None,
     tags: Sequence[str] | None = None,
     output: str | None = None,
+    class_names: str | None = None,
     logits: bool = False,
     device: str = "auto",
     parallel_batches: int = 1,
     allow_unsafe_ops: bool = False,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     **options: Any,
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
 
+    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
+    latter are exported, files once, into a cache.
     `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
     ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
     with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
-    among several; `output` is the key or tensor to explain, `logits` takes the score before its
+    among several; `output` is the key or tensor to explain, `class_names` a file of names for its
+    classes, or names with commas between them; `logits` takes the score before its
     softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `parallel_batches` is
     how many blocks of rows are computed at a time on a CPU, by a thread each: faster, as the
     commands are, but the first model that is loaded so leaves a single thread to each operation of
     TensorFlow in this process.
     A model that touches more than tensors (files, the network, Python) is refused unless
     `allow_unsafe_ops`.
-    `options` are those of `LoadedModel.configured`. `warn` is called with one sentence for what is
-    not an error; by default it becomes a Python warning. Raises ModelError, SpecError,
-    NotDifferentiableError, UnsafeModelError, DependencyError.
+    `options` are those of `LoadedModel.configured`. `warn` is called with a message for what is not
+    an error, ``str(message)`` being its sentence; by default it becomes a Python warning. Raises
+    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
-    say = warn or (lambda sentence: warn_of(sentence, stacklevel=3))
-    saved = read(model_dir)
+    say = warn or (lambda message: warn_of(str(message), stacklevel=3))
+    saved = read(saved_directory(model_dir, say, allow_code=allow_unsafe_ops))
     document, parameters, file = read_document(saved.directory, metadata, say)
     tags = tags or (document.tags if document is not None else None)
     meta_graph = saved.meta_graph(tags)
@@ -314,13 +318,15 @@ def load(
         known = output if output is None or output in chosen.outputs else min(chosen.outputs)
         document = infer_metadata(chosen, known)
         names = ", ".join(f"'{i.name}'" for i in document.inputs)
-        say(
-            f"{saved.directory}: no {METADATA_FILE}; inferred from signature '{chosen.key}': "
-            f"inputs {names}, output '{output or document.output.name}'"
+        what = (
+            f"no {METADATA_FILE}; inferred from signature '{chosen.key}': inputs {names}, "
+            f"output '{output or document.output.name}'"
         )
+        say(Notice(what, Where(file=str(saved.directory))))
     if output is not None and output != document.output.name:
         resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
         document = replace(document, output=OutputSpec(name=output, tensor_name=output))
+    document = with_class_names(document, meta_graph, chosen, saved.directory, class_names, say)
     if spec is not None:
         parameters = read_parameters_file(Path(spec), say)
     if parameters is not None and isinstance(parameters.method, Examples):
@@ -330,7 +336,7 @@ def load(
     if "method" in options:
         # Whether an input has to be differentiable depends on it.
         method = CallSettings(method=options["method"])
-        parameters = method.over(parameters or ExplanationParameters())
+        parameters = with_settings(parameters or ExplanationParameters(), method)
     if not inferred:
         problems, _ = check(
             document, saved, chosen.key, tags, parameters=parameters, file=str(file)
@@ -345,7 +351,7 @@ def load(
     )
     chosen_parameters = parameters or ExplanationParameters()
     explainer = Explainer(
-        model=compiler.model(gradients=_has_gradient(chosen_parameters.method)),
+        model=compiler.model(gradients=chosen_parameters.method.uses_gradients),
         metadata=document,
         parameters=chosen_parameters,
         input_keys=compiler.input_keys,
@@ -363,11 +369,6 @@ def load(
         warn=say,
     )
     return loaded.configured(**options) if options else loaded
-
-
-def _has_gradient(method: Method) -> bool:
-    """Whether a method takes gradients, which a feature's encoded tensor is for."""
-    return isinstance(method, IntegratedGradients | Xrai)
 
 
 def _tensors(

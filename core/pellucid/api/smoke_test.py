@@ -1,4 +1,4 @@
-"""``validate-metadata --run``: the model is loaded and one instance explained, the baseline itself.
+"""A trial of a model: it is loaded, and one instance is explained, the baseline itself.
 
 What only running tells: weights that are damaged inside, operations that refuse their inputs,
 outputs without a batch axis.
@@ -45,7 +45,7 @@ def smoke_test(
     what = "the model cannot be loaded"
     try:
         model = load(
-            directory, metadata=metadata, signature=signature, tags=tags, warn=lambda sentence: None
+            directory, metadata=metadata, signature=signature, tags=tags, warn=lambda message: None
         )
         instance = baseline_instance(model)
         what = f"a baseline instance ({_described(model, instance)}) cannot be explained"
@@ -54,9 +54,16 @@ def smoke_test(
         raise
     except PellucidError as error:
         rule = RULES["MD140"]
-        reason = str(error).removeprefix(f"{directory}: ").removeprefix("instances[0]: ")
+        # The one instance is said already, and the directory is that of the file.
+        where = error.where
+        if where.instance is not None:
+            where = replace(where, instance=None)
+        if where.file == str(directory):
+            where = replace(where, file="")
+        reason = replace(error.notice, where=where).under(what)
         problem = Problem(
-            message=f"{what}: {reason}",
+            message=reason.what,
+            hint=reason.hint,
             severity=rule.severity,
             code=rule.code,
             rule=rule.name,

@@ -11,6 +11,7 @@ from time import perf_counter
 from pellucid.batch.engines.threads import Engine
 from pellucid.batch.plan import Plan, Selection
 from pellucid.batch.records import Record
+from pellucid.notices import Notice
 
 FEW = 8
 """How many inputs a block of the trial has at most."""
@@ -20,7 +21,7 @@ FEW = 8
 class Estimate:
     """What was measured on `tried` inputs, for all: `seconds`, and `sizes` in bytes by folder.
 
-    `failures` are the sentences of those that failed.
+    `failures` say why some failed.
     """
 
     inputs: int
@@ -31,7 +32,7 @@ class Estimate:
     seconds: float
     sizes: dict[str, float]
     free: int
-    failures: tuple[str, ...]
+    failures: tuple[Notice, ...]
 
 
 def estimate(plan: Plan, engine: Engine, out: Path) -> Estimate:

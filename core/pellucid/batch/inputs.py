@@ -17,6 +17,7 @@ from typing import BinaryIO
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
 from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
+from pellucid.notices import Where
 
 TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
 SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy"}
@@ -83,12 +84,12 @@ class Inputs:
         elif glob.has_magic(name):
             yield from self._matching(name)
         else:
-            raise InstanceError(f"{shown(name)}: no such file or directory")
+            raise InstanceError("no such file or directory", where=Where(file=shown(name)))
 
     def _matching(self, pattern: str) -> Iterator[Input]:
         matches = sorted(glob.glob(pattern, recursive=True))
         if not matches:
-            raise InstanceError(f"{shown(pattern)}: matches no file")
+            raise InstanceError("matches no file", where=Where(file=shown(pattern)))
         deep = "**" in pattern
         for name in matches:
             if not os.path.isdir(name):
@@ -100,8 +101,9 @@ class Inputs:
         first = next(found, None)
         if first is None:
             raise InstanceError(
-                f"{shown(name)}: holds no input; inputs are pictures, and .json, .jsonl, .csv and "
-                ".npy files"
+                "holds no input",
+                where=Where(file=shown(name)),
+                hint="inputs are pictures, and .json, .jsonl, .csv and .npy files",
             )
         yield first
         yield from found

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pellucid.batch.inputs import STDIN, Input
-from pellucid.batch.paths import fitting, printable, shown
+from pellucid.batch.paths import fitting, shown
 from pellucid.errors import InstanceError
 from pellucid.inputs import (
     ARRAY_SUFFIXES,
@@ -24,6 +24,7 @@ from pellucid.inputs import (
     Table,
     array_values,
     decode_text,
+    instance_of,
     json_form,
     looks_binary,
     open_table,
@@ -31,9 +32,9 @@ from pellucid.inputs import (
     parse_json,
     read_image,
     read_request_values,
-    read_value,
     suffix_of,
 )
+from pellucid.notices import Notice, Where
 
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 
@@ -62,11 +63,17 @@ class Item:
     settings: Mapping[str, object] | None = None
 
     @property
+    def where(self) -> Where:
+        """Where it is: a picture's file, or a place in a file."""
+        if self.kind in ("picture", "failed"):
+            return Where(name=self.source)
+        line = self.line if self.kind in ("line", "row") else None
+        return Where(file=self.source, line=line, instance=self.index)
+
+    @property
     def name(self) -> str:
-        """How people and messages call it: a picture's file, or a place in a file."""
-        if self.kind in ("line", "row"):
-            return f"{self.source}:{self.line}"
-        return f"{self.source}: instances[{self.index}]" if self.kind == "value" else self.source
+        """How people call it."""
+        return str(self.where)
 
 
 def items_of(
@@ -80,51 +87,49 @@ def items_of(
     count = 0
     try:
         if given.problem is not None:
-            raise InstanceError(f"{source}: {given.problem}")
+            raise InstanceError(given.problem, where=Where(file=source))
         for count, item in enumerate(_opened(first, inputs), 1):
             yield replace(item, number=number + count - 1)
         if not count:
-            raise InstanceError(f"{source}: is empty, there is nothing to explain")
+            what = "is empty, there is nothing to explain"
+            raise InstanceError(what, where=Where(file=source))
     except InstanceError as error:
-        yield replace(first, number=number + count, kind="failed", content=str(error), index=count)
+        failed = error.notice
+        yield replace(first, number=number + count, kind="failed", content=failed, index=count)
     except OSError as error:
-        sentence = f"{source}: cannot be read ({error.strerror})"
-        yield replace(first, number=number + count, kind="failed", content=sentence, index=count)
+        failed = Notice(f"cannot be read ({error.strerror})", Where(file=source))
+        yield replace(first, number=number + count, kind="failed", content=failed, index=count)
 
 
 def decode(item: Item, inputs: Sequence[InputInfo]) -> Instance:
     """Return the instance that an item is, its index that of the run.
 
-    Raises InstanceError whose sentence begins with the item's source.
+    Raises InstanceError with the place in the item's file.
     """
-    try:
-        instance = _decoded(item, inputs)
-    except InstanceError as error:
-        raise InstanceError(printable(str(error)), item.number) from None
-    return replace(instance, index=item.number)
+    return replace(_decoded(item, inputs), index=item.number)
 
 
 def _decoded(item: Item, inputs: Sequence[InputInfo]) -> Instance:
-    source, index = item.source, item.index
     match item.kind:
         case "picture":
             try:
                 data = Path(item.path).read_bytes()
             except OSError as error:
-                raise InstanceError(f"{source}: cannot be read ({error.strerror})") from None
-            return read_image(data, inputs, source=source)
+                what = f"cannot be read ({error.strerror})"
+                raise InstanceError(what, where=item.where) from None
+            return read_image(data, inputs, source=item.source)
         case "line":
-            line = decode_text(item.content, item.name)
-            value = parse_json(line, source, first_line=item.line, index=index)
-            return read_value(value, inputs, item.name, index, source)
+            value = parse_json(decode_text(item.content, item.where), item.where)
+            return instance_of(value, inputs, item.where)
         case "row":
             assert item.table is not None
-            value = item.table.value((item.line, item.content), index)
-            return read_value(value, inputs, item.name, index, source)
+            value = item.table.value((item.line, item.content), item.index)
+            return instance_of(value, inputs, item.where)
         case "value":
-            return read_value(item.content, inputs, item.name, index, source)
+            return instance_of(item.content, inputs, item.where)
         case "failed":
-            raise InstanceError(item.content, index)
+            failed: Notice = item.content
+            raise InstanceError(failed.what, where=failed.where, hint=failed.hint)
 
 
 def _beneath(path: str, root: str) -> str:
@@ -181,7 +186,7 @@ def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
 def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Item]:
     """Yield the instances of a request, which is read as a whole, or of lines of JSON."""
     with opened(first.path, first.source) as file:
-        text = decode_text(file.read(), first.source)
+        text = decode_text(file.read(), Where(file=first.source))
     form = json_form(text, inputs)
     if not text.strip():
         return
@@ -189,9 +194,8 @@ def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Ite
         yield from _rows(first, inputs)
         return
     if form is None and suffix != ".json":
-        raise InstanceError(
-            f"{first.source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
-        )
+        what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+        raise InstanceError(what, where=Where(file=first.source))
     if form == "request":
         values, rest, _ = read_request_values(text, first.source)
         for index, value in enumerate(values):

@@ -21,6 +21,7 @@ import orjson
 from pellucid.batch.records import Finished
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
+from pellucid.notices import Hint, Where, Words, python_words
 from pellucid.responses import encode
 
 ERRORS, SUMMARY, PAGE = "errors.jsonl", "summary.json", "index.html"
@@ -28,10 +29,11 @@ TREES = ("overlays", "thumbnails", "originals", "attributions")
 
 
 class Folder:
-    """An output folder and the state of its run."""
+    """An output folder and the state of its run; what failed is written in `words`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, words: Words = python_words) -> None:
         self.path = path
+        self.words = words
         self.state = path / ".batch"
         self.listing = self.state / "inputs.jsonl.gz"
         self._plan = self.state / "plan.json"
@@ -39,11 +41,13 @@ class Folder:
 
     def check(self, *, force: bool) -> None:
         """Raise OutputError if the folder cannot be written, or holds what no run has written."""
+        where = Where(file=str(self.path))
         if self.path.exists() and not self.path.is_dir():
-            raise OutputError(f"{self.path}: is a file; name a folder")
+            raise OutputError("is a file", where=where, hint="name a folder")
         ours = force or self.state.is_dir() or self.summary()
         if self.path.is_dir() and not ours and any(self.path.iterdir()):
-            raise OutputError(f"{self.path}: is not empty; add --force to write into it")
+            hint = Hint("add {force:True} to write into it")
+            raise OutputError("is not empty", where=where, hint=hint)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -57,7 +61,9 @@ class Folder:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise OutputError(
-                        f"{self.path}: another run is writing here; wait for it, or stop it"
+                        "another run is writing here",
+                        where=Where(file=str(self.path)),
+                        hint="wait for it, or stop it",
                     ) from None
             shutil.rmtree(self.state / "tmp", ignore_errors=True)
             (self.state / "tmp").mkdir()
@@ -113,7 +119,7 @@ class Folder:
             "files": [place for record in finished.records for place, _ in record.files],
             "seconds": seconds,
             "records": [
-                {"name": it.name, "error": it.error}
+                {"name": it.name, "error": it.error.sentence(self.words)}
                 if it.error is not None
                 else {"name": it.name, "shown": it.shown}
                 for it in finished.records

@@ -151,7 +151,7 @@ def write_listing(
             contents.update(_stamp(it).encode())
             total += count
     if not total:
-        raise InstanceError("there are no inputs; name files, directories or patterns")
+        raise InstanceError("there are no inputs", hint="name files, directories or patterns")
     return total, names.hexdigest(), contents.hexdigest()
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.batch.paths import printable
+from pellucid.notices import Notice
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -18,11 +21,16 @@ class Record:
 
     name: str
     result: bytes | None = None
-    error: str | None = None
+    error: Notice | None = None
     files: tuple[tuple[str, bytes], ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
     warned: bool = False
+
+    @classmethod
+    def failed(cls, name: str, why: Notice) -> Record:
+        """Return the record of an input that failed; what was in it is shown, and not obeyed."""
+        return cls(name=name, error=why.each(printable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

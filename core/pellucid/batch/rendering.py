@@ -21,7 +21,7 @@ from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record
 from pellucid.model import Array
 from pellucid.responses import encode, pack, response
-from pellucid.visualize import Drawing
+from pellucid.visualize import SMALL, Drawing
 from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
@@ -107,12 +107,16 @@ def _at_own_size(
     drawn: dict[str, Drawn],
     photo: Image.Image | None,
 ) -> dict[str, Drawn]:
-    if photo is None:
-        return drawn
-    pixels = np.asarray(photo)
-    if all(np.array_equal(pixels, drawing.image) for drawing, _ in drawn.values()):
-        return drawn
-    return _encoded(explanations.draw(number))
+    """Return the drawings for people: at the photo's own size, small ones magnified, PNG."""
+    sizes = {drawing.image.shape[:2] for drawing, _ in drawn.values()}
+    same = photo is None or all(
+        np.array_equal(np.asarray(photo), drawing.image) for drawing, _ in drawn.values()
+    )
+    if not same or any(max(size) < SMALL for size in sizes):
+        drawings = explanations.draw(number)
+    else:
+        drawings = {name: drawing for name, (drawing, _) in drawn.items()}
+    return {name: (drawing, drawing.as_file()) for name, drawing in drawings.items()}
 
 
 @dataclass(slots=True)

@@ -11,10 +11,12 @@ from pellucid.batch.plan import Plan, first_difference
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.inputs import InputInfo
+from pellucid.notices import Hint, Where
 
 FORMAT = 2
 """Changes with what a line of results holds, and with what tells one model from another."""
 
+ANEW = Hint("name another folder, or add {force:True} to begin anew")
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
 
 
@@ -39,8 +41,9 @@ def refuse_changes(
     """
     if before.get("format") != FORMAT:
         raise OutputError(
-            f"{folder.path}: was written by another version of this program, or is cleared in part"
-            "; name another folder, or add --force to begin anew"
+            "was written by another version of this program, or is cleared in part",
+            where=Where(file=str(folder.path)),
+            hint=ANEW,
         )
     found = changes(before, after)
     if before["inputs"]["names"] != plan.names:
@@ -53,8 +56,9 @@ def refuse_changes(
         found.append("some inputs have changed since")
     if found:
         raise OutputError(
-            f"{folder.path}: belongs to another run ({'; '.join(found)}); name another folder, or "
-            "add --force to begin anew"
+            f"belongs to another run ({'; '.join(found)})",
+            where=Where(file=str(folder.path)),
+            hint=ANEW,
         )
 
 

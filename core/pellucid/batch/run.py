@@ -23,6 +23,7 @@ from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.inputs import InputInfo
+from pellucid.notices import Message, Where, Words, python_words
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 
@@ -30,7 +31,7 @@ Opened: TypeAlias = AbstractContextManager[Engine]
 class Watcher(Protocol):
     """Who is told how a run goes."""
 
-    def warns(self, sentence: str) -> None:
+    def warns(self, message: Message) -> None:
         """Something is worth knowing."""
         ...
 
@@ -69,7 +70,7 @@ class Run:
     `named` are files, directories and patterns, `listed` files of a list, `standard` the file that
     stdin is in; `size` is how many instances are explained together, by default as many as suit the
     model. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after the
-    blocks in flight. `force` begins anew.
+    blocks in flight. `force` begins anew; `words` are those in which settings are advised.
     """
 
     named: Sequence[str]
@@ -81,6 +82,7 @@ class Run:
     max_errors: int | None = None
     force: bool = False
     gallery: bool = True
+    words: Words = python_words
     stop: Event = field(default_factory=Event)
 
     def carry_out(self, opened: Opened, watcher: Watcher | None = None) -> Outcome:
@@ -88,7 +90,7 @@ class Run:
 
         Raises OutputError, and what loading a model does.
         """
-        folder = Folder(self.out)
+        folder = Folder(self.out, self.words)
         folder.check(force=self.force)
         self._given.check()
         outcome = Outcome()
@@ -96,10 +98,11 @@ class Run:
             with opened as engine, folder.claimed():
                 self._in(folder, engine, outcome, watcher)
         except OSError as error:
-            on = f"; {outcome.done:,} of {outcome.total:,} inputs are done, and the same command "
+            done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
             raise OutputError(
-                f"{error.filename or self.out}: cannot be written: {error.strerror or error}"
-                + (on + "goes on from there" if outcome.total else "")
+                f"cannot be written: {error.strerror or error}",
+                where=Where(file=str(error.filename or self.out)),
+                hint=f"{done}, and the same command goes on from there" if outcome.total else "",
             ) from error
         return outcome
 
@@ -125,8 +128,8 @@ class Run:
     ) -> None:
         clock = perf_counter()
         if watcher is not None:
-            for sentence in engine.about.warnings:
-                watcher.warns(sentence)
+            for message in engine.about.warnings:
+                watcher.warns(message)
         plan, changed = self._planned(folder, engine)
         outcome.total = plan.chosen
         if summary := ({} if folder.plan() else folder.summary()):

@@ -20,13 +20,13 @@ import numpy as np
 
 from pellucid.api import Explanations, LoadedModel, load
 from pellucid.batch.items import Item, decode
-from pellucid.batch.paths import printable
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.inputs import InputInfo, Instance
-from pellucid.metadata import METHOD_NAMES, FileBaseline, IntegratedGradients, SampledShapley
+from pellucid.metadata import FileBaseline
+from pellucid.notices import Message, Notice
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
@@ -56,7 +56,7 @@ class About:
     size: int
     model: str
     settings: Mapping[str, Any]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
 
 class StoppedError(Exception):
@@ -73,7 +73,7 @@ class Recipe:
 
     def load(self) -> Work:
         """Return the model, loaded. Raises what `pellucid.load` raises."""
-        warnings: list[str] = []
+        warnings: list[Message] = []
         model = load(
             self.directory,
             parallel_batches=parallel_batches_here(),
@@ -86,7 +86,9 @@ class Recipe:
 class Work:
     """A loaded model and what is wanted of it."""
 
-    def __init__(self, model: LoadedModel, wanted: Wanted, warnings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, model: LoadedModel, wanted: Wanted, warnings: Sequence[Message] = ()
+    ) -> None:
         # A million warnings are none: they are counted, and the errors are in the summary.
         self.model = replace(model, warn=lambda sentence: None)
         self.wanted = wanted
@@ -107,7 +109,7 @@ class Work:
         ]
         metadata = sha256(repr(model.metadata).encode() + b"".join(files)).hexdigest()
         method = {
-            f"{METHOD_NAMES[type(parameters.method)]} {key}": str(value)
+            f"{parameters.method.name} {key}": str(value)
             for key, value in asdict(parameters.method).items()
         }
         return About(
@@ -116,7 +118,7 @@ class Work:
             model=fingerprint(model.directory),
             warnings=self._warnings,
             settings={
-                "the method": METHOD_NAMES[type(parameters.method)],
+                "the method": parameters.method.name,
                 **method,
                 "top_k": parameters.top_k,
                 "output_indices": str(parameters.output_indices),
@@ -142,7 +144,7 @@ class Work:
             try:
                 instance = decode(item, self.model.inputs)
             except InstanceError as error:
-                records[item.number] = Record(name=item.name, error=str(error))
+                records[item.number] = Record.failed(item.name, error.notice)
             else:
                 groups.setdefault(str(item.settings), []).append((item, instance))
         if self.stopping.is_set():
@@ -163,7 +165,7 @@ class Work:
             model = self.model if settings is None else self.model.requested(settings)
         except SpecError as error:
             for item, _ in pairs:
-                yield Record(name=item.name, error=f"{item.source}: {error}"), item
+                yield Record.failed(item.name, error.at(file=item.source).notice), item
             return
         for part, found in _isolated(model, pairs):
             items = [item for item, _ in part]
@@ -171,8 +173,7 @@ class Work:
                 yield from zip(render(found, items, self.wanted), items, strict=True)
             else:
                 (item,) = items
-                sentence = found.removeprefix(f"instances[{item.number}]: ")
-                yield Record(name=item.name, error=printable(f"{item.name}: {sentence}")), item
+                yield Record.failed(item.name, found.at(item.where)), item
 
     def _size(self) -> int:
         sizes = [
@@ -182,9 +183,7 @@ class Work:
             for info in self.model.inputs
         ]
         rows = max(1, BLOCK_BYTES // max(1, sum(sizes)))
-        method = self.model.parameters.method
-        quick = isinstance(method, IntegratedGradients) and method.smooth_grad is None
-        if not quick and not (isinstance(method, SampledShapley) and sum(sizes) <= LARGEST_BLOCK):
+        if self.model.parameters.method.takes_seconds(sum(sizes) // 8):
             rows = min(rows, SLOW_BLOCK)
         return int(2 ** int(np.log2(min(rows, LARGEST_BLOCK))))
 
@@ -223,7 +222,7 @@ def _decoded_bytes(block: Block) -> int:
 
 def _isolated(
     model: LoadedModel, pairs: Sequence[tuple[Item, Instance]]
-) -> Iterator[tuple[Sequence[tuple[Item, Instance]], Explanations | str]]:
+) -> Iterator[tuple[Sequence[tuple[Item, Instance]], Explanations | Notice]]:
     """Yield parts of a block with their explanations, or one instance and why it has none.
 
     An instance that the model refuses is taken out, and the others are explained together.
@@ -232,12 +231,12 @@ def _isolated(
         yield pairs, model.explain([instance for _, instance in pairs])
     except (InstanceError, NotDifferentiableError) as error:
         if len(pairs) == 1:
-            yield pairs, str(error)
+            yield pairs, error.notice
             return
         bad = getattr(error, "index", None)
         culprit = [pair for pair in pairs if pair[1].index == bad]
         if culprit:
-            yield culprit, str(error)
+            yield culprit, error.notice
             yield from _isolated(model, [pair for pair in pairs if pair[1].index != bad])
             return
         middle = len(pairs) // 2

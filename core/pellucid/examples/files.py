@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InstanceError
 from pellucid.inputs import IMAGE_SUFFIXES, InputInfo, Instance, OnError, read_file
+from pellucid.notices import Warn, Where
 
 SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
 EXTRAS = ("id", "restricts", "crowding_tag")
@@ -20,7 +21,7 @@ def read_examples(
     inputs: Sequence[InputInfo],
     *,
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
 ) -> Iterator[tuple[str, Instance]]:
     """Yield the examples in files and folders, with their ids.
 
@@ -30,9 +31,10 @@ def read_examples(
     """
     for path in paths:
         if "://" in str(path) or str(path).startswith("gs:/"):
-            raise InstanceError(f"{path}: is not on this machine; copy it here and name the copy")
+            hint = "copy it here and name the copy"
+            raise InstanceError("is not on this machine", where=Where(file=str(path)), hint=hint)
         if not path.exists():
-            raise InstanceError(f"{path}: no such file or directory")
+            raise InstanceError("no such file or directory", where=Where(file=str(path)))
     several = len(paths) > 1 or any(path.is_dir() for path in paths)
     for path in paths:
         for file in _files(path):
@@ -62,7 +64,7 @@ def id_of(instance: Instance, file: str, *, several: bool) -> str:
         line = instance.extras.get("line", instance.index)
         return f"{file}:{line}" if several else str(line)
     if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
-        raise InstanceError(f"{instance.place}: 'id' must be text or a number", instance.index)
+        raise InstanceError("'id' must be text or a number", where=instance.where)
     return str(given)
 
 
@@ -77,9 +79,9 @@ def check_restricts(instance: Instance) -> None:
     )
     if not objects:
         raise InstanceError(
-            f"{instance.place}: 'restricts' must be a list of objects, "
+            "'restricts' must be a list of objects, "
             '{"namespace": "…", "allow": ["…"], "deny": ["…"]}',
-            instance.index,
+            where=instance.where,
         )
 
 
@@ -101,5 +103,7 @@ def _files(path: Path) -> Iterator[Path]:
                 yield Path(directory, name)
     if not found:
         raise InstanceError(
-            f"{path}: holds no example; examples are pictures, .json, .jsonl and .csv files"
+            "holds no example",
+            where=Where(file=str(path)),
+            hint="examples are pictures, .json, .jsonl and .csv files",
         )

@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.errors import DependencyError, SpecError
 from pellucid.metadata import Distance
 from pellucid.model import Array
+from pellucid.notices import Hint
 
 METRICS = {Distance.SQUARED_L2: "l2sq", Distance.DOT_PRODUCT: "ip", Distance.COSINE: "cos"}
 ROWS = 2**14
@@ -19,8 +20,8 @@ def refuse(distance: Distance) -> None:
     _usearch()
     if distance not in METRICS:
         raise SpecError(
-            "there is no fast search by the L1 distance; search with --query precise, or choose "
-            "another distance"
+            "there is no fast search by the L1 distance",
+            hint=Hint("search with {query:precise}, or choose another distance"),
         )
 
 
@@ -58,7 +59,7 @@ def _usearch() -> Any:
         from usearch import index
     except ImportError as error:
         raise DependencyError(
-            "a fast search needs the package usearch: pip install 'pellucid[neighbors]', or search "
-            "with --query precise"
+            "a fast search needs the package usearch",
+            hint=Hint("pip install 'pellucid[neighbors]', or search with {query:precise}"),
         ) from error
     return index

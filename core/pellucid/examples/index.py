@@ -26,8 +26,9 @@ import numpy as np
 from pellucid.errors import SpecError
 from pellucid.examples.hnsw import Graph
 from pellucid.metadata import Distance, Examples, Normalization, Query, Restriction
-from pellucid.methods import distances, nearest_examples, normalized
+from pellucid.methods import nearest_examples
 from pellucid.model import Array
+from pellucid.notices import Hint, Where
 
 FORMAT = 1
 CANDIDATES = 100
@@ -111,10 +112,14 @@ class ExampleIndex:
         """
         if vectors.shape[1] != self.vectors.shape[1]:
             raise SpecError(
-                f"{self.path}: its vectors have {self.vectors.shape[1]} elements, and those of the "
-                f"instances {vectors.shape[1]}; choose a latent tensor of one size with --latent"
+                f"its vectors have {self.vectors.shape[1]} elements, and those of the instances "
+                f"{vectors.shape[1]}",
+                where=Where(file=str(self.path)),
+                hint=Hint("choose a latent tensor of one size with {latent}"),
             )
-        queries = normalized(vectors, self.normalization, self._center, self._scale)
+        queries = nearest_examples.normalized(
+            vectors, self.normalization, self._center, self._scale
+        )
         rows = self._allowed(wanted.restrictions)
         count, total = wanted.neighbor_count, len(self) if rows is None else len(rows)
         while True:
@@ -135,20 +140,24 @@ class ExampleIndex:
         if (wanted.query or self.query) is Query.FAST and rows is None:
             return self._fast(queries, count, wanted)
         return zip(
-            *nearest_examples(queries, self.vectors, count, self.distance, rows=rows), strict=True
+            *nearest_examples.nearest_examples(
+                queries, self.vectors, count, self.distance, rows=rows
+            ),
+            strict=True,
         )
 
     def _fast(self, queries: Array, count: int, wanted: Examples) -> Iterator[tuple[Array, Array]]:
         if self.query is not Query.FAST:
             raise SpecError(
-                f"{self.path}: was made for precise searches; make it again with --query fast, or "
-                "search with --query precise"
+                "was made for precise searches",
+                where=Where(file=str(self.path)),
+                hint=Hint("make it again with {query:fast}, or search with {query:precise}"),
             )
         looked = min(max(wanted.candidates or CANDIDATES, count), len(self))
         near = self._graph.candidates(queries, looked)
         for query, found in zip(queries, near, strict=True):
             places = np.sort(found)
-            measured = distances(query, self.vectors[places], self.distance)
+            measured = nearest_examples.distances(query, self.vectors[places], self.distance)
             order = np.argsort(measured, kind="stable")[:count]
             yield places[order], measured[order]
 
@@ -199,13 +208,15 @@ class ExampleIndex:
 
 def open_index(path: Path) -> ExampleIndex:
     """Return the index in a file. Raises SpecError for a file that is none."""
+    where = Where(file=str(path))
     try:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read("index.json"))
         if header["format"] != FORMAT:
             raise SpecError(
-                f"{path}: is an index of format {header['format']}, this version reads {FORMAT}; "
-                "make it again with pellucid index"
+                f"is an index of format {header['format']}, this version reads {FORMAT}",
+                where=where,
+                hint="make it again with pellucid index",
             )
         return ExampleIndex(
             path=path,
@@ -218,14 +229,16 @@ def open_index(path: Path) -> ExampleIndex:
         )
     except FileNotFoundError:
         raise SpecError(
-            f"{path}: there is no index; make one with pellucid index MODEL_DIR EXAMPLES"
+            "there is no index",
+            where=where,
+            hint="make one with pellucid index MODEL_DIR EXAMPLES",
         ) from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IsADirectoryError) as error:
         raise SpecError(
-            f"{path}: is not an index of examples; make one with pellucid index"
+            "is not an index of examples", where=where, hint="make one with pellucid index"
         ) from error
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
+        raise SpecError(f"cannot be read: {error.strerror}", where=where) from error
 
 
 def _lets(wanted: Restriction, restricts: Any) -> bool:

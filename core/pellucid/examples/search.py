@@ -25,6 +25,7 @@ from pellucid.metadata import (
     Query,
 )
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint, Where
 from pellucid.saved_model import fingerprint
 
 INDEX_FILE = "examples.npz"
@@ -111,7 +112,9 @@ class ExampleSearch:
                 )
         if reason is not None:
             raise SpecError(
-                f"{index.path}: was made {reason}; make it again with pellucid index --force"
+                f"was made {reason}",
+                where=Where(file=str(index.path)),
+                hint=Hint("make it again with {index.force:True}"),
             )
         if (wanted.query or index.query) is Query.FAST:
             refuse(index.distance)
@@ -211,7 +214,7 @@ class ExampleSearch:
                     yield from self._embedded([one], tensor, on_error)
                 return
             ((name, _),) = block
-            named = InstanceError(f"example '{name}': {error}", block[0][1].index)
+            named = error.at(name=f"example '{name}'", instance=block[0][1].index)
             if on_error is None:
                 raise named from error
             on_error(named)
@@ -230,7 +233,8 @@ class ExampleSearch:
         if len(sizes) > 1:
             raise SpecError(
                 f"the latent tensor '{tensor}' has {min(sizes)} to {max(sizes)} elements, "
-                "depending on the example; name one of a single size with --latent"
+                "depending on the example",
+                hint=Hint("name one of a single size with {latent}"),
             )
         return np.stack([parts[i] for i in range(len(instances))])
 

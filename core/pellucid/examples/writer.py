@@ -18,8 +18,9 @@ from pellucid.errors import InstanceError, ModelError, OutputError
 from pellucid.examples.hnsw import build_graph
 from pellucid.examples.index import FORMAT, ExampleIndex, Origin, open_index
 from pellucid.metadata import Distance, Normalization, Query
-from pellucid.methods import normalized
+from pellucid.methods import nearest_examples
 from pellucid.model import Array
+from pellucid.notices import Hint, Where
 
 ROWS = 2**14
 
@@ -59,7 +60,7 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
                 dir=self._path.parent, prefix=f".{self._path.name}."
             )
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise self._unwritten(error) from error
         self._vectors = self._file("vectors").open("wb")
         self._ids = self._file("ids").open("wb")
         return self
@@ -68,6 +69,11 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
         self._vectors.close()
         self._ids.close()
         self._folder.cleanup()
+
+    def _unwritten(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"cannot be written: {error.strerror}", where=Where(file=str(self._path))
+        )
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -82,7 +88,9 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
         self._same_size(ids, vectors)
         for name in ids:
             if name in self._known:
-                raise InstanceError(f"the id '{name}' is that of two examples; give each its own")
+                raise InstanceError(
+                    f"the id '{name}' is that of two examples", hint="give each its own"
+                )
             self._known.add(name)
             data = name.encode()
             self._ids.write(data)
@@ -108,7 +116,9 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
         vectors = np.memmap(self._file("vectors"), np.float32, "r+", shape=(count, d))
         for first in range(0, count, ROWS):
             rows = vectors[first : first + ROWS]
-            rows[:] = normalized(np.array(rows), self._normalization, center, scale)
+            rows[:] = nearest_examples.normalized(
+                np.array(rows), self._normalization, center, scale
+            )
         header = {
             "format": FORMAT,
             "examples": count,
@@ -134,7 +144,7 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
                     _put(archive, "graph", build_graph(vectors, self._distance))
             os.replace(done, self._path)
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise self._unwritten(error) from error
         return open_index(self._path)
 
     def _file(self, name: str) -> Path:
@@ -145,8 +155,8 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
         if self._dimensions not in (None, d):
             raise ModelError(
                 f"the latent tensor '{self._origin.latent}' has {d} elements for the example "
-                f"'{ids[0]}' and {self._dimensions} for others; name one of a single size with "
-                "--latent"
+                f"'{ids[0]}' and {self._dimensions} for others",
+                hint=Hint("name one of a single size with {latent}"),
             )
         self._dimensions = d
 

@@ -25,6 +25,7 @@ from pellucid.metadata import (
 )
 from pellucid.methods import integrated_gradients, lime, sampled_shapley, superpixels, xrai
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Where
 
 
 def attribute(
@@ -48,12 +49,12 @@ def attribute(
     specs = [spec for spec in metadata.inputs if spec.name in x]
     match method:
         case IntegratedGradients():
-            return integrated_gradients(
+            return integrated_gradients.integrated_gradients(
                 model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
             images = {spec.name: x[spec.name] for spec in specs}
-            attribution, ranks = xrai(
+            attribution, ranks = xrai.xrai(
                 model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,
             )  # fmt: skip
@@ -61,7 +62,7 @@ def attribute(
         case SampledShapley():
             groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
             regions = _regions(specs, x, numbers) if method.players is Players.REGIONS else None
-            attribution = sampled_shapley(
+            attribution = sampled_shapley.sampled_shapley(
                 model, x, baselines, target, method,
                 groups=groups, regions=regions, seed=seed, numbers=numbers,
             )  # fmt: skip
@@ -69,7 +70,7 @@ def attribute(
         case Lime():
             return _lime(model, x, baselines, target, specs, method, seed, numbers)
         case _:
-            _never(method)
+            assert_never(method)
 
 
 def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
@@ -79,11 +80,10 @@ def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
             continue
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(numbers), -1)).all(axis=1))
         if len(bad):
-            number = numbers[bad[0]]
             raise InstanceError(
-                f"instances[{number}]: the attributions of '{name}' are not finite: the model "
-                "overflows between the baseline and the instance",
-                number,
+                f"the attributions of '{name}' are not finite: the model overflows between the "
+                "baseline and the instance",
+                where=Where(instance=numbers[bad[0]]),
             )
 
 
@@ -101,8 +101,8 @@ def check_moving(attribution: Attribution) -> None:
         raise NotDifferentiableError(
             "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
             f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
-            "bucket, a rounding or a cast; integrated gradients would say that nothing matters, "
-            "use sampled Shapley"
+            "bucket, a rounding or a cast",
+            hint="integrated gradients would say that nothing matters, use sampled Shapley",
         )
 
 
@@ -112,7 +112,7 @@ def _lime(
     baselines: Sequence[Tensors],
     target: Array,
     specs: Sequence[InputSpec],
-    config: Lime,
+    method: Lime,
     seed: int,
     numbers: Sequence[int],
 ) -> Attribution:
@@ -126,17 +126,19 @@ def _lime(
     if len(images) != 1:
         raise SpecError(
             "LIME explains one image, and the explained inputs are "
-            + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs)
-            + "; use sampled Shapley"
+            + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs),
+            hint="use sampled Shapley",
         )
     spec = images[0]
     heats, segments, r_squared, stability = [], [], [], []
     for number, group in groupby(range(len(target)), lambda row: numbers[row]):
         rows = list(group)
         one = {name: value[rows[:1]] for name, value in x.items()}
-        patches = superpixels(_picture(spec, one[spec.name][0]), config.segmentation_alg)
-        (found,) = lime(
-            model, one, spec.name, [patches], config,
+        patches = superpixels.superpixels(
+            _picture(spec, one[spec.name][0]), method.segmentation_alg
+        )
+        (found,) = lime.lime(
+            model, one, spec.name, [patches], method,
             labels=target[rows].tolist(), seed=seed, numbers=[number],
         )  # fmt: skip
         heats.append(found.heat())
@@ -167,12 +169,13 @@ def _regions(specs: Sequence[InputSpec], x: Tensors, numbers: Sequence[int]) -> 
             known: dict[int, Array] = {}
             for row, number in enumerate(numbers):
                 if number not in known:
-                    known[number] = superpixels(
+                    known[number] = superpixels.superpixels(
                         _picture(spec, x[spec.name][row]), Segmentation.SLIC
                     )
             regions[spec.name] = np.stack([known[number] for number in numbers])
     if not regions:
-        raise SpecError("players: regions are of pictures, and no explained input is one")
+        what = "regions are of pictures, and no explained input is one"
+        raise SpecError(what, where=Where(path="players"))
     return regions
 
 
@@ -188,6 +191,6 @@ def _picture(spec: InputSpec, tensor: Array) -> Array:
     return to_picture(tensor, info)
 
 
-def _never(method: NoReturn) -> NoReturn:
-    """Let the type checker name each method that the match above forgot (Python 3.10 has none)."""
+def assert_never(method: NoReturn) -> NoReturn:
+    """Let the type checker name each method that has no case (`typing` has one from 3.11 on)."""
     raise AssertionError(f"no such method: {method}")

@@ -29,16 +29,14 @@ from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.explain.targets import name_at, targets_of
 from pellucid.metadata import (
     Baseline,
-    DomainBaseline,
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
-    IntegratedGradients,
     Nested,
-    Xrai,
 )
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Notice, Where
 
 
 class ServedModel(Model, Protocol):
@@ -72,16 +70,15 @@ class ServedModel(Model, Protocol):
 
 
 # The instance itself has been taken by then.
-CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other: "
+CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other"
 
 
 def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
     """Return an error with the place of its instance, if it is known and not said already."""
-    place = 0 if len(set(numbers)) == 1 else error.index
-    if place is None or str(error).startswith("instances["):
+    row = 0 if len(set(numbers)) == 1 else error.row
+    if row is None or error.where.instance is not None:
         return error
-    number = numbers[place]
-    return InstanceError(f"instances[{number}]: {why}{error}", number)
+    return (error.under(why) if why else error).at(instance=numbers[row])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +194,7 @@ class Explainer:
 
     @property
     def _gradients(self) -> bool:
-        return isinstance(self.parameters.method, IntegratedGradients | Xrai)
+        return self.parameters.method.uses_gradients
 
     def _held(self) -> list[str]:
         """Return the features that have no gradient, where the method takes gradients."""
@@ -213,11 +210,10 @@ class Explainer:
         given: dict[str, tuple[Baseline, ...]] = {
             s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
         }
-        if isinstance(self.parameters.method, Xrai) and not any(given.values()):
-            # "averaged over a black and a white baseline (unless baselines are given)"
-            given = {s.name: (DomainBaseline("min"), DomainBaseline("max")) for s in specs}
+        if not any(given.values()):
+            given = {s.name: self.parameters.method.default_baselines for s in specs}
         count = max([1, *(len(b) for b in given.values())])
-        sigma = getattr(self.parameters.method, "max_blur_sigma", None)
+        sigma = self.parameters.method.max_blur_sigma
         result = []
         for k in range(count):
             baseline = {}
@@ -244,8 +240,10 @@ class Explainer:
         key = self.input_keys.get(spec.name)
         if key is None:
             raise SpecError(
-                f"inputs.{spec.name}.input_baselines: '{spec.tensor_name}' is not an input of the "
-                "signature, so nothing leads from it to the encoded tensor; use encoded_baselines"
+                f"'{spec.tensor_name}' is not an input of the signature, so nothing leads from it "
+                "to the encoded tensor",
+                where=Where(path=f"inputs.{spec.name}.input_baselines"),
+                hint="use encoded_baselines",
             )
         value = inputs[key]
         one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
@@ -307,9 +305,9 @@ class Explainer:
         if len(bad):
             i = int(bad[0])
             raise InstanceError(
-                f"instances[{numbers[i]}]: the model's output is not finite "
-                f"({scores[i][~np.isfinite(scores[i])][0]}), which nothing can explain",
-                numbers[i],
+                f"the model's output is not finite ({scores[i][~np.isfinite(scores[i])][0]}), "
+                "which nothing can explain",
+                where=Where(instance=numbers[i]),
             )
 
     def _refuse_held(self) -> None:
@@ -321,11 +319,12 @@ class Explainer:
                 f"'{s.name}' ({s.encoded_tensor_name or s.tensor_name})" for s in lost
             )
             raise NotDifferentiableError(
-                f"no gradient reaches {names}, so integrated gradients cannot explain it; name an "
-                "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
+                f"no gradient reaches {names}, so integrated gradients cannot explain it",
+                hint="name an encoded_tensor_name behind the lookup or the cast, or use sampled "
+                "Shapley",
             )
 
-    def _randomness(self, x: Tensors, scores: Array) -> tuple[str, ...]:
+    def _randomness(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
         # A few draws may be the same by chance, as those of a dropout of four numbers are.
         if not self.model.random_ops or all(
             np.array_equal(self.model.outputs(x), scores) for _ in range(5)
@@ -333,6 +332,8 @@ class Explainer:
             return ()
         ops = ", ".join(self.model.random_ops)
         return (
-            f"the model answers differently each time ({ops}), as with augmentation or dropout "
-            "left on: the attributions are those of one draw, and need not add up",
+            Notice(
+                f"the model answers differently each time ({ops}), as with augmentation or dropout "
+                "left on: the attributions are those of one draw, and need not add up"
+            ),
         )

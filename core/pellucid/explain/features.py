@@ -24,6 +24,7 @@ from pellucid.metadata import (
     ValueBaseline,
 )
 from pellucid.model import Array, Tensors
+from pellucid.notices import Where
 
 
 def baseline_array(
@@ -35,7 +36,7 @@ def baseline_array(
     provided, we broadcast"; a leading batch axis of 1 is accepted. Raises SpecError for a baseline
     that does not fit.
     """
-    where = f"inputs.{spec.name}"
+    where = Where(path=f"inputs.{spec.name}")
     shape = tuple(shape)
     domain = spec.domain or Domain()
     low = 0.0 if domain.minimum is None else domain.minimum
@@ -56,9 +57,11 @@ def baseline_array(
     if value.size == 1 and shape in ((), (1,)):
         return value.reshape(shape).astype(dtype)
     raise SpecError(
-        f"{where}: a baseline has shape {list(value.shape)}, and the tensor "
+        f"a baseline has shape {list(value.shape)}, and the tensor "
         f"'{spec.encoded_tensor_name or spec.tensor_name or spec.name}' has {list(shape)} for one "
-        "instance; give that shape, or one number"
+        "instance",
+        where=where,
+        hint="give that shape, or one number",
     )
 
 
@@ -175,16 +178,18 @@ def _by_name(
         beyond = places[(places < 0) | (places >= len(names))]
         if len(beyond):
             raise SpecError(
-                f"inputs.{spec.name}: a value has the index {beyond[0]}, and index_feature_mapping "
-                f"has {len(names)} names"
+                f"a value has the index {beyond[0]}, and index_feature_mapping has {len(names)} "
+                "names",
+                where=Where(path=f"inputs.{spec.name}"),
             )
         rows = np.bincount(places, weights=value.ravel(), minlength=len(names))
         present = np.unique(places)
     else:
         if value.size % len(names):
             raise SpecError(
-                f"inputs.{spec.name}: index_feature_mapping has {len(names)} names, and the "
-                f"explained tensor has the shape {list(value.shape)}"
+                f"index_feature_mapping has {len(names)} names, and the explained tensor has the "
+                f"shape {list(value.shape)}",
+                where=Where(path=f"inputs.{spec.name}"),
             )
         rows = value.reshape(len(names), -1).sum(axis=1)
         present = np.arange(len(names))
@@ -193,7 +198,7 @@ def _by_name(
     return {names[i]: rows[i : i + 1] for i in present}
 
 
-def _from_value(written: object, dtype: np.dtype, where: str) -> Array:
+def _from_value(written: object, dtype: np.dtype, where: Where) -> Array:
     if dtype == object:
         text = np.asarray(written, dtype=object)
         encoded = [v.encode() if isinstance(v, str) else v for v in text.ravel()]
@@ -201,7 +206,8 @@ def _from_value(written: object, dtype: np.dtype, where: str) -> Array:
     try:
         return np.asarray(written, dtype=np.float64).astype(dtype)
     except (ValueError, TypeError) as error:
-        raise SpecError(f"{where}: a baseline is not numbers of one shape: {error}") from error
+        what = f"a baseline is not numbers of one shape: {error}"
+        raise SpecError(what, where=where) from error
 
 
 def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSpec) -> Array:
@@ -213,6 +219,7 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
         info = InputInfo(
             name=spec.name, dtype=dtype.name, shape=shape, domain=spec.domain, batch=False
         )
-        return to_tensor(decode_picture(Path(path).read_bytes(), path), info)
+        return to_tensor(decode_picture(Path(path).read_bytes(), Where(file=path)), info)
     except (OSError, ValueError) as error:
-        raise SpecError(f"inputs.{spec.name}: baseline file {path}: {error}") from error
+        what = f"baseline file {path}: {error}"
+        raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error

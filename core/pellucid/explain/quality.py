@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pellucid.metadata import Method, SampledShapley
+from pellucid.metadata import BaseMethod
+from pellucid.notices import Hint, Notice
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
 ADVISED_ERROR = 0.05
@@ -48,68 +49,68 @@ class Judged(Protocol):
         ...
 
 
-def warnings_of(labels: Sequence[Judged], method: Method, held: Sequence[str]) -> list[str]:
-    """Return a sentence for each attribution that is inaccurate or undefined.
+def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str]) -> list[Notice]:
+    """Return a notice for each attribution that is inaccurate or undefined.
 
     `held` are the features that have no gradient and were left as they are.
     """
-    tolerance: float | None = getattr(method, "tolerance", None)
+    tolerance = method.tolerance
     warnings = []
     for label in labels:
         stability = label.diagnostics.get("stability")
         if stability is not None:
             if not stability >= ADVISED_STABILITY:
-                warnings.append(
+                what = (
                     f"the stability is {stability:.2g}: with another seed, the coefficients would "
-                    "be others; take more samples, or larger patches with --segmentation slic"
+                    "be others"
                 )
+                hint = Hint("take more samples, or larger patches with {segmentation:slic}")
+                warnings.append(Notice(what, hint=hint))
             continue
         of = f" for output {list(label.index)}" if label.index else ""
         error = label.approx_error
         if error is None and label.score != label.baseline_score:
-            warnings.append(
-                f"approx_error is undefined{of}: a single path has no spread; use more paths"
-            )
+            one = method.counts.removesuffix("s")
+            what = f"approx_error is undefined{of}: a single {one} has no spread"
+            warnings.append(Notice(what, hint=Hint.plain(f"use more {method.counts}")))
         elif error is None:
-            warnings.append(
+            what = (
                 f"the output equals that of the baseline{of}: there is nothing to attribute, and "
-                "approx_error is undefined; choose another baseline"
+                "approx_error is undefined"
             )
+            warnings.append(Notice(what, hint=Hint("choose another baseline")))
         elif tolerance is not None and error > tolerance:
-            warnings.append(
+            what = (
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-                f"{label.evaluations} {_unit(method)}; raise --max-steps"
+                f"{label.evaluations} {method.counts}"
             )
+            warnings.append(Notice(what, hint=Hint("raise {max_steps}")))
         elif error > ADVISED_ERROR:
-            warnings.append(
-                f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: "
-                + _advice(error, method, held)
-            )
+            why, advice = _advice(error, method, held)
+            what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
+            warnings.append(Notice(what, hint=Hint.plain(advice)))
     return warnings
 
 
-def _unit(method: Method) -> str:
-    return "paths" if isinstance(method, SampledShapley) else "gradients"
-
-
-def _advice(error: float, method: Method, held: Sequence[str]) -> str:
-    if isinstance(method, SampledShapley):
+def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str, str]:
+    if method.sampled:
         return (
-            "the attributions are uncertain by that share of the change of the output; use more "
-            "paths"
+            "the attributions are uncertain by that share of the change of the output",
+            f"use more {method.counts}",
         )
     if held:
         names = ", ".join(f"'{name}'" for name in held)
         return (
-            "they do not explain the whole change; what has no gradient was held "
-            f"({names}): sampled-shapley explains it too"
+            "they do not explain the whole change",
+            f"what has no gradient was held ({names}): sampled-shapley explains it too",
         )
     if error > STEPPED_ERROR:
         return (
             "the attributions hardly explain the change of the output, as where inputs pass "
-            "through buckets, roundings or casts; sampled-shapley needs no gradients"
+            "through buckets, roundings or casts",
+            "sampled-shapley needs no gradients",
         )
     return (
-        "the attributions do not add up to the change of the output; use more steps or another "
-        "baseline"
+        "the attributions do not add up to the change of the output",
+        "use more steps or another baseline",
     )

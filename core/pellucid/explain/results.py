@@ -13,6 +13,7 @@ from pellucid.explain.targets import name_at
 from pellucid.inputs import Instance
 from pellucid.metadata import ExplanationMetadata, ExplanationParameters
 from pellucid.model import Array
+from pellucid.notices import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Explanation:
     labels: tuple[LabelAttribution, ...]
     inputs: dict[str, Array]
     given: dict[str, Array] = field(default_factory=dict)
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[Notice, ...] = field(default=())
     neighbors: tuple[Neighbor, ...] | None = None
 
 

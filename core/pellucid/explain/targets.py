@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.errors import SpecError
 from pellucid.metadata import ExplanationParameters, Nested
 from pellucid.model import Array
+from pellucid.notices import Where
 
 
 def targets_of(prediction: Array, parameters: ExplanationParameters) -> list[Array]:
@@ -32,15 +33,16 @@ def _flat_index(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
     written = index[0] if len(index) == 1 else list(index)
     if len(index) != len(shape) and not (len(index) == 1 and int(np.prod(shape)) == 1):
         raise SpecError(
-            f"outputIndices: {written} has {len(index)} axes and the output of one instance has "
-            f"{len(shape)}, {list(shape)}"
+            f"{written} has {len(index)} axes and the output of one instance has {len(shape)}, "
+            f"{list(shape)}",
+            where=Where(path="outputIndices"),
         )
     try:
         return int(np.ravel_multi_index(index, shape or (1,)))
     except ValueError:
         raise SpecError(
-            f"outputIndices: {written} is outside the output, whose shape for one instance is "
-            f"{list(shape)}"
+            f"{written} is outside the output, whose shape for one instance is {list(shape)}",
+            where=Where(path="outputIndices"),
         ) from None
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import orjson
 
 from pellucid.errors import OutputError
+from pellucid.notices import Where
 
 PER_PAGE = 10_000
 INDEX = "index.html"
@@ -93,7 +94,8 @@ def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path
                 old.unlink()
     except OSError as error:
         raise OutputError(
-            f"{error.filename or folder}: cannot be written: {error.strerror or error}"
+            f"cannot be written: {error.strerror or error}",
+            where=Where(file=str(error.filename or folder)),
         ) from error
     return folder / INDEX
 

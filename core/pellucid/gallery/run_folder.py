@@ -20,6 +20,7 @@ import orjson
 from pellucid.errors import SpecError
 from pellucid.gallery.page import Entry
 from pellucid.inputs import IMAGE_SUFFIXES
+from pellucid.notices import Where
 
 RESULTS = "explanation.results-*-of-*"
 ERRORS = "errors.jsonl"
@@ -38,7 +39,9 @@ def read_entries(folder: Path) -> Iterator[Entry]:
     files = sorted(p for p in folder.glob(RESULTS) if not p.name.startswith("."))
     if not files:
         raise SpecError(
-            f"{folder}: holds no explanation.results-… file; name a folder that batch wrote"
+            "holds no explanation.results-… file",
+            where=Where(file=str(folder)),
+            hint="name a folder that batch wrote",
         )
     return _entries(folder, files)
 
@@ -106,9 +109,11 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             try:
                 row = orjson.loads(line)
             except orjson.JSONDecodeError as error:
-                raise SpecError(f"{file}:{number}: is not JSON: {error}") from None
+                where = Where(file=str(file), line=number)
+                raise SpecError(f"is not JSON: {error}", where=where) from None
             if not isinstance(row, dict):
-                raise SpecError(f"{file}:{number}: is no JSON object, as each line must be")
+                where = Where(file=str(file), line=number)
+                raise SpecError("is no JSON object, as each line must be", where=where)
             yield row
 
 

@@ -6,6 +6,7 @@ from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Table, open_table
 from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import decode_picture, image_input_of, to_picture, to_tensor
+from pellucid.inputs.instances import instance_of
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
     Instance,
@@ -15,7 +16,6 @@ from pellucid.inputs.readers import (
     read_image,
     read_request,
     read_request_values,
-    read_value,
     stack,
 )
 from pellucid.inputs.strict_json import decode_text, parse_json
@@ -32,6 +32,7 @@ __all__ = [
     "decode_picture",
     "decode_text",
     "image_input_of",
+    "instance_of",
     "is_binary",
     "json_form",
     "looks_binary",
@@ -43,7 +44,6 @@ __all__ = [
     "read_image",
     "read_request",
     "read_request_values",
-    "read_value",
     "shape_text",
     "stack",
     "suffix_of",

@@ -16,6 +16,7 @@ import numpy as np
 from pellucid.errors import InstanceError
 from pellucid.inputs.tensors import InputInfo, check_names, fits, shape_text
 from pellucid.model import Array
+from pellucid.notices import Where
 
 ARRAY_SUFFIXES = frozenset((".npy", ".npz"))
 SAVED = "pellucid.json"
@@ -39,7 +40,9 @@ def array_values(path: str | PathLike[str], inputs: Sequence[InputInfo]) -> Iter
     if () in lengths.values() or len(set(lengths.values())) > 1:
         shapes = ", ".join(f"'{name}' {shape_text(a.shape)}" for name, a in arrays.items())
         raise InstanceError(
-            f"{source}: needs as many rows in each array, the first axis; its arrays are {shapes}"
+            "needs as many rows in each array, the first axis",
+            where=Where(file=source),
+            hint=f"its arrays are {shapes}",
         )
     for row in range(next(iter(lengths.values()))[0]):
         found = {name: array[row] for name, array in arrays.items()}
@@ -47,6 +50,7 @@ def array_values(path: str | PathLike[str], inputs: Sequence[InputInfo]) -> Iter
 
 
 def _loaded(source: str, inputs: Sequence[InputInfo]) -> dict[str, Array]:
+    where = Where(file=source)
     try:
         if Path(source).suffix.lower() == ".npy":
             return _of_one(np.lib.format.open_memmap(source, mode="r"), inputs, source)
@@ -54,28 +58,28 @@ def _loaded(source: str, inputs: Sequence[InputInfo]) -> dict[str, Array]:
             if isinstance(arrays, np.ndarray):  # an array under another name
                 return _of_one(arrays, inputs, source)
             if SAVED in arrays:
-                raise InstanceError(
-                    f"{source}: holds explanations, not instances; draw them with pellucid "
-                    "visualize"
-                )
+                hint = "draw them with pellucid visualize"
+                raise InstanceError("holds explanations, not instances", where=where, hint=hint)
             if list(arrays) == ["arr_0"]:
                 return _of_one(arrays["arr_0"], inputs, source)
-            check_names(list(arrays), {i.name: i for i in inputs}, source, None, "array")
+            check_names(list(arrays), {i.name: i for i in inputs}, where, "array")
             return {name: arrays[name] for name in arrays}
     except FileNotFoundError:
-        raise InstanceError(f"{source}: no such file") from None
+        raise InstanceError("no such file", where=where) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         if "pickle" in str(error).lower() or "object" in str(error).lower():
-            raise InstanceError(f"{source}: holds Python objects; only numbers are read") from None
-        raise InstanceError(f"{source}: the arrays cannot be read ({error})") from None
+            hint = "only numbers are read"
+            raise InstanceError("holds Python objects", where=where, hint=hint) from None
+        raise InstanceError(f"the arrays cannot be read ({error})", where=where) from None
 
 
 def _of_one(array: Array, inputs: Sequence[InputInfo], source: str) -> dict[str, Array]:
     if len(inputs) > 1:
         names = ", ".join(f"'{info.name}'" for info in inputs)
         raise InstanceError(
-            f"{source}: holds one array, and the model has the inputs {names}; save them by name, "
-            "with numpy.savez"
+            f"holds one array, and the model has the inputs {names}",
+            where=Where(file=source),
+            hint="save them by name, with numpy.savez",
         )
     return {inputs[0].name: array}
 

@@ -15,6 +15,7 @@ from itertools import chain
 
 from pellucid.errors import InstanceError
 from pellucid.inputs.tensors import InputInfo, check_names
+from pellucid.notices import Where
 
 _NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE
@@ -40,25 +41,25 @@ class Table:
     source: str | None
     aside: Mapping[int, str] = field(default_factory=dict)
 
-    def where(self, line: int) -> str:
-        """Return how a sentence about this line begins."""
-        return f"{self.source}:{line}" if self.source else f"line {line}"
+    def where(self, line: int, index: int | None = None) -> Where:
+        """Return the place of a line, and of the instance that it is."""
+        return Where(file=self.source or "", line=line, instance=index)
 
     def value(self, row: Row, index: int) -> object:
         """Return a row as the value that a request would hold: an object, or a list.
 
         Raises `InstanceError` for a wrong number of columns and for cells that cannot be read.
         """
-        where, cells = self.where(row[0]), row[1]
+        where, cells = self.where(row[0], index), row[1]
         width = len(self.columns) + len(self.aside)
         if len(cells) != width:
             raise InstanceError(
-                f"{where}: row {index + 1} has {_columns(len(cells))}, the first line has {width}",
-                index,
+                f"row {index + 1} has {_columns(len(cells))}, the first line has {width}",
+                where=where,
             )
         cells = [cell for i, cell in enumerate(cells) if i not in self.aside]
         values = [
-            _cell(cell, info, f"{where}: column '{title}'", index)
+            _cell(cell, info, title, where)
             for cell, info, title in zip(cells, self.columns, self.titles, strict=True)
         ]
         return values if self.vector else dict(zip(self.titles, values, strict=True))
@@ -84,8 +85,8 @@ def open_table(
     rows = _rows(lines, source)
     first = next(rows, None)
     if first is None:
-        raise InstanceError(f"{source or 'the table'}: there are no rows")
-    where = f"{source}:{first[0]}" if source else f"line {first[0]}"
+        raise InstanceError("there are no rows", where=Where(file=source or "the table"))
+    where = Where(file=source or "", line=first[0])
     titles = [cell.strip() for cell in first[1]]
     names = [info.name for info in inputs]
     aside = {i: t for i, t in enumerate(titles) if t in extras and t not in names}
@@ -95,8 +96,8 @@ def open_table(
         info = inputs[0]
         if shape is not None and shape[0] not in (None, len(titles)):
             raise InstanceError(
-                f"{where}: input '{info.name}' is {info.wants}, the table has "
-                f"{_columns(len(titles))}"
+                f"input '{info.name}' is {info.wants}, the table has {_columns(len(titles))}",
+                where=where,
             )
         if not info.is_string and all(_NUMBER.fullmatch(title) for title in titles):
             rows = chain([first], rows)
@@ -104,7 +105,7 @@ def open_table(
         columns, vector = (info,) * len(titles), True
     else:
         by_name = {info.name: info for info in inputs}
-        check_names(titles, by_name, where, None, "column")
+        check_names(titles, by_name, where, "column")
         columns, vector = tuple(by_name[title] for title in titles), False
     return Table(
         columns=columns,
@@ -130,22 +131,22 @@ def _rows(lines: Iterable[str], source: str | None) -> Iterator[Row]:
                 yield begins, [c.removeprefix("\ufeff") for c in row] if begins == 1 else row
             begins = reader.line_num + 1
     except csv.Error as error:
-        where = f"{source}:{reader.line_num}" if source else f"line {reader.line_num}"
-        raise InstanceError(f"{where}: not CSV: {error}") from None
+        where = Where(file=source or "", line=reader.line_num)
+        raise InstanceError(f"not CSV: {error}", where=where) from None
 
 
-def _cell(cell: str, info: InputInfo, where: str, index: int) -> object:
+def _cell(cell: str, info: InputInfo, title: str, where: Where) -> object:
     """Return a cell as a JSON value; several values in one cell are written as a JSON list."""
     if info.is_string and not cell.startswith('["'):
         return cell
     text = cell.strip()
     if not text:
-        raise InstanceError(f"{where} is empty", index)
+        raise InstanceError(f"column '{title}' is empty", where=where)
     if text.startswith("["):
         try:
             value: object = json.loads(text)
         except ValueError:
-            raise InstanceError(f"{where} is not a JSON list", index) from None
+            raise InstanceError(f"column '{title}' is not a JSON list", where=where) from None
         return value
     if info.dtype == "bool":
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), cell)

@@ -17,6 +17,9 @@ from typing import IO, cast
 from pellucid.errors import InstanceError
 from pellucid.inputs.strict_json import decode_text
 from pellucid.inputs.tensors import InputInfo, is_binary
+from pellucid.notices import Where
+
+EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 
 def suffix_of(path: str | PathLike[str]) -> str:
@@ -38,9 +41,11 @@ def opened(path: str | PathLike[str], source: str | None = None) -> Iterator[IO[
             with Path(path).open("rb") as file:
                 yield file
     except EOFError:
-        raise InstanceError(f"{source}: is cut off: the gzip file has no end") from None
+        what = "is cut off: the gzip file has no end"
+        raise InstanceError(what, where=Where(file=source)) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InstanceError(f"{source}: is not a gzip file, or damaged ({error})") from None
+        what = f"is not a gzip file, or damaged ({error})"
+        raise InstanceError(what, where=Where(file=source)) from None
     except OSError as error:
         raise _unread(source, error) from None
 
@@ -51,9 +56,9 @@ def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
     with opened(path, source) as file:
         for number, line in enumerate(file, 1):
             filled = filled or bool(line.strip(b"\xef\xbb\xbf \t\r\n"))
-            yield decode_text(line, f"{source}:{number}")
+            yield decode_text(line, Where(file=source, line=number))
     if not filled:
-        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+        raise InstanceError(EMPTY, where=Where(file=source))
 
 
 def read_bytes(path: str | PathLike[str]) -> bytes:
@@ -62,17 +67,18 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
     with opened(path) as file:
         data = file.read()
     if not data:
-        raise InstanceError(f"{source}: the file is empty")
+        raise InstanceError("the file is empty", where=Where(file=source))
     return data
 
 
 def _unread(source: str, error: OSError) -> InstanceError:
+    where = Where(file=source)
     match error:
         case FileNotFoundError():
-            return InstanceError(f"{source}: no such file")
+            return InstanceError("no such file", where=where)
         case IsADirectoryError():
-            return InstanceError(f"{source}: is a directory; name the files in it")
-    return InstanceError(f"{source}: cannot be read ({error.strerror})")
+            return InstanceError("is a directory", where=where, hint="name the files in it")
+    return InstanceError(f"cannot be read ({error.strerror})", where=where)
 
 
 def looks_binary(data: bytes) -> bool:

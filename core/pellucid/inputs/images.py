@@ -16,10 +16,11 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pellucid.errors import InstanceError, did_you_mean
+from pellucid.errors import InstanceError, meant
 from pellucid.inputs.tensors import InputInfo
 from pellucid.metadata import Domain
 from pellucid.model import Array
+from pellucid.notices import Notice, Where
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.
 SMALLEST_FLAT_PICTURE = 64
@@ -61,14 +62,14 @@ def layout_of(shape: Sequence[int | None] | None) -> Layout | None:
     return None
 
 
-def decode_picture(data: bytes, where: str, *, upright: bool = True) -> Image.Image:
+def decode_picture(data: bytes, where: Where, *, upright: bool = True) -> Image.Image:
     """Return the picture in a PNG, JPEG, BMP, GIF (first frame), WebP or TIFF file as 8-bit RGB.
 
     EXIF orientation is applied if `upright`. Transparency is laid over white, palettes and CMYK are
-    converted, 16-bit gray is divided by 257. Raises `InstanceError` that begins with `where`.
+    converted, 16-bit gray is divided by 257. Raises `InstanceError` with the place.
     """
     if not data:
-        raise InstanceError(f"{where}: the file is empty")
+        raise InstanceError("the file is empty", where=where)
     try:
         # Filters are shared by threads, but the worst a race can do is leave this one in place.
         with warnings.catch_warnings():
@@ -81,17 +82,17 @@ def decode_picture(data: bytes, where: str, *, upright: bool = True) -> Image.Im
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = Image.MAX_IMAGE_PIXELS or 0
         raise InstanceError(
-            f"{where}: the picture has more than {limit:,} pixels; make it smaller first"
+            f"the picture has more than {limit:,} pixels", where=where, hint="make it smaller first"
         ) from None
     except UnidentifiedImageError:
         raise InstanceError(
-            f"{where}: not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)"
+            "not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)", where=where
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise InstanceError(f"{where}: the picture is damaged ({error})") from None
+        raise InstanceError(f"the picture is damaged ({error})", where=where) from None
 
 
-def frame_notes(data: bytes) -> tuple[str, ...]:
+def frame_notes(data: bytes) -> tuple[Notice, ...]:
     """Return what there is to say of a file that holds more than one picture: a sentence, or none.
 
     The second frame is looked for, and no further: a file can have very many.
@@ -105,7 +106,7 @@ def frame_notes(data: bytes) -> tuple[str, ...]:
         return ()
     except (OSError, SyntaxError, ValueError, struct.error):
         return ()  # the first frame was read; what is wrong with the next does not matter
-    return ("the file holds several frames; the first was taken",)
+    return (Notice("the file holds several frames; the first was taken"),)
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
@@ -248,13 +249,15 @@ def _range_seen(least: float, greatest: float) -> tuple[float, float]:
     return least, greatest
 
 
-def image_input_of(inputs: Sequence[InputInfo], chosen: str | None, where: str) -> InputInfo:
+def image_input_of(
+    inputs: Sequence[InputInfo], chosen: str | None, where: Where = Where()
+) -> InputInfo:
     """Return the input that takes the picture: the one chosen by name, or the only one that can."""
     by_name = {info.name: info for info in inputs}
     if chosen is not None:
         if chosen not in by_name:
-            hint = did_you_mean(chosen, list(by_name))
-            raise InstanceError(f"{where}: the model has no input '{chosen}'{hint}")
+            what, hint = f"the model has no input '{chosen}'", meant(chosen, list(by_name))
+            raise InstanceError(what, where=where, hint=hint)
         return by_name[chosen]
     # From the surest to the least sure: pixels with channels, without, a file's bytes, a vector.
     for sure in (_has_channels, _is_plane, _takes_bytes, _takes_any_picture):
@@ -263,9 +266,9 @@ def image_input_of(inputs: Sequence[InputInfo], chosen: str | None, where: str) 
             return found[0]
         if found:
             names = " or ".join(f"'{info.name}'" for info in found)
-            raise InstanceError(f"{where}: which input takes the picture, {names}?")
+            raise InstanceError(f"which input takes the picture, {names}?", where=where)
     wants = ", ".join(f"'{info.name}' is {info.wants}" for info in inputs)
-    raise InstanceError(f"{where}: no input of the model takes a picture ({wants})")
+    raise InstanceError(f"no input of the model takes a picture ({wants})", where=where)
 
 
 def _takes_any_picture(info: InputInfo) -> bool:

@@ -21,6 +21,7 @@ from pellucid.inputs.tensors import (
     to_bytes,
 )
 from pellucid.model import Array
+from pellucid.notices import Notice, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Instance:
     without the batch axis (strings: object arrays of bytes); `index` counts from 0 within its file
     or request, wrong instances included; `source` is the file; `image` is the picture at its own
     resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `extras`
-    is what else was asked for by name, such as an ``id``; `notes` are sentences about what was
-    taken of it.
+    is what else was asked for by name, such as an ``id``; `notes` are about what was taken
+    of it.
     """
 
     value: object
@@ -42,14 +43,19 @@ class Instance:
     image: Image.Image | None = None
     extras: Mapping[str, object] = field(default_factory=dict)
     encoded: bytes | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
+
+    @property
+    def where(self) -> Where:
+        """Where it comes from: a picture's file, or a place in a request."""
+        if self.image is not None and self.source is not None:
+            return Where(name=self.source, instance=self.index)
+        return Where(file=self.source or "", instance=self.index)
 
     @property
     def place(self) -> str:
-        """Where it comes from, for messages: a picture's file, or a place in a request."""
-        if self.image is not None and self.source is not None:
-            return self.source
-        return (f"{self.source}: " if self.source else "") + f"instances[{self.index}]"
+        """Where it comes from, for people."""
+        return str(self.where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,7 @@ class Request:
 
     instances: tuple[Instance, ...]
     parameters: Mapping[str, object] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
@@ -69,10 +75,10 @@ def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[st
         for instance, array in zip(instances, arrays, strict=True):
             if array.shape != arrays[0].shape:
                 raise InstanceError(
-                    f"instances[{instance.index}]: input '{info.name}' has shape "
-                    f"{shape_text(array.shape)}, instances[{instances[0].index}] has "
-                    f"{shape_text(arrays[0].shape)}; one batch needs one shape",
-                    instance.index,
+                    f"input '{info.name}' has shape {shape_text(array.shape)}, "
+                    f"instances[{instances[0].index}] has {shape_text(arrays[0].shape)}",
+                    where=Where(instance=instance.index),
+                    hint="one batch needs one shape",
                 )
         if not arrays:
             raise InstanceError("there are no instances")
@@ -93,12 +99,10 @@ def set_aside(
 def instance_of(
     value: object,
     inputs: Sequence[InputInfo],
-    where: str,
-    index: int,
-    source: str | None,
+    where: Where,
     extras: Mapping[str, object] | None = None,
 ) -> Instance:
-    """Return the instance that a value of a request is.
+    """Return the instance that a value of a request is: the one that `where` tells.
 
     ``{"b64": …}`` for a picture of numbers is the file of one, decoded as the file would be.
     """
@@ -111,34 +115,32 @@ def instance_of(
         encoded = given.get(info.name)
         if info.is_string or not is_binary(encoded) or layout_of(info.instance_shape) is None:
             continue
-        at = f"{where}.{info.name}" if named else where
-        data = to_bytes(encoded, at, index)
+        at = where.below(info.name) if named else where
+        data = to_bytes(encoded, at)
         picture = decode_picture(data, at)
         pictures.append((picture, data))
         given[info.name] = to_tensor(picture, info)
+    index, source = where.instance or 0, where.file or None
     if not pictures:
-        tensors = tensors_of(value, inputs, where, index)
+        tensors = tensors_of(value, inputs, where)
         return Instance(value, tensors, index, source, extras=extras or {})
-    tensors = tensors_of(given, inputs, where, index)
+    tensors = tensors_of(given, inputs, where)
     lone = pictures[0] if len(pictures) == 1 else (None, None)
     return Instance(value, tensors, index, source, lone[0], extras=extras or {}, encoded=lone[1])
 
 
-def tensors_of(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int
-) -> dict[str, Array]:
+def tensors_of(value: object, inputs: Sequence[InputInfo], where: Where) -> dict[str, Array]:
     """Return one instance's arrays, by input."""
     if isinstance(value, Mapping) and not is_binary(value):
-        check_names(list(value), {info.name: info for info in inputs}, where, index, "input")
+        check_names(list(value), {info.name: info for info in inputs}, where, "input")
         return {
-            info.name: to_array(value[info.name], info, f"{where}.{info.name}", index)
-            for info in inputs
+            info.name: to_array(value[info.name], info, where.below(info.name)) for info in inputs
         }
     if len(inputs) != 1:
         names = ", ".join(f"'{info.name}'" for info in inputs)
         raise InstanceError(
-            f"{where}: the model has {len(inputs)} inputs, so an instance must be an object with "
-            f"the keys {names}; got {kind_of(value)}",
-            index,
+            f"the model has {len(inputs)} inputs, so an instance must be an object with the keys "
+            f"{names}; got {kind_of(value)}",
+            where=where,
         )
-    return {inputs[0].name: to_array(value, inputs[0], where, index)}
+    return {inputs[0].name: to_array(value, inputs[0], where)}

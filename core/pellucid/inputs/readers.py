@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.errors import InstanceError, did_you_mean
+from pellucid.errors import InstanceError, meant
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Row, open_table
-from pellucid.inputs.files import json_form, lines_of, looks_binary, read_bytes, suffix_of
+from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
 from pellucid.inputs.images import (
     decode_picture,
     frame_notes,
@@ -34,6 +34,7 @@ from pellucid.inputs.tensors import (
     plain,
     to_array,
 )
+from pellucid.notices import Notice, Warn, Where
 
 __all__ = [
     "InputInfo",
@@ -47,7 +48,6 @@ __all__ = [
     "read_jsonl",
     "read_request",
     "read_request_values",
-    "read_value",
     "stack",
 ]
 
@@ -70,24 +70,24 @@ def read_request(
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
     object for `instances` is read as a list of one and costs a warning. Keys of `extras` are set
-    aside, unless they are inputs. Raises `InstanceError`; sentences begin with the path, as
+    aside, unless they are inputs. Raises `InstanceError` with the path, as
     ``instances[3].image[0]``.
     """
     values, rest, warnings = read_request_values(document, source)
-    prefix = f"{source}: " if source else ""
     split = [set_aside(value, inputs, extras) for value in values]
     values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
     def convert(index: int) -> Instance:
-        where = f"{prefix}instances[{index}]"
+        where = Where(file=source or "", instance=index)
         if named[index] != named[0]:
             raise InstanceError(
-                f"{where}: {'names its inputs' if named[index] else 'does not name its inputs'}, "
-                f"unlike instances[0]; all instances must have the same keys",
-                index,
+                f"{'names its inputs' if named[index] else 'does not name its inputs'}, unlike "
+                "instances[0]",
+                where=where,
+                hint="all instances must have the same keys",
             )
-        return instance_of(values[index], inputs, where, index, source, split[index][1])
+        return instance_of(values[index], inputs, where, split[index][1])
 
     instances = tuple(_each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
@@ -95,33 +95,34 @@ def read_request(
 
 def read_request_values(
     document: object, source: str | None = None
-) -> tuple[Sequence[object], Mapping[str, object], tuple[str, ...]]:
+) -> tuple[Sequence[object], Mapping[str, object], tuple[Notice, ...]]:
     """Return the values of a request's instances, its other keys, and warnings.
 
     Raises `InstanceError` for what is no request, or one without instances.
     """
-    parsed = parse_json(document, source) if isinstance(document, str | bytes) else document
-    prefix = f"{source}: " if source else ""
+    where = Where(file=source or "")
+    parsed = parse_json(document, where) if isinstance(document, str | bytes) else document
     if isinstance(parsed, list):  # as pandas writes it, with orient="records"
         parsed = {"instances": parsed}
     if not isinstance(parsed, Mapping):
-        raise InstanceError(
-            f'{prefix}a request is an object, {{"instances": […]}}, or a list of instances, got '
-            f"{kind_of(parsed)}"
-        )
+        what = 'a request is an object, {"instances": […]}, or a list of instances, got '
+        raise InstanceError(what + kind_of(parsed), where=where)
     if "instances" not in parsed:
-        hint = did_you_mean("instances", [key for key in parsed if isinstance(key, str)])
-        found = hint.replace("did you mean", "is it") if hint else ""
-        raise InstanceError(f"{prefix}the request has no key 'instances'{found}")
+        keys = [key for key in parsed if isinstance(key, str)]
+        hint = meant("instances", keys, asked="is it")
+        raise InstanceError("the request has no key 'instances'", where=where, hint=hint)
     values = plain(parsed["instances"])
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if isinstance(values, Mapping):
         values = [values]
-        warnings = (f"{prefix}'instances' is one bare object; read as a list of one instance",)
+        warnings = (
+            Notice("'instances' is one bare object; read as a list of one instance", where),
+        )
     if not isinstance(values, list | tuple):
-        raise InstanceError(f"{prefix}'instances' must be a list, got {kind_of(values)}")
+        raise InstanceError(f"'instances' must be a list, got {kind_of(values)}", where=where)
     if not values:
-        raise InstanceError(f"{prefix}'instances' is an empty list, there is nothing to explain")
+        what = "'instances' is an empty list, there is nothing to explain"
+        raise InstanceError(what, where=where)
     rest = {key: value for key, value in parsed.items() if key != "instances"}
     return values, rest, warnings
 
@@ -141,10 +142,9 @@ def read_jsonl(
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
-        value = parse_json(line.rstrip(), source, first_line=number, index=index)
-        where = f"{source}:{number}" if source else f"line {number}"
-        value, aside = set_aside(value, inputs, extras)
-        return instance_of(value, inputs, where, index, source, {"line": number, **aside})
+        where = Where(file=source or "", line=number, instance=index)
+        value, aside = set_aside(parse_json(line.rstrip(), where), inputs, extras)
+        return instance_of(value, inputs, where, {"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
     return _each(convert, enumerate(filled), on_error)
@@ -171,7 +171,7 @@ def read_csv(
         index, row = item
         value = table.value(row, index)
         aside = {"line": row[0], **table.extras(row)}
-        return instance_of(value, inputs, table.where(row[0]), index, source, aside)
+        return instance_of(value, inputs, table.where(row[0], index), aside)
 
     return _each(convert, enumerate(table.rows), on_error)
 
@@ -195,15 +195,15 @@ def read_image(
     """
     if source is None and not isinstance(picture, bytes):
         source = fspath(picture)
-    where = source or "the picture"
+    where = Where(name=source or "the picture", instance=index)
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
     decoded = decode_picture(data, where, upright=not info.is_string)
     notes = () if info.is_string else frame_notes(data)
     others = [other for other in inputs if other.name != info.name]
     given = dict(values or {})
-    check_names(list(given), {other.name: other for other in others}, where, index, "input")
-    tensors = {o.name: to_array(given[o.name], o, f"{where}: {o.name}", index) for o in others}
+    check_names(list(given), {other.name: other for other in others}, where, "input")
+    tensors = {o.name: to_array(given[o.name], o, where.below(o.name)) for o in others}
     if info.is_string:
         held = np.empty(1, dtype=object)
         held[0] = data
@@ -224,16 +224,9 @@ def read_arrays(
 
     def convert(item: tuple[int, object]) -> Instance:
         index, value = item
-        return read_value(value, inputs, f"{source}: instances[{index}]", index, source)
+        return instance_of(value, inputs, Where(file=source, instance=index))
 
     return _each(convert, enumerate(array_values(path, inputs)), on_error)
-
-
-def read_value(
-    value: object, inputs: Sequence[InputInfo], where: str, index: int, source: str | None = None
-) -> Instance:
-    """Return the instance that one value of a request is. Raises InstanceError: `where` …"""
-    return instance_of(value, inputs, where, index, source)
 
 
 def read_file(
@@ -242,7 +235,7 @@ def read_file(
     *,
     image_input: str | None = None,
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     extras: Collection[str] = (),
 ) -> Iterator[Instance]:
@@ -285,16 +278,17 @@ def read_data(
     source: str,
     suffix: str = "",
     on_error: OnError | None = None,
-    warn: Callable[[str], None] | None = None,
+    warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     extras: Collection[str] = (),
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
+    where = Where(file=source)
     if not data.strip():
-        raise InstanceError(f"{source}: is empty, expected a request, JSON Lines or a picture")
+        raise InstanceError(EMPTY, where=where)
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
         return _each(lambda d: read_image(d, inputs), [data], on_error)
-    text = decode_text(data, source)
+    text = decode_text(data, where)
     if suffix == ".csv":
         lines = io.StringIO(text, newline="")
         return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
@@ -302,16 +296,15 @@ def read_data(
         kind = json_form(text, inputs, extras)
         if kind == "request":
             request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
-            for sentence in request.warnings:
+            for warning in request.warnings:
                 if warn is not None:
-                    warn(sentence)
+                    warn(warning)
             if settings is not None and request.parameters:
                 settings(request.parameters)
             return iter(request.instances)
         if kind is None and suffix != ".json":
-            raise InstanceError(
-                f"{source}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
-            )
+            what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+            raise InstanceError(what, where=where)
     return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
 
 

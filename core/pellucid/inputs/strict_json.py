@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from pellucid.errors import InstanceError
+from pellucid.notices import Where
 
 
-def parse_json(
-    text: str | bytes, source: str | None, *, first_line: int = 1, index: int | None = None
-) -> object:
+def parse_json(text: str | bytes, where: Where = Where()) -> object:
     """Return the value of JSON text; no key may be written twice.
 
-    Raises InstanceError with the place: `first_line` is the line of `source` that the text begins
-    on, `index` the instance that it is.
+    Raises InstanceError with the place: `where` is the file and, of one of its lines, the line that
+    the text begins on and the instance that it is.
     """
-    prefix = f"{source}: " if source else ""
     if isinstance(text, bytes):
-        text = decode_text(text, source or "the request")
+        text = decode_text(text, where if where.file else Where(file="the request"))
     text = text.removeprefix("\ufeff")
     if not text.strip():
-        raise InstanceError(f"{prefix}empty, expected JSON", index)
+        raise InstanceError("empty, expected JSON", where=where)
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found: dict[str, object] = {}
         for key, value in pairs:
             if key in found:
-                line = f"{source}:{first_line}: " if first_line > 1 and source else prefix
-                raise InstanceError(f"{line}the key '{key}' is written twice in one object", index)
+                raise InstanceError(f"the key '{key}' is written twice in one object", where=where)
             found[key] = value
         return found
 
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
-        at = f"{source}:{line}:{error.colno}" if source else f"line {line}, column {error.colno}"
-        raise InstanceError(f"{at}: not JSON: {error.msg}", index) from None
+        at = replace(where, line=(where.line or 1) + error.lineno - 1, column=error.colno)
+        raise InstanceError(f"not JSON: {error.msg}", where=at) from None
     except RecursionError:
-        raise InstanceError(f"{prefix}lists are nested too deeply", index) from None
+        raise InstanceError("lists are nested too deeply", where=where) from None
     except ValueError as error:  # a number of more than 4300 digits
-        raise InstanceError(f"{prefix}not JSON: {error}", index) from None
+        raise InstanceError(f"not JSON: {error}", where=where) from None
 
 
 def kind_of(value: object) -> str:
@@ -51,11 +48,11 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "a number" if isinstance(value, int | float) else "something")
 
 
-def decode_text(data: bytes, source: str) -> str:
+def decode_text(data: bytes, where: Where) -> str:
     """Return UTF-8 text. Raises InstanceError with the byte that is none."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InstanceError(
-            f"{source}: not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})"
+            f"not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})", where=where
         ) from None

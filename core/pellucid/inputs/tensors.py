@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import InstanceError, ModelError, did_you_mean
+from pellucid.errors import InstanceError, ModelError, meant
 from pellucid.metadata import Domain
 from pellucid.model import Array
+from pellucid.notices import Where
 
 MAX_RANK = 32
 
@@ -85,13 +86,13 @@ def fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
     )
 
 
-def to_array(value: object, info: InputInfo, where: str, index: int | None = None) -> Array:
+def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
     """Return one instance's value for one input as an array, without the batch axis.
 
     `value` is JSON (numbers, strings, booleans, nested lists, ``{"b64": …}`` at any depth) or a
     numpy array. Strings become an object array of UTF-8 bytes. A scalar is accepted where the input
-    takes one value, [1], and the other way round. Raises `InstanceError` that begins with `where`
-    and carries `index`; `ModelError` for a dtype that no request can carry.
+    takes one value, [1], and the other way round. Raises `InstanceError` with its place in
+    `where`; `ModelError` for a dtype that no request can carry.
     """
     if info.dtype not in ("string", "bool", *_FLOATS, *_INTEGERS):
         raise ModelError(
@@ -100,11 +101,11 @@ def to_array(value: object, info: InputInfo, where: str, index: int | None = Non
     ready = _ready(value, info)
     if ready is not None:
         return ready
-    shape, leaves = _flatten(plain(value), info, where, index)
+    shape, leaves = _flatten(plain(value), info, where)
     if info.is_string:
-        flat = _strings(leaves, shape, info, where, index)
+        flat = _strings(leaves, shape, info, where)
     else:
-        flat = _numbers(leaves, shape, info, where, index)
+        flat = _numbers(leaves, shape, info, where)
     wanted = info.instance_shape
     if wanted is None or fits(shape, wanted):
         return flat.reshape(shape)
@@ -112,10 +113,9 @@ def to_array(value: object, info: InputInfo, where: str, index: int | None = Non
         # "[n] against [n, 1]": one value is one value, however many brackets it wears.
         return flat.reshape([1] * len(wanted))
     got = f"a list of shape {shape_text(shape)}" if shape else f"a single value, {_say(leaves[0])}"
-    hint = ""
-    if shape[:1] == (1,) and fits(shape[1:], wanted):
-        hint = "; leave out the outer list, one instance has no batch axis"
-    raise InstanceError(f"{where}: {_wants(info)}, got {got}{hint}", index)
+    nested = shape[:1] == (1,) and fits(shape[1:], wanted)
+    hint = "leave out the outer list, one instance has no batch axis" if nested else ""
+    raise InstanceError(f"{_wants(info)}, got {got}", where=where, hint=hint)
 
 
 def _ready(value: object, info: InputInfo) -> Array | None:
@@ -150,42 +150,38 @@ def is_binary(value: object) -> bool:
 
 
 def check_names(
-    given: Sequence[str], known: Mapping[str, InputInfo], where: str, index: int | None, what: str
+    given: Sequence[str], known: Mapping[str, InputInfo], where: Where, what: str
 ) -> None:
     """Raise `InstanceError` unless `given` are the known inputs, each once, in any order."""
     for i, name in enumerate(given):
         if name not in known:
-            hint = did_you_mean(str(name), list(known))
-            names = "; the inputs are " + ", ".join(f"'{n}'" for n in known) if known else ""
-            raise InstanceError(f"{where}: unknown {what} '{name}'{hint or names}", index)
+            names = "the inputs are " + ", ".join(f"'{n}'" for n in known) if known else ""
+            hint = meant(str(name), list(known)) or names
+            raise InstanceError(f"unknown {what} '{name}'", where=where, hint=hint)
         if name in given[:i]:
-            raise InstanceError(f"{where}: {what} '{name}' is given twice", index)
+            raise InstanceError(f"{what} '{name}' is given twice", where=where)
     if missing := [name for name in known if name not in given]:
         names = ", ".join(f"'{name}'" for name in missing)
-        raise InstanceError(f"{where}: missing {what}{'s' * (len(missing) > 1)} {names}", index)
+        raise InstanceError(f"missing {what}{'s' * (len(missing) > 1)} {names}", where=where)
 
 
-def _flatten(
-    value: object, info: InputInfo, where: str, index: int | None
-) -> tuple[tuple[int, ...], list[Any]]:
+def _flatten(value: object, info: InputInfo, where: Where) -> tuple[tuple[int, ...], list[Any]]:
     """Return the shape of nested lists and all their leaves, level by level at the speed of C."""
     shape: list[int] = []
     level: list[Any] = [value]
     while level and (kinds := set(map(type, level))) & {list, tuple}:
         lengths = set(map(len, level)) if kinds <= {list, tuple} else set()
         if len(lengths) != 1:
-            raise _ragged(level, shape, info, where, index)
+            raise _ragged(level, shape, info, where)
         shape.append(lengths.pop())
         if len(shape) > MAX_RANK:
-            message = f"{where}: {_wants(info)}, got lists more than {MAX_RANK} deep"
-            raise InstanceError(message, index)
+            what = f"{_wants(info)}, got lists more than {MAX_RANK} deep"
+            raise InstanceError(what, where=where)
         level = list(chain.from_iterable(level))
     return tuple(shape), level
 
 
-def _ragged(
-    level: list[Any], shape: list[int], info: InputInfo, where: str, index: int | None
-) -> InstanceError:
+def _ragged(level: list[Any], shape: list[int], info: InputInfo, where: Where) -> InstanceError:
     def length(item: object) -> int | None:
         return len(item) if isinstance(item, list | tuple) else None
 
@@ -199,9 +195,9 @@ def _ragged(
         return f"a list of {n} element{'' if n == 1 else 's'}"
 
     return InstanceError(
-        f"{where}{_position(odd, shape)}: {_wants(info)}, got a ragged list: "
-        f"{described(level[odd])} here, {described(level[0])} at {_position(0, shape)}",
-        index,
+        f"{_wants(info)}, got a ragged list: {described(level[odd])} here, "
+        f"{described(level[0])} at {_position(0, shape)}",
+        where=where.below(_position(odd, shape)),
     )
 
 
@@ -237,61 +233,55 @@ def _say(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def _strings(
-    leaves: list[Any], shape: Sequence[int], info: InputInfo, where: str, index: int | None
-) -> Array:
+def _strings(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Where) -> Array:
     flat = np.empty(len(leaves), dtype=object)
     for i, leaf in enumerate(leaves):
-        place = f"{where}{_position(i, shape)}"
         if isinstance(leaf, str):
             try:
                 flat[i] = leaf.encode()
             except UnicodeEncodeError:
-                message = f"{place}: the string has a lone surrogate, so it is not valid Unicode"
-                raise InstanceError(message, index) from None
+                what = "the string has a lone surrogate, so it is not valid Unicode"
+                at = where.below(_position(i, shape))
+                raise InstanceError(what, where=at) from None
         elif isinstance(leaf, bytes):
             flat[i] = leaf
         elif is_binary(leaf):
-            flat[i] = _from_base64(leaf["b64"], place, index)
+            flat[i] = _from_base64(leaf["b64"], where.below(_position(i, shape)))
         else:
-            raise InstanceError(f"{place}: {_wants(info)}, got {_say(leaf)}", index)
+            raise _wrong(leaves, i, "", shape, info, where)
     return flat
 
 
-def to_bytes(value: object, place: str, index: int | None = None) -> bytes:
-    """Return what ``{"b64": …}`` holds. Raises `InstanceError` that begins with `place`."""
-    return _from_base64(value["b64"] if isinstance(value, Mapping) else value, place, index)
+def to_bytes(value: object, where: Where) -> bytes:
+    """Return what ``{"b64": …}`` holds. Raises `InstanceError`."""
+    return _from_base64(value["b64"] if isinstance(value, Mapping) else value, where)
 
 
-def _from_base64(text: object, place: str, index: int | None) -> bytes:
+def _from_base64(text: object, where: Where) -> bytes:
     if not isinstance(text, str):
-        raise InstanceError(f'{place}: "b64" must be a string, got {_say(text)}', index)
+        raise InstanceError(f'"b64" must be a string, got {_say(text)}', where=where)
     if text.startswith("data:"):
-        raise InstanceError(
-            f'{place}: "b64" is a data: URL; leave out what stands before the comma, and the comma',
-            index,
-        )
+        hint = "leave out what stands before the comma, and the comma"
+        raise InstanceError('"b64" is a data: URL', where=where, hint=hint)
     if text[:2] in ("b'", 'b"'):
         raise InstanceError(
-            f"{place}: \"b64\" is Python's way of showing bytes, b'…'; write the letters between "
-            "the quotes alone (decode() does that)",
-            index,
+            "\"b64\" is Python's way of showing bytes, b'…'",
+            where=where,
+            hint="write the letters between the quotes alone (decode() does that)",
         )
     # The documentation's own examples lack the padding, and some clients use the URL-safe letters.
     letters = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise InstanceError(f'{place}: "b64" is not valid base64', index) from None
+        raise InstanceError('"b64" is not valid base64', where=where) from None
 
 
-def _numbers(
-    leaves: list[Any], shape: Sequence[int], info: InputInfo, where: str, index: int | None
-) -> Array:
+def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Where) -> Array:
     allowed = {bool} if info.dtype == "bool" else {int, float}
     if not set(map(type, leaves)) <= allowed:
         i = next(i for i, leaf in enumerate(leaves) if type(leaf) not in allowed)
-        raise _wrong(leaves, i, "", shape, info, where, index)
+        raise _wrong(leaves, i, "", shape, info, where)
     dtype = np.dtype(info.dtype)
     if info.dtype == "bool":
         return np.array(leaves, dtype)
@@ -301,24 +291,24 @@ def _numbers(
         if float in set(map(type, leaves)):
             for i, leaf in enumerate(leaves):
                 if not float(leaf).is_integer():
-                    raise _wrong(leaves, i, "", shape, info, where, index)
+                    raise _wrong(leaves, i, "", shape, info, where)
         if leaves and (min(leaves) < low or max(leaves) > high):
             i = next(i for i, leaf in enumerate(leaves) if not low <= leaf <= high)
             span = f", outside {low} to {high}"
-            raise _wrong(leaves, i, span, shape, info, where, index)
+            raise _wrong(leaves, i, span, shape, info, where)
         return np.array([int(leaf) for leaf in leaves], dtype)
     try:
         with np.errstate(over="ignore"):
             flat = np.array(leaves, np.float64).astype(dtype)
     except OverflowError:  # an integer beyond every float
         i = next(i for i, leaf in enumerate(leaves) if not _is_double(leaf))
-        raise _wrong(leaves, i, ", too large for it", shape, info, where, index) from None
+        raise _wrong(leaves, i, ", too large for it", shape, info, where) from None
     infinite = np.flatnonzero(~np.isfinite(flat))
     for i in infinite.tolist():
         overflowed = isfinite(leaves[i])
         if overflowed or info.finite:
             note = ", too large for it" if overflowed else ", not a finite number"
-            raise _wrong(leaves, i, note, shape, info, where, index)
+            raise _wrong(leaves, i, note, shape, info, where)
     return flat
 
 
@@ -336,8 +326,7 @@ def _wrong(
     note: str,
     shape: Sequence[int],
     info: InputInfo,
-    where: str,
-    index: int | None,
+    where: Where,
 ) -> InstanceError:
-    place = f"{where}{_position(i, shape)}"
-    return InstanceError(f"{place}: {_wants(info)}, got {_say(leaves[i])}{note}", index)
+    what = f"{_wants(info)}, got {_say(leaves[i])}{note}"
+    return InstanceError(what, where=where.below(_position(i, shape)))

@@ -11,14 +11,9 @@ from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
 from pellucid.linter.safety import ends_of, escaping_assets, touches_of
-from pellucid.metadata import (
-    ExplanationMetadata,
-    ExplanationParameters,
-    InputSpec,
-    IntegratedGradients,
-    Xrai,
-)
+from pellucid.metadata import ExplanationMetadata, ExplanationParameters, InputSpec
 from pellucid.metadata.documents import Finding, quoted, spelled
+from pellucid.notices import Hint
 from pellucid.problems import Severity
 from pellucid.saved_model import (
     MetaGraph,
@@ -52,7 +47,7 @@ def gradient_findings(
             return None
 
     method = parameters.method if parameters else None
-    gradients = method is None or isinstance(method, IntegratedGradients | Xrai)
+    gradients = method is None or method.uses_gradients
     output = resolved(metadata.output.tensor_name or metadata.output.name, "output")
     if output is None or not _floats(meta_graph, signature, output):
         return []
@@ -74,20 +69,23 @@ def gradient_findings(
         slopes = gradients and _floats(meta_graph, signature, tensor)
         said = _said(way, tensor, output, field, slopes)
         if said is not None:
-            code, message = said
+            code, message, hint = said
             path = ("inputs", feature.name, spelled(field, metadata.dialect))
             severity = Severity.WARNING if code == "MD120" and method is None else None
-            findings.append(Finding(code=code, message=message, path=path, severity=severity))
+            findings.append(
+                Finding(code=code, message=message, path=path, severity=severity, hint=hint)
+            )
     return findings
 
 
 def _said(
     way: Way, tensor: str, output: str, field: str, gradients: bool
-) -> tuple[str, str] | None:
+) -> tuple[str, str, Hint | None] | None:
     if way.reach is Reach.UNCONNECTED:
-        return "MD122", (
+        what = (
             f"{quoted(output)} does not depend on {quoted(tensor)}, so that every attribution is 0"
         )
+        return "MD122", what, None
     if not gradients:
         return None
     behind = (
@@ -95,17 +93,20 @@ def _said(
         if field == "encoded_tensor_name"
         else "name a tensor behind it in encoded_tensor_name or "
     )
+    hint = Hint.plain(f"{behind}use sampled Shapley")
     if way.reach is Reach.NOTHING:
-        return "MD120", (
+        what = (
             f"no gradient gets from {quoted(output)} to {quoted(tensor)}: operation "
-            f"'{way.node}' ({way.op}) in between has none; {behind}use sampled Shapley"
+            f"'{way.node}' ({way.op}) in between has none"
         )
+        return "MD120", what, hint
     if way.reach is Reach.ZERO:
         where = f": operation '{way.node}' ({way.op}) in between is a step" if way.node else ""
-        return "MD121", (
+        what = (
             f"the gradient at {quoted(tensor)} is 0 everywhere{where}; integrated gradients would "
-            f"say that it does not matter; {behind}use sampled Shapley"
+            "say that it does not matter"
         )
+        return "MD121", what, hint
     return None
 
 
@@ -153,12 +154,13 @@ def safety_findings(
         for name in escaping_assets(meta_graph)
     ]
     for touch in touches_of(meta_graph, signature, tensors):
+        message = f"{touch.where} {touch.what}"
         if touch.runs:
-            code, end = "MD130", "explaining refuses to run it without --allow-unsafe-ops"
+            hint = Hint("explaining refuses to run it without {allow_unsafe_ops:True}")
+            findings.append(Finding(code="MD130", message=message, path=(), hint=hint))
         else:
-            code, end = "MD131", "explaining does not run it"
-        message = f"{touch.where} {touch.what}; {end}"
-        findings.append(Finding(code=code, message=message, path=()))
+            message += "; explaining does not run it"
+            findings.append(Finding(code="MD131", message=message, path=()))
     return findings
 
 

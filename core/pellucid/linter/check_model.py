@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from pellucid.errors import ModelError, SpecError, did_you_mean
+from pellucid.errors import ModelError, SpecError, meant
 from pellucid.metadata import (
     Baseline,
     Dialect,
@@ -14,14 +14,13 @@ from pellucid.metadata import (
     ExplanationParameters,
     FileBaseline,
     InputSpec,
-    IntegratedGradients,
     Modality,
     Nested,
     OutputSpec,
     ValueBaseline,
-    Xrai,
 )
 from pellucid.metadata.documents import Finding, Path, path_text, problems_of, quoted, spelled
+from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
     MetaGraph,
@@ -67,8 +66,7 @@ def check(
         signature = choose_signature(meta_graph, signature_key or metadata.signature_key)
     except ModelError as error:
         key = () if signature_key or metadata.signature_key is None else ("serving_sigdef_key",)
-        message = str(error).removeprefix(f"{saved_model.directory}: ")
-        finding = Finding(code="MD101", message=message, path=key)
+        finding = Finding(code="MD101", message=error.what, path=key, hint=error.hint)
         return problems_of([finding], None, file), ()
     checker = _Checker(metadata, meta_graph, signature, parameters)
     checker.preprocess()
@@ -94,8 +92,19 @@ class _Checker:
         self.findings: list[Finding] = []
         self.resolutions: list[Resolution] = []
 
-    def find(self, code: str, message: str, path: Path, severity: Severity | None = None) -> None:
-        self.findings.append(Finding(code=code, message=message, path=path, severity=severity))
+    def find(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        hint: Hint | str | None = None,
+        severity: Severity | None = None,
+    ) -> None:
+        hint = Hint.plain(hint) if isinstance(hint, str) else hint
+        self.findings.append(
+            Finding(code=code, message=message, path=path, severity=severity, hint=hint)
+        )
 
     def at(self, path: Path, name: str) -> Path:
         return (*path, spelled(name, self.dialect))
@@ -112,7 +121,7 @@ class _Checker:
         try:
             resolved = resolve_tensor(self.meta_graph, self.signature, name, role=role)
         except SpecError as error:
-            self.find("MD102", str(error), here)
+            self.find("MD102", error.what, here, hint=error.hint)
             return None
         info = tensor_info(self.meta_graph, self.signature, resolved.tensor)
         self.resolutions.append(Resolution(path=path_text(here), resolved=resolved, info=info))
@@ -127,7 +136,7 @@ class _Checker:
         if given != wanted:
             listed = [", ".join(quoted(it) for it in sorted(names)) for names in (given, wanted)]
             message = f"xai_preprocess gives {listed[0]} and xai_model takes {listed[1]}"
-            self.find("MD113", f"{message}; give them the same names", ())
+            self.find("MD113", message, (), hint="give them the same names")
 
     def input(self, feature: InputSpec) -> None:
         path: Path = ("inputs", feature.name)
@@ -157,13 +166,15 @@ class _Checker:
     def gradient(self, info: TensorInfo | None, path: Path, *, hint: bool) -> None:
         if info is None or info.dtype in (*FLOAT_TYPES, "unknown"):
             return
-        if self.method is None or isinstance(self.method, IntegratedGradients | Xrai):
+        if self.method is None or self.method.uses_gradients:
             way_out = "name a float tensor behind it in encoded_tensor_name or " if hint else ""
-            message = (
-                f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}; "
-                f"{way_out}use sampled Shapley"
+            self.find(
+                "MD103",
+                f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}",
+                path,
+                hint=f"{way_out}use sampled Shapley",
+                severity=None if self.method else Severity.WARNING,
             )
-            self.find("MD103", message, path, None if self.method else Severity.WARNING)
 
     def image(self, info: TensorInfo | None, path: Path) -> None:
         if info is None or info.shape is None or info.dtype == "string":
@@ -194,10 +205,10 @@ class _Checker:
             if info.shape is not None and shape and not _fits(shape, info.shape):
                 message = (
                     f"has shape {shape_text(shape)} and {quoted(info.name)} is "
-                    f"{shape_text(info.shape)}; write that shape without or with the batch axis, "
-                    "or one number"
+                    f"{shape_text(info.shape)}"
                 )
-                self.find("MD105", message, here)
+                hint = "write that shape without or with the batch axis, or one number"
+                self.find("MD105", message, here, hint=hint)
 
     def feature_names(self, feature: InputSpec, info: TensorInfo | None, path: Path) -> None:
         names = feature.index_feature_mapping
@@ -216,18 +227,17 @@ class _Checker:
         if info is not None and info.dtype not in (*FLOAT_TYPES, "unknown"):
             floats = [key for key, it in self.signature.outputs.items() if it.dtype in FLOAT_TYPES]
             other = ", ".join(quoted(key) for key in floats)
-            way_out = f"; explain {other}" if other else "; explain a score or a probability"
-            message = f"{quoted(info.name)} is {info.dtype}, not a float score{way_out}"
-            self.find("MD108", message, self.at(path, "output_tensor_name"))
+            message = f"{quoted(info.name)} is {info.dtype}, not a float score"
+            hint = f"explain {other or 'a score or a probability'}"
+            self.find("MD108", message, self.at(path, "output_tensor_name"), hint=hint)
         if output.index_name_mapping is not None and info is not None and info.shape is not None:
             self.output_names(output.index_name_mapping, info, path)
         key = output.index_name_mapping_key
         if key is not None and key not in self.signature.outputs:
             known = list(self.signature.outputs)
-            near = did_you_mean(key, known)
-            listed = near or f"; it has {', '.join(quoted(it) for it in known)}"
-            message = f"{quoted(key)} is not an output of {quoted(self.signature.key)}{listed}"
-            self.find("MD109", message, self.at(path, "index_name_mapping_key"))
+            listed = meant(key, known) or f"it has {', '.join(quoted(it) for it in known)}"
+            message = f"{quoted(key)} is not an output of {quoted(self.signature.key)}"
+            self.find("MD109", message, self.at(path, "index_name_mapping_key"), hint=listed)
 
     def output_names(self, names: Nested, info: TensorInfo, path: Path) -> None:
         shape, _ = _shape_of(names)
@@ -237,9 +247,10 @@ class _Checker:
         if not (same or scalar) or _is_ragged(names):
             message = (
                 f"has shape {shape_text(shape)}, one instance of {quoted(info.name)} is "
-                f"{shape_text(wanted)}; write a name for each index"
+                f"{shape_text(wanted)}"
             )
-            self.find("MD107", message, self.at(path, "index_name_mapping"))
+            here = self.at(path, "index_name_mapping")
+            self.find("MD107", message, here, hint="write a name for each index")
 
 
 def shape_text(shape: Shape) -> str:

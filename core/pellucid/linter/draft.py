@@ -10,6 +10,7 @@ from pellucid.errors import SpecError
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import Dialect, ExplanationMetadata, InputSpec, Modality
+from pellucid.notices import Hint, Notice, Where
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
     ClassNames,
@@ -30,7 +31,7 @@ class Draft:
     """Metadata that fit their model: how they were found, and what a person should change."""
 
     metadata: ExplanationMetadata
-    notes: tuple[str, ...]
+    notes: tuple[Notice, ...]
     problems: tuple[Problem, ...]
 
 
@@ -72,7 +73,12 @@ def draft_metadata(
     problems, _ = check(metadata, model, signature.key, tags)
     errors = [it for it in problems if it.severity is Severity.ERROR]
     if errors:
-        raise SpecError(f"{model.directory}: {errors[0].message}", errors)
+        raise SpecError(
+            errors[0].message,
+            errors,
+            where=Where(file=str(model.directory)),
+            hint=errors[0].hint,
+        )
     notes = tuple(_notes(metadata, signature, names, signature_key))
     return Draft(metadata=metadata, notes=notes, problems=problems)
 
@@ -121,12 +127,14 @@ def _notes(
     signature: Signature,
     names: ClassNames | None,
     asked: str | None,
-) -> Iterator[str]:
+) -> Iterator[Notice]:
     for feature in metadata.inputs:
         shape = shape_text(signature.inputs[feature.name].shape)
-        yield f"input '{feature.name}' {shape} is {feature.modality.value}"
+        yield Notice(f"input '{feature.name}' {shape} is {feature.modality.value}")
     output = metadata.output
     with_names = f", with names from {names.source}" if names else ""
-    yield f"output '{output.name}' {shape_text(signature.outputs[output.name].shape)}{with_names}"
+    shape = shape_text(signature.outputs[output.name].shape)
+    yield Notice(f"output '{output.name}' {shape}{with_names}")
     if metadata.dialect is Dialect.VERTEX and asked is not None:
-        yield f"Vertex metadata name no signature: pass --signature {signature.key} on"
+        hint = Hint("pass {signature:{key}} on", key=signature.key)
+        yield Notice("Vertex metadata name no signature", hint=hint)

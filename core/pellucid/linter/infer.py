@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pellucid.errors import SpecError, did_you_mean
 from pellucid.linter.check_model import FLOAT_TYPES
 from pellucid.metadata import Dialect, ExplanationMetadata, InputSpec, Modality, OutputSpec
+from pellucid.notices import Hint
 from pellucid.saved_model import Shape, Signature, TensorInfo
 
 _SMALLEST_IMAGE = 8
@@ -43,14 +44,17 @@ def _output_key(signature: Signature, output: str | None) -> str:
         if output in outputs:
             return output
         near = did_you_mean(output, list(outputs))
-        raise SpecError(f"output '{output}' does not exist; '{signature.key}' has {keys}{near}")
+        raise SpecError(
+            f"output '{output}' does not exist", hint=f"'{signature.key}' has {keys}{near}"
+        )
     floats = [key for key, info in outputs.items() if info.dtype in FLOAT_TYPES]
     if len(outputs) == 1:
         return next(iter(outputs))
     if len(floats) == 1:
         return floats[0]
     raise SpecError(
-        f"signature '{signature.key}' has several outputs; choose one of {keys} with --output"
+        f"signature '{signature.key}' has several outputs",
+        hint=Hint("choose one of {keys} with {output}", keys=keys),
     )
 
 

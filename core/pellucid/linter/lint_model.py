@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pellucid.errors import ModelError, SpecError
+from pellucid.errors import ModelError, PellucidError, SpecError
 from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
 from pellucid.linter.check_model import Resolution, check
 from pellucid.linter.infer import infer_metadata
@@ -18,6 +18,7 @@ from pellucid.metadata import (
     rule_matches,
 )
 from pellucid.metadata.documents import locate, parse_metadata, printable, problems_of
+from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import MODEL_NAMES, SavedModelFile, choose_signature, model_file, read
 
@@ -53,8 +54,7 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         try:
             model = read(directory)
         except ModelError as error:
-            where, _, what = str(error).partition(": ")
-            problems.append(_problem("MD100", what, where))
+            problems.append(_problem_of("MD100", error, str(directory)))
     if path.is_dir() and not file.exists():
         if model is None:
             return Linted(path=path, text=None, problems=tuple(problems))
@@ -63,8 +63,8 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        message = f"byte {byte:#04x} at {error.start} is not UTF-8; save the file as UTF-8"
-        problems.append(_problem("MD001", message, str(file)))
+        message, hint = f"byte {byte:#04x} at {error.start} is not UTF-8", "save the file as UTF-8"
+        problems.append(_problem("MD001", message, str(file), Hint.plain(hint)))
         return Linted(path=file, text=None, problems=tuple(problems))
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
@@ -94,19 +94,19 @@ def _infer(
         metadata = infer_metadata(signature)
     except (ModelError, SpecError) as error:
         code = "MD101" if isinstance(error, ModelError) else "MD112"
-        message = str(error).removeprefix(f"{path}: ")
-        # Here the choice is written down, by another command.
-        message = message.replace(" with --output", " with pellucid init-metadata --output")
-        return Linted(path=path, text=None, problems=(_problem(code, message, str(path)),))
+        problem = replace(_problem_of(code, error, str(path)), file=str(path))
+        if code == "MD112" and problem.hint:
+            # Here the choice is written down, by another command.
+            problem = replace(problem, hint=problem.hint.by("init_metadata"))
+        return Linted(path=path, text=None, problems=(problem,))
     problems, resolutions, notes = _against(model, metadata, None, signature.key, tags, path)
     kept = [it for it in problems if it.code == "MD108" or it.code >= "MD120" or it.code == "MD100"]
     # What has no gradient is held, unless that is everything.
     if sum(it.code == "MD103" for it in problems) == len(metadata.inputs):
-        message = (
-            "gradients need a float tensor and no input is one; name a float tensor behind one in "
-            "metadata or use sampled Shapley"
-        )
-        kept.append(replace(_problem("MD103", message, str(path)), severity=Severity.WARNING))
+        message = "gradients need a float tensor and no input is one"
+        hint = Hint("name a float tensor behind one in metadata or use sampled Shapley")
+        problem = _problem("MD103", message, str(path), hint)
+        kept.append(replace(problem, severity=Severity.WARNING))
     return Linted(
         path=path,
         text=None,
@@ -145,7 +145,7 @@ def _against(
         others = operation_findings(meta_graph, signature, tensors)
         others += safety_findings(meta_graph, signature, tensors)
     except ModelError as error:
-        return [_problem("MD100", str(error), own)], (), tuple(notes)
+        return [_problem_of("MD100", error, own)], (), tuple(notes)
     problems = [*found, *problems_of(slopes, None, str(file)), *problems_of(others, None, own)]
     return problems, resolutions, tuple(notes)
 
@@ -166,10 +166,16 @@ def _named(problem: Problem, words: Collection[str]) -> bool:
     return any(rule_matches(word, problem.code, problem.rule) for word in words)
 
 
-def _problem(code: str, message: str, file: str) -> Problem:
+def _problem_of(code: str, error: PellucidError, file: str) -> Problem:
+    """Return an error as a problem, of the file that it names, or else of `file`."""
+    return _problem(code, error.what, error.where.file or file, error.hint)
+
+
+def _problem(code: str, message: str, file: str, hint: Hint | None = None) -> Problem:
     rule = RULES[code]
     return Problem(
         message=printable(message),
+        hint=hint and hint.each(printable),
         severity=rule.severity,
         code=code,
         rule=rule.name,

@@ -14,6 +14,7 @@ from pellucid.errors import ModelError, UnsafeModelError
 from pellucid.linter.reachability import Running, running
 from pellucid.linter.unsafe_ops import PATH_INPUTS, RESTORES, SAVES, may_touch, touches
 from pellucid.metadata.documents import printable
+from pellucid.notices import Hint, Where
 from pellucid.saved_model import MetaGraph, Nodes, Signature, attributes_of, messages, node_name
 
 _ASSETS = "saved_model_assets"
@@ -86,19 +87,24 @@ def refuse_unsafe(
     meta_graph: MetaGraph, signature: Signature, tensors: Iterable[str], directory: object
 ) -> None:
     """Raise UnsafeModelError if the model would touch the world when it is loaded or run."""
+    where = Where(file=str(directory))
     for name in escaping_assets(meta_graph):
         raise UnsafeModelError(
-            f"{directory}: the asset '{name}' lies outside of the model's assets directory, and "
-            "loading would read it; put it there, or, if you trust the model, add "
-            "--allow-unsafe-ops (allow_unsafe_ops=True)"
+            f"the asset '{name}' lies outside of the model's assets directory, and loading would "
+            "read it",
+            where=where,
+            hint=Hint("put it there, or, if you trust the model, add {allow_unsafe_ops:True}"),
         )
     found = [it for it in touches_of(meta_graph, signature, tensors) if it.runs]
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         raise UnsafeModelError(
-            f"{directory}: refused, because a model is a program and this one {found[0].what}: "
-            f"{found[0].where}{more}; see all with validate-metadata, and if you trust it, add "
-            "--allow-unsafe-ops (allow_unsafe_ops=True)"
+            f"refused, because a model is a program and this one {found[0].what}: "
+            f"{found[0].where}{more}",
+            where=where,
+            hint=Hint(
+                "see all with validate-metadata, and if you trust it, add {allow_unsafe_ops:True}"
+            ),
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.metadata.call_settings import CallSettings
+from pellucid.metadata import parameters
+from pellucid.metadata.call_settings import SETTINGS, call_settings, setting_names, with_settings
 from pellucid.metadata.example_spec import (
     Distance,
     ExampleModality,
@@ -11,24 +12,17 @@ from pellucid.metadata.example_spec import (
     Query,
     Restriction,
 )
-from pellucid.metadata.parameters import (
-    METHOD_NAMES,
-    Attributing,
-    ExplanationParameters,
-    IntegratedGradients,
-    Lime,
-    Method,
-    Players,
-    Quadrature,
-    SampledShapley,
-    Segmentation,
-    SmoothGrad,
-    Xrai,
-)
+from pellucid.metadata.kserve import KSERVE_KEYS, as_kserve, with_kserve_keys
+from pellucid.metadata.method import BaseMethod, PatchChoice, spelling_of
+
+# Methods are exported without being named here: adding one leaves this file alone.
+from pellucid.metadata.parameters import *  # noqa: F403
+from pellucid.metadata.parameters import METHODS, Attributing, CallSettings, Method, Setting
 from pellucid.metadata.published_schemas import published_schema
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
     METADATA_FILE,
+    OPTIONS,
     Baseline,
     ColorMap,
     Dialect,
@@ -40,6 +34,7 @@ from pellucid.metadata.spec import (
     InputSpec,
     Modality,
     Nested,
+    OutputFormat,
     OutputSpec,
     OverlayType,
     Percentile,
@@ -51,10 +46,14 @@ from pellucid.metadata.spec import (
 )
 
 __all__ = [
+    "KSERVE_KEYS",
     "METADATA_FILE",
-    "METHOD_NAMES",
+    "METHODS",
+    "OPTIONS",
     "RULES",
+    "SETTINGS",
     "Attributing",
+    "BaseMethod",
     "Baseline",
     "CallSettings",
     "ColorMap",
@@ -66,33 +65,34 @@ __all__ = [
     "ExampleModality",
     "Examples",
     "ExplanationMetadata",
-    "ExplanationParameters",
     "FileBaseline",
     "InputSpec",
-    "IntegratedGradients",
-    "Lime",
     "Method",
     "Modality",
     "Nested",
     "Normalization",
+    "OutputFormat",
     "OutputSpec",
     "OverlayType",
+    "PatchChoice",
     "Percentile",
-    "Players",
     "Polarity",
-    "Quadrature",
     "Query",
     "RandomBaseline",
     "Restriction",
-    "SampledShapley",
-    "Segmentation",
-    "SmoothGrad",
+    "Setting",
     "ValueBaseline",
     "Visualization",
     "VisualizationType",
-    "Xrai",
+    "as_kserve",
+    "call_settings",
     "is_rule",
     "page",
     "published_schema",
     "rule_matches",
+    "setting_names",
+    "spelling_of",
+    "with_kserve_keys",
+    "with_settings",
 ]
+__all__ += parameters.__all__

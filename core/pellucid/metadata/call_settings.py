@@ -2,171 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from os import PathLike, fspath
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from enum import Enum
+from os import fspath
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pellucid.errors import SpecError, did_you_mean
-from pellucid.metadata.example_spec import Examples, Query
-from pellucid.metadata.parameters import (
-    METHOD_NAMES,
-    ExplanationParameters,
-    IntegratedGradients,
-    Lime,
-    Method,
-    Players,
-    Quadrature,
-    SampledShapley,
-    Segmentation,
-    SmoothGrad,
-    Xrai,
-)
+from pellucid.errors import SpecError, meant
+from pellucid.metadata.method import spelling_of
+from pellucid.metadata.parameters import METHODS, CallSettings, ExplanationParameters, Setting
+from pellucid.notices import Where
+
+Record = TypeVar("Record", bound=Any)
+
+SETTINGS: Mapping[str, Setting] = {
+    it.name: it.metadata["setting"] for it in fields(CallSettings) if "setting" in it.metadata
+}
+"""The settings of methods by their names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallSettings:
-    """What may be chosen for one call; None leaves a parameter as it is.
+def call_settings(options: Mapping[str, Any]) -> CallSettings:
+    """Return settings by their names. Raises SpecError for a name that is none."""
+    known = [it.name for it in fields(CallSettings)]
+    for name in options:
+        if name not in known:
+            hints = (meant(name, known), f"the settings are {', '.join(known)}")
+            raise SpecError(f"'{name}' is not a setting", hint="; ".join(filter(None, hints)))
+    return CallSettings(**options)
 
-    `method` is ``integrated-gradients``, ``xrai``, ``sampled-shapley``, ``lime`` or ``examples``;
-    settings that it does not have are not used. `steps` is the number of quadrature nodes; with a
-    `tolerance` it is chosen for each instance, up to `max_steps`, so that approx_error is below it
-    (for sampled Shapley the number of paths).
-    `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
-    takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
-    permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
-    LIME. `neighbors` is the number of examples to find, `index` the file that they are in, `query`
-    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+
+def with_settings(
+    parameters: ExplanationParameters, settings: CallSettings
+) -> ExplanationParameters:
+    """Return the parameters with these settings. Raises SpecError for one out of range."""
+    method = parameters.method
+    if settings.method is not None and settings.method != method.name:
+        method = _default_of(settings.method)
+    method = _changed(method, settings)
+    for name, value in _chosen(method):
+        _check_range(name, value)
+    method.check()
+    result = replace(parameters, method=method)
+    if settings.top_k is not None:
+        if settings.top_k < 1 and settings.top_k != -1:
+            raise _beyond("top_k", settings.top_k, "1 or more, or -1 for all")
+        result = replace(result, top_k=settings.top_k, output_indices=None)
+    if settings.output_indices is not None:
+        indices = [(i,) if isinstance(i, int) else tuple(i) for i in settings.output_indices]
+        result = replace(result, output_indices=tuple(indices))
+    return result
+
+
+def setting_names(record: Any) -> Iterator[str]:
+    """Yield the names of the settings that a method, or its class, has."""
+    for it in fields(record):
+        spelling = spelling_of(it)
+        if spelling.record is not None:
+            yield from setting_names(spelling.record)
+        elif spelling.setting is not None:
+            yield spelling.setting
+
+
+def _changed(record: Record, settings: CallSettings) -> Record:
+    """Return a record with the settings that it has a field for."""
+    changes: dict[str, Any] = {}
+    for it in fields(record):
+        spelling, before = spelling_of(it), getattr(record, it.name)
+        if spelling.record is not None:
+            if any(getattr(settings, name) is not None for name in setting_names(spelling.record)):
+                changes[it.name] = _changed(before or spelling.record(), settings)
+            continue
+        value = None if spelling.setting is None else getattr(settings, spelling.setting)
+        if value is not None:
+            changes[it.name] = converted(str(spelling.setting), value)
+            if spelling.instead_of is not None:
+                changes[spelling.instead_of] = None
+    return replace(record, **changes) if changes else record
+
+
+def _chosen(record: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a method that are not None, by their names.
+
+    What a document sets to 0, as no noise and no blur, is nothing to be judged here.
     """
-
-    method: str | None = None
-    steps: int | None = None
-    quadrature: str | Quadrature | None = None
-    noisy_samples: int | None = None
-    noise_sigma: float | None = None
-    blur_sigma: float | None = None
-    tolerance: float | None = None
-    max_steps: int | None = None
-    paths: int | None = None
-    neighbors: int | None = None
-    index: str | PathLike[str] | None = None
-    query: str | Query | None = None
-    players: str | Players | None = None
-    samples: int | None = None
-    segmentation: str | Segmentation | None = None
-    top_k: int | None = None
-    output_indices: Sequence[int | Sequence[int]] | None = None
-
-    @classmethod
-    def of(cls, options: dict[str, Any]) -> CallSettings:
-        """Return settings by their names. Raises SpecError for a name that is none."""
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise SpecError(
-                    f"'{name}' is not a setting{did_you_mean(name, known)}; the settings are "
-                    + ", ".join(known)
-                )
-        return cls(**options)
-
-    def over(self, parameters: ExplanationParameters) -> ExplanationParameters:
-        """Return the parameters with these settings. Raises SpecError for one out of range."""
-        method = parameters.method
-        if self.method is not None and self.method != METHOD_NAMES[type(method)]:
-            method = _default_of(self.method)
-        if isinstance(method, SampledShapley):
-            method = replace(
-                method,
-                path_count=_chosen(self.paths, method.path_count),
-                tolerance=_chosen(self.tolerance, method.tolerance),
-                max_paths=_chosen(self.max_steps, method.max_paths),
-            )
-            if self.players is not None:
-                method = replace(method, players=Players(self.players))
-        if isinstance(method, Examples):
-            method = replace(
-                method,
-                neighbor_count=_chosen(self.neighbors, method.neighbor_count),
-                index=method.index if self.index is None else fspath(self.index),
-                query=method.query if self.query is None else Query(self.query),
-            )
-        if isinstance(method, Lime):
-            method = replace(method, num_samples=_chosen(self.samples, method.num_samples))
-            if self.segmentation is not None:
-                method = replace(method, segmentation_alg=Segmentation(self.segmentation))
-        if isinstance(method, IntegratedGradients | Xrai):
-            method = replace(
-                method,
-                step_count=_chosen(self.steps, method.step_count),
-                max_blur_sigma=_chosen(self.blur_sigma, method.max_blur_sigma),
-                tolerance=_chosen(self.tolerance, method.tolerance),
-                max_steps=_chosen(self.max_steps, method.max_steps),
-                smooth_grad=self._smooth_grad(method.smooth_grad),
-            )
-        if isinstance(method, IntegratedGradients) and self.quadrature is not None:
-            method = replace(method, quadrature=Quadrature(self.quadrature))
-        _check(method)
-        result = replace(parameters, method=method)
-        if self.top_k is not None:
-            if self.top_k < 1 and self.top_k != -1:
-                raise SpecError(
-                    f"top_k: {self.top_k} is out of range, must be 1 or more, or -1 for all"
-                )
-            result = replace(result, top_k=self.top_k, output_indices=None)
-        if self.output_indices is not None:
-            indices = [(i,) if isinstance(i, int) else tuple(i) for i in self.output_indices]
-            result = replace(result, output_indices=tuple(indices))
-        return result
-
-    def _smooth_grad(self, before: SmoothGrad | None) -> SmoothGrad | None:
-        if self.noisy_samples is None and self.noise_sigma is None:
-            return before
-        smooth = before or SmoothGrad()
-        if self.noisy_samples is not None:
-            smooth = replace(smooth, noisy_sample_count=self.noisy_samples)
-        if self.noise_sigma is not None:
-            smooth = replace(smooth, noise_sigma=self.noise_sigma, feature_noise_sigma=None)
-        return smooth
+    for it in fields(record):
+        spelling, value = spelling_of(it), getattr(record, it.name)
+        if spelling.record is not None and value is not None:
+            yield from _chosen(value)
+        elif spelling.setting is not None and value is not None:
+            nothing = bool(spelling.keys) and isinstance(value, float) and value == 0
+            yield from () if nothing else [(spelling.setting, value)]
 
 
-def _chosen(setting: Any, before: Any) -> Any:
-    return before if setting is None else setting
+def converted(name: str, value: Any) -> Any:
+    """Return the value of a setting as its field has it. Raises SpecError."""
+    kind = SETTINGS[name].kind
+    if kind is float:
+        return float(value)
+    if issubclass(kind, Path):
+        return fspath(value)
+    if not issubclass(kind, Enum) or isinstance(value, kind):
+        return value
+    known = [str(it.value) for it in kind]
+    if value not in known:
+        raise _unknown(name, str(value), known)
+    return kind(value)
 
 
-def _default_of(name: str) -> Method:
-    """Return a method's default parameters by its name."""
-    kinds = (IntegratedGradients, Xrai, SampledShapley, Lime, Examples)
-    known = {METHOD_NAMES[kind]: kind for kind in kinds}
-    if name not in known:
-        raise SpecError(
-            f"method: '{name}' is unknown{did_you_mean(name, list(known))}; choose one of "
-            + ", ".join(known)
-        )
-    return known[name]()
-
-
-def _check(method: Method) -> None:
+def _check_range(name: str, value: Any) -> None:
     """Raise SpecError for what cannot be computed; what the services refused only warns."""
-    if isinstance(method, SampledShapley) and method.path_count < 1:
-        raise SpecError(f"paths: {method.path_count} is out of range, must be 1 or more")
-    if isinstance(method, Examples) and method.neighbor_count < 1:
-        raise SpecError(f"neighbors: {method.neighbor_count} is out of range, must be 1 or more")
-    if isinstance(method, Lime) and method.num_samples < 2:
-        raise SpecError(f"samples: {method.num_samples} is out of range, must be 2 or more")
-    tolerance: float | None = getattr(method, "tolerance", None)
-    if tolerance is not None and not tolerance > 0:
-        raise SpecError(f"tolerance: {tolerance:g} is out of range, must be above 0")
-    if not isinstance(method, IntegratedGradients | Xrai):
-        return
-    smooth = method.smooth_grad
-    if method.step_count < 1:
-        raise SpecError(f"steps: {method.step_count} is out of range, must be 1 or more")
-    if smooth is not None and smooth.noisy_sample_count < 1:
-        raise SpecError(
-            f"noisy_samples: {smooth.noisy_sample_count} is out of range, must be 1 or more"
-        )
-    if method.tolerance is not None and smooth is not None:
-        raise SpecError(
-            "tolerance: cannot be kept with noisy samples, which do not end at the instance; leave "
-            "out one of the two"
-        )
+    setting = SETTINGS[name]
+    if setting.least is not None and value < setting.least:
+        raise _beyond(name, value, f"{setting.least} or more")
+    if setting.above is not None and not value > setting.above:
+        raise _beyond(name, f"{value:g}", f"above {setting.above:g}")
+
+
+def _default_of(name: str) -> Any:
+    """Return a method's default parameters by its name."""
+    if name not in METHODS:
+        raise _unknown("method", name, list(METHODS))
+    return METHODS[name]()
+
+
+def _unknown(name: str, value: str, known: Sequence[str]) -> SpecError:
+    hints = (meant(value, known), f"choose one of {', '.join(known)}")
+    where = Where(path=name)
+    return SpecError(f"'{value}' is unknown", where=where, hint="; ".join(filter(None, hints)))
+
+
+def _beyond(name: str, value: object, wanted: str) -> SpecError:
+    return SpecError(f"{value} is out of range, must be {wanted}", where=Where(path=name))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
+
+from pellucid.metadata.method import BaseMethod, Presets, Settings, spelled
 
 
 class Distance(Enum):
@@ -67,7 +70,7 @@ class Restriction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examples:
+class Examples(BaseMethod):
     """Example-based explanations: "returns the nearest neighbors from the provided dataset".
 
     `distance` and `normalization` go before `modality`, which is a preset of them; `query` is that
@@ -78,14 +81,40 @@ class Examples:
     crowding tag, and only those that `restrictions` let through.
     """
 
-    neighbor_count: int = 10
+    neighbor_count: int = spelled(10, setting="neighbors")
     modality: ExampleModality | None = None
-    query: Query | None = None
+    query: Query | None = spelled(None, setting="query")
     distance: Distance | None = None
     normalization: Normalization | None = None
     candidates: int | None = None
     dimensions: int | None = None
     sources: tuple[str, ...] = ()
-    index: str | None = None
+    index: str | None = spelled(None, setting="index")
     crowding_count: int | None = None
     restrictions: tuple[Restriction, ...] = ()
+
+    name = "examples"
+    title = "examples"
+    label = "Nearest examples"
+    key = "examples"
+    presets: ClassVar[Presets] = {}
+    for_images: ClassVar[Settings] = {}
+    effort = None
+    counts = "neighbors"
+    uses_gradients = False
+    sampled = False
+    images_only = False
+    by_regions = False
+    default_baselines = ()
+
+    def cost(self, elements: int, outputs: int) -> int:
+        return 1
+
+    def takes_seconds(self, elements: int) -> bool:
+        return True
+
+    def caption(self, evaluations: int | None = None) -> str:
+        return self.title
+
+    def saved(self) -> Examples:
+        return Examples(neighbor_count=self.neighbor_count)  # the index stays where it is

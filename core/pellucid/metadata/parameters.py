@@ -1,12 +1,51 @@
-"""Which method with which settings, and which outputs: ``ExplanationParameters`` as records."""
+"""Which method with which settings, and which outputs: ``ExplanationParameters`` as records.
+
+To add a method: its record here, with a place in `Attributing`, and what is new of its settings in
+`CallSettings`; a module in ``pellucid.methods``; a case in ``pellucid.explain.dispatch``; its line
+in the law suite; and its options. A key of its own in documents stands in the published schema.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar, get_args
 
-from pellucid.metadata.example_spec import Examples
+from pellucid.errors import SpecError
+from pellucid.metadata.example_spec import Examples, Query
+from pellucid.metadata.method import (
+    BaseMethod,
+    Effort,
+    PatchChoice,
+    Presets,
+    Settings,
+    spelled,
+)
+from pellucid.metadata.spec import DomainBaseline
+from pellucid.notices import Where
+
+# What the package offers, too; a method is named here, and in no `__init__`.
+__all__ = [
+    "ExplanationParameters",
+    "IntegratedGradients",
+    "Lime",
+    "Players",
+    "Quadrature",
+    "SampledShapley",
+    "Segmentation",
+    "SmoothGrad",
+    "Xrai",
+]
+
+T = TypeVar("T")
+
+REGIONS = 200
+"""About as many regions as a picture is cut into."""
+FEW = 32
+"""Columns of a table rather than pixels: so few are quick, one by one."""
 
 
 class Segmentation(Enum):
@@ -32,12 +71,62 @@ class Quadrature(Enum):
     TRAPEZOID = "trapezoid"
 
 
+class Setting(NamedTuple):
+    """What a setting of a call may be: an int, a float, a path, or one of an enum's values.
+
+    `least` is the least value, `above` what all values are above.
+    """
+
+    kind: type
+    least: int | None = None
+    above: float | None = None
+
+
+def _setting(kind: type, *, least: int | None = None, above: float | None = None) -> Any:
+    return field(default=None, metadata={"setting": Setting(kind, least, above)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettings:
+    """What may be chosen for one call; None leaves a parameter as it is.
+
+    `method` is the name of one; settings that it does not have are not used. `steps` is the number
+    of quadrature nodes; with a `tolerance` it is chosen for each instance, up to `max_steps`, so
+    that approx_error is below it (for sampled Shapley the number of paths).
+    `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
+    takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
+    permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
+    LIME. `neighbors` is the number of examples to find, `index` the file that they are in, `query`
+    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    """
+
+    method: str | None = None
+    steps: int | None = _setting(int, least=1)
+    tolerance: float | None = _setting(float, above=0)
+    max_steps: int | None = _setting(int, least=3)
+    paths: int | None = _setting(int, least=1)
+    players: str | Players | None = _setting(Players)
+    samples: int | None = _setting(int, least=2)
+    segmentation: str | Segmentation | None = _setting(Segmentation)
+    index: str | PathLike[str] | None = _setting(Path)
+    neighbors: int | None = _setting(int, least=1)
+    query: str | Query | None = _setting(Query)
+    quadrature: str | Quadrature | None = _setting(Quadrature)
+    noisy_samples: int | None = _setting(int, least=1)
+    noise_sigma: float | None = _setting(float, above=0)
+    blur_sigma: float | None = _setting(float, above=0)
+    top_k: int | None = None
+    output_indices: Sequence[int | Sequence[int]] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothGrad:
     """Gradients "averaged from noisy samples in the vicinity of the inputs" (arXiv 1706.03825)."""
 
-    noisy_sample_count: int = 3
-    noise_sigma: float | None = None
+    noisy_sample_count: int = spelled(3, "noisy_sample_count", setting="noisy_samples")
+    noise_sigma: float | None = spelled(
+        None, "noise_sigma", setting="noise_sigma", instead_of="feature_noise_sigma"
+    )
     feature_noise_sigma: tuple[tuple[str, float], ...] | None = None
 
     def sigma(self, feature: str) -> float:
@@ -48,51 +137,167 @@ class SmoothGrad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntegratedGradients:
-    """Integrated gradients (arXiv 1703.01365). "A good value to start is 50.\""""
+class _PathIntegral(BaseMethod):
+    """What is integrated gradients, whatever is made of them. "A good value to start is 50.\""""
 
-    step_count: int = 50
-    smooth_grad: SmoothGrad | None = None
-    max_blur_sigma: float | None = None
-    quadrature: Quadrature = Quadrature.GAUSS_LEGENDRE
-    tolerance: float | None = None
-    max_steps: int = 500
+    step_count: int = spelled(50, "step_count", "num_integral_steps", setting="steps")
+    smooth_grad: SmoothGrad | None = spelled(None, "smooth_grad_config", record=SmoothGrad)
+    max_blur_sigma: float | None = spelled(
+        None, "max_blur_sigma", inside="blur_baseline_config", setting="blur_sigma"
+    )
+    tolerance: float | None = spelled(None, setting="tolerance")
+    max_steps: int = spelled(500, setting="max_steps")
+
+    for_images: ClassVar[Settings] = {}
+    effort = Effort("steps", 50)
+    counts = "gradients"
+    uses_gradients = True
+    sampled = False
+    with_noise: ClassVar[str]
+    """What people call it with SmoothGrad."""
+
+    def cost(self, elements: int, outputs: int) -> int:
+        steps = self.step_count if self.tolerance is None else self.max_steps
+        return outputs * steps * (self.smooth_grad.noisy_sample_count if self.smooth_grad else 1)
+
+    def caption(self, evaluations: int | None = None) -> str:
+        refined = self.tolerance is not None and evaluations
+        parts = [self.title, f"{evaluations if refined else self.step_count} steps"]
+        if self.smooth_grad is not None:
+            parts[0] = self.with_noise
+            parts.append(f"{self.smooth_grad.noisy_sample_count} noisy samples")
+        if self.max_blur_sigma is not None:
+            parts.append(f"from blur {self.max_blur_sigma:g}")
+        return ", ".join(parts)
+
+    def check(self) -> None:
+        if self.tolerance is not None and self.smooth_grad is not None:
+            raise SpecError(
+                "cannot be kept with noisy samples, which do not end at the instance",
+                where=Where(path="tolerance"),
+                hint="leave out one of the two",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Xrai:
+class IntegratedGradients(_PathIntegral):
+    """Integrated gradients (arXiv 1703.01365)."""
+
+    quadrature: Quadrature = spelled(Quadrature.GAUSS_LEGENDRE, setting="quadrature")
+
+    name = "integrated-gradients"
+    title = "integrated gradients"
+    label = "Integrated gradients"
+    key = "integrated_gradients_attribution"
+    presets: ClassVar[Presets] = {"ig": {}, "smoothgrad": {"noisy_samples": 3}}
+    images_only = False
+    by_regions = False
+    default_baselines = ()
+    with_noise = "SmoothGrad"
+
+    def takes_seconds(self, elements: int) -> bool:
+        return self.smooth_grad is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xrai(_PathIntegral):
     """XRAI (arXiv 1906.02825): integrated gradients redistributed to segmented regions."""
 
-    step_count: int = 50
-    smooth_grad: SmoothGrad | None = None
-    max_blur_sigma: float | None = None
-    tolerance: float | None = None
-    max_steps: int = 500
+    name = "xrai"
+    title = "XRAI"
+    label = "XRAI, regions"
+    key = "xrai_attribution"
+    presets: ClassVar[Presets] = {}
+    images_only = True
+    by_regions = True
+    # "averaged over a black and a white baseline (unless baselines are given)"
+    default_baselines = (DomainBaseline("min"), DomainBaseline("max"))
+    with_noise = "XRAI"
+
+    def takes_seconds(self, elements: int) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampledShapley:
+class SampledShapley(BaseMethod):
     """Sampled Shapley (arXiv 1306.4265): permutations of the features are sampled."""
 
-    path_count: int = 50
-    players: Players = Players.ELEMENTS
-    tolerance: float | None = None
-    max_paths: int = 500
+    path_count: int = spelled(50, "path_count", "num_paths", setting="paths")
+    players: Players = spelled(Players.ELEMENTS, setting="players")
+    tolerance: float | None = spelled(None, setting="tolerance")
+    max_paths: int = spelled(500, setting="max_steps")
+
+    name = "sampled-shapley"
+    title = "sampled Shapley"
+    label = "Sampled Shapley"
+    key = "sampled_shapley_attribution"
+    presets: ClassVar[Presets] = {"shapley": {}}
+    for_images: ClassVar[Settings] = {"players": "regions"}  # a value for each pixel takes hours
+    effort = Effort("paths", 10)
+    counts = "paths"
+    uses_gradients = False
+    sampled = True
+    images_only = False
+    by_regions = False
+    default_baselines = ()
+
+    def cost(self, elements: int, outputs: int) -> int:
+        players = elements if self.players is Players.ELEMENTS else min(elements, REGIONS)
+        paths = self.path_count if self.tolerance is None else self.max_paths
+        return outputs * paths * players
+
+    def takes_seconds(self, elements: int) -> bool:
+        return elements > FEW
+
+    def caption(self, evaluations: int | None = None) -> str:
+        regions = ", regions" if self.players is Players.REGIONS else ""
+        return f"{self.title}, {self.path_count} paths{regions}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lime:
+class Lime(BaseMethod):
     """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
 
     `hide_color` is what hidden patches are painted with, on the model's own scale.
     """
 
-    top_labels: int = 10
-    segmentation_alg: Segmentation = Segmentation.QUICKSHIFT
-    num_samples: int = 1000
-    positive_only: bool = True
-    min_weight: float = 0.01
+    top_labels: int = spelled(10, kserve=("top_labels",))
+    segmentation_alg: Segmentation = spelled(
+        Segmentation.QUICKSHIFT,
+        setting="segmentation",
+        kserve=("segmentation_alg", "segmentation_algorithm"),  # its option is the longer one
+    )
+    num_samples: int = spelled(1000, setting="samples", kserve=("num_samples",))
+    positive_only: bool = spelled(True, kserve=("positive_only",))
+    min_weight: float = spelled(0.01, kserve=("min_weight",))
     hide_color: float = 0.0
+
+    name = "lime"
+    title = "LIME"
+    label = "LIME, patches"
+    key = None
+    presets: ClassVar[Presets] = {}
+    for_images: ClassVar[Settings] = {}
+    effort = Effort("samples", 500)
+    counts = "samples"
+    uses_gradients = False
+    sampled = True
+    images_only = True
+    by_regions = False
+    default_baselines = ()
+
+    def cost(self, elements: int, outputs: int) -> int:
+        return self.num_samples
+
+    def takes_seconds(self, elements: int) -> bool:
+        return True
+
+    def caption(self, evaluations: int | None = None) -> str:
+        return f"{self.title}, {self.num_samples} samples, {self.segmentation_alg.value}"
+
+    @property
+    def shown_patches(self) -> PatchChoice:
+        return self
 
 
 Attributing: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime
@@ -100,13 +305,8 @@ Attributing: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime
 
 Method: TypeAlias = Attributing | Examples
 
-METHOD_NAMES: dict[type, str] = {
-    IntegratedGradients: "integrated-gradients",
-    Xrai: "xrai",
-    SampledShapley: "sampled-shapley",
-    Lime: "lime",
-    Examples: "examples",
-}
+METHODS: dict[str, type[Method]] = {method.name: method for method in get_args(Method)}
+"""Every method by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,7 +237,7 @@ _ALL = (
         "MD112",
         "cannot-infer",
         "The model has no metadata, and its signature alone does not say what to "
-        "explain, so that explaining needs --output.",
+        "explain, so that the output has to be named.",
     ),
     _error(
         "MD113",
@@ -285,7 +285,7 @@ _ALL = (
     _error(
         "MD140",
         "cannot-explain",
-        "With --run: the model cannot be loaded, or a baseline instance cannot be explained.",
+        "On a trial, the model cannot be loaded, or a baseline instance cannot be explained.",
     ),
 )
 

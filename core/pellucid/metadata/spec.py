@@ -7,11 +7,10 @@ dialect or on the method are filled in by `Visualization.resolved`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TypeAlias, TypeVar
-
-T = TypeVar("T")
+from typing import Any, NamedTuple, TypeAlias
 
 METADATA_FILE = "explanation_metadata.json"
 """The name of the metadata beside ``saved_model.pb``."""
@@ -93,12 +92,23 @@ class OverlayType(Enum):
     GRAYSCALE = "grayscale"
     MASK_BLACK = "mask_black"
 
+    @classmethod
+    def _missing_(cls, value: object) -> OverlayType | None:
+        return cls.MASK_BLACK if value == "mask" else None  # as older documents have it
+
 
 class Percentile(Enum):
     """How a clip percentile is read: a share of the total attribution, or a rank of pixels."""
 
     SHARE = "share"
     RANK = "rank"
+
+
+class OutputFormat(Enum):
+    """The file format of the pictures in a response."""
+
+    JPEG = "jpeg"
+    PNG = "png"
 
 
 Nested: TypeAlias = "float | int | str | bool | tuple[Nested, ...]"
@@ -146,25 +156,57 @@ class Domain:
     original_stddev: float | None = None
 
 
+class Option(NamedTuple):
+    """What a visualization setting is by default, how it is spelled, and where it belongs.
+
+    `default` is that of AI Platform; `regions` takes its place where whole regions are drawn, and
+    `vertex` in the other dialect, whose key is `vertex_key`, in snake case, where the two differ. A
+    setting may belong to one `type` of drawing, or have to stay `below` another one.
+    """
+
+    default: Any
+    regions: Any = None
+    vertex: Any = None
+    vertex_key: str | None = None
+    type: VisualizationType | None = None
+    below: str | None = None
+
+
+def _option(default: object, **others: Any) -> Any:
+    return field(default=None, metadata={"option": Option(default, **others)})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visualization:
-    """How an image attribution is drawn; see `resolved` for the defaults."""
+    """How an image attribution is drawn; see `resolved` for the defaults.
 
-    type: VisualizationType | None = None
-    polarity: Polarity | None = None
-    color_map: ColorMap | None = None
-    overlay_type: OverlayType | None = None
-    clip_below_percentile: float | None = None
-    clip_above_percentile: float | None = None
-    overlay_multiplier: float | None = None
-    output_format: str | None = None
-    shade_within_outlines: bool | None = None
-    blur_sigma: float | None = None
-    percentile: Percentile | None = None
+    The order is that of documents.
+    """
+
+    type: VisualizationType | None = _option(
+        VisualizationType.OUTLINES, regions=VisualizationType.PIXELS
+    )
+    polarity: Polarity | None = _option(Polarity.POSITIVE)
+    clip_below_percentile: float | None = _option(
+        62.0, regions=0.0, vertex_key="clip_percent_lowerbound", below="clip_above_percentile"
+    )
+    clip_above_percentile: float | None = _option(
+        99.9, regions=100.0, vertex_key="clip_percent_upperbound"
+    )
+    color_map: ColorMap | None = _option(ColorMap.PINK_GREEN, regions=ColorMap.VIRIDIS)
+    overlay_type: OverlayType | None = _option(
+        OverlayType.ORIGINAL, regions=OverlayType.GRAYSCALE, vertex=OverlayType.NONE
+    )
+    # 0.4 image + 0.6 colour, as measured on pictures that the service returned.
+    overlay_multiplier: float | None = _option(0.6)
+    output_format: OutputFormat | None = _option(OutputFormat.JPEG)
+    shade_within_outlines: bool | None = _option(True, type=VisualizationType.OUTLINES)
+    blur_sigma: float | None = _option(0.0, type=VisualizationType.PIXELS)
+    percentile: Percentile | None = _option(Percentile.RANK)
 
     def updated(self, other: Visualization) -> Visualization:
         """Return a copy in which what `other` sets takes the place of what stands here."""
-        given = {f.name: getattr(other, f.name) for f in fields(other)}
+        given = {name: getattr(other, name) for name in OPTIONS}
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def resolved(self, dialect: Dialect, *, regions: bool) -> Visualization:
@@ -173,27 +215,16 @@ class Visualization:
         AI Platform: outlines, positive, 62/99.9, pink_green over original (XRAI: pixels, 0/100,
         viridis over grayscale). Vertex: the same, but "overlayType … Defaults to NONE".
         """
-        vertex = dialect is Dialect.VERTEX
-        overlay = OverlayType.GRAYSCALE if regions else OverlayType.ORIGINAL
-        return replace(
-            self,
-            type=self.type or (VisualizationType.PIXELS if regions else VisualizationType.OUTLINES),
-            polarity=self.polarity or Polarity.POSITIVE,
-            color_map=self.color_map or (ColorMap.VIRIDIS if regions else ColorMap.PINK_GREEN),
-            overlay_type=self.overlay_type or (OverlayType.NONE if vertex else overlay),
-            clip_below_percentile=_first(self.clip_below_percentile, 0.0 if regions else 62.0),
-            clip_above_percentile=_first(self.clip_above_percentile, 100.0 if regions else 99.9),
-            # 0.4 image + 0.6 colour, as measured on pictures that the service returned.
-            overlay_multiplier=_first(self.overlay_multiplier, 0.6),
-            output_format=self.output_format or "jpeg",
-            shade_within_outlines=_first(self.shade_within_outlines, True),
-            blur_sigma=_first(self.blur_sigma, 0.0),
-            percentile=self.percentile or Percentile.SHARE,
-        )
+        made = {}
+        for name, option in OPTIONS.items():
+            vertex = option.vertex if dialect is Dialect.VERTEX else None
+            usual = option.regions if regions and option.regions is not None else option.default
+            made[name] = usual if vertex is None else vertex
+        return Visualization(**made).updated(self)
 
 
-def _first(value: T | None, default: T) -> T:
-    return default if value is None else value
+OPTIONS: Mapping[str, Option] = {it.name: it.metadata["option"] for it in fields(Visualization)}
+"""What is said of each visualization setting, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pellucid.metadata.spec import Dialect
+from pellucid.metadata.spec import OPTIONS, Dialect
 
 VERTEX_NAMES: Final = {
     "feature_value_domain": "domain",
     "min_value": "min",
     "max_value": "max",
-    "clip_percent_lowerbound": "clip_below_percentile",
-    "clip_percent_upperbound": "clip_above_percentile",
+    **{it.vertex_key: name for name, it in OPTIONS.items() if it.vertex_key is not None},
     "index_display_name_mapping": "index_name_mapping",
     "display_name_mapping_key": "index_name_mapping_key",
 }

@@ -1,23 +1,7 @@
-"""Attribution methods: each module has one function of a `pellucid.model.Model` and arrays."""
+"""Attribution methods: each module is one, with a function of its name of a `pellucid.model.Model`.
 
-from __future__ import annotations
+    from pellucid.methods.xrai import xrai
 
-from pellucid.methods.integrated_gradients import integrated_gradients
-from pellucid.methods.lime import lime, marked, masks
-from pellucid.methods.nearest_examples import distances, nearest_examples, normalized
-from pellucid.methods.sampled_shapley import sampled_shapley
-from pellucid.methods.superpixels import superpixels
-from pellucid.methods.xrai import xrai
-
-__all__ = [
-    "distances",
-    "integrated_gradients",
-    "lime",
-    "marked",
-    "masks",
-    "nearest_examples",
-    "normalized",
-    "sampled_shapley",
-    "superpixels",
-    "xrai",
-]
+The modules are what this package exports; others build on them: `felzenszwalb`, `greedy_cover` and
+`superpixels` cut pictures, `coalition_games` and `adaptive` count and refine.
+"""

@@ -37,7 +37,7 @@ def integrated_gradients(
     x: Tensors,
     baselines: Sequence[Tensors],
     target: Array,
-    config: IntegratedGradients = IntegratedGradients(),
+    method: IntegratedGradients = IntegratedGradients(),
     *,
     score: Array | None = None,
     seed: int = 0,
@@ -58,8 +58,8 @@ def integrated_gradients(
     """
     target = np.asarray(target, np.int64)
     n = len(target)
-    nodes, weights = quadrature(config.quadrature, config.step_count)
-    shifts = _noise(model, x, config, seed, range(n) if numbers is None else numbers)
+    nodes, weights = quadrature(method.quadrature, method.step_count)
+    shifts = _noise(model, x, method, seed, range(n) if numbers is None else numbers)
     values = {name: np.zeros(np.shape(x[name])) for name in sorted(model.differentiable)}
     baseline_score = np.zeros(n)
     if score is None:
@@ -75,12 +75,12 @@ def integrated_gradients(
         baseline_score += base
         for shift in shifts:
             first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
-            if config.tolerance is None:
+            if method.tolerance is None:
                 slope = model.path_gradient(first, last, nodes, weights, target)
                 evaluations += len(nodes)
             else:
                 slope, used = refine(
-                    model, first, last, target, (base, score), config.tolerance, config.max_steps
+                    model, first, last, target, (base, score), method.tolerance, method.max_steps
                 )
                 evaluations += used
             for name in values:
@@ -96,7 +96,7 @@ def integrated_gradients(
         target=target,
         approx_error=completeness_error(values, score - baseline_score),
         evaluations=evaluations,
-        diagnostics={} if config.tolerance is None else {"gradients": evaluations},
+        diagnostics={} if method.tolerance is None else {"gradients": evaluations},
     )
 
 
@@ -132,24 +132,24 @@ def completeness_error(values: Tensors, difference: Array) -> Array:
 
 
 def _noise(
-    model: Model, x: Tensors, config: IntegratedGradients, seed: int, numbers: Sequence[int]
+    model: Model, x: Tensors, method: IntegratedGradients, seed: int, numbers: Sequence[int]
 ) -> list[dict[str, Array]]:
     """Return what is added to the whole path, for each noisy sample: ε for each feature, [n, …].
 
     A noisy copy of every point of a path is the path between noisy ends:
     x' + α (x − x') + ε = (x' + ε) + α ((x + ε) − (x' + ε)).
     """
-    if config.smooth_grad is None:
+    if method.smooth_grad is None:
         return [{}]
     features = sorted(model.differentiable)
-    count = config.smooth_grad.noisy_sample_count
+    count = method.smooth_grad.noisy_sample_count
     samples = [{name: np.zeros(np.shape(x[name])) for name in features} for _ in range(count)]
     for row, number in enumerate(numbers):
         generator = np.random.default_rng([seed, number])
         for sample in samples:
             for name in features:
                 normal = generator.standard_normal(np.shape(x[name])[1:])
-                sample[name][row] = config.smooth_grad.sigma(name) * normal
+                sample[name][row] = method.smooth_grad.sigma(name) * normal
     return samples
 
 

@@ -38,7 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.metadata import Lime
+from pellucid.metadata import Lime, PatchChoice
 from pellucid.methods.superpixels import placed
 from pellucid.model import Array, Model, Tensors
 
@@ -77,34 +77,34 @@ class LimeExplanation:
         return self.coefficients[:, self.segments]
 
 
-def masks(coefficients: Array, segments: Array, config: Lime) -> Array:
+def masks(coefficients: Array, segments: Array, choice: PatchChoice) -> Array:
     """Return what KServe's explainer shows for each label, int8 [k, h, w].
 
-    `coefficients` are [k, p], `segments` [h, w]. With `config.positive_only`, 1 on the ten best
+    `coefficients` are [k, p], `segments` [h, w]. With `choice.positive_only`, 1 on the ten best
     patches whose coefficient is positive and above `min_weight`; else the sign of the coefficient
     on those of the ten largest whose size is at least `min_weight`.
     """
     order = np.argsort(-np.abs(coefficients), axis=1, kind="stable")
     signs = np.zeros(coefficients.shape, np.int8)
     for sign, weights, best in zip(signs, coefficients, order, strict=True):
-        if config.positive_only:
-            wanted = (weights[best] > 0) & (weights[best] > config.min_weight)
+        if choice.positive_only:
+            wanted = (weights[best] > 0) & (weights[best] > choice.min_weight)
             sign[best[wanted][:MOST_PATCHES]] = 1
         else:
             best = best[:MOST_PATCHES]
-            best = best[np.abs(weights[best]) >= config.min_weight]
+            best = best[np.abs(weights[best]) >= choice.min_weight]
             sign[best] = np.where(weights[best] < 0, -1, 1)
     return np.ascontiguousarray(signs[:, segments])
 
 
-def marked(picture: Array, mask: Array, config: Lime) -> Array:
+def marked(picture: Array, mask: Array, choice: PatchChoice) -> Array:
     """Return a picture [h, w, 3] with the patches of one label's mask marked, KServe's ``temp``.
 
-    With `config.positive_only` it is the picture itself; else positive patches have the picture's
+    With `choice.positive_only` it is the picture itself; else positive patches have the picture's
     maximum in green, and negative ones in red.
     """
     shown = np.array(picture)
-    if not config.positive_only:
+    if not choice.positive_only:
         shown[mask < 0, 0] = shown[mask > 0, 1] = np.max(picture)
     return shown
 
@@ -114,7 +114,7 @@ def lime(
     x: Tensors,
     feature: str,
     segments: Sequence[Array],
-    config: Lime = Lime(),
+    method: Lime = Lime(),
     *,
     labels: Sequence[int] | None = None,
     seed: int = 0,
@@ -125,7 +125,7 @@ def lime(
     `x` maps features to arrays [n, …]; `feature` is the picture, [n, h, w(, c)], [n, c, h, w] or
     the vectors of such, and the others are held. `segments` are n maps [h, w] of patches, counted
     from 0 without gaps, such as `superpixels` makes. `labels` are the flat indices of the outputs
-    to explain, by default the `config.top_labels` best of each picture (ties: the lower index).
+    to explain, by default the `method.top_labels` best of each picture (ties: the lower index).
     `numbers` are the instances' places in the whole run (default 0 … n−1): instance i draws its
     samples from ``RandomState([seed, i])``, as the `lime` package would.
 
@@ -135,7 +135,7 @@ def lime(
     """
     numbers = range(len(x[feature])) if numbers is None else numbers
     return [
-        _one(model, {name: v[[i]] for name, v in x.items()}, feature, patches, config, labels, draw)
+        _one(model, {name: v[[i]] for name, v in x.items()}, feature, patches, method, labels, draw)
         for i, (patches, draw) in enumerate(
             zip(
                 map(np.asarray, segments),
@@ -217,17 +217,17 @@ def _one(
     x: Tensors,
     feature: str,
     segments: Array,
-    config: Lime,
+    method: Lime,
     labels: Sequence[int] | None,
     generator: np.random.RandomState,
 ) -> LimeExplanation:
     """Explain one picture; the arrays of `x` are [1, …]."""
-    rows = samples(config.num_samples, int(segments.max()) + 1, generator)
+    rows = samples(method.num_samples, int(segments.max()) + 1, generator)
     outputs = _hidden_outputs(
-        model, x, feature, placed(segments, x[feature].shape[1:]), rows, config
+        model, x, feature, placed(segments, x[feature].shape[1:]), rows, method
     )
     if labels is None:
-        best = np.argsort(-outputs[0], kind="stable")[: max(config.top_labels, 1)]
+        best = np.argsort(-outputs[0], kind="stable")[: max(method.top_labels, 1)]
     else:
         best = np.asarray(labels, np.int64)
     scores, weights = outputs[:, best], kernel(rows)
@@ -245,7 +245,7 @@ def _one(
 
 
 def _hidden_outputs(
-    model: Model, x: Tensors, feature: str, patches: Array, rows: Array, config: Lime
+    model: Model, x: Tensors, feature: str, patches: Array, rows: Array, method: Lime
 ) -> Array:
     """Return the outputs [n, k] with the patches that are not in a row painted over."""
     picture = np.ascontiguousarray(x[feature][0])
@@ -254,7 +254,7 @@ def _hidden_outputs(
     # The models' own blocks are powers of 2: let there be no remainder in each of ours.
     size = max(1, PICTURE_BYTES // max(1, picture.nbytes))
     block = np.empty((min(2 ** (size.bit_length() - 1), len(first)), *picture.shape), picture.dtype)
-    hide = _painter(picture, config.hide_color)
+    hide = _painter(picture, method.hide_color)
     seen = _seen(rows[first], patches, picture)
     parts = []
     for start in range(0, len(first), len(block)):
@@ -271,8 +271,9 @@ def _hidden_outputs(
     outputs = np.concatenate(parts)
     if not np.isfinite(outputs).all():
         raise InstanceError(
-            f"with patches of '{feature}' painted {config.hide_color:g}, the model's output is not "
-            "finite, which nothing can explain; choose another hide_color"
+            f"with patches of '{feature}' painted {method.hide_color:g}, the model's output is not "
+            "finite, which nothing can explain",
+            hint="choose another hide_color",
         )
     return outputs[place]
 

@@ -46,6 +46,7 @@ from pellucid.errors import SpecError
 from pellucid.metadata import SampledShapley
 from pellucid.methods.coalition_games import Game, enumerated, gains, game_of, players_of, scores_of
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Hint
 
 # More than this for one instance is hours, and a player so small says little.
 MOST_EVALUATIONS = 1_000_000
@@ -65,7 +66,7 @@ def sampled_shapley(
     x: Tensors,
     baselines: Sequence[Tensors],
     target: Array,
-    config: SampledShapley = SampledShapley(),
+    method: SampledShapley = SampledShapley(),
     *,
     groups: Mapping[str, Hashable] | None = None,
     regions: Mapping[str, Array] | None = None,
@@ -83,7 +84,7 @@ def sampled_shapley(
     The values are float64 [n, …], shaped as the features; a player of several elements has its
     value spread evenly over them, so that sums are right. They add up to d = `score` −
     `baseline_score`, with the mean over all baselines, whatever the number of paths: each baseline
-    has its own share of `config.path_count` paths (which differ by one where the number does not
+    has its own share of `method.path_count` paths (which differ by one where the number does not
     divide, and are at least one), and the means of the shares are averaged. What is left over of
     the last four counts by what it is worth.
 
@@ -102,8 +103,8 @@ def sampled_shapley(
     than a million evaluations, ValueError for labels that do not fit their picture. Sources: arXiv
     1306.4265; for antithetic pairs, arXiv 2104.12199.
     """
-    if config.path_count < 1:
-        raise ValueError(f"sampled Shapley needs at least 1 path, not {config.path_count}")
+    if method.path_count < 1:
+        raise ValueError(f"sampled Shapley needs at least 1 path, not {method.path_count}")
     target = np.asarray(target, np.int64)
     n = len(target)
     regions = dict(regions or {})
@@ -116,7 +117,7 @@ def sampled_shapley(
                 {name: value[[i]] for name, value in x.items()},
                 [{k: v[[i]] if len(v) > 1 else v for k, v in b.items()} for b in baselines],
                 target[[i]],
-                config,
+                method,
                 groups=groups,
                 regions={**regions, **{name: labels[i] for name, labels in own.items()}},
                 seed=seed,
@@ -125,15 +126,17 @@ def sampled_shapley(
         ]
         return _stacked(alone)
     players = players_of(x, sorted(baselines[0]), groups or {}, regions)
-    shares = _shares(config.path_count, len(baselines))
+    shares = _shares(method.path_count, len(baselines))
     exact = coalitions(players.count, len(baselines)) <= sum(shares) * (players.count - 1)
-    least = FOUR * FIRST_FOURS if config.tolerance is not None else sum(shares)
+    least = FOUR * FIRST_FOURS if method.tolerance is not None else sum(shares)
     if not exact and players.count * least > MOST_EVALUATIONS:
         raise SpecError(
             f"sampled Shapley with {players.count} players and {least} paths asks the model "
-            f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}; "
-            "let an image's players be its regions with --players regions, put inputs into a "
-            "group, or take fewer paths"
+            f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}",
+            hint=Hint(
+                "let an image's players be its regions with {players:regions}, put inputs into a "
+                "group, or take fewer paths"
+            ),
         )
     score = scores_of(model, x, target)
     games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]
@@ -143,9 +146,9 @@ def sampled_shapley(
     if exact:
         values = np.mean([enumerated(game) for game in games], axis=0)
         variance = np.zeros_like(values)
-    elif config.tolerance is not None:
-        most = min(config.max_paths, MOST_EVALUATIONS // players.count)
-        bound = config.tolerance * np.abs(difference)
+    elif method.tolerance is not None:
+        most = min(method.max_paths, MOST_EVALUATIONS // players.count)
+        bound = method.tolerance * np.abs(difference)
         values, variance, paths = refined(games, bound, most, seed)
     else:
         values, variance = _sampled(games, shares, seed)
@@ -158,7 +161,7 @@ def sampled_shapley(
         target=target,
         approx_error=np.where(difference == 0, np.nan, error),
         evaluations=paths,
-        diagnostics={} if config.tolerance is None else {"paths": paths},
+        diagnostics={} if method.tolerance is None else {"paths": paths},
     )
 
 

@@ -30,6 +30,7 @@ from pellucid.methods.felzenszwalb import felzenszwalb_scales
 from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.notices import Where
 
 
 def xrai(
@@ -37,7 +38,7 @@ def xrai(
     x: Tensors,
     baselines: Sequence[Tensors],
     target: Array,
-    config: Xrai = Xrai(),
+    method: Xrai = Xrai(),
     *,
     images: Tensors,
     labels: Tensors | None = None,
@@ -60,12 +61,13 @@ def xrai(
         shape = np.shape(x[name])[1:]
         if name not in images or len(shape) not in (2, 3):
             raise SpecError(
-                f"inputs.{name}: XRAI explains images, [height, width] or [height, width, "
-                f"channels], and one instance of this input has the shape {list(shape)}; use "
-                "integrated gradients or sampled Shapley"
+                "XRAI explains images, [height, width] or [height, width, channels], and one "
+                f"instance of this input has the shape {list(shape)}",
+                where=Where(path=f"inputs.{name}"),
+                hint="use integrated gradients or sampled Shapley",
             )
     base = integrated_gradients(
-        model, x, baselines, target, _base(config), score=score, seed=seed, numbers=numbers
+        model, x, baselines, target, _base(method), score=score, seed=seed, numbers=numbers
     )
     names = range(len(base.target)) if numbers is None else numbers
     heat: dict[str, Array] = {}
@@ -83,8 +85,7 @@ def xrai(
                     segments = felzenszwalb_scales(image)
                 heat[name][i], ranks[name][i] = rank_regions(image, value, labels=segments)
             except InstanceError as error:
-                message = f"instances[{names[i]}].{name}: {error}"
-                raise InstanceError(message, names[i]) from error
+                raise error.at(instance=names[i], path=name) from error
     return replace(base, values=heat), ranks
 
 
@@ -118,8 +119,8 @@ def rank_regions(
         bad = np.argwhere(~np.isfinite(attribution))
         where = f"at {bad[0].tolist()}" if len(bad) else "in sum"
         raise InstanceError(
-            f"the attribution is not finite {where}, so that its regions cannot be ranked; the "
-            "model's gradient is not finite between baseline and instance"
+            f"the attribution is not finite {where}, so that its regions cannot be ranked",
+            hint="the model's gradient is not finite between baseline and instance",
         )
     if labels is None:
         labels = felzenszwalb_scales(image)
@@ -131,11 +132,11 @@ def rank_regions(
     return greedy_cover(values, labels)
 
 
-def _base(config: Xrai) -> IntegratedGradients:
+def _base(method: Xrai) -> IntegratedGradients:
     return IntegratedGradients(
-        step_count=config.step_count,
-        smooth_grad=config.smooth_grad,
-        max_blur_sigma=config.max_blur_sigma,
-        tolerance=config.tolerance,
-        max_steps=config.max_steps,
+        step_count=method.step_count,
+        smooth_grad=method.smooth_grad,
+        max_blur_sigma=method.max_blur_sigma,
+        tolerance=method.tolerance,
+        max_steps=method.max_steps,
     )

@@ -9,9 +9,10 @@ import numpy as np
 
 from pellucid.errors import SpecError
 from pellucid.explain import Explanation
-from pellucid.metadata import ExplanationParameters, Lime
-from pellucid.methods import marked, masks
+from pellucid.metadata import ExplanationParameters, PatchChoice
+from pellucid.methods import lime
 from pellucid.model import Array
+from pellucid.notices import Hint
 
 
 def kserve(
@@ -25,22 +26,23 @@ def kserve(
     instance and forgets the others; several are a list of such objects. Raises SpecError for
     another method than LIME.
     """
-    method = parameters.method
-    if not isinstance(method, Lime):
-        raise SpecError("KServe's form is that of LIME for images; choose --method lime")
-    found = [_explained(explanation, method) for explanation in explanations]
+    choice = parameters.method.shown_patches
+    if choice is None:
+        hint = Hint("choose {method:lime}")
+        raise SpecError("KServe's form is that of LIME for images", hint=hint)
+    found = [_explained(explanation, choice) for explanation in explanations]
     return {"explanations": found[0] if len(found) == 1 else found}
 
 
-def _explained(explanation: Explanation, config: Lime) -> dict[str, Any]:
+def _explained(explanation: Explanation, choice: PatchChoice) -> dict[str, Any]:
     name, segments = next(iter(explanation.labels[0].segments.items()))
     coefficients = np.zeros((len(explanation.labels), int(segments.max()) + 1))
     for row, label in zip(coefficients, explanation.labels, strict=True):
         row[segments] = label.values[name]  # all pixels of a patch say the same
-    shown = masks(coefficients, segments, config)
+    shown = lime.masks(coefficients, segments, choice)
     shape = explanation.prediction.shape
     return {
-        "temp": marked(_rgb(explanation.inputs[name], segments.shape), shown[-1], config),
+        "temp": lime.marked(_rgb(explanation.inputs[name], segments.shape), shown[-1], choice),
         "masks": shown,
         "top_labels": [
             int(np.ravel_multi_index(label.index, shape)) if label.index else 0

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from enum import Enum
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -27,23 +27,26 @@ from pellucid.examples import Neighbor
 from pellucid.explain import Explanation, LabelAttribution, Results
 from pellucid.inputs import Instance, decode_picture, is_binary
 from pellucid.metadata import (
-    METHOD_NAMES,
-    Examples,
+    METHODS,
     ExplanationMetadata,
     ExplanationParameters,
     Method,
     Modality,
-    SmoothGrad,
+    spelling_of,
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
 from pellucid.model import Array
+from pellucid.notices import Hint, Notice, Where, Words, python_words
+
+Record = TypeVar("Record", bound=Any)
 
 FORMAT = 1
+AGAIN = Hint("explain again with {raw}")
 _DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments")
 
 
-def pack(explanations: Results) -> bytes:
+def pack(explanations: Results, words: Words = python_words) -> bytes:
     """Return an uncompressed ``.npz`` archive of explanations, from which `unpack` makes them.
 
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
@@ -53,7 +56,7 @@ def pack(explanations: Results) -> bytes:
     ``i/given/FEATURE`` where the model was given another; ``i/prediction``; ``i/picture``, the
     bytes of the picture's file; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
     float64. ``pellucid.json`` holds the metadata, the method, names and words,
-    as UTF-8.
+    as UTF-8; settings that warnings advise are written in `words`.
     """
     arrays: dict[str, Array] = {}
     instances = []
@@ -62,7 +65,7 @@ def pack(explanations: Results) -> bytes:
     for i, (explanation, instance) in enumerate(
         zip(explanations, explanations.instances, strict=True)
     ):
-        words = {}
+        texts = {}
         arrays[f"{i}/prediction"] = np.asarray(explanation.prediction)
         for name, tensor in explanation.inputs.items():
             if tensor.dtype != object:
@@ -71,7 +74,7 @@ def pack(explanations: Results) -> bytes:
             if name in images or tensor is explanation.inputs.get(name):
                 continue
             if tensor.dtype == object:
-                words[name] = _text(tensor).tolist()
+                texts[name] = _text(tensor).tolist()
             else:
                 arrays[f"{i}/given/{name}"] = tensor
         if explanation.neighbors is not None:
@@ -95,8 +98,8 @@ def pack(explanations: Results) -> bytes:
                 "beside": dict(instance.extras),
                 "index": instance.index,
                 "upright": not _decoded_by_model(instance),
-                "given": words,
-                "warnings": explanation.warnings,
+                "given": texts,
+                "warnings": [it.sentence(words) for it in explanation.warnings],
                 "labels": [
                     {
                         "name": label.name,
@@ -123,30 +126,35 @@ def pack(explanations: Results) -> bytes:
 def unpack(data: bytes, where: str) -> Results:
     """Return the explanations that `pack` wrote; neither the model nor TensorFlow is needed.
 
-    Their instances have no tensors. Raises InstanceError, which begins with `where`, for anything
-    else.
+    Their instances have no tensors. Raises InstanceError, whose file is `where`, for anything else.
     """
+    place = Where(file=where)
     try:
         with np.load(BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (BadZipFile, ValueError, EOFError, OSError) as error:
         raise InstanceError(
-            f"{where}: not an .npz file of explanations, as explain --raw writes it ({error})"
+            f"not an .npz file of explanations ({error})",
+            where=place,
+            hint=Hint("write one with {explain.raw}"),
         ) from None
     if _DOCUMENT not in arrays:
         raise InstanceError(
-            f"{where}: holds arrays and no explanations to draw; write it with explain --raw"
+            "holds arrays and no explanations to draw",
+            where=place,
+            hint=Hint("write it with {explain.raw}"),
         )
     try:
         document = json.loads(arrays[_DOCUMENT].tobytes())
         if document["format"] != FORMAT:
             raise InstanceError(
-                f"{where}: has format {document['format']}, and this version of pellucid reads "
-                f"{FORMAT}; explain again with --raw"
+                f"has format {document['format']}, and this version of pellucid reads {FORMAT}",
+                where=place,
+                hint=AGAIN,
             )
         parsed = parse_metadata(document["metadata"])
         if parsed.metadata is None:
-            raise InstanceError(f"{where}: its metadata are damaged; explain again with --raw")
+            raise InstanceError("its metadata are damaged", where=place, hint=AGAIN)
         names = [spec.name for spec in parsed.metadata.inputs]
         found = [
             (_explanation(arrays, i, entry, names), _instance(arrays, i, entry, where))
@@ -155,7 +163,7 @@ def unpack(data: bytes, where: str) -> Results:
         method = _read(document["method"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InstanceError(
-            f"{where}: is damaged ({type(error).__name__}: {error}); explain again with --raw"
+            f"is damaged ({type(error).__name__}: {error})", where=place, hint=AGAIN
         ) from None
     return Results(
         items=tuple(explanation for explanation, _ in found),
@@ -199,7 +207,7 @@ def _explanation(
         labels=tuple(labels),
         inputs=inputs,
         given={name: given[name] for name in names if name in given},
-        warnings=tuple(entry["warnings"]),
+        warnings=tuple(map(Notice, entry["warnings"])),
     )
 
 
@@ -209,7 +217,7 @@ def _instance(
     image, encoded = None, None
     if f"{i}/picture" in arrays:
         encoded = arrays[f"{i}/picture"].tobytes()
-        image = decode_picture(encoded, f"{where}: instances[{i}]", upright=entry["upright"])
+        image = decode_picture(encoded, Where(file=where, instance=i), upright=entry["upright"])
     return Instance(
         entry["value"],
         {},
@@ -276,26 +284,30 @@ def _drawn(metadata: ExplanationMetadata) -> ExplanationMetadata:
 
 
 def _written(method: Method) -> dict[str, Any]:
-    if isinstance(method, Examples):
-        method = Examples(neighbor_count=method.neighbor_count)  # the index stays where it is
-    plain = asdict(method)
+    plain = asdict(method.saved())
     settings = {k: v.value if isinstance(v, Enum) else v for k, v in plain.items()}
-    return {"name": METHOD_NAMES[type(method)], "settings": settings}
+    return {"name": method.name, "settings": settings}
 
 
 def _read(document: Mapping[str, Any]) -> Method:
     """Return a method from its name and settings; those of other versions are passed over."""
-    (kind,) = [kind for kind, name in METHOD_NAMES.items() if name == document["name"]]
-    default = kind()
-    settings = {}
+    return _record(METHODS[document["name"]], document["settings"])
+
+
+def _record(kind: type[Record], settings: Mapping[str, Any]) -> Record:
+    """Return a record from its fields as JSON has them; what is missing has its default."""
+    made = {}
     for field in fields(kind):
-        value = document["settings"].get(field.name, getattr(default, field.name))
-        if isinstance(usual := getattr(default, field.name), Enum):
-            value = type(usual)(getattr(value, "value", value))
-        if field.name == "smooth_grad" and isinstance(value, dict):
-            noise = value["feature_noise_sigma"]
-            sigmas = None if noise is None else tuple((name, sigma) for name, sigma in noise)
-            value = SmoothGrad(**{**value, "feature_noise_sigma": sigmas})
-        settings[field.name] = value
-    made: Method = kind(**settings)
-    return made
+        if field.name in settings:
+            value, inner = settings[field.name], spelling_of(field).record
+            if isinstance(field.default, Enum):
+                value = type(field.default)(value)
+            elif inner is not None and value is not None:
+                value = _record(inner, value)
+            made[field.name] = _tuples(value)
+    record: Record = kind(**made)
+    return record
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pellucid.runtime.compiler import Compiler
+    from pellucid.runtime.keras_models import exported_file, exported_model
 
-__all__ = ["Compiler"]
+__all__ = ["Compiler", "exported_file", "exported_model"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from pellucid.runtime.compiler import Compiler
 
         return Compiler
+    if name in __all__:
+        from pellucid.runtime import keras_models
+
+        return getattr(keras_models, name)
     raise AttributeError(f"module 'pellucid.runtime' has no attribute '{name}'")

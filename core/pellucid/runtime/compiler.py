@@ -12,8 +12,9 @@ from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
 from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint
 from pellucid.runtime.backends.base import CompileSpec, check_device
-from pellucid.runtime.backends.flat_graph import Preprocessor
+from pellucid.runtime.backends.flat_graph import GraphFunction
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
@@ -76,10 +77,10 @@ class Compiler:
         return model.computed(self._all_outputs, inputs)
 
     @cached_property
-    def _all_outputs(self) -> Preprocessor | None:
+    def _all_outputs(self) -> GraphFunction | None:
         outputs = {key: info.name for key, info in self.signature.outputs.items()}
         try:
-            return Preprocessor(self._compile_spec(False), outputs)
+            return GraphFunction(self._compile_spec(False), outputs)
         except (ModelError, Unsupported):
             return None
 
@@ -183,8 +184,8 @@ class Compiler:
         if node.op not in SQUASHERS:
             raise SpecError(
                 f"the output '{self.metadata.output.name}' comes from the operation {node.op}, not "
-                "from a softmax or sigmoid, so there are no logits to find; name a tensor with "
-                "--output"
+                "from a softmax or sigmoid, so there are no logits to find",
+                hint=Hint("name a tensor with {output}"),
             )
         return flat.inputs(node)[0]
 
@@ -205,16 +206,16 @@ class Compiler:
             parallel_batches=self.parallel_batches,
         )
 
-    def _before(self, compile_spec: CompileSpec) -> Preprocessor | None:
+    def _before(self, compile_spec: CompileSpec) -> GraphFunction | None:
         if self._requested is self.signature:
             return None
         inputs = {key: info.name for key, info in self._requested.inputs.items()}
         outputs = {key: info.name for key, info in self._requested.outputs.items()}
         batch = batch_of_signature(self._requested)
-        return Preprocessor(replace(compile_spec, request=inputs, batch=batch), outputs)
+        return GraphFunction(replace(compile_spec, request=inputs, batch=batch), outputs)
 
-    def _names(self, compile_spec: CompileSpec) -> Preprocessor | None:
+    def _names(self, compile_spec: CompileSpec) -> GraphFunction | None:
         key = self.metadata.output.index_name_mapping_key
         if key is None:
             return None
-        return Preprocessor(compile_spec, {"names": self._tensor(key, "output")})
+        return GraphFunction(compile_spec, {"names": self._tensor(key, "output")})

@@ -18,8 +18,9 @@ import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, PellucidError
 from pellucid.model import Array, Tensors
+from pellucid.notices import Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
-from pellucid.runtime.backends.flat_graph import FlatGraphBackend, Preprocessor
+from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.failures import DATA, FAILURES, sentence
@@ -54,8 +55,8 @@ class TensorFlowModel:
     def __init__(
         self,
         compile_spec: CompileSpec,
-        preprocessor: Callable[[], Preprocessor | None] = lambda: None,
-        names: Callable[[], Preprocessor | None] = lambda: None,
+        preprocessor: Callable[[], GraphFunction | None] = lambda: None,
+        names: Callable[[], GraphFunction | None] = lambda: None,
     ) -> None:
         self.compile_spec = compile_spec
         self._backends = list(BACKENDS)
@@ -128,17 +129,17 @@ class TensorFlowModel:
         (names,) = self.computed(self._names, request).values()
         return names
 
-    def computed(self, before: Preprocessor, request: Tensors) -> dict[str, Array]:
+    def computed(self, function: GraphFunction, request: Tensors) -> dict[str, Array]:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
             with self._turn:
                 return self._gathered(
-                    len(_any(request)), request, before.encode, before.compile_spec.batch
+                    len(_any(request)), request, function, function.compile_spec.batch
                 )
         except DATA as error:
             raise InstanceError(_refused(error), _only(request)) from error
         except FAILURES as error:
-            raise ModelError(f"{self.compile_spec.directory}: {sentence(error)}") from error
+            raise ModelError(sentence(error), where=self._where) from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
@@ -235,8 +236,8 @@ class TensorFlowModel:
         for key, values in inputs.items():
             if shared & {key, held(key)} and np.any(values != values[:1]):
                 raise InstanceError(
-                    f"input '{key}' is one value for a whole batch, and the instances "
-                    "differ in it; explain them one by one"
+                    f"input '{key}' is one value for a whole batch, and the instances differ in it",
+                    hint="explain them one by one",
                 )
 
     # Blocks
@@ -362,9 +363,11 @@ class TensorFlowModel:
             except FAILURES as error:
                 self._failures.append(sentence(error))
         reasons = "; ".join(dict.fromkeys(self._failures))
-        raise ModelError(
-            f"{self.compile_spec.directory}: TensorFlow cannot run this model: {reasons}"
-        )
+        raise ModelError(f"TensorFlow cannot run this model: {reasons}", where=self._where)
+
+    @property
+    def _where(self) -> Where:
+        return Where(file=str(self.compile_spec.directory))
 
 
 def _any(tensors: Tensors) -> Array:

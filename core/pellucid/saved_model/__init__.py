@@ -6,6 +6,7 @@ from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
+from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
 from pellucid.saved_model.pixels import Pixels, find_pixels
@@ -47,10 +48,12 @@ __all__ = [
     "attributes_of",
     "batch_of_signature",
     "choose_signature",
+    "class_names_of",
     "find_class_names",
     "find_pixels",
     "fingerprint",
     "is_shared",
+    "label_files",
     "messages",
     "model_file",
     "names",
@@ -63,5 +66,6 @@ __all__ = [
     "stamp",
     "table_version",
     "tensor_info",
+    "told_apart",
     "type_name",
 ]

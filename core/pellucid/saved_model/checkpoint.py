@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pellucid.errors import ModelError
+from pellucid.notices import Where
+from pellucid.saved_model.directory import AGAIN
+
 _FOOTER = 48
 _MAGIC = 0xDB4775248B80FB57
 _TRAILER = 5  # one byte of compression type, four of checksum
@@ -48,23 +52,25 @@ def is_lfs_pointer(path: Path) -> bool:
         return file.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
-def variables_fault(directory: Path, messages: Callable[[str], Any]) -> str | None:
-    """Return a sentence on what is wrong with the checkpoint in ``directory/variables``, or None.
+def check_variables(directory: Path, messages: Callable[[str], Any]) -> None:
+    """Raise ModelError if something is wrong with the checkpoint in ``directory/variables``.
 
-    `messages` gives the class of a TensorFlow message by its full name. Raises OSError.
+    `messages` gives the class of a TensorFlow message by its full name. Raises OSError, too.
     """
     variables = directory / "variables"
     if not variables.is_dir():
-        return f"{variables}: does not exist, and the graph has variables; copy it beside the model"
+        raise _fault(
+            variables, "does not exist, and the graph has variables", "copy it beside the model"
+        )
     index = variables / "variables.index"
     if not index.is_file():
-        return f"{index}: does not exist; a checkpoint is an index and its data files"
+        raise _fault(index, "does not exist", "a checkpoint is an index and its data files")
     files = sorted(it for it in variables.iterdir() if it.name.startswith("variables."))
     for path in files:
         if is_lfs_pointer(path):
-            return f"{path}: is a Git LFS pointer, not the weights; run `git lfs pull`"
+            raise _fault(path, "is a Git LFS pointer, not the weights", "run `git lfs pull`")
     if index.stat().st_size == 0:
-        return f"{index}: is empty (0 bytes); copy or export the model again"
+        raise _fault(index, "is empty (0 bytes)", AGAIN)
     lengths = _shard_lengths(index.read_bytes(), messages)
     counts = [len(lengths or ())] + [
         int(found[2]) for it in files if (found := _SHARD.fullmatch(it.name))
@@ -72,18 +78,20 @@ def variables_fault(directory: Path, messages: Callable[[str], Any]) -> str | No
     # Without a readable index, the names say how many data files there are; there is at least one.
     total = counts[0] or max(counts[1:], default=1)
     if total > 99_999:
-        return f"{index}: is damaged; copy or export the model again"
+        raise _fault(index, "is damaged", AGAIN)
     for shard in range(total):
         path = variables / f"variables.data-{shard:05d}-of-{total:05d}"
         if not path.is_file():
-            return f"{path}: does not exist; the weights are in {total} such file(s), copy them all"
+            hint = f"the weights are in {total} such file(s), copy them all"
+            raise _fault(path, "does not exist", hint)
         size, wanted = path.stat().st_size, (lengths or {}).get(shard, 0)
         if size < wanted:
-            return (
-                f"{path}: is truncated, {size} bytes where variables.index speaks of {wanted}; "
-                "copy or export the model again"
-            )
-    return None
+            what = f"is truncated, {size} bytes where variables.index speaks of {wanted}"
+            raise _fault(path, what, AGAIN)
+
+
+def _fault(path: Path, what: str, hint: str) -> ModelError:
+    return ModelError(what, where=Where(file=str(path)), hint=hint)
 
 
 def checkpoint_entries(variables: Path, messages: Callable[[str], Any]) -> dict[str, Entry]:

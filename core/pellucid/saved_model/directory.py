@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pellucid.errors import ModelError, did_you_mean
+from pellucid.errors import ModelError, meant
+from pellucid.notices import Where
 
 MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
+AGAIN = "copy or export the model again"
+"""What helps against damaged files."""
 
 
 def model_file(directory: Path) -> Path:
@@ -16,12 +19,15 @@ def model_file(directory: Path) -> Path:
     """
     if not directory.exists():
         raise ModelError(
-            f"{directory}: does not exist{_near_name(directory)}; give the directory that holds "
-            "saved_model.pb"
+            "does not exist",
+            where=Where(file=str(directory)),
+            hint=f"{_near_name(directory)}give the directory that holds saved_model.pb",
         )
     if not directory.is_dir():
         raise ModelError(
-            f"{directory}: is a file; give the directory that holds saved_model.pb, not a file"
+            "is a file",
+            where=Where(file=str(directory)),
+            hint="give the directory that holds saved_model.pb, not a file",
         )
     for name in MODEL_NAMES:
         if (directory / name).is_file():
@@ -31,14 +37,17 @@ def model_file(directory: Path) -> Path:
     if inner:
         # Of versions 1, 2, 10 the newest, as TensorFlow Serving does.
         best = max(inner, key=lambda it: (it.name.isdigit(), len(it.name), it.name))
-        raise ModelError(f"{directory}: has no saved_model.pb, but {best} has one; give that")
+        what = f"has no saved_model.pb, but {best} has one"
+        raise ModelError(what, where=Where(file=str(directory)), hint="give that")
     raise ModelError(
-        f"{directory}: has no saved_model.pb or saved_model.pbtxt, so it is not a SavedModel; "
-        "export one with model.export(...) or tf.saved_model.save(...)"
+        "has no saved_model.pb or saved_model.pbtxt, so it is not a SavedModel",
+        where=Where(file=str(directory)),
+        hint="export one with model.export(...) or tf.saved_model.save(...)",
     )
 
 
 def _near_name(directory: Path) -> str:
     parent = directory.parent
     names = [it.name for it in parent.iterdir() if it.is_dir()] if parent.is_dir() else []
-    return did_you_mean(directory.name, names).removesuffix("?")
+    near = meant(directory.name, names).removesuffix("?")
+    return f"{near}; " if near else ""

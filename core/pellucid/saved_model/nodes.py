@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import Any, TypeAlias, final
 
 from pellucid.errors import ModelError
+from pellucid.saved_model.directory import AGAIN
 from pellucid.saved_model.op_table import output_types
 from pellucid.saved_model.protobuf import messages
 
@@ -152,8 +153,7 @@ def attributes_of(message: Any) -> dict[str, Any]:
         entries = [attribute.FromString(it) for it in message.attr]
     except DecodeError as error:
         raise ModelError(
-            f"the attributes of operation '{message.name}' ({message.op}) are damaged; copy or "
-            "export the model again"
+            f"the attributes of operation '{message.name}' ({message.op}) are damaged", hint=AGAIN
         ) from error
     return {entry.key: entry.value for entry in entries}
 

@@ -13,8 +13,9 @@ from typing import Any, final
 from weakref import ref
 
 from pellucid.errors import ModelError
-from pellucid.saved_model.checkpoint import is_lfs_pointer, variables_fault
-from pellucid.saved_model.directory import model_file
+from pellucid.notices import Where
+from pellucid.saved_model.checkpoint import check_variables, is_lfs_pointer
+from pellucid.saved_model.directory import AGAIN, model_file
 from pellucid.saved_model.nodes import Nodes, Shape, shape_of, shapes_of, type_name
 from pellucid.saved_model.protobuf import WireError, fields, messages
 
@@ -185,8 +186,9 @@ class SavedModelFile:
                 return graph
         exist = ", ".join(repr(",".join(graph.tags)) for graph in self.meta_graphs)
         raise ModelError(
-            f"{self.directory}: has no graph tagged {','.join(sorted(wanted))!r}; "
-            f"choose a tag set that exists: {exist}"
+            f"has no graph tagged {','.join(sorted(wanted))!r}",
+            where=Where(file=str(self.directory)),
+            hint=f"choose a tag set that exists: {exist}",
         )
 
 
@@ -202,14 +204,16 @@ def read(directory: str | Path) -> SavedModelFile:
         graphs = _parse(path)
         if not graphs:
             raise ModelError(
-                f"{path}: holds no graph, so it is not a SavedModel; export the model again"
+                "holds no graph, so it is not a SavedModel",
+                where=Where(file=str(path)),
+                hint="export the model again",
             )
-        fault = _missing(directory, graphs)
+        _check_files(directory, graphs)
     except OSError as error:
-        place = error.filename or directory
-        raise ModelError(f"{place}: cannot be read: {error.strerror or error}") from error
-    if fault:
-        raise ModelError(fault)
+        raise ModelError(
+            f"cannot be read: {error.strerror or error}",
+            where=Where(file=str(error.filename or directory)),
+        ) from error
     return SavedModelFile(directory=directory, meta_graphs=graphs)
 
 
@@ -217,15 +221,17 @@ def _parse(path: Path) -> tuple[MetaGraph, ...]:
     from google.protobuf import text_format
     from google.protobuf.message import DecodeError
 
-    size = path.stat().st_size
+    size, where = path.stat().st_size, Where(file=str(path))
     if size == 0:
-        raise ModelError(f"{path}: is empty (0 bytes); copy or export the model again")
+        raise ModelError("is empty (0 bytes)", where=where, hint=AGAIN)
     if is_lfs_pointer(path):
-        raise ModelError(f"{path}: is a Git LFS pointer, not the model; run `git lfs pull`")
+        what = "is a Git LFS pointer, not the model"
+        raise ModelError(what, where=where, hint="run `git lfs pull`")
     if size > _LARGEST:
         raise ModelError(
-            f"{path}: has {size / 2**30:.1f} GiB, and a protocol buffer has at most 2; "
-            "export the model with its weights in variables/"
+            f"has {size / 2**30:.1f} GiB, and a protocol buffer has at most 2",
+            where=where,
+            hint="export the model with its weights in variables/",
         )
     try:
         data = path.read_bytes()
@@ -247,21 +253,23 @@ def _parse(path: Path) -> tuple[MetaGraph, ...]:
         RecursionError,
     ) as error:
         raise ModelError(
-            f"{path}: is truncated or damaged, it cannot be read as a SavedModel; "
-            "copy or export the model again"
+            "is truncated or damaged, it cannot be read as a SavedModel", where=where, hint=AGAIN
         ) from error
 
 
-def _missing(directory: Path, graphs: Iterable[MetaGraph]) -> str | None:
+def _check_files(directory: Path, graphs: Iterable[MetaGraph]) -> None:
     for graph in graphs:
         for asset in graph.message.asset_file_def:
             path = directory / "assets" / asset.filename
             if "\0" in asset.filename or not path.is_file():
-                return f"{path}: does not exist, and the model reads it; copy the assets directory"
+                raise ModelError(
+                    "does not exist, and the model reads it",
+                    where=Where(file=str(path)),
+                    hint="copy the assets directory",
+                )
     # TensorFlow reads the variables when the graph knows how to restore them.
     if any(it.message.saver_def.restore_op_name and it.has_variables for it in graphs):
-        return variables_fault(directory, messages())
-    return None
+        check_variables(directory, messages())
 
 
 def _tensors(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:

@@ -14,7 +14,8 @@ from difflib import SequenceMatcher
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from pellucid.errors import ModelError, SpecError, did_you_mean
+from pellucid.errors import ModelError, SpecError, did_you_mean, meant
+from pellucid.notices import Hint
 from pellucid.saved_model.nodes import Nodes, node_name
 from pellucid.saved_model.reader import Function, MetaGraph, Signature, TensorInfo
 
@@ -82,21 +83,24 @@ def choose_signature(meta_graph: MetaGraph, requested: str | None = None) -> Sig
     keys = ", ".join(f"'{key}'" for key in found)
     if not found:
         raise ModelError(
-            "the model has no signature, so its inputs and outputs have no names; "
-            "export it with a signature named 'serving_default'"
+            "the model has no signature, so its inputs and outputs have no names",
+            hint="export it with a signature named 'serving_default'",
         )
     if requested is not None:
         if requested in found:
             return found[requested]
-        near = did_you_mean(requested, list(found))
-        raise ModelError(f"signature '{requested}' does not exist; the model has {keys}{near}")
+        raise ModelError(
+            f"signature '{requested}' does not exist",
+            hint=f"the model has {keys}{did_you_mean(requested, list(found))}",
+        )
     for key in ("xai_model", "serving_default"):
         if key in found:
             return found[key]
     if len(found) == 1:
         return next(iter(found.values()))
     raise ModelError(
-        f"the model has no signature 'serving_default'; choose one of {keys} with --signature"
+        "the model has no signature 'serving_default'",
+        hint=Hint("choose one of {keys} with {signature}", keys=keys),
     )
 
 
@@ -148,7 +152,8 @@ def resolve_tensor(
     if inner is not None:
         return inner
     raise SpecError(
-        f"'{name}' is not a tensor of the model{_nearest(meta_graph, signature, name, role)}"
+        f"'{name}' is not a tensor of the model",
+        hint=_nearest(meta_graph, signature, name, role),
     )
 
 
@@ -300,7 +305,9 @@ def _in_functions(
     nearest = found[min(found)]
     if len(nearest) > 1:
         names = ", ".join(f"'{name}'" for name in sorted(nearest)[:10])
-        raise SpecError(f"'{written}' could be any of {len(nearest)} tensors; write one of {names}")
+        raise SpecError(
+            f"'{written}' could be any of {len(nearest)} tensors", hint=f"write one of {names}"
+        )
     tensor, (where, count) = next(iter(nearest.items()))
     _require_output(written, index, count)
     return ResolvedTensor(
@@ -315,14 +322,14 @@ def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role)
     tensors: Mapping[str, TensorInfo] = signature.inputs if role == "input" else signature.outputs
     short = [*tensors, *(info.name for info in tensors.values())]
     node, _ = _split(name)
-    near = did_you_mean(node, list(tensors)) or did_you_mean(f"{node}:0", short)
+    near = meant(node, list(tensors)) or meant(f"{node}:0", short)
     if near:
         return near
     found = _nearest_inner(meta_graph, signature, node)
     if found:
-        return "; did you mean " + " or ".join(f"'{flat}:0'" for flat in found) + "?"
+        return "did you mean " + " or ".join(f"'{flat}:0'" for flat in found) + "?"
     keys = ", ".join(f"'{key}'" for key in list(tensors)[:10])
-    return f"; signature '{signature.key}' has the {role}s {keys}" if keys else ""
+    return f"signature '{signature.key}' has the {role}s {keys}" if keys else ""
 
 
 def _nearest_inner(meta_graph: MetaGraph, signature: Signature, name: str) -> list[str]:

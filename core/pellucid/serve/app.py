@@ -21,14 +21,11 @@ from pellucid.serve.access_log import VISIT, AccessLog
 from pellucid.serve.handler import Handler
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.metrics import CONTENT_TYPE
-from pellucid.serve.protocols.ai_platform import AiPlatform
-from pellucid.serve.protocols.kserve import KServe
+from pellucid.serve.protocols import PROTOCOLS, protocol_of
 from pellucid.serve.protocols.openapi import PLACE, document
 from pellucid.serve.protocols.protocol import Protocol, Target
-from pellucid.serve.protocols.vertex import Vertex
 from pellucid.serve.ui.page import Page
 
-PROTOCOLS: tuple[Protocol, ...] = (KServe(), AiPlatform(), Vertex())
 VERBS = ("explain", "predict")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 """All that a path with or without a verb may be asked; it says which of them it takes."""
@@ -190,7 +187,7 @@ async def _no_route(request: Request, error: HTTPException) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"this path does not take {request.method}",
     }.get(HTTPStatus(error.status_code), error.detail)
     http_error = HttpError(error.status_code, sentence)
-    _, body = _protocol_of(request).refused(http_error)
+    _, body = protocol_of(request.url.path).refused(http_error)
     return _json(body, error.status_code, error.headers or {})
 
 
@@ -198,14 +195,8 @@ async def _broken(request: Request, error: Exception) -> Response:
     http_error = HttpError(
         HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {type(error).__name__}"
     )
-    status, body = _protocol_of(request).refused(http_error)
+    status, body = protocol_of(request.url.path).refused(http_error)
     return _json(body, status)
-
-
-def _protocol_of(request: Request) -> Protocol:
-    """Return the protocol whose errors a path without a route gets."""
-    google = request.url.path.startswith(("/v1/projects/", "/v1beta1/"))
-    return PROTOCOLS[2] if google else PROTOCOLS[0]
 
 
 def _json(

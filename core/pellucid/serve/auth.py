@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from pellucid.errors import SpecError
+from pellucid.notices import Where
 from pellucid.serve.http_errors import HttpError
 
 TOKEN_VARIABLE = "PELLUCID_SERVE_TOKEN"
@@ -58,11 +59,13 @@ def read_token(file: Path | None) -> str | None:
     try:
         token = file.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise SpecError(f"{file}: the token cannot be read: {error.strerror}") from error
+        raise SpecError(
+            f"the token cannot be read: {error.strerror}", where=Where(file=str(file))
+        ) from error
     except UnicodeDecodeError as error:
-        raise SpecError(f"{file}: a token is ASCII text") from error
+        raise SpecError("a token is ASCII text", where=Where(file=str(file))) from error
     if len(token.split()) != 1:
-        raise SpecError(f"{file}: holds no token; a token is one word")
+        raise SpecError("holds no token", where=Where(file=str(file)), hint="a token is one word")
     return token
 
 

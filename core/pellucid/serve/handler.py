@@ -15,6 +15,7 @@ from starlette.responses import Response
 from pellucid.api import Explanations, LoadedModel
 from pellucid.errors import PellucidError, SpecError
 from pellucid.inputs import Instance, parse_json, read_request
+from pellucid.notices import Where
 from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
 from pellucid.serve.auth import Guard
@@ -150,7 +151,7 @@ class Handler:
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
-        document = parse_json(body, None)
+        document = parse_json(body)
         instances = document.get("instances") if isinstance(document, dict) else None
         if isinstance(instances, list):
             self.limits.check_count(len(instances))  # before any of them is looked at
@@ -158,7 +159,8 @@ class Handler:
         signature = request.parameters.get("signature_name")
         if signature not in (None, "", loaded.model.signature):
             raise SpecError(
-                f"signature_name: this server explains '{loaded.model.signature}' of the model"
+                f"this server explains '{loaded.model.signature}' of the model",
+                where=Where(path="signature_name"),
             )
         own = {k: v for k, v in request.parameters.items() if k in protocol.override}
         model = protocol.configured(loaded.model, own) if target.verb == "explain" else loaded.model

@@ -11,6 +11,7 @@ from pellucid.errors import (
     PellucidError,
     SpecError,
 )
+from pellucid.notices import Advice
 
 CLIENT_GONE = 499
 """Nobody waits for the answer any more; nginx's number for it."""
@@ -52,8 +53,17 @@ class HttpError(Exception):
 
 def http_error_of(error: PellucidError) -> HttpError:
     """Return what a client is told of an error: whose fault it is decides the status."""
+    sentence = error.sentence(server_words)
     if isinstance(error, InstanceError):
-        return HttpError(HTTPStatus.BAD_REQUEST, str(error), instance=error.index is not None)
+        return HttpError(HTTPStatus.BAD_REQUEST, sentence, instance=error.index is not None)
     if isinstance(error, SpecError | NotDifferentiableError | DependencyError):
-        return HttpError(HTTPStatus.BAD_REQUEST, str(error))
-    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+        return HttpError(HTTPStatus.BAD_REQUEST, sentence)
+    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
+
+
+def server_words(setting: Advice) -> str:
+    """Return a setting for whoever asks a server, and may have to ask whoever runs it."""
+    value = "" if setting.value is None else f" {setting.value}"
+    if setting.command:
+        return f"'{setting.name}'{value} of pellucid {setting.command.replace('_', '-')}"
+    return f"the server's setting '{setting.name}'{value}"

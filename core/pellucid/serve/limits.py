@@ -12,22 +12,12 @@ from http import HTTPStatus
 from PIL import Image
 
 from pellucid.inputs import Instance
-from pellucid.metadata import (
-    Examples,
-    ExplanationParameters,
-    IntegratedGradients,
-    Lime,
-    Players,
-    SampledShapley,
-    Xrai,
-)
+from pellucid.metadata import Examples, ExplanationParameters
 from pellucid.model import Array
 from pellucid.serve.http_errors import HttpError
 
 MEBIBYTE = 2**20
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")
-REGIONS = 200
-"""About as many regions as a picture is cut into."""
 TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -141,17 +131,4 @@ def _outputs(parameters: ExplanationParameters, outputs: int) -> int:
 
 def _evaluations(parameters: ExplanationParameters, elements: int, outputs: int) -> int:
     """Return how often the model is run for one instance of so many elements, about."""
-    method = parameters.method
-    explained = _outputs(parameters, outputs)
-    match method:
-        case IntegratedGradients() | Xrai():
-            steps = method.step_count if method.tolerance is None else method.max_steps
-            noisy = method.smooth_grad.noisy_sample_count if method.smooth_grad else 1
-            return explained * steps * noisy
-        case SampledShapley():
-            players = elements if method.players is Players.ELEMENTS else min(elements, REGIONS)
-            return explained * method.path_count * players
-        case Lime():
-            return method.num_samples
-        case _:
-            return 1
+    return parameters.method.cost(elements, _outputs(parameters, outputs))

@@ -22,6 +22,7 @@ from pellucid.api import LoadedModel
 from pellucid.errors import PellucidError, SpecError, did_you_mean
 from pellucid.inputs import InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
+from pellucid.notices import Notice, Warn, Where
 from pellucid.saved_model import MODEL_NAMES, Stamp, model_file, stamp
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
@@ -97,7 +98,7 @@ class ModelRepository:
         load: Load,
         batcher: Batcher,
         *,
-        say: Callable[[str], None],
+        say: Warn,
         on_reload: Callable[[str, bool], None] = lambda name, well: None,
     ) -> None:
         self.models = {model.name: model for model in models}
@@ -171,10 +172,11 @@ class ModelRepository:
         except (PellucidError, OSError) as error:
             version.refused = now
             kept = "the one before goes on answering" if model.default.loaded else "nothing answers"
-            self._say(f"{model.name}: changed, but cannot be loaded, {kept}: {error}")
+            what = f"changed, but cannot be loaded, {kept}"
+            self._say(_reason(error).under(what).at(name=model.name))
             self._on_reload(model.name, False)
         else:
-            self._say(f"{model.name}: loaded anew from {version.directory}")
+            self._say(Notice(f"loaded anew from {version.directory}", Where(name=model.name)))
             self._on_reload(model.name, True)
 
     async def _load_now(self, model: ModelEntry, version: Version) -> None:
@@ -184,7 +186,8 @@ class ModelRepository:
             try:
                 await self._handler(model, version, _stamp(version.directory))
             except (PellucidError, OSError) as error:
-                self._say(f"{model.name}, version {version.name}: cannot be loaded: {error}")
+                place = f"{model.name}, version {version.name}"
+                self._say(_reason(error).under("cannot be loaded").at(name=place))
                 raise HttpError(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     f"version '{version.name}' of model '{model.name}' cannot be loaded",
@@ -201,7 +204,7 @@ class ModelRepository:
         version.refused = None
 
 
-def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[ModelEntry]:
+def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
     """Return the models of ``[NAME[/VERSION]=]MODEL_DIR`` arguments, in their order.
 
     A directory without ``saved_model.pb`` whose sub-directories have one is a model with versions.
@@ -215,10 +218,12 @@ def model_entries(written: Sequence[str], say: Callable[[str], None]) -> list[Mo
             if not _NAME.fullmatch(part):
                 raise SpecError(
                     f"'{part}' cannot be the name of a model: letters, digits, '.', '_' and '-' "
-                    f"can; write name={path}"
+                    "can",
+                    hint=f"write name={path}",
                 )
         if name in models and not (version and version not in models[name].versions):
-            raise SpecError(f"two models are called '{label}'; name one of them: name={path}")
+            hint = f"name one of them: name={path}"
+            raise SpecError(f"two models are called '{label}'", hint=hint)
         model = models.setdefault(name, ModelEntry(name, path))
         if version or _has_model(path):
             key = version or ONLY_VERSION
@@ -253,6 +258,10 @@ def _stamp(directory: Path) -> Stamp:
     return stamp(directory, METADATA_FILE)
 
 
+def _reason(error: PellucidError | OSError) -> Notice:
+    return error.notice if isinstance(error, PellucidError) else Notice(str(error))
+
+
 def _split(argument: str) -> tuple[str, Path]:
     label, equals, path = argument.partition("=")
     if equals and not Path(argument).exists():
@@ -267,7 +276,7 @@ def _has_model(directory: Path) -> bool:
     return any((directory / name).is_file() for name in MODEL_NAMES)
 
 
-def _find_versions(model: ModelEntry, say: Callable[[str], None]) -> None:
+def _find_versions(model: ModelEntry, say: Warn) -> None:
     """Add the sub-directories that hold a model, if the directory itself does not."""
     if not model.root.is_dir() or any(v.directory == model.root for v in model.versions.values()):
         return
@@ -278,7 +287,8 @@ def _find_versions(model: ModelEntry, say: Callable[[str], None]) -> None:
         if not _NAME.fullmatch(directory.name):
             continue
         if not directory.resolve().is_relative_to(inside):
-            say(f"{directory}: leads out of {model.root}, and is not served")
+            what = f"leads out of {model.root}, and is not served"
+            say(Notice(what, Where(file=str(directory))))
             continue
         model.versions[directory.name] = Version(directory.name, directory)
 

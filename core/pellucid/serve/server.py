@@ -17,6 +17,7 @@ if sys.platform != "win32":
     import uvloop
 
 from pellucid.errors import OutputError
+from pellucid.notices import Warn, Where
 from pellucid.serve.app import application
 from pellucid.serve.auth import Guard
 from pellucid.serve.batcher import Batcher
@@ -80,9 +81,11 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise OutputError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
+        raise OutputError(
+            f"cannot listen there: {error.strerror}", where=Where(name=f"{host}:{port}")
+        ) from error
     except OverflowError as error:
-        raise OutputError(f"{port} is no port; choose 0 to 65535") from error
+        raise OutputError(f"{port} is no port", hint="choose 0 to 65535") from error
 
 
 def address(listening: socket.socket) -> str:
@@ -97,7 +100,7 @@ def run(
     listening: socket.socket,
     settings: ServerSettings,
     *,
-    say: Callable[[str], None],
+    say: Warn,
     write_log: Callable[[bytes], object],
     on_ready: Callable[[], None] = lambda: None,
     on_start: Callable[[Callable[[], None]], None] = lambda end: None,
@@ -119,7 +122,7 @@ async def _run(
     load: Load,
     listening: socket.socket,
     settings: ServerSettings,
-    say: Callable[[str], None],
+    say: Warn,
     write_log: Callable[[bytes], object],
     on_ready: Callable[[], None],
     on_start: Callable[[Callable[[], None]], None],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.visualize.animation import FRAMES
 from pellucid.visualize.figures import Shown, View, files, shown
-from pellucid.visualize.image_overlays import Drawing, draw_explanation
+from pellucid.visualize.image_overlays import SMALL, Drawing, draw_explanation
 from pellucid.visualize.named_parts import Part, Text
 from pellucid.visualize.panel import encode
 from pellucid.visualize.terminal import character_picture, half_blocks
@@ -13,6 +13,7 @@ from pellucid.visualize.waterfall import largest
 
 __all__ = [
     "FRAMES",
+    "SMALL",
     "Drawing",
     "Part",
     "Shown",

@@ -13,14 +13,13 @@ from functools import partial
 import numpy as np
 
 from pellucid.explain import LabelAttribution, Results
-from pellucid.metadata import Lime, Polarity, Visualization
+from pellucid.metadata import Polarity, Visualization
 from pellucid.model import Array
 from pellucid.visualize.animation import animated, sweep
-from pellucid.visualize.captions import label_text, method_text, number, title_text
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts
-from pellucid.visualize.panel import encode, framed
+from pellucid.visualize.panel import encode, framed, label_text, method_text, number, title_text
 from pellucid.visualize.text_highlight import Section, page, picture
 from pellucid.visualize.waterfall import waterfall
 
@@ -167,9 +166,9 @@ def _labels(shown: Sequence[Shown], feature: str, view: View) -> Array:
     cells = []
     for one in shown:
         drawing = one.drawings(view)[feature]
-        method = one.explanations.parameters.method
-        if isinstance(method, Lime):
-            drawing = marked(drawing, one.label, feature, method, view.visualization)
+        choice = one.explanations.parameters.method.shown_patches
+        if choice is not None:
+            drawing = marked(drawing, one.label, feature, choice, view.visualization)
         sign = {
             Polarity.POSITIVE: "Positive for",
             Polarity.NEGATIVE: "Negative for",

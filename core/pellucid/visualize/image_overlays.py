@@ -14,19 +14,22 @@ from pellucid.metadata import (
     Domain,
     ExplanationMetadata,
     ExplanationParameters,
-    Lime,
     Modality,
+    OutputFormat,
     OverlayType,
+    PatchChoice,
     Polarity,
     Visualization,
     VisualizationType,
-    Xrai,
 )
-from pellucid.methods import masks
+from pellucid.methods import lime
 from pellucid.model import Array
-from pellucid.visualize.captions import method_text, number, title_text
 from pellucid.visualize.overlay import draw, shows_nothing
-from pellucid.visualize.panel import encode, panel
+from pellucid.visualize.panel import encode, method_text, number, panel, title_text
+from pellucid.visualize.readable import chosen, is_unwritten, words
+
+SMALL = 224
+"""A picture whose longer side has fewer pixels is magnified for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,8 @@ class Drawing:
     """A picture, its overlay (both uint8 [h, w, 3]) and the settings it was drawn with.
 
     `attribution` is [h, w] or [h, w, c], the model's size. `empty` says why nothing is shown, where
-    nothing of the attribution has the polarity that was asked for.
+    nothing of the attribution has the polarity that was asked for; `chosen` are the settings that
+    nobody wrote, see `readable`.
     """
 
     image: Array
@@ -44,15 +48,28 @@ class Drawing:
     title: str
     subtitle: str
     empty: str | None = None
+    chosen: Visualization | None = None
+    written_format: OutputFormat | None = None
+
+    @property
+    def said(self) -> str | None:
+        """The settings that nobody wrote and were chosen for this picture, as they are written."""
+        return None if self.chosen is None else " ".join(words(self.chosen))
+
+    def as_file(self) -> tuple[bytes, str]:
+        """Return the overlay for people, PNG unless `written_format` says JPEG, and its form."""
+        form = (self.written_format or OutputFormat.PNG).value
+        return encode(self.overlay, form), form
 
     def encoded(self) -> tuple[bytes, str]:
-        """Return the overlay as the bytes of a file, and its form, ``jpeg`` or ``png``."""
-        form = self.visualization.output_format or "jpeg"
+        """Return the overlay as a response has it, and its form, ``jpeg`` or ``png``."""
+        form = (self.visualization.output_format or OutputFormat.JPEG).value
         return encode(self.overlay, form), form
 
     def panel(self, note: str = "") -> Array:
         """Return original and overlay side by side, with title, method, error and colour bar."""
-        lines = [self.subtitle, *filter(None, [note, self.empty])]
+        picked = f"chosen for this picture: {self.said}" if self.said else None
+        lines = [self.subtitle, *filter(None, [note, self.empty, picked])]
         return panel(
             self.image,
             self.overlay,
@@ -66,6 +83,7 @@ class Drawing:
         settings = self.visualization.updated(visualization)
         return replace(
             self,
+            chosen=None,
             overlay=draw(self.attribution, self.image, settings),
             visualization=settings,
             empty=_empty(self.attribution, settings),
@@ -80,38 +98,59 @@ def draw_images(
     *,
     photo: Image.Image | None = None,
     visualization: Visualization = Visualization(),
+    enlarge: bool = False,
 ) -> dict[str, Drawing]:
     """Return a drawing for each feature with ``modality: image``, under the feature's name.
 
     `visualization` overrides settings of the metadata. The picture below is `photo` at its own
     resolution if it is given, else the explained tensor itself, brought back from the model's scale
-    by the domain.
+    by the domain; with `enlarge`, one that is smaller than 224 pixels is magnified by a whole
+    factor, pixel by pixel.
     """
     drawings = {}
-    regions = isinstance(parameters.method, Xrai)
+    regions = parameters.method.by_regions
     for spec in metadata.inputs:
         value = label.values.get(spec.name)
         if spec.modality is not Modality.IMAGE or value is None or spec.group_name is not None:
             continue
-        settings = (spec.visualization or Visualization()).updated(visualization)
-        settings = settings.resolved(metadata.dialect, regions=regions)
+        written = (spec.visualization or Visualization()).updated(visualization)
+        settings = written.resolved(metadata.dialect, regions=regions)
         plane = _plane(value)
+        # "Start with no clip values for XRAI": its regions are readable as they are.
+        picked = None if regions or not is_unwritten(written) else chosen(plane, settings)
+        if picked is not None:
+            settings = settings.updated(picked)
         tensor = explanation.inputs[spec.name]
         if photo is not None:
             below = np.asarray(photo.convert("RGB"))
         else:
             below = tensor_picture(tensor, spec.domain)
+        if enlarge:
+            below, plane = _enlarged(below, plane)
         drawings[spec.name] = Drawing(
             image=below,
             overlay=draw(plane, below, settings),
             attribution=plane,
             empty=_empty(plane, settings),
+            chosen=picked,
+            written_format=written.output_format,
             visualization=settings,
             title=title_text(label, metadata.output.name),
             subtitle=f"{method_text(parameters.method, label)}\n"
             f"baseline {number(label.baseline_score)}, {label.quality}",
         )
     return drawings
+
+
+def _enlarged(below: Array, plane: Array) -> tuple[Array, Array]:
+    """Return a small picture and its attribution magnified, before colour is laid on."""
+    longer = max(below.shape[:2])
+    if longer >= SMALL:
+        return below, plane
+    times = -(-SMALL // longer)
+    if plane.shape[:2] == below.shape[:2]:
+        plane = plane.repeat(times, axis=0).repeat(times, axis=1)
+    return below.repeat(times, axis=0).repeat(times, axis=1), plane
 
 
 def _empty(attribution: Array, visualization: Visualization) -> str | None:
@@ -168,6 +207,7 @@ def draw_explanation(
         results.parameters,
         photo=results.instances[number].image if own_size else None,
         visualization=visualization,
+        enlarge=own_size,
     )
 
 
@@ -175,24 +215,24 @@ def marked(
     drawing: Drawing,
     label: LabelAttribution,
     feature: str,
-    config: Lime,
+    choice: PatchChoice,
     chosen: Visualization = Visualization(),
 ) -> Drawing:
     """Return a drawing on which the patches that LIME would name are marked, and no others.
 
     "highlights the pixels in red that score above a certain confidence value": at most ten patches,
-    with a weight above `config.min_weight`. Without `config.positive_only` those that speak for the
+    with a weight above `choice.min_weight`. Without `choice.positive_only` those that speak for the
     label are green, and those against it red. What `chosen` sets takes the place of these colours.
     """
     segments = label.segments[feature]
     weights = np.zeros((1, int(segments.max()) + 1))
     weights[0, segments] = label.values[feature]
-    shown = masks(weights, segments, config)[0]
+    shown = lime.masks(weights, segments, choice)[0]
     settings = replace(
         drawing.visualization,
         type=VisualizationType.PIXELS,
-        polarity=Polarity.POSITIVE if config.positive_only else Polarity.BOTH,
-        color_map=ColorMap.RED if config.positive_only else ColorMap.RED_GREEN,
+        polarity=Polarity.POSITIVE if choice.positive_only else Polarity.BOTH,
+        color_map=ColorMap.RED if choice.positive_only else ColorMap.RED_GREEN,
         overlay_type=OverlayType.ORIGINAL,
         clip_below_percentile=0.0,
         clip_above_percentile=100.0,
@@ -203,5 +243,6 @@ def marked(
         overlay=draw(shown, drawing.image, settings, dim=False),
         attribution=shown,
         visualization=settings,
-        empty=None if shown.any() else f"no patch has a weight above {config.min_weight:g}",
+        chosen=None,
+        empty=None if shown.any() else f"no patch has a weight above {choice.min_weight:g}",
     )

@@ -21,6 +21,7 @@ from PIL import Image
 from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import OverlayType, Percentile, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
+from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 
 # The faintest pixel of a hue map that is shown at all: below this, it could not be told from black.
@@ -50,7 +51,7 @@ def draw(
     hue covers it in proportion to its strength. Raises `InstanceError` for an attribution that is
     not finite or not a picture's.
     """
-    signed = _signed(attribution, visualization)
+    signed = signed_plane(attribution, visualization)
     below = _three_channels(image)
     height, width = below.shape[:2]
     overlay = _given(visualization.overlay_type, "overlay_type")
@@ -100,7 +101,7 @@ def _mixture(visualization: Visualization, *, dim: bool) -> tuple[Array, Array]:
 
 def shows_nothing(attribution: Array, visualization: Visualization) -> bool:
     """Return whether no part of the attribution has the polarity asked for: all is plain."""
-    return not _strength(_signed(attribution, visualization), visualization).any()
+    return not _strength(signed_plane(attribution, visualization), visualization).any()
 
 
 def clip_thresholds(signed: Array, visualization: Visualization) -> tuple[float, float]:
@@ -126,7 +127,7 @@ def clip_thresholds(signed: Array, visualization: Visualization) -> tuple[float,
     return 0.0 if below <= 0 else float(lower), float(upper)
 
 
-def _signed(attribution: Array, visualization: Visualization) -> Array:
+def signed_plane(attribution: Array, visualization: Visualization) -> Array:
     """Return the attribution summed over channels, float32 [h, w]."""
     values = np.asarray(attribution)
     if values.ndim not in (2, 3) or not values.size:
@@ -147,6 +148,23 @@ def _signed(attribution: Array, visualization: Visualization) -> Array:
 
         total = gaussian_filter(total, sigma)
     return total.astype(np.float32)
+
+
+def highlighted(signed: Array, visualization: Visualization) -> float:
+    """Return the share of pixels that are drawn on, of a plane that `signed_plane` returned.
+
+    For outlines that is the regions with their insides.
+    """
+    lower, _ = clip_thresholds(signed, visualization)
+    if visualization.type is not VisualizationType.OUTLINES:
+        strength = _strength(signed, visualization)
+        return float(np.mean((strength >= lower) & (strength > 0)))
+    drawn = np.zeros(signed.shape, bool)
+    for sign, polarity in ((-1, Polarity.NEGATIVE), (1, Polarity.POSITIVE)):
+        if visualization.polarity in (polarity, Polarity.BOTH):
+            strength = np.maximum(sign * signed, 0)
+            drawn |= _largest_regions((strength >= lower) & (strength > 0))
+    return float(np.mean(drawn))
 
 
 def _strength(signed: Array, visualization: Visualization) -> Array:
@@ -273,5 +291,9 @@ def _gray(image: Array) -> Array:
 
 def _given(value: T | None, name: str) -> T:
     if value is None:
-        raise SpecError(f"visualization: {name} is not set; resolve the defaults first")
+        raise SpecError(
+            f"{name} is not set",
+            where=Where(path="visualization"),
+            hint="resolve the defaults first",
+        )
     return value

@@ -8,8 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.errors import SpecError
-from pellucid.metadata import OverlayType, Polarity, Visualization, VisualizationType
+from pellucid.explain import LabelAttribution
+from pellucid.metadata import BaseMethod, OverlayType, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
+from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 from pellucid.visualize.overlay import FAINTEST
 from pellucid.visualize.text_layout import width_of, write
@@ -108,7 +110,11 @@ def bar_colors(visualization: Visualization, height: int) -> Array:
         # A region has a sign and no strength.
         strength = np.where(strength == 0, np.sign(top), np.sign(strength))
     if visualization.color_map is None:
-        raise SpecError("visualization: color_map is not set; resolve the defaults first")
+        raise SpecError(
+            "color_map is not set",
+            where=Where(path="visualization"),
+            hint="resolve the defaults first",
+        )
     if not is_gradient(visualization.color_map):
         # As it is drawn: what is shown at all is no fainter than this.
         strength = np.sign(strength) * (FAINTEST + (1 - FAINTEST) * np.abs(strength))
@@ -130,3 +136,23 @@ def legend(visualization: Visualization) -> list[tuple[float, str]]:
             return [(0.0, "against")] if outlines else [(0.0, "most against"), (1.0, "least")]
         case _:
             return [(0.0, "for")] if outlines else [(0.0, "most"), (1.0, "least")]
+
+
+def number(value: float) -> str:
+    """Write a score: probabilities with three decimals, anything else in four digits."""
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 10 or value == 0 else f"{value:.4g}"
+
+
+def label_text(label: LabelAttribution, output: str) -> str:
+    """Return the name of a label, or its index, or, of a scalar, the output's name."""
+    return label.name or (f"{output} {list(label.index)}" if label.index else output)
+
+
+def title_text(label: LabelAttribution, output: str) -> str:
+    """Return a label and its score."""
+    return f"{label_text(label, output)}: {number(label.score)}"
+
+
+def method_text(method: BaseMethod, label: LabelAttribution | None = None) -> str:
+    """Return a method and what it was asked for, in words; `label` says what was used."""
+    return method.caption(None if label is None else label.evaluations)

@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.model import Array
-from pellucid.visualize.captions import number
 from pellucid.visualize.named_parts import Part
-from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
+from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER, number
 from pellucid.visualize.text_layout import width_of, write
 
 MOST = 20

@@ -31,6 +31,7 @@ from pellucid.inputs.readers import (
     stack,
 )
 from pellucid.metadata.spec import Domain
+from pellucid.notices import Notice
 
 TEXT = InputInfo(name="text", dtype="string", shape=(None,))
 WORDS = InputInfo(name="words", dtype="string", shape=(None, None))
@@ -136,7 +137,7 @@ def test_text_is_sent_as_utf8() -> None:
 
 def test_one_bare_object_is_accepted_with_a_warning() -> None:
     request = read_request({"instances": {"a": 1.0}}, [column("a")], source="r.json")
-    assert request.warnings == (
+    assert tuple(map(str, request.warnings)) == (
         "r.json: 'instances' is one bare object; read as a list of one instance",
     )
     assert request.instances[0].tensors["a"].tolist() == [1.0]
@@ -825,9 +826,11 @@ def test_a_bad_picture_costs_one_error_in_a_run(tmp_path: Path) -> None:
 def test_warnings_and_faults_of_a_file_are_told(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text('{"instances": {"x": 1}}')
-    told: list[str] = []
+    told: list[Notice] = []
     assert len(list(read_file(path, [SCALAR], warn=told.append))) == 1
-    assert told == [f"{path}: 'instances' is one bare object; read as a list of one instance"]
+    assert list(map(str, told)) == [
+        f"{path}: 'instances' is one bare object; read as a list of one instance"
+    ]
     path.write_text('{"instances":\n[1 2]}')
     assert message(lambda: list(read_file(path, [SCALAR]))) == (
         f"{path}:2:4: not JSON: Expecting ',' delimiter"

@@ -11,7 +11,7 @@ from pellucid.inputs.tensors import InputInfo, to_array
 
 def outcome(value: Any, info: InputInfo) -> Any:
     try:
-        array = to_array(value, info, "x", 0)
+        array = to_array(value, info)
     except InstanceError as error:
         return str(error)
     return array.dtype, array.shape, array.tolist()
@@ -44,6 +44,6 @@ def test_an_array_is_read_as_its_list_is(value: Any, shape: Any, dtype: str) -> 
 
 def test_what_is_read_is_no_view_of_what_was_given() -> None:
     given = np.zeros(3, np.float32)
-    read = to_array(given, InputInfo(name="x", dtype="float32", shape=(None, 3)), "x", 0)
+    read = to_array(given, InputInfo(name="x", dtype="float32", shape=(None, 3)))
     given += 1
     assert not read.any()

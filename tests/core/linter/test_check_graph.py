@@ -12,6 +12,7 @@ import pytest
 from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import lint
+from pellucid.metadata.documents import problems_of
 from pellucid.saved_model.op_table import table_version
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import MetaGraph
@@ -61,7 +62,7 @@ class Graph:
         found = operation_findings(graph, chosen, [])
         found += safety_findings(graph, chosen, [])
         found += gradient_findings(infer_metadata(chosen), graph, chosen)
-        return [f"{it.code}: {it.message}" for it in found]
+        return [f"{it.code}: {it.text()}" for it in problems_of(found, None, None)]
 
 
 def test_nothing_is_said_of_a_good_graph() -> None:
@@ -191,7 +192,7 @@ def test_an_operation_that_writes(write: Callable[[Graph], None], where: str) ->
     found = [it for it in graph.said("y") if it.startswith("MD13")]
     assert found == [
         f"MD130: operation 'w' (WriteFile){where} writes files; explaining refuses to run it "
-        "without --allow-unsafe-ops"
+        "without allow_unsafe_ops=True"
     ]
 
 

@@ -34,7 +34,7 @@ def problems(model: str, document: dict[str, Any]) -> tuple[Problem, ...]:
 
 
 def said(model: str, document: dict[str, Any]) -> list[str]:
-    return [f"{it.code} {it.path}: {it.message}" for it in problems(model, document)]
+    return [f"{it.code} {it.path}: {it.text()}" for it in problems(model, document)]
 
 
 def digits(feature: object = None, output: object = None, **top: object) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def test_signatures_and_tags_that_do_not_exist() -> None:
     assert parsed.metadata is not None
     (problem,), _ = check(parsed.metadata, read(SAMPLES / "digits" / "model"), None, ["gpu"])
     # One graph that is not the one asked for is no answer.
-    assert problem.message == "has no graph tagged 'gpu'; choose a tag set that exists: 'serve'"
+    assert problem.text() == "has no graph tagged 'gpu'; choose a tag set that exists: 'serve'"
 
 
 def test_gradients_need_floats() -> None:
@@ -188,7 +188,7 @@ def test_gradients_need_floats() -> None:
     )
     spec = prose(integratedGradientsAttribution={"stepCount": 5})
     (problem,) = problems("code_or_prose", spec)
-    assert (problem.severity, f"{problem.path}: {problem.message}") == (Severity.ERROR, clause)
+    assert (problem.severity, problem.said()) == (Severity.ERROR, clause)
     assert said("code_or_prose", prose(sampledShapleyAttribution={"pathCount": 5})) == []
     (problem,) = problems("code_or_prose", spec["metadata"])
     assert problem.severity is Severity.WARNING
@@ -277,7 +277,7 @@ def test_which_output_is_taken() -> None:
     with pytest.raises(SpecError) as caught:
         infer_metadata(signature({"x": info()}, several))
     assert str(caught.value) == (
-        "signature 's' has several outputs; choose one of 'a', 'b', 'c' with --output"
+        "signature 's' has several outputs; choose one of 'a', 'b', 'c' with output=…"
     )
     with pytest.raises(SpecError) as caught:
         infer_metadata(signature({"x": info()}, {"alpha": info()}), "alfa")
@@ -310,9 +310,9 @@ def test_models_of_strangers_without_metadata() -> None:
         "scisharp_mnist_mlp": [],
     }
     (problem,) = lint(STRANGERS / "heating_cooling_2out" / "model").problems
-    assert problem.message == (
+    assert problem.text() == (
         "signature 'serving_default' has several outputs; choose one of 'cooling_load', "
-        "'heating_load' with pellucid init-metadata --output"
+        "'heating_load' with draft_metadata(output=…)"
     )
 
 

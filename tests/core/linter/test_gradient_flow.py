@@ -213,7 +213,7 @@ def test_how_bad_it_is_depends_on_the_method(
     found = [it for it in lint(tmp_path).problems if it.code == "MD120"]
     assert [it.severity for it in found] == severities
     for problem in found:
-        assert problem.message == (
+        assert problem.text() == (
             "no gradient gets from 'PartitionedCall:0' to 'serving_default_x:0': operation "
             "'PartitionedCall/PartitionedCall/Round' (Round) in between has none; name a tensor "
             "behind it in encoded_tensor_name or use sampled Shapley"

@@ -173,7 +173,7 @@ MESSAGES = {
     "MD004": "MD004 : the file starts with a byte order mark; save it as UTF-8 without",
     "MD005": "MD005 : cannot be read: Is a directory",
     "MD100": "MD100 : is empty (0 bytes); copy or export the model again",
-    "MD112": "MD112 : signature 'serving_default' has several outputs; choose one of 'y', 'z' with pellucid init-metadata --output",
+    "MD112": "MD112 : signature 'serving_default' has several outputs; choose one of 'y', 'z' with draft_metadata(output=…)",
     "MD113": "MD113 : xai_preprocess gives 'words' and xai_model takes 'tokens'; give them the same names",
     "MD120": "MD120 : no gradient gets from 'y:0' to 'x:0': operation 'whole' (Round) in between has none; name a tensor behind it in encoded_tensor_name or use sampled Shapley",
     "MD121": "MD121 : the gradient at 'x:0' is 0 everywhere: operation 'sign' (Sign) in between is a step; integrated gradients would say that it does not matter; name a tensor behind it in encoded_tensor_name or use sampled Shapley",
@@ -181,7 +181,7 @@ MESSAGES = {
     "MD123": f"MD123 : needs the operation 'Sine' ('wave'), which TensorFlow {VERSION} does not have: it was written with an add-on or a custom operation",
     "MD124": f"MD124 : was written by TensorFlow 99.1.0; operations that are newer than {VERSION} are not known here",
     "MD125": f"MD125 : asks for a TensorFlow that reads graphs of version 987654; {VERSION} reads them up to {GRAPHS}",
-    "MD130": "MD130 : operation 'read' (ReadFile) reads files; explaining refuses to run it without --allow-unsafe-ops",
+    "MD130": "MD130 : operation 'read' (ReadFile) reads files; explaining refuses to run it without allow_unsafe_ops=True",
     "MD131": "MD131 : operation 'read' (ReadFile) reads files; explaining does not run it",
     "MD132": "MD132 : the asset '../secret.txt' lies outside of assets/",
 }
@@ -196,5 +196,5 @@ def test_every_rule_that_no_document_shows_is_here() -> None:
 def test_a_fault_of_files_is_found_in_these_words(code: str, tmp_path: Path) -> None:
     FAULTS[code](tmp_path / "model")
     found = lint(tmp_path / "model").problems
-    said = [f"{it.code} {it.path}: {it.message}" for it in found if it.code == code]
+    said = [f"{it.code} {it.path}: {it.text()}" for it in found if it.code == code]
     assert said == [MESSAGES[code]]

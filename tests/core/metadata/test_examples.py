@@ -25,7 +25,7 @@ from pellucid.metadata.spec import Dialect, ExplanationMetadata, InputSpec, Outp
 
 def read(examples: dict[str, Any]) -> tuple[Any, list[str]]:
     made, problems = parse_parameters({"examples": examples})
-    said = [f"{p.code} {p.path}: {p.message}" for p in problems]
+    said = [f"{p.code} {p.path}: {p.text()}" for p in problems]
     return made.method if made else None, said
 
 
@@ -144,7 +144,7 @@ INDEXED = Examples(index="i.npz", distance=Distance.L1, sources=("a.jsonl",))
 
 def override(value: Any, method: Any = INDEXED) -> Any:
     parameters = ExplanationParameters(method=method)
-    _, made = overridden(METADATA, parameters, {"explanation_spec_override": value}, print)
+    _, made = overridden(METADATA, parameters, {"explanation_spec_override": value})
     return made.method
 
 

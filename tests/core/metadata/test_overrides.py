@@ -10,6 +10,7 @@ import pytest
 
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.overrides import overridden
+from pellucid.metadata.kserve import with_kserve_keys
 from pellucid.metadata.parameters import (
     ExplanationParameters,
     IntegratedGradients,
@@ -31,6 +32,7 @@ from pellucid.metadata.spec import (
     ValueBaseline,
     Visualization,
 )
+from pellucid.notices import Message
 
 METADATA = ExplanationMetadata(
     dialect=Dialect.VERTEX,
@@ -54,9 +56,10 @@ STEPS = ExplanationParameters(
 def asked(
     request: Mapping[str, object], parameters: ExplanationParameters = STEPS
 ) -> tuple[ExplanationMetadata, ExplanationParameters, list[str]]:
-    said: list[str] = []
-    metadata, chosen = overridden(METADATA, parameters, request, said.append)
-    return metadata, chosen, said
+    said: list[Message] = []
+    metadata, chosen = overridden(METADATA, parameters, request)
+    chosen = with_kserve_keys(request, chosen, said.append)
+    return metadata, chosen, [it.sentence() for it in said]
 
 
 def override(**parts: Any) -> dict[str, object]:
@@ -237,6 +240,6 @@ def test_metadata_of_ai_platform_can_be_overridden_too() -> None:
         METADATA, dialect=Dialect.AI_PLATFORM, framework="tensorflow", signature_key="serve"
     )
     inputs = {"age": {"inputBaselines": [4.5]}}
-    metadata, _ = overridden(theirs, STEPS, override(metadata={"inputs": inputs}), print)
+    metadata, _ = overridden(theirs, STEPS, override(metadata={"inputs": inputs}))
     assert metadata.inputs[1].input_baselines == (ValueBaseline(4.5),)
     assert (metadata.dialect, metadata.framework) == (Dialect.AI_PLATFORM, "tensorflow")

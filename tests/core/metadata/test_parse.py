@@ -68,7 +68,7 @@ def vertex(feature: object = None, parameters: object = None) -> dict[str, Any]:
 def said(value: object) -> list[str]:
     """Each problem of a document as ``CODE path: message``."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return [f"{it.code} {it.path}: {it.message}" for it in parse_metadata(text).problems]
+    return [f"{it.code} {it.path}: {it.text()}" for it in parse_metadata(text).problems]
 
 
 FAULTS: list[tuple[object, list[str]]] = [
@@ -184,8 +184,8 @@ FAULTS: list[tuple[object, list[str]]] = [
         "MD014 parameters.topK: 0 is out of range, must be 1 or more, or -1 for all",
     ]),
     (vertex(None, {"topK": 2}), [
-        "MD060 parameters: has no method; add one of sampledShapleyAttribution, "
-        "integratedGradientsAttribution, xraiAttribution, examples",
+        "MD060 parameters: has no method; add one of integratedGradientsAttribution, "
+        "xraiAttribution, sampledShapleyAttribution, examples",
     ]),
     (vertex(None, {"xraiAttribution": {"stepCount": 9}, "examples": {}}), [
         "MD060 parameters: has 'xraiAttribution' and 'examples'; keep exactly one method",

@@ -136,7 +136,7 @@ def said(tmp_path: Path) -> Callable[[str, str], list[str]]:
             folder = shutil.copytree(SAMPLES / MODELS[code] / "model", tmp_path / "model")
         file = folder / "explanation_metadata.json"
         file.write_text(whole(code, part), "utf-8")
-        return [f"{it.code} {it.path}: {it.message}" for it in lint(file).problems]
+        return [f"{it.code} {it.path}: {it.text()}" for it in lint(file).problems]
 
     return run
 

@@ -22,9 +22,9 @@ TARGET = np.arange(12) % 2
 def run(
     function: Function, tolerance: float, max_steps: int = 2000, rows: Any = slice(None)
 ) -> Any:
-    config = IntegratedGradients(tolerance=tolerance, max_steps=max_steps)
+    method = IntegratedGradients(tolerance=tolerance, max_steps=max_steps)
     x = {"x": X["x"][rows]}
-    return integrated_gradients(function.model(), x, BASELINE, TARGET[rows], config)
+    return integrated_gradients(function.model(), x, BASELINE, TARGET[rows], method)
 
 
 @pytest.mark.parametrize("tolerance", [0.1, 0.01, 0.001])
@@ -48,8 +48,8 @@ def test_a_linear_function_takes_three_gradients_and_is_exact() -> None:
 
 def test_a_smaller_tolerance_takes_more_gradients_and_comes_closer() -> None:
     tanh = FUNCTIONS[4]
-    config = IntegratedGradients(step_count=400)
-    exact = integrated_gradients(tanh.model(), X, BASELINE, TARGET, config).values["x"]
+    method = IntegratedGradients(step_count=400)
+    exact = integrated_gradients(tanh.model(), X, BASELINE, TARGET, method).values["x"]
     counts, errors = [], []
     for tolerance in (0.1, 0.01, 0.001, 0.0001):
         got = run(tanh, tolerance)
@@ -81,8 +81,8 @@ def test_it_stops_at_the_most_steps_and_counts_truly() -> None:
 
     plain = FUNCTIONS[3].model()
     model = Counting(plain.function, plain.gradient, plain.differentiable)
-    config = IntegratedGradients(tolerance=1e-9, max_steps=12)
-    got = integrated_gradients(model, X, BASELINE, TARGET, config)
+    method = IntegratedGradients(tolerance=1e-9, max_steps=12)
+    got = integrated_gradients(model, X, BASELINE, TARGET, method)
     assert (got.evaluations <= 12).all() and (got.evaluations == 11).any()
     assert asked[0] == got.evaluations.sum()
     assert (got.approx_error > 1e-9).any()  # and it does not hide it
@@ -102,10 +102,10 @@ def test_a_path_that_is_right_by_luck_is_not_taken_for_accurate() -> None:
         return result
 
     function = Function("steps", value, slope)
-    config = IntegratedGradients(tolerance=0.02, max_steps=2000)
+    method = IntegratedGradients(tolerance=0.02, max_steps=2000)
     x = {"x": np.ones((1, 5))}
     got = integrated_gradients(
-        function.model(), x, [{"x": np.zeros((1, 5))}], np.array([0]), config
+        function.model(), x, [{"x": np.zeros((1, 5))}], np.array([0]), method
     )
     exact = [
         np.tanh(0.65 / jump) + np.tanh(0.35 / jump),
@@ -116,9 +116,9 @@ def test_a_path_that_is_right_by_luck_is_not_taken_for_accurate() -> None:
 
 def test_several_baselines_are_refined_each_on_its_own_path() -> None:
     baselines = [*BASELINE, {"x": np.zeros((1, 5))}]
-    config = IntegratedGradients(tolerance=0.01, max_steps=2000)
-    got = integrated_gradients(FUNCTIONS[4].model(), X, baselines, TARGET, config)
-    parts = [integrated_gradients(FUNCTIONS[4].model(), X, [b], TARGET, config) for b in baselines]
+    method = IntegratedGradients(tolerance=0.01, max_steps=2000)
+    got = integrated_gradients(FUNCTIONS[4].model(), X, baselines, TARGET, method)
+    parts = [integrated_gradients(FUNCTIONS[4].model(), X, [b], TARGET, method) for b in baselines]
     assert got.evaluations is not None and parts[0].evaluations is not None
     np.testing.assert_array_equal(got.evaluations, np.sum([p.evaluations for p in parts], axis=0))
     np.testing.assert_allclose(

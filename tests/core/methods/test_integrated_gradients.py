@@ -73,8 +73,8 @@ def test_features_without_a_gradient_are_held_at_the_instance() -> None:
 
 
 def test_the_docstring_runs() -> None:
-    import sys
 
-    module = sys.modules["pellucid.methods.integrated_gradients"]
+    from pellucid.methods import integrated_gradients as module
+
     result = doctest.testmod(module)
     assert result.attempted > 0 and result.failed == 0

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 import pytest
 
 from functions import FUNCTIONS, WEIGHTS, Function
-from pellucid.metadata.parameters import IntegratedGradients, Quadrature, SampledShapley, SmoothGrad
+from pellucid.metadata.parameters import (
+    Attributing,
+    IntegratedGradients,
+    Lime,
+    Quadrature,
+    SampledShapley,
+    SmoothGrad,
+    Xrai,
+)
 from pellucid.methods.integrated_gradients import integrated_gradients, quadrature
 from pellucid.methods.lime import lime
 from pellucid.methods.sampled_shapley import sampled_shapley
@@ -23,7 +31,9 @@ Method: TypeAlias = Callable[..., Attribution]
 Law: TypeAlias = Callable[[Method, Function], None]
 
 
-def method_of(config: IntegratedGradients | SampledShapley) -> Method:
+def of(
+    function: Callable[..., Attribution], settings: IntegratedGradients | SampledShapley
+) -> Method:
     def method(
         model: FunctionModel,
         x: Tensors,
@@ -31,18 +41,20 @@ def method_of(config: IntegratedGradients | SampledShapley) -> Method:
         target: Array,
         **options: Any,
     ) -> Attribution:
-        if isinstance(config, SampledShapley):
-            return sampled_shapley(model, x, baselines, target, config, **options)
-        return integrated_gradients(model, x, baselines, target, config, **options)
+        return function(model, x, baselines, target, settings, **options)
 
     return method
 
 
 METHODS = {
-    "integrated gradients": method_of(IntegratedGradients()),
-    "midpoint": method_of(IntegratedGradients(quadrature=Quadrature.MIDPOINT, step_count=2000)),
-    "trapezoid": method_of(IntegratedGradients(quadrature=Quadrature.TRAPEZOID, step_count=2000)),
-    "shapley, all coalitions": method_of(SampledShapley(path_count=50)),
+    "integrated gradients": of(integrated_gradients, IntegratedGradients()),
+    "midpoint": of(
+        integrated_gradients, IntegratedGradients(quadrature=Quadrature.MIDPOINT, step_count=2000)
+    ),
+    "trapezoid": of(
+        integrated_gradients, IntegratedGradients(quadrature=Quadrature.TRAPEZOID, step_count=2000)
+    ),
+    "shapley, all coalitions": of(sampled_shapley, SampledShapley(path_count=50)),
 }
 
 
@@ -85,9 +97,9 @@ def by_xrai(
     return replace(found, values=rows({"x": found.values["x"]}))
 
 
-NOISY = method_of(IntegratedGradients(smooth_grad=SmoothGrad(noisy_sample_count=4)))
+NOISY = of(integrated_gradients, IntegratedGradients(smooth_grad=SmoothGrad(noisy_sample_count=4)))
 # Too few for all coalitions of 5 players, so that they are sampled.
-SAMPLED = method_of(SampledShapley(path_count=10))
+SAMPLED = of(sampled_shapley, SampledShapley(path_count=10))
 # 2000 nodes of a rule of the second order leave this much of a smooth function.
 SECOND_ORDER = 1e-6
 
@@ -185,12 +197,26 @@ def test_law(method: Method, law: Law, function: Function) -> None:
 
 
 REFINED = {
-    "integrated gradients to a tolerance": method_of(IntegratedGradients(tolerance=0.05)),
-    "shapley to a tolerance": method_of(SampledShapley(path_count=1, tolerance=0.3)),
+    "integrated gradients to a tolerance": of(
+        integrated_gradients, IntegratedGradients(tolerance=0.05)
+    ),
+    "shapley to a tolerance": of(sampled_shapley, SampledShapley(path_count=1, tolerance=0.3)),
 }
 WITH_NOISE = {"smoothgrad": NOISY, "sampled shapley": SAMPLED, **REFINED}
 # Coefficients and regions share out what is there: they owe nothing to single elements.
 OF_PATCHES = {"lime": by_lime, "xrai": by_xrai}
+EACH: dict[type[Attributing], Method] = {
+    IntegratedGradients: METHODS["integrated gradients"],
+    SampledShapley: SAMPLED,
+    Lime: by_lime,
+    Xrai: by_xrai,
+}
+
+
+def test_every_method_is_held_to_laws() -> None:
+    assert set(EACH) == set(get_args(Attributing))
+    held = [*METHODS.values(), *WITH_NOISE.values(), *OF_PATCHES.values()]
+    assert all(method in held for method in EACH.values())
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
@@ -219,11 +245,11 @@ def test_noise_changes_with_the_seed_and_the_place_of_the_instance() -> None:
 
 def test_smoothgrad_of_a_quadratic_approaches_its_mean() -> None:
     """E[∇f(x + ε)] = ∇f(x) for a quadratic, so that many samples give the noiseless answer."""
-    config = IntegratedGradients(
+    settings = IntegratedGradients(
         step_count=4, smooth_grad=SmoothGrad(noisy_sample_count=4000, noise_sigma=0.5)
     )
     model = FUNCTIONS[1].model()
-    got = integrated_gradients(model, X, BASELINES, TARGET, config).values["x"]
+    got = integrated_gradients(model, X, BASELINES, TARGET, settings).values["x"]
     exact = np.mean([FUNCTIONS[1].exact(X["x"], b["x"]) for b in BASELINES], axis=0)  # type: ignore[misc]
     # Standard error of 2 w (x − x') ε over 4000 samples: at most 2·3·4·0.5/√4000 ≈ 0.2.
     assert np.abs(got - FACTOR[:, None] * exact).max() < 0.5

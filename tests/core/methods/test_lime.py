@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ from sklearn.metrics import pairwise_distances
 import pellucid
 from pellucid.errors import InstanceError
 from pellucid.metadata.parameters import Lime
+from pellucid.methods import lime as module
 from pellucid.methods.lime import kernel, lime, marked, masks, ridge, samples
 from pellucid.model import Array, FunctionModel, Tensors
-
-module = sys.modules["pellucid.methods.lime"]  # the door exports the function
-
 
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.uniform(-1, 1, size=(3, 6, 8, 3))
@@ -318,13 +315,13 @@ def test_the_heat_is_the_coefficient_of_each_pixel() -> None:
 
 def test_stability_foretells_how_alike_another_seed_s_coefficients_are() -> None:
     for count in (16, 40, 150):
-        config = Lime(num_samples=count, top_labels=1)
+        method = Lime(num_samples=count, top_labels=1)
         found = lime(
             MODEL,
             {"image": np.repeat(PICTURES[:1], 40, axis=0)},
             "image",
             [SEGMENTS] * 40,
-            config,
+            method,
         )
         alike = np.corrcoef([one.coefficients[0] for one in found])
         truth = alike[np.triu_indices(40, 1)].mean()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import sys
 import tracemalloc
 from pathlib import Path
 
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 
 from pellucid.metadata.example_spec import Distance, Normalization
+from pellucid.methods import nearest_examples as module
 from pellucid.methods.nearest_examples import distances, nearest_examples, normalized
 from pellucid.model import Array
-
-module = sys.modules["pellucid.methods.nearest_examples"]  # the door exports the function
-
 
 RANDOM = np.random.default_rng(0)
 QUERIES = RANDOM.normal(size=(7, 5))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import json
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -18,15 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid
+import pellucid.methods.coalition_games as games
 import pellucid.methods.sampled_shapley as module
 from functions import FUNCTIONS, Function
 from pellucid.errors import SpecError
 from pellucid.metadata.parameters import SampledShapley
 from pellucid.methods.sampled_shapley import sampled_shapley
 from pellucid.model import Array, Attribution, FunctionModel, Tensors
-
-games = sys.modules["pellucid.methods.coalition_games"]  # the door exports the function
-
 
 RANDOM = np.random.default_rng(0)
 X = {"x": RANDOM.normal(size=(6, 5))}
@@ -145,8 +142,8 @@ def test_the_values_add_up_whatever_the_number_of_paths_and_baselines(
     x = {"x": random.normal(size=(3, players))}
     others = [{"x": random.normal(size=(1, players))} for _ in range(baselines)]
     model = model_of(lambda x: np.sin(x["x"].sum(axis=1) + x["x"].prod(axis=1)))
-    config = SampledShapley(path_count=paths)
-    got = sampled_shapley(model, x, others, np.zeros(3, int), config, seed=seed)
+    method = SampledShapley(path_count=paths)
+    got = sampled_shapley(model, x, others, np.zeros(3, int), method, seed=seed)
     np.testing.assert_allclose(got.score, model.outputs(x)[:, 0], atol=1e-15)
     np.testing.assert_allclose(
         got.baseline_score, np.mean([model.outputs(b) for b in others]), atol=1e-15

@@ -28,9 +28,9 @@ def network(x: Tensors) -> Array:
 MODEL = FunctionModel(network, lambda x, target: {}, frozenset())
 
 
-def shapley(x: Tensors = X, baselines: Any = ZERO, seed: int = 0, **config: Any) -> Attribution:
+def shapley(x: Tensors = X, baselines: Any = ZERO, seed: int = 0, **method: Any) -> Attribution:
     target = np.zeros(len(x["x"]), int)
-    return sampled_shapley(MODEL, x, baselines, target, SampledShapley(**config), seed=seed)
+    return sampled_shapley(MODEL, x, baselines, target, SampledShapley(**method), seed=seed)
 
 
 def error_of(got: Attribution) -> Array:
@@ -101,8 +101,8 @@ def test_all_coalitions_are_asked_where_that_is_no_more_work() -> None:
     model = FunctionModel(
         lambda x: network({"x": np.pad(x["x"], ((0, 0), (0, P - 8)))}), MODEL.gradient, frozenset()
     )
-    config = SampledShapley(path_count=2, tolerance=1e-9)
-    got = sampled_shapley(model, wide, [{"x": np.zeros((1, 8))}], TARGET, config)
+    method = SampledShapley(path_count=2, tolerance=1e-9)
+    got = sampled_shapley(model, wide, [{"x": np.zeros((1, 8))}], TARGET, method)
     every = sampled_shapley(
         model, wide, [{"x": np.zeros((1, 8))}], TARGET, SampledShapley(path_count=50)
     )
@@ -122,9 +122,9 @@ def test_pictures_of_regions_have_their_own_paths() -> None:
         lambda x: network({"x": x["x"].reshape(-1, P)}), MODEL.gradient, frozenset()
     )
     regions = {"x": np.stack([np.arange(14).reshape(2, 7)] * N)}
-    config = SampledShapley(tolerance=0.2, max_paths=10_000)
+    method = SampledShapley(tolerance=0.2, max_paths=10_000)
     baselines = [{"x": np.zeros((1, 2, 7))}]
-    got = sampled_shapley(model, picture, baselines, TARGET, config, regions=regions)
+    got = sampled_shapley(model, picture, baselines, TARGET, method, regions=regions)
     elements = shapley(tolerance=0.2, max_paths=10_000)
     np.testing.assert_allclose(
         got.values["x"].reshape(N, P), elements.values["x"], rtol=0, atol=1e-12

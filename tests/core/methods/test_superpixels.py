@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,9 @@ from skimage import segmentation
 
 from pellucid.errors import InstanceError
 from pellucid.metadata.parameters import Segmentation
+from pellucid.methods import superpixels as module
 from pellucid.methods.superpixels import placed, superpixels
 from pellucid.model import Array
-
-module = sys.modules["pellucid.methods.superpixels"]  # the door exports the function
-
 
 EACH = pytest.mark.parametrize("algorithm", Segmentation, ids=lambda a: a.value)
 

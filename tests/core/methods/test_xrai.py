@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,13 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata.parameters import IntegratedGradients, SmoothGrad, Xrai
+from pellucid.methods import xrai as module
 from pellucid.methods.felzenszwalb import felzenszwalb_scales
 from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.methods.xrai import rank_regions, xrai
 from pellucid.model import Attribution, FunctionModel
 from places import SHARED
-
-module = sys.modules["pellucid.methods.xrai"]  # the door exports the function
-
 
 REFERENCE = SHARED / "reference" / "xrai"
 PHOTOS = sorted(REFERENCE.glob("*.npz"))
@@ -46,7 +43,7 @@ def model() -> FunctionModel:
 
 def explain(*rows: int, **options: Any) -> tuple[Attribution, dict[str, NDArray[Any]]]:
     pictures = PICTURES[list(rows)]
-    options = {"images": {"image": pictures}, "config": Xrai(step_count=3), **options}
+    options = {"images": {"image": pictures}, "method": Xrai(step_count=3), **options}
     return xrai(model(), {"image": pictures}, BLACK_AND_WHITE, TARGET[list(rows)], **options)
 
 
@@ -215,7 +212,7 @@ def test_company_and_order_do_not_matter() -> None:
 
 def test_the_configuration_reaches_the_gradients() -> None:
     noisy = Xrai(step_count=2, smooth_grad=SmoothGrad(noisy_sample_count=2, noise_sigma=0.3))
-    one, other, changed = (explain(0, 1, config=noisy, seed=s)[0] for s in (1, 1, 2))
+    one, other, changed = (explain(0, 1, method=noisy, seed=s)[0] for s in (1, 1, 2))
     assert one.values["image"].tobytes() == other.values["image"].tobytes()
     assert not np.array_equal(one.values["image"], changed.values["image"])
 

@@ -18,7 +18,21 @@ from PIL import Image
 import pellucid
 from pellucid.api.explanations import Explanations, unpack
 from pellucid.errors import InstanceError
+from pellucid.explain import Results
 from pellucid.inputs.readers import read_image
+from pellucid.metadata import (
+    Examples,
+    ExplanationParameters,
+    IntegratedGradients,
+    Lime,
+    Method,
+    Players,
+    Quadrature,
+    SampledShapley,
+    Segmentation,
+    SmoothGrad,
+    Xrai,
+)
 from pellucid.responses.npz import pack
 from pellucid.visualize.figures import View, files
 from places import SAMPLES
@@ -72,6 +86,30 @@ def test_what_was_saved_answers_and_draws_the_same(case: str) -> None:
             one = list(files([before], number, "a", view))
             assert one and one == list(files([after], number, "a", view))
     assert pack(after) == pack(unpack(pack(after), "again"))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        IntegratedGradients(
+            quadrature=Quadrature.MIDPOINT,
+            smooth_grad=SmoothGrad(feature_noise_sigma=(("a", 1.0), ("b", 0.5))),
+        ),
+        Xrai(step_count=3, tolerance=0.5, max_blur_sigma=2.0),
+        SampledShapley(players=Players.REGIONS, max_paths=7),
+        Lime(segmentation_alg=Segmentation.SLIC, positive_only=False, hide_color=0.5),
+        Examples(neighbor_count=3),
+    ],
+    ids=lambda method: str(method.name),
+)
+def test_the_method_comes_back_with_all_its_settings(method: Method) -> None:
+    results = Results(
+        items=(),
+        instances=(),
+        metadata=load("wine").metadata,
+        parameters=ExplanationParameters(method=method),
+    )
+    assert unpack(pack(results), "saved.npz").parameters.method == method
 
 
 def test_the_arrays_are_those_of_the_explanation() -> None:

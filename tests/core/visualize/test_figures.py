@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from PIL import Image
 
 from pellucid.api.compare import settings_of
 from pellucid.errors import SpecError
+from pellucid.metadata.documents import parse_visualization
 from pellucid.metadata.parameters import Lime, SampledShapley
 from pellucid.metadata.spec import (
+    Dialect,
     InputSpec,
     Modality,
     OverlayType,
@@ -24,6 +27,8 @@ from pellucid.metadata.spec import (
 from pellucid.visualize.animation import sweep
 from pellucid.visualize.figures import View, files, shown
 from pellucid.visualize.image_overlays import marked
+from pellucid.visualize.overlay import draw
+from pellucid.visualize.readable import chosen
 
 RAMP = np.arange(80.0).reshape(8, 10) - 20
 
@@ -79,19 +84,19 @@ def test_methods_stand_side_by_side_after_the_original() -> None:
     (file,) = files([one, other], 0, "a", View())
     grid, drawing = opened(file.data), one.draw(0)["image"]
     assert file.name == "a.compare.png"
-    big = np.kron(drawing.image, np.ones((20, 20, 1), np.uint8))
+    big = drawing.image  # 8×10, magnified 23 times
     corner = next(
         (y, x)
         for y in range(20, 120)
         for x in range(10, 30)
-        if np.array_equal(grid[y : y + 20, x : x + 20], big[:20, :20])
+        if np.array_equal(grid[y : y + 60, x : x + 60], big[:60, :60])
     )
     y, x = corner
-    assert np.array_equal(grid[y : y + 160, x : x + 200], big)
+    assert np.array_equal(grid[y : y + 184, x : x + 230], big)
     for k, each in enumerate((one, other), 1):
-        overlay = np.kron(each.draw(0)["image"].overlay, np.ones((20, 20, 1), np.uint8))
-        left = x + k * 216
-        assert np.array_equal(grid[y : y + 160, left : left + 200], overlay)
+        overlay = each.draw(0)["image"].overlay
+        left = x + k * 246
+        assert np.array_equal(grid[y : y + 184, left : left + 230], overlay)
 
 
 def test_nothing_to_show_is_said() -> None:
@@ -121,16 +126,17 @@ def test_a_sweep_shows_less_and_less(above: float, highest: float) -> None:
     frames = sweep(drawing, 6)
     assert [level for level, _ in frames] == pytest.approx(np.linspace(0, highest, 6), abs=0.05)
     visible = [int(each.overlay.any(2).sum()) for _, each in frames]
-    assert visible[0] == (RAMP > 0).sum() and visible == sorted(visible, reverse=True)
+    assert visible[0] == 23**2 * (RAMP > 0).sum() and visible == sorted(visible, reverse=True)
     assert 0 < visible[-1] < visible[0]
 
 
 def test_an_animation_has_all_frames_and_repeats() -> None:
-    (file,) = files([of_a_picture(RAMP)], 0, "a", View(frames=7, animated=True))
+    rising = of_a_picture(RAMP - RAMP.min(), type=VisualizationType.PIXELS)
+    (file,) = files([rising], 0, "a", View(frames=7, animated=True))
     with Image.open(io.BytesIO(file.data)) as gif:
         assert file.name == "a.overlay.gif" and gif.format == "GIF"
         assert gif.n_frames == 7 and gif.info["loop"] == 0  # type: ignore[attr-defined]
-        assert gif.size == (260, 208)  # small pictures are magnified
+        assert gif.size == (460, 368)  # small pictures are magnified
     many = list(files([of_a_picture(RAMP)], 0, "a", View(frames=11, panel=True)))
     assert [f.name for f in many][::5] == ["a.panel.00.png", "a.panel.05.png", "a.panel.10.png"]
 
@@ -138,10 +144,10 @@ def test_an_animation_has_all_frames_and_repeats() -> None:
 # LIME
 
 
-def patched(weights: list[float], **config: Any) -> tuple[Any, Any, Lime]:
+def patched(weights: list[float], **settings: Any) -> tuple[Any, Any, Lime]:
     """A drawing of four patches, two columns each, with these weights."""
     segments = np.repeat(np.arange(4), 2)[None, :].repeat(6, 0)
-    method = Lime(**config)
+    method = Lime(**settings)
     one = of_a_picture(np.array(weights)[segments], method=method)
     said = label({"image": np.array(weights)[segments]}, segments={"image": segments})
     image = np.full((6, 8, 3), 100, np.uint8)
@@ -150,8 +156,6 @@ def patched(weights: list[float], **config: Any) -> tuple[Any, Any, Lime]:
 
 def test_patches_above_the_least_weight_are_red_and_the_rest_is_as_it_was() -> None:
     drawing, said, method, image = patched([0.5, 0.02, 0.005, -0.5])  # type: ignore[misc]
-    from dataclasses import replace
-
     got = marked(replace(drawing, image=image), said, "image", method).overlay
     assert (got[:, :4] == [round(0.4 * 100 + 0.6 * 255), 40, 40]).all()
     assert (got[:, 4:] == 100).all()
@@ -181,3 +185,38 @@ def test_methods_have_short_names() -> None:
         settings_of("ig,xray", {})
     with pytest.raises(SpecError, match="no method is named"):
         settings_of(" ,", {})
+
+
+# Settings that nobody wrote
+
+
+@pytest.mark.parametrize("kind", VisualizationType)
+@pytest.mark.parametrize("seed", range(4))
+def test_what_nobody_wrote_highlights_5_to_20_percent(kind: VisualizationType, seed: int) -> None:
+    """Noise with a few bright spots, as attributions are."""
+    rng = np.random.default_rng(seed)
+    plane = rng.standard_normal((120, 160)) ** 3
+    y, x = rng.integers(10, 110), rng.integers(10, 150)
+    plane[y - 10 : y + 10, x - 10 : x + 10] += 3
+    resolved = Visualization(type=kind).resolved(Dialect.AI_PLATFORM, regions=False)
+    settings = resolved.updated(chosen(plane, resolved))
+    black = np.zeros((*plane.shape, 3), np.uint8)
+    drawn = draw(plane, black, replace(settings, overlay_type=OverlayType.NONE)).any(2)
+    assert 0.05 <= drawn.mean() <= 0.2
+
+
+def test_what_was_chosen_is_said_and_gives_the_same_picture_again() -> None:
+    rng = np.random.default_rng(0)
+    one = of_a_picture(rng.standard_normal((64, 64)))
+    drawing = one.draw(0)["image"]
+    assert drawing.said is not None
+    pairs = (word.split("=") for word in drawing.said.split())
+    written = parse_visualization({key: float(value) for key, value in pairs})
+    again = one.draw(0, visualization=written)["image"]
+    assert again.said is None and np.array_equal(again.overlay, drawing.overlay)
+
+
+def test_a_setting_that_somebody_wrote_is_followed_to_the_letter() -> None:
+    drawing = of_a_picture(RAMP, clip_below_percentile=62.0).draw(0)["image"]
+    assert drawing.said is None and drawing.visualization.clip_below_percentile == 62.0
+    assert drawing.visualization.blur_sigma == 0

@@ -35,6 +35,9 @@ EVERYTHING = {"clip_below_percentile": 0.0, "clip_above_percentile": 100.0}
 GREEN = np.array([0, 255, 0])
 
 
+SHARE = Percentile.SHARE
+
+
 def settings(**given: Any) -> Visualization:
     return Visualization(**given).resolved(Dialect.AI_PLATFORM, regions=False)
 
@@ -210,7 +213,8 @@ def test_strengths_ramp_from_a_fifth_at_the_lower_threshold_to_one_at_the_upper(
     assert np.array_equal(got[..., 1], expected)
     assert not got[..., [0, 2]].any()
     # By share: 5 + 4 reach 60 % of 15, so 4 is the threshold for 40; 5 alone reaches 33 %.
-    v = pixels(overlay_type=OverlayType.NONE, clip_below_percentile=40, clip_above_percentile=70)
+    share = {"clip_below_percentile": 40, "clip_above_percentile": 70, "percentile": SHARE}
+    v = pixels(overlay_type=OverlayType.NONE, **share)
     assert draw(a, photo(1, 6), v)[0, :, 1].tolist() == [0, 0, 0, 51, 255, 0]
 
 
@@ -271,7 +275,9 @@ def test_a_share_is_of_the_cumulative_absolute_attribution(
         Polarity.NEGATIVE: (-a).clip(0),
         Polarity.BOTH: np.abs(a),
     }[polarity].ravel()
-    v = pixels(polarity=polarity, clip_below_percentile=p, clip_above_percentile=100.0)
+    v = pixels(
+        polarity=polarity, clip_below_percentile=p, clip_above_percentile=100.0, percentile=SHARE
+    )
     lower, upper = clip_thresholds(a, v)
     if not strength.any():
         assert (lower, upper) == (0, 0)
@@ -287,15 +293,15 @@ def test_a_share_is_of_the_cumulative_absolute_attribution(
 def test_a_share_that_is_just_reached_is_reached(scale: float) -> None:
     a = np.array([[1.0, 2.0, 3.0, 4.0]]) * scale
     for p, expected in ((60, 3), (30, 2), (10, 1)):
-        v = pixels(overlay_type=OverlayType.NONE, clip_below_percentile=p)
+        v = pixels(overlay_type=OverlayType.NONE, clip_below_percentile=p, percentile=SHARE)
         assert draw(a, photo(1, 4), v).any(2).sum() == 4 - expected, (p, scale)
 
 
 def test_a_rank_is_of_pixels() -> None:
     a = np.arange(101.0).reshape(1, 101)
-    v = pixels(clip_below_percentile=62, clip_above_percentile=99, percentile=Percentile.RANK)
-    assert clip_thresholds(a, v) == (62.0, 99.0)
     v = pixels(clip_below_percentile=62, clip_above_percentile=99)
+    assert clip_thresholds(a, v) == (62.0, 99.0)
+    v = pixels(clip_below_percentile=62, clip_above_percentile=99, percentile=SHARE)
     lower, upper = clip_thresholds(a, v)
     assert (lower, upper) == (79.0, 100.0)
 

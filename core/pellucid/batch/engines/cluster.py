@@ -23,11 +23,13 @@ from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.worker import About, Recipe, Work
 from pellucid.errors import DependencyError, PellucidError
+from pellucid.notices import Where
 
 AHEAD = 2
 """How many blocks are out for each thread of the cluster."""
 
-LOST = "the connection to the scheduler is lost; the same command goes on from there"
+LOST = "the connection to the scheduler is lost"
+ON = "the same command goes on from there"
 
 PATIENCE = 1
 """The scheduler has tried a block on several workers before it says that it kills them."""
@@ -51,7 +53,8 @@ def on_cluster(
         from distributed import Client
     except ModuleNotFoundError as error:
         raise DependencyError(
-            "Dask is not installed, and a cluster needs it: type pip install 'pellucid[dask]'"
+            "Dask is not installed, and a cluster needs it",
+            hint="type pip install 'pellucid[dask]'",
         ) from error
     _wait_for(file, seconds)
     # It says of each death of a worker what a person can do nothing about.
@@ -59,13 +62,16 @@ def on_cluster(
     try:
         client = Client(address=address, scheduler_file=file, timeout=seconds)
     except OSError as error:
-        raise PellucidError(f"{address or file}: no scheduler answers there ({error})") from error
+        what, where = f"no scheduler answers there ({error})", Where(file=str(address or file))
+        raise PellucidError(what, where=where) from error
     name = f"pellucid-{uuid4()}"
     try:
         try:
             client.wait_for_workers(1, timeout=10 * seconds)
         except TimeoutError as error:
-            raise PellucidError(f"{address or file}: the cluster has no workers") from error
+            raise PellucidError(
+                "the cluster has no workers", where=Where(file=str(address or file))
+            ) from error
         client.register_plugin(_plugin(recipe), name=name)
         about = client.submit(_about, name, pure=False).result()
 
@@ -73,7 +79,7 @@ def on_cluster(
             try:
                 yield from _explain(client, name, blocks, stop)
             except OSError as error:
-                raise PellucidError(f"{LOST} ({error})") from error
+                raise PellucidError(f"{LOST} ({error})", hint=ON) from error
 
         width = AHEAD * sum(client.nthreads().values())
         yield Engine(about=about, explain=explain, blocks=width)
@@ -88,7 +94,11 @@ def _wait_for(file: str | None, seconds: float) -> None:
     end = time.monotonic() + seconds
     while file is not None and not os.path.exists(file):
         if time.monotonic() > end:
-            raise PellucidError(f"{file}: no such file; does the scheduler write another?")
+            raise PellucidError(
+                "no such file",
+                where=Where(file=str(file)),
+                hint="does the scheduler write another?",
+            )
         time.sleep(0.1)
 
 
@@ -161,7 +171,7 @@ def _explain(
             return
         future = next(done)
         if future.status == "cancelled":
-            raise PellucidError(LOST)
+            raise PellucidError(LOST, hint=ON)
         if future.status not in ("finished", "error"):
             done.add(future)  # its worker died when it was finished: it is computed again
             continue

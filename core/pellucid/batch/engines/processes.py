@@ -27,6 +27,7 @@ from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.worker import About, Recipe, StoppedError
 from pellucid.errors import ModelError, PellucidError
+from pellucid.notices import Where
 from pellucid.runtime.engine import cores
 
 AHEAD = 3
@@ -178,9 +179,10 @@ class _Pool:
         worker.process.join()
         if not worker.ready:
             raise ModelError(
-                f"{self._recipe.directory}: a worker process ended while it loaded the model "
-                f"(exit code {worker.process.exitcode}); are there memory and GPUs for "
-                f"{len(self._workers)} of them?"
+                "a worker process ended while it loaded the model "
+                f"(exit code {worker.process.exitcode})",
+                where=Where(file=str(self._recipe.directory)),
+                hint=f"are there memory and GPUs for {len(self._workers)} of them?",
             )
         self._workers[place] = self._started(worker.environment)
         if not self._stop.is_set():

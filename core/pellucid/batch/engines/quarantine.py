@@ -14,6 +14,7 @@ from typing import Literal
 from pellucid.batch.items import Item
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record
+from pellucid.notices import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +103,8 @@ def _joined(block: Block, records: dict[int, Record], killers: set[int]) -> Fini
     joined = []
     for item in block.items:
         if item.number in killers:
-            sentence = f"{item.name}: the process that explains it dies each time"
-            joined.append(Record(name=item.name, error=sentence))
+            failed = Notice("the process that explains it dies each time", item.where)
+            joined.append(Record.failed(item.name, failed))
         else:
             joined.append(records[item.number])
     return Finished(number=block.number, stamp=block.stamp, records=tuple(joined))

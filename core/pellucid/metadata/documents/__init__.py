@@ -11,13 +11,12 @@ from pellucid.metadata.documents.files import (
     read_text,
 )
 from pellucid.metadata.documents.json_positions import Path, path_text, printable, quoted
-from pellucid.metadata.documents.overrides import KSERVE_KEYS, overridden
+from pellucid.metadata.documents.overrides import overridden
 from pellucid.metadata.documents.parse import parse_metadata, parse_visualization
 from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.spellings import spelled
 
 __all__ = [
-    "KSERVE_KEYS",
     "Finding",
     "Path",
     "convert_metadata",

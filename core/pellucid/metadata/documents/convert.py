@@ -12,9 +12,10 @@ from pellucid.errors import SpecError
 from pellucid.metadata.documents.json_positions import path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
-from pellucid.metadata.parameters import METHOD_NAMES, ExplanationParameters
+from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import Baseline, Dialect, ExplanationMetadata, FileBaseline, InputSpec
 from pellucid.metadata.spellings import snake
+from pellucid.notices import Hint, Notice, Where
 from pellucid.problems import Problem, Severity
 
 # Both dialects' fields that are read and mean nothing, by what comes instead of them.
@@ -36,7 +37,7 @@ class Converted:
     dialect: Dialect
     metadata: ExplanationMetadata
     document: dict[str, Any]
-    lost: tuple[str, ...]
+    lost: tuple[Notice, ...]
     problems: tuple[Problem, ...]
 
 
@@ -52,16 +53,17 @@ def convert_metadata(
     Baseline files stay the same files: their paths become relative to `directory`, where the new
     document will lie. Raises SpecError with a line for each error of the document.
     """
-    place = f"{file}: " if file else ""
+    where = Where(file=file or "")
     parsed = parse_metadata(text, file=file)
     errors = [it for it in parsed.problems if it.severity is Severity.ERROR]
     if errors or parsed.metadata is None:
-        message = f"{place}holds parameters and no metadata, so there is nothing to convert"
-        raise SpecError("\n".join(map(str, errors)) or message, parsed.problems)
+        what = "" if errors else "holds parameters and no metadata, so there is nothing to convert"
+        raise SpecError(what, parsed.problems, where=where)
     before = parsed.metadata
     other = Dialect.VERTEX if before.dialect is Dialect.AI_PLATFORM else Dialect.AI_PLATFORM
     if to is before.dialect:
-        raise SpecError(f"{place}is written for {to.value} already; choose --to {other.value}")
+        hint = Hint("choose {to:{other}}", other=other.value)
+        raise SpecError(f"is written for {to.value} already", where=where, hint=hint)
     home = directory if directory is not None else Path(file).parent if file else Path()
     after = replace(
         before,
@@ -108,26 +110,30 @@ def _moved(baseline: Baseline, home: Path) -> Baseline:
     return FileBaseline(path=Path(os.path.relpath(baseline.path, home.absolute())).as_posix())
 
 
-def _lost(metadata: ExplanationMetadata, parameters: ExplanationParameters | None) -> Iterator[str]:
+def _lost(
+    metadata: ExplanationMetadata, parameters: ExplanationParameters | None
+) -> Iterator[Notice]:
     """Yield what the metadata say and the other dialect cannot."""
     if metadata.signature_key is not None:
-        yield (
-            f"serving_sigdef_key: Vertex metadata name no signature; pass "
-            f"--signature {metadata.signature_key}"
-        )
+        hint = Hint("pass {signature:{key}}", key=metadata.signature_key)
+        where = Where(path="serving_sigdef_key")
+        yield Notice("Vertex metadata name no signature", where, hint)
     if metadata.tags is not None:
-        yield f"tags: Vertex metadata name no graph; pass --tag-set {','.join(metadata.tags)}"
+        hint = Hint("pass {tags:{these}}", these=metadata.tags)
+        yield Notice("Vertex metadata name no graph", Where(path="tags"), hint)
     if metadata.latent_space_source is not None:
-        yield "latentSpaceSource: AI Platform had no explanations by examples"
+        where = Where(path="latentSpaceSource")
+        yield Notice("AI Platform had no explanations by examples", where)
     if parameters is not None:
-        method = METHOD_NAMES[type(parameters.method)]
-        yield (
-            f"parameters: AI Platform's metadata choose no method ({method}); keep this file and "
-            "pass it as --spec"
+        method = parameters.method.name
+        yield Notice(
+            f"AI Platform's metadata choose no method ({method})",
+            Where(path="parameters"),
+            Hint("keep this file and pass it as {spec}"),
         )
 
 
-def _unused(document: Mapping[str, Any]) -> Iterator[str]:
+def _unused(document: Mapping[str, Any]) -> Iterator[Notice]:
     """Yield the fields of the source that mean nothing here, and so do not come along."""
     inner = next((it for key, it in document.items() if key.lower() == "metadata"), document)
     sections: list[tuple[tuple[str | int, ...], Mapping[str, Any]]] = [((), inner)]
@@ -139,4 +145,5 @@ def _unused(document: Mapping[str, Any]) -> Iterator[str]:
             name = snake(key)
             why = _UNUSED.get(name, "the type is read from the model")
             if name in _UNUSED or name.endswith("_dtype"):
-                yield f"{path_text((*path, key))}: has no counterpart; {why}"
+                where = Where(path=path_text((*path, key)))
+                yield Notice(f"has no counterpart; {why}", where)

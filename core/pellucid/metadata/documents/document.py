@@ -23,6 +23,7 @@ from pellucid.metadata.documents.json_positions import (
     read,
 )
 from pellucid.metadata.rules import RULES
+from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 
 
@@ -35,6 +36,7 @@ class Finding:
     path: Path
     at_key: bool = False
     severity: Severity | None = None
+    hint: Hint | None = None
 
 
 @dataclass(slots=True)
@@ -170,6 +172,7 @@ def problems_of(
         found.append(
             Problem(
                 message=printable(finding.message),
+                hint=finding.hint and finding.hint.each(printable),
                 path=path_text(finding.path),
                 line=place[0],
                 column=place[1],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.example_spec import Examples
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import METADATA_FILE, ExplanationMetadata
+from pellucid.notices import Warn, Where
 from pellucid.problems import Problem, Severity
 
 
 def read_document(
-    directory: Path, metadata: str | Path | None, say: Callable[[str], None]
+    directory: Path, metadata: str | Path | None, say: Warn
 ) -> tuple[ExplanationMetadata | None, ExplanationParameters | None, Path]:
     """Return metadata, parameters and the path of a document of either dialect.
 
@@ -31,7 +32,7 @@ def read_document(
     return parsed.metadata, _located(parsed.parameters, path), path
 
 
-def read_parameters_file(path: Path, say: Callable[[str], None]) -> ExplanationParameters | None:
+def read_parameters_file(path: Path, say: Warn) -> ExplanationParameters | None:
     """Return the parameters in a file: an ExplanationSpec, or ExplanationParameters alone."""
     parameters, problems = parse_parameters(read_text(path), file=str(path))
     raise_errors(problems, say)
@@ -54,16 +55,18 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is not UTF-8 text; metadata are JSON") from error
+        where = Where(file=str(path))
+        raise SpecError("is not UTF-8 text", where=where, hint="metadata are JSON") from error
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
+        what = f"cannot be read: {error.strerror}"
+        raise SpecError(what, where=Where(file=str(path))) from error
 
 
-def raise_errors(problems: Sequence[Problem], say: Callable[[str], None]) -> None:
+def raise_errors(problems: Sequence[Problem], say: Warn) -> None:
     """Raise SpecError with a line for each error, or say the warnings if there is none."""
     errors = [p for p in problems if p.severity is Severity.ERROR]
     for problem in problems:
         if problem.severity is Severity.WARNING and not errors:
-            say(str(problem))
+            say(problem)
     if errors:
-        raise SpecError("\n".join(map(str, errors)), problems)
+        raise SpecError(problems=problems)

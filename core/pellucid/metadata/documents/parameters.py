@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from pellucid.errors import did_you_mean
+from pellucid.metadata.call_settings import converted
 from pellucid.metadata.documents.document import Finding, Section, opened, problems_of
 from pellucid.metadata.documents.examples import read_examples
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.documents.schema_walk import walk
-from pellucid.metadata.parameters import (
-    ExplanationParameters,
-    IntegratedGradients,
-    Method,
-    SampledShapley,
-    SmoothGrad,
-    Xrai,
-)
+from pellucid.metadata.example_spec import Examples
+from pellucid.metadata.method import spelling_of
+from pellucid.metadata.parameters import METHODS, ExplanationParameters, Method, SmoothGrad
 from pellucid.metadata.spec import Dialect
+from pellucid.metadata.spellings import camel
 from pellucid.problems import Problem, Severity
 
-_METHODS = {
-    "sampled_shapley_attribution": "sampledShapleyAttribution",
-    "integrated_gradients_attribution": "integratedGradientsAttribution",
-    "xrai_attribution": "xraiAttribution",
-    "examples": "examples",
-}
+_BY_KEY: Mapping[str, type[Method]] = {it.key: it for it in METHODS.values() if it.key is not None}
 
 
 def parse_parameters(
@@ -83,10 +76,10 @@ def parameters_of(
     inputs: Collection[str] | None = None,
 ) -> ExplanationParameters | None:
     """Return the parameters that an object of a document says; None where there is no method."""
-    chosen = [name for name in _METHODS if name in section]
+    chosen = [key for key in _BY_KEY if key in section]
     method = base.method if base else None
     if len(chosen) > 1:
-        listed = " and ".join(f"'{section.spelled[name]}'" for name in chosen)
+        listed = " and ".join(f"'{section.spelled[key]}'" for key in chosen)
         findings.append(
             Finding(
                 code="MD060", message=f"has {listed}; keep exactly one method", path=section.path
@@ -94,13 +87,14 @@ def parameters_of(
         )
     elif chosen:
         inner = section.section(chosen[0])
-        method = _method(chosen[0], inner, findings, inputs) if inner else None
+        method = _method(_BY_KEY[chosen[0]], inner, findings, inputs) if inner else None
     elif base is None:
-        known = ", ".join(_METHODS.values())
+        known = ", ".join(map(camel, _BY_KEY))
         findings.append(
             Finding(code="MD060", message=f"has no method; add one of {known}", path=section.path)
         )
-    made = replace(base or ExplanationParameters(), method=method or IntegratedGradients())
+    made = base or ExplanationParameters()
+    made = replace(made, method=method or made.method)
     if section.get("top_k") is not None:
         made = replace(made, top_k=section.get("top_k"))
     if section.get("output_indices") is not None:
@@ -110,38 +104,45 @@ def parameters_of(
 
 
 def _method(
-    name: str,
+    kind: type[Method],
     section: Section,
     findings: list[Finding],
     inputs: Collection[str] | None,
 ) -> Method:
-    if name == "examples":
+    """Return a method from its object; that of examples is more than its fields."""
+    if kind is Examples:
         return read_examples(section, findings)
-    if name == "sampled_shapley_attribution":
-        count = _count(section, "path_count", "num_paths", findings)
-        return SampledShapley(path_count=count)
-    steps = _count(section, "step_count", "num_integral_steps", findings)
-    blur = section.section("blur_baseline_config")
-    kind = Xrai if name == "xrai_attribution" else IntegratedGradients
-    return kind(
-        step_count=steps,
-        smooth_grad=_smooth_grad(section.section("smooth_grad_config"), findings, inputs),
-        max_blur_sigma=_float(blur.get("max_blur_sigma")) if blur else None,
-    )
+    made = _values(kind, section, findings)
+    for it in fields(kind):
+        if spelling_of(it).record is SmoothGrad:
+            inner = section.section(spelling_of(it).keys[0])
+            made[it.name] = _smooth_grad(inner, findings, inputs) if inner else None
+    return kind(**made)
 
 
-def _count(section: Section, name: str, old: str, findings: list[Finding]) -> int:
-    if name in section and old in section:
-        message = f"has both '{section.spelled[name]}' and '{section.spelled[old]}'; keep one"
-        findings.append(Finding(code="MD063", message=message, path=section.path))
-    return section.get(name) or section.get(old) or 50
+def _values(kind: type[Any], section: Section, findings: list[Finding]) -> dict[str, Any]:
+    """Return the numbers and words that a document sets of the fields of a record."""
+    made = {}
+    for it in fields(kind):
+        names = spelling_of(it)
+        place = section if names.inside is None else section.section(names.inside)
+        if place is None or names.setting is None or not names.keys:
+            continue
+        given = [key for key in names.keys if key in place]
+        if len(given) > 1:
+            message = (
+                f"has both {' and '.join(quoted(place.spelled[key]) for key in given)}; keep one"
+            )
+            findings.append(Finding(code="MD063", message=message, path=place.path))
+        values = [place.get(key) for key in given if place.get(key) is not None]
+        if values:
+            made[it.name] = converted(names.setting, values[0])
+    return made
 
 
 def _smooth_grad(
-    section: Section | None, findings: list[Finding], inputs: Collection[str] | None
-) -> SmoothGrad | None:
-    if section is None:
-        return None
+    section: Section, findings: list[Finding], inputs: Collection[str] | None
+) -> SmoothGrad:
     if "noise_sigma" in section and "feature_noise_sigma" in section:
         message = "has both 'noiseSigma' and 'featureNoiseSigma'; keep one"
         findings.append(Finding(code="MD061", message=message, path=section.path))
@@ -161,14 +162,9 @@ def _smooth_grad(
         sigma = item.get("sigma")
         sigmas[name] = 0.1 if sigma is None else float(sigma)
     return SmoothGrad(
-        noisy_sample_count=section.get("noisy_sample_count") or SmoothGrad().noisy_sample_count,
-        noise_sigma=_float(section.get("noise_sigma")),
+        **_values(SmoothGrad, section, findings),
         feature_noise_sigma=tuple(sigmas.items()) if by_feature is not None else None,
     )
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def _indices(section: Section, findings: list[Finding]) -> tuple[tuple[int, ...], ...] | None:

@@ -26,6 +26,7 @@ from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import Dialect, ExplanationMetadata, Visualization
 from pellucid.metadata.spellings import snake
+from pellucid.notices import Where
 from pellucid.problems import Problem, Severity
 
 __all__ = ["Parsed", "dump_metadata", "parse_metadata", "parse_parameters", "parse_visualization"]
@@ -111,8 +112,9 @@ def parse_visualization(given: str | Mapping[str, object]) -> Visualization:
     ]
     for problem in (*within, *parsed.problems):
         if problem.severity is Severity.ERROR:
-            path = problem.path.removeprefix("inputs.x.").rstrip(".")
-            raise SpecError(f"{path}: {problem.message}", parsed.problems)
+            # What follows is the path that was written.
+            where = Where(path=problem.path.removeprefix("inputs.x.").rstrip("."))
+            raise SpecError(problem.message, parsed.problems, where=where, hint=problem.hint)
     assert parsed.metadata is not None, "a document without errors has metadata"
     return parsed.metadata.inputs[0].visualization or Visualization()
 

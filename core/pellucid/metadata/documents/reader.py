@@ -5,25 +5,24 @@ What a single value may be is in the schema; here is what two of them say about 
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path as FilePath
 from typing import Any
 
 from pellucid.metadata.documents.baselines import parse_baselines
 from pellucid.metadata.documents.document import Finding, Section
 from pellucid.metadata.documents.json_positions import Path, quoted
-from pellucid.metadata.parameters import ExplanationParameters, IntegratedGradients, Xrai
+from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import (
+    OPTIONS,
     Baseline,
-    ColorMap,
     Domain,
     Encoding,
     InputSpec,
     Modality,
     Nested,
+    Option,
     OutputSpec,
-    OverlayType,
-    Percentile,
-    Polarity,
     Visualization,
     VisualizationType,
 )
@@ -94,8 +93,9 @@ class MetadataReader:
             message = "has both input and encoded baselines; keep one kind"
             self.find("MD033", message, feature.path)
         no_image = modality is not Modality.IMAGE and not _invalid(feature, "modality")
-        if no_image and isinstance(self.parameters and self.parameters.method, Xrai):
-            message = 'XRAI explains images only; set "modality": "image"'
+        method = self.parameters.method if self.parameters else None
+        if no_image and method is not None and method.images_only:
+            message = f'{method.title} explains images only; set "modality": "image"'
             self.find("MD048", message, feature.path)
         return InputSpec(
             name=name,
@@ -163,7 +163,7 @@ class MetadataReader:
     def sparse_gradient(self, feature: Section, path: Path) -> None:
         """Without parameters the method is not known yet, so that this is advice only."""
         method = self.parameters.method if self.parameters else None
-        if method is None or isinstance(method, IntegratedGradients | Xrai):
+        if method is None or method.uses_gradients:
             message = (
                 "gradients of a sparse input are taken at encoded_tensor_name; "
                 "name it or use sampled Shapley"
@@ -198,36 +198,34 @@ class MetadataReader:
         if modality is not Modality.IMAGE and not _invalid(feature, "modality"):
             message = f"is for images only, modality is '{modality.value}'; set it to 'image'"
             self.find("MD044", message, feature.at("visualization"))
-        kind = _value(section.get("type"))
-        for key, owner in (("blur_sigma", "pixels"), ("shade_within_outlines", "outlines")):
-            if key in section and kind not in (None, owner):
-                self.find("MD046", f"belongs to type '{owner}', not '{kind}'", section.at(key))
-        if kind == "outlines" and isinstance(self.parameters and self.parameters.method, Xrai):
-            message = "'outlines' is not recommended for XRAI; use 'pixels'"
+        made = {name: _converted(section.get(name), it) for name, it in OPTIONS.items()}
+        visualization = Visualization(**made)
+        kind = visualization.type
+        for name, option in OPTIONS.items():
+            if name in section and kind is not None and option.type not in (None, kind):
+                message = f"belongs to type '{option.type.value}', not '{kind.value}'"
+                self.find("MD046", message, section.at(name))
+            low, high = made[name], made.get(option.below or "")
+            if low is not None and high is not None and low >= high:
+                what = name.replace("below_", "").replace("_", " ")
+                message = f"the lower {what} {low} must be below the upper one {high}"
+                self.find("MD045", message, section.at(name))
+        method = self.parameters.method if self.parameters else None
+        if kind is VisualizationType.OUTLINES and method is not None and method.by_regions:
+            message = f"'outlines' is not recommended for {method.title}; use 'pixels'"
             self.find("MD049", message, section.at("type"))
-        below, above = section.get("clip_below_percentile"), section.get("clip_above_percentile")
-        if below is not None and above is not None and below >= above:
-            message = f"the lower clip percentile {below} must be below the upper one {above}"
-            self.find("MD045", message, section.at("clip_below_percentile"))
-        polarity = _value(section.get("polarity"))
-        colors = _value(section.get("color_map"))
-        overlay = _value(section.get("overlay_type"))
-        percentile = section.get("percentile")
-        return Visualization(
-            type=VisualizationType(kind) if kind else None,
-            polarity=Polarity(polarity) if polarity else None,
-            color_map=ColorMap(colors) if colors else None,
-            overlay_type=OverlayType({"mask": "mask_black"}.get(overlay, overlay))
-            if overlay
-            else None,
-            clip_below_percentile=below,
-            clip_above_percentile=above,
-            overlay_multiplier=section.get("overlay_multiplier"),
-            output_format=section.get("output_format"),
-            shade_within_outlines=section.get("shade_within_outlines"),
-            blur_sigma=section.get("blur_sigma"),
-            percentile=Percentile(percentile) if percentile else None,
-        )
+        above = made["clip_above_percentile"]
+        if above is not None and "clip_below_percentile" not in section:
+            regions = method is not None and method.by_regions
+            option = OPTIONS["clip_below_percentile"]
+            lower = option.regions if regions else option.default
+            if above <= lower:
+                message = (
+                    f"the upper clip percentile {above} must be above the lower one, which is "
+                    f"{lower:g} where it is not written"
+                )
+                self.find("MD045", message, section.at("clip_above_percentile"), Severity.WARNING)
+        return visualization
 
     def output(self, section: Section) -> OutputSpec | None:
         """Return the first output, None if there is none."""
@@ -264,6 +262,15 @@ class MetadataReader:
 def _value(written: str | None) -> str | None:
     """Return the value of an enum, or None for Vertex's ``…_unspecified``, "the same as" unset."""
     return None if written is None or written.endswith("_unspecified") else written
+
+
+def _converted(value: Any, option: Option) -> Any:
+    """Return the value of a setting as its field has it; one that is unspecified is unset."""
+    kind = type(option.default)
+    if not issubclass(kind, Enum):
+        return value
+    written = _value(value)
+    return None if written is None else kind(written)
 
 
 def _invalid(section: Section, name: str) -> bool:

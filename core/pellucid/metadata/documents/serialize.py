@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from pellucid.metadata.spec import (
+    OPTIONS,
     Baseline,
     Dialect,
     DomainBaseline,
@@ -70,21 +71,7 @@ def _input(feature: InputSpec) -> dict[str, Any]:
 
 
 def _visualization(it: Visualization | None) -> dict[str, Any] | None:
-    if it is None:
-        return None
-    return {
-        "type": it.type,
-        "polarity": it.polarity,
-        "clip_below_percentile": it.clip_below_percentile,
-        "clip_above_percentile": it.clip_above_percentile,
-        "color_map": it.color_map,
-        "overlay_type": it.overlay_type,
-        "overlay_multiplier": it.overlay_multiplier,
-        "output_format": it.output_format,
-        "shade_within_outlines": it.shade_within_outlines,
-        "blur_sigma": it.blur_sigma,
-        "percentile": it.percentile,
-    }
+    return None if it is None else {name: getattr(it, name) for name in OPTIONS}
 
 
 def _baseline(baseline: Baseline) -> Any:
@@ -112,8 +99,6 @@ def _spelled(section: dict[str, Any], dialect: Dialect, *, names: bool = False) 
             continue
         if isinstance(value, Enum):
             value = value.value.upper() if vertex else value.value
-        elif key == "output_format" and vertex and not names:
-            value = value.upper()
         elif isinstance(value, dict):
             maps = key in ("inputs", "outputs") and not names
             value = _spelled(value, dialect, names=maps)

@@ -13,20 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from pellucid.errors import ModelError
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint, Where
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.kernels import Operand
-from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of, threads_flush
-from pellucid.runtime.engine.tensorflow import CallableOptions, tf
+from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
+from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.function_library import CALLS
 from pellucid.saved_model import Batch, is_shared
 
@@ -65,14 +63,13 @@ Build: TypeAlias = Callable[[], tuple[list[Any], dict[str, Any]]]
 """Adds the ops of a question to the current graph; returns its arguments and named results."""
 
 
-class Backend(ABC):
-    """One way from a `Plan` to answers: the questions, each compiled once, at its first call.
+class Compiled(ABC):
+    """Functions of arrays in one graph, each compiled once, at its first call.
 
-    `traces` counts how often each question was compiled: never more than once.
+    `traces` counts how often each was compiled: never more than once.
     """
 
     operands: tuple[Operand, ...]
-    random_ops: tuple[str, ...] = ()
 
     def __init__(self, compile_spec: CompileSpec) -> None:
         self.compile_spec = compile_spec
@@ -81,8 +78,8 @@ class Backend(ABC):
         self._compiling = Lock()
 
     @abstractmethod
-    def network(self, rows: dict[str, Any]) -> Any:
-        """Return the output for `rows`, as new ops of the current graph."""
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        """Return a function of arrays, from the ops that `build` adds."""
 
     def row_bytes(self) -> int | None:
         """Return roughly how many bytes one row takes on its way forward, if that is known."""
@@ -98,9 +95,30 @@ class Backend(ABC):
         fixed = batch.rows or (None if batch.axis else 1)
         return row_batches_of(row, self.compile_spec.parallel_batches, gpu=gpu, fixed=fixed)
 
+    def _compiled(self, kernel: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        with self._compiling:
+            if kernel not in self._calls:
+                names: tuple[str, ...] = ()
+
+                def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
+                    nonlocal names
+                    arguments, results = build()
+                    names = tuple(results)
+                    return arguments, results
+
+                self.traces[kernel] += 1
+                self._calls[kernel] = self.compile(build_and_note_names), names
+            return self._calls[kernel]
+
+
+class Backend(Compiled):
+    """One way from a `CompileSpec` to answers: the questions that are asked of a model."""
+
+    random_ops: tuple[str, ...] = ()
+
     @abstractmethod
-    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
-        """Return a function of arrays, from the ops that `build` adds."""
+    def network(self, rows: dict[str, Any]) -> Any:
+        """Return the output for `rows`, as new ops of the current graph."""
 
     @abstractmethod
     def encode(self, request: Tensors) -> dict[str, Array]:
@@ -181,96 +199,8 @@ class Backend(ABC):
 
         return self._compiled("path_gradient", build)
 
-    def _compiled(self, kernel: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
-        with self._compiling:
-            if kernel not in self._calls:
-                names: tuple[str, ...] = ()
-
-                def build_and_note_names() -> tuple[list[Any], dict[str, Any]]:
-                    nonlocal names
-                    arguments, results = build()
-                    names = tuple(results)
-                    return arguments, results
-
-                self.traces[kernel] += 1
-                self._calls[kernel] = self.compile(build_and_note_names), names
-            return self._calls[kernel]
-
     def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
         return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
-
-
-class SessionBackend(Backend):
-    """A backend that runs in a session of its own.
-
-    A subclass sets `graph`, `tensors` (operand → tensor name) and `request` (key of a request →
-    tensor name, for those that the graph has).
-    """
-
-    graph: Any
-    tensors: dict[str, str]
-    request: dict[str, str]
-
-    @cached_property
-    @abstractmethod
-    def session(self) -> Any:
-        """The session; its threads may depend on the first question that was built."""
-
-    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
-        with self.graph.as_default(), device_scope(self.compile_spec.device):
-            arguments, named = build()
-            fed = {a.name for a in arguments}  # what is passed through has to be copied
-            results = [tf.identity(r) if r.name in fed else r for r in named.values()]
-        options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
-        if self.cut().parallel_batches > 1 and threads_flush():
-            options.run_options.inter_op_thread_pool = -1  # the thread that asks
-        # What `make_callable` returns looks at feeds and fetches anew at each call, holding the
-        # interpreter for ten times as long.
-        run = self.session._make_callable_from_options(options)
-        types = [a.dtype.base_dtype.as_numpy_dtype for a in arguments]
-
-        def call(*arrays: Array) -> Sequence[Array]:
-            return run(*map(np.asarray, arrays, types))  # type: ignore[no-any-return]
-
-        return call
-
-    def encode(self, request: Tensors) -> dict[str, Array]:
-        keys = {tensor: key for key, tensor in self.request.items()}
-        answer = {name: request[keys[t]] for name, t in self.tensors.items() if t in keys}
-        behind = [name for name in self.tensors if name not in answer]
-        if behind:
-            get = self.graph.get_tensor_by_name
-            fetches = {name: get(self.tensors[name]) for name in behind}
-            needed = kernels.ancestors(t.op for t in fetches.values())
-            feeds = {k: get(t) for k, t in self.request.items() if get(t).op in needed}
-            call, _ = self._compiled("encode", lambda: (list(feeds.values()), fetches))
-            batch = self.compile_spec.batch
-            rows = (
-                request[k]
-                if batch.axis and not is_shared(shape_of(feeds[k]), batch)
-                else request[k][0]
-                for k in feeds
-            )
-            for name, value in zip(behind, call(*rows), strict=True):
-                answer[name] = value if self.compile_spec.batch.axis else value[None]
-        return answer
-
-    def row_bytes(self) -> int | None:
-        total = 0
-        for op in self.graph.get_operations():
-            if op.name.startswith("network/"):
-                for tensor in op.outputs:
-                    shape = tensor.shape
-                    if shape.rank and tensor.dtype.is_floating and None not in shape[1:].as_list():
-                        total += shape[1:].num_elements() * tensor.dtype.size
-        return total or None
-
-    def describe(self) -> tuple[Operand, ...]:
-        """Return the operands, one for each of `tensors`."""
-        get = self.graph.get_tensor_by_name
-        return tuple(
-            operand_of(self.compile_spec, name, get(t)) for name, t in self.tensors.items()
-        )
 
 
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
@@ -361,14 +291,18 @@ def check_device(device: str) -> None:
     """
     kind, _, number = device.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
-        raise ModelError(f"'{device}' is no device; choose auto, cpu, gpu or gpu:N")
+        raise ModelError(f"'{device}' is no device", hint="choose auto, cpu, gpu or gpu:N")
     if kind == "gpu":
         count = len(tf.config.list_physical_devices("GPU"))
         if int(number or 0) >= count:
             seen = f"only {count}" if count else "no GPU"
             raise ModelError(
-                f"device '{device}': TensorFlow sees {seen}; it needs NVIDIA's driver and "
-                "pip install 'pellucid[gpu]', or choose --device cpu"
+                f"TensorFlow sees {seen}",
+                where=Where(name=f"device '{device}'"),
+                hint=Hint(
+                    "it needs NVIDIA's driver and pip install 'pellucid[gpu]', or choose "
+                    "{device:cpu}"
+                ),
             )
 
 

@@ -13,14 +13,17 @@ from functools import cached_property
 from typing import Any
 
 from pellucid.errors import ModelError
+from pellucid.model import Array, Tensors
+from pellucid.notices import Where
 from pellucid.runtime.backends.base import (
+    Backend,
     CompileSpec,
-    SessionBackend,
     device_scope,
     held,
     random_ops,
     session_config,
 )
+from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine.failures import FAILURES, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
 from pellucid.runtime.graph.flat_graph import FlatGraph, missing_ops, node_of
@@ -37,7 +40,7 @@ INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 INIT_SIGNATURE = "__saved_model_init_op"
 
 
-class FlatSession(SessionBackend):
+class FlatSession(SessionGraph):
     """Part of a flat graph in a session, with what it needs of variables and tables set up."""
 
     def __init__(self, compile_spec: CompileSpec, wanted: Iterable[str]) -> None:
@@ -104,8 +107,8 @@ class FlatSession(SessionBackend):
         return [node_of(i) for i in init], restorers(flat, left)
 
 
-class FlatGraphBackend(FlatSession):
-    """A `Plan` as a flat graph in one session."""
+class FlatGraphBackend(FlatSession, Backend):
+    """A `CompileSpec` as a flat graph in one session."""
 
     def __init__(self, compile_spec: CompileSpec) -> None:
         super().__init__(compile_spec, [compile_spec.output, *compile_spec.explained.values()])
@@ -155,8 +158,12 @@ class FlatGraphBackend(FlatSession):
         return output
 
 
-class Preprocessor(FlatSession):
-    """The ``xai_preprocess`` signature: from a request to the inputs of ``xai_model``."""
+class GraphFunction(FlatSession):
+    """Tensors of the graph as a function of a request's arrays: nothing is asked of it but these.
+
+    ``xai_preprocess`` is one, from a request to the inputs of ``xai_model``. Raises ModelError for
+    tensors that cannot be computed.
+    """
 
     def __init__(self, compile_spec: CompileSpec, outputs: Mapping[str, str]) -> None:
         try:
@@ -168,11 +175,13 @@ class Preprocessor(FlatSession):
         except FAILURES as error:
             names = ", ".join(f"'{t}'" for t in outputs.values())
             raise ModelError(
-                f"{compile_spec.directory}: {names} cannot be computed: {sentence(error)}"
+                f"{names} cannot be computed: {sentence(error)}",
+                where=Where(file=str(compile_spec.directory)),
             ) from error
 
-    def network(self, rows: dict[str, Any]) -> Any:
-        raise ModelError("a preprocessing signature has no output to explain")
+    def __call__(self, rows: Tensors) -> dict[str, Array]:
+        """Return the tensors, by the names of `outputs`, for rows of a request."""
+        return self.encode(rows)
 
 
 def _downstream(flat: FlatGraph, inside: set[str], cuts: set[str]) -> set[str]:
@@ -201,7 +210,8 @@ def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
     if ops & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}:
         raise ModelError(
             "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
-            "not in the file; export it with TensorFlow operations in its place"
+            "not in the file",
+            hint="export it with TensorFlow operations in its place",
         )
 
 

@@ -30,7 +30,7 @@ from pellucid.saved_model import is_shared
 
 
 class FunctionBackend(Backend):
-    """A `Plan` by way of the loaded object's signature function."""
+    """A `CompileSpec` by way of the loaded object's signature function."""
 
     def __init__(self, compile_spec: CompileSpec) -> None:
         super().__init__(compile_spec)

@@ -16,9 +16,9 @@ import numpy as np
 
 from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import (
+    Backend,
     Build,
     CompileSpec,
-    SessionBackend,
     all_ops,
     device_scope,
     held,
@@ -26,12 +26,13 @@ from pellucid.runtime.backends.base import (
     refuse_calls,
     session_config,
 )
+from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.tensorflow import tf
 
 
-class V1LoaderBackend(SessionBackend):
-    """A `Plan` in the graph that ``tf.compat.v1.saved_model.load`` imports."""
+class V1LoaderBackend(SessionGraph, Backend):
+    """A `CompileSpec` in the graph that ``tf.compat.v1.saved_model.load`` imports."""
 
     def __init__(self, compile_spec: CompileSpec) -> None:
         super().__init__(compile_spec)

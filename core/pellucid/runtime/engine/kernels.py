@@ -160,8 +160,8 @@ def outputs(
         output = network({name: tf.squeeze(row, 0) for name, row in rows.items()})[None]
     if not output.dtype.is_floating:
         raise ModelError(
-            f"the output is {output.dtype.name}, which has no score to explain; name a "
-            "floating-point output, such as the probabilities or the logits"
+            f"the output is {output.dtype.name}, which has no score to explain",
+            hint="name a floating-point output, such as the probabilities or the logits",
         )
     return output
 

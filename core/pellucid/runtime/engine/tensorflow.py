@@ -54,7 +54,7 @@ def _import() -> tuple[Any, Any, Any, Any]:
         if error.name is None or error.name.split(".")[0] != "tensorflow":
             raise
         raise DependencyError(
-            f"TensorFlow is not installed, and this needs it: type {INSTALL}"
+            "TensorFlow is not installed, and this needs it", hint=f"type {INSTALL}"
         ) from error
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return tensorflow, registry, Unliftable, Options

@@ -43,7 +43,8 @@ def checkpoint_reader(prefix: str) -> Reader:
         except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"the data of variable '{key}' cannot be read from {prefix}.data-*: the file is "
-                "truncated or damaged; copy the model again"
+                "truncated or damaged",
+                hint="copy the model again",
             ) from error
 
     return read

@@ -15,14 +15,17 @@ from pellucid.api import Explanations, LoadedModel
 from pellucid.metadata import Dialect
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import ModelEntry
-from pellucid.serve.protocols.protocol import Protocol, Target, google_error
+from pellucid.serve.protocols.protocol import GOOGLE_ERROR, Protocol, Target, google_error
 
 
 class AiPlatform(Protocol):
     """AI Platform Prediction, version 1 of its API; the parameters are those of the model."""
 
     name = "ai-platform"
+    title = "AI Platform"
     full = HTTPStatus.TOO_MANY_REQUESTS
+    error_form = GOOGLE_ERROR
+    answers_wrong_instances = True
     paths = (
         "/v1/projects/{project}/models/{target}",
         "/v1/projects/{project}/models/{model}/versions/{target}",

@@ -12,9 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pellucid.api import Explanations, LoadedModel
-from pellucid.metadata import Lime
-from pellucid.metadata.documents import KSERVE_KEYS
-from pellucid.serve.http_errors import HttpError
+from pellucid.metadata import KSERVE_KEYS
 from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target
 
@@ -23,20 +21,21 @@ class KServe(Protocol):
     """KServe, version 1 of its data plane."""
 
     name = "kserve"
+    title = "KServe V1"
     full = HTTPStatus.SERVICE_UNAVAILABLE
     paths = ("/v1/models/{target}",)
     override = KSERVE_KEYS
 
     def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
         given = {key: request[key] for key in KSERVE_KEYS if key in request}
-        if not given and not isinstance(model.parameters.method, Lime):
+        if not given and model.parameters.method.shown_patches is None:
             return model
         return model.as_kserve().requested(given)
 
     def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
-        if isinstance(explanations.parameters.method, Lime):
-            return explanations.kserve()
-        return explanations.response()
+        if explanations.parameters.method.shown_patches is None:
+            return explanations.response()
+        return explanations.kserve()
 
     def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
         return {"predictions": list(predictions)}
@@ -45,6 +44,3 @@ class KServe(Protocol):
         ready = model.default.loaded is not None
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return status, {"name": model.name, "ready": ready}
-
-    def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
-        return http_error.status, {"error": http_error.message}

@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.inputs import InputInfo
 from pellucid.serve.limits import Limits
 from pellucid.serve.model_repository import ModelRepository
-from pellucid.serve.protocols.protocol import GOOGLE_STATUS, Protocol
+from pellucid.serve.protocols.protocol import PLAIN_ERROR, Protocol
 
 Schema = dict[str, Any]
 
@@ -28,25 +28,7 @@ _BINARY: Schema = {
     "required": ["b64"],
     "additionalProperties": False,
 }
-_ERROR: Schema = {"type": "object", "properties": {"error": _TEXT}, "required": ["error"]}
-_GOOGLE_ERROR: Schema = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {
-                "code": {"type": "integer"},
-                "message": _TEXT,
-                "status": {"enum": sorted({*GOOGLE_STATUS.values(), "UNKNOWN"})},
-            },
-            "required": ["code", "message", "status"],
-        }
-    },
-    "required": ["error"],
-}
 _SCHEMAS: dict[str, Schema] = {
-    "Error": _ERROR,
-    "GoogleError": _GOOGLE_ERROR,
     "Explanations": {
         "type": "object",
         "description": "One explanation for each instance; one object for KServe's LIME.",
@@ -74,18 +56,20 @@ def document(repository: ModelRepository, protocols: Sequence[Protocol], limits:
     for protocol in protocols:
         for template in protocol.paths:
             paths.update(_paths(repository, protocol, template, limits))
+    errors = dict([PLAIN_ERROR, *(protocol.error_form for protocol in protocols)])
+    titles = [protocol.title for protocol in protocols]
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Pellucid",
             "version": version("pellucid"),
             "description": "Explanations of the predictions of TensorFlow SavedModels, in the "
-            "protocols of KServe V1, AI Platform and Vertex AI.",
+            f"protocols of {', '.join(titles[:-1])} and {titles[-1]}.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
         "components": {
-            "schemas": _SCHEMAS,
+            "schemas": {**errors, **_SCHEMAS},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -106,7 +90,7 @@ def _paths(
             yield path, {**shared, "get": _got(f"{model.name}: its state", {"type": "object"})}
             for verb, said in (("explain", "Explanations"), ("predict", "Predictions")):
                 # Where a wrong instance is an answer, status 200, its form is not the request's.
-                strict = loaded is not None and protocol.name != "ai-platform"
+                strict = loaded is not None and not protocol.answers_wrong_instances
                 inputs = loaded.model.inputs if loaded is not None and strict else None
                 schema = request_schema(inputs, limits)
                 yield (
@@ -174,10 +158,9 @@ def _leaf(info: InputInfo) -> Schema:
 
 def _asked(protocol: Protocol, model: str, said: str, request: Schema) -> Schema:
     answer: Schema = {"$ref": f"#/components/schemas/{said}"}
-    if protocol.name == "ai-platform":
+    if protocol.answers_wrong_instances:
         # "It contains a single error entry", and the call has succeeded all the same.
-        answer = {"oneOf": [answer, {"$ref": "#/components/schemas/Error"}]}
-    error = "Error" if protocol.name == "kserve" else "GoogleError"
+        answer = {"oneOf": [answer, {"$ref": f"#/components/schemas/{PLAIN_ERROR.name}"}]}
     verb = said.lower().removesuffix("s")
     return {
         "summary": f"{protocol.name}: a {verb} for each instance, by {model}",
@@ -186,7 +169,7 @@ def _asked(protocol: Protocol, model: str, said: str, request: Schema) -> Schema
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": _response("The answer", answer),
-            **_refused(error),
+            **_refused(protocol.error_form.name),
         },
     }
 

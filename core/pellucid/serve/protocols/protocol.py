@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pellucid.api import Explanations, LoadedModel
 from pellucid.serve.http_errors import HttpError
@@ -23,11 +23,29 @@ class Target:
     verb: str | None
 
 
+class ErrorForm(NamedTuple):
+    """What errors look like: the schema of their body, and its name among all schemas."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+PLAIN_ERROR = ErrorForm(
+    "Error",
+    {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
+)
+
+
 class Protocol(ABC):
     """One protocol: `name` for logs and metrics, `full` the status of a full queue."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    """What people call it."""
     full: ClassVar[HTTPStatus]
+    error_form: ClassVar[ErrorForm] = PLAIN_ERROR
+    answers_wrong_instances: ClassVar[bool] = False
+    """Whether a call with a wrong instance succeeds all the same, and is answered by an error."""
     paths: ClassVar[tuple[str, ...]]
     """Templates; the last part is ``{target}``, a name with or without ``:verb``."""
     override: ClassVar[tuple[str, ...]]
@@ -49,9 +67,9 @@ class Protocol(ABC):
     def described(self, model: ModelEntry, target: Target) -> tuple[int, dict[str, Any]]:
         """Return the status and the body of an answer to GET: what the model is, and its state."""
 
-    @abstractmethod
     def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
         """Return the status and the body of an error."""
+        return http_error.status, {"error": http_error.message}
 
 
 GOOGLE_STATUS = {
@@ -68,6 +86,26 @@ GOOGLE_STATUS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "UNAVAILABLE",
     HTTPStatus.GATEWAY_TIMEOUT: "DEADLINE_EXCEEDED",
 }
+
+
+GOOGLE_ERROR = ErrorForm(
+    "GoogleError",
+    {
+        "type": "object",
+        "properties": {
+            "error": {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "integer"},
+                    "message": {"type": "string"},
+                    "status": {"enum": sorted({*GOOGLE_STATUS.values(), "UNKNOWN"})},
+                },
+                "required": ["code", "message", "status"],
+            }
+        },
+        "required": ["error"],
+    },
+)
 
 
 def google_error(http_error: HttpError) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pellucid.api import Explanations, LoadedModel
 from pellucid.metadata import Dialect
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import ModelEntry
-from pellucid.serve.protocols.protocol import Protocol, Target, google_error
+from pellucid.serve.protocols.protocol import GOOGLE_ERROR, Protocol, Target, google_error
 
 DEPLOYED_MODEL = "local"
 
@@ -19,7 +19,9 @@ class Vertex(Protocol):
     """Vertex AI, versions 1 and 1beta1 of its API; an endpoint is a model's name."""
 
     name = "vertex"
+    title = "Vertex AI"
     full = HTTPStatus.TOO_MANY_REQUESTS
+    error_form = GOOGLE_ERROR
     paths = (
         "/v1/projects/{project}/locations/{location}/endpoints/{target}",
         "/v1beta1/projects/{project}/locations/{location}/endpoints/{target}",

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from typing import Any
 
@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pellucid.api import Explanations, LoadedModel
-from pellucid.errors import InstanceError, SpecError, did_you_mean
+from pellucid.errors import InstanceError, SpecError, meant
 from pellucid.explain import LabelAttribution
 from pellucid.inputs import (
     InputInfo,
@@ -32,15 +32,16 @@ from pellucid.inputs import (
     read_image,
     read_request,
 )
-from pellucid.metadata import METHOD_NAMES, Modality, Visualization
+from pellucid.metadata import METHODS, Modality, Visualization
 from pellucid.metadata.documents import parse_visualization
+from pellucid.notices import Where
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
 from pellucid.serve.handler import Handler, Read
-from pellucid.serve.http_errors import HttpError
+from pellucid.serve.http_errors import HttpError, server_words
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.offload import LARGE
-from pellucid.serve.protocols.kserve import KServe
+from pellucid.serve.protocols import protocol_of
 from pellucid.visualize import encode as encode_picture
 
 KEPT = 8
@@ -48,12 +49,9 @@ SIDE = 960
 """The longest side of a picture that is drawn on, in pixels: what a screen shows."""
 BARS = 40
 FILES = {"page.css": "text/css", "page.js": "text/javascript"}
-DRAWN = (
-    *("type", "polarity", "color_map", "overlay_type", "blur_sigma"),
-    *("clip_below_percentile", "clip_above_percentile"),
-)
-METHODS = ("integrated-gradients", "xrai", "sampled-shapley", "lime")
-NUMBERS = ("steps", "paths", "samples", "top_k")
+EFFORTS = {name: it.effort for name, it in METHODS.items() if it.effort is not None}
+"""The methods that can be drawn, with what a person turns first."""
+NUMBERS = (*dict.fromkeys(it.setting for it in EFFORTS.values()), "top_k")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -79,7 +77,7 @@ class Page:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._errors = KServe()
+        self._errors = protocol_of("/")
         self._kept: OrderedDict[str, Explanations] = OrderedDict()
         self.routes = [
             Route("/", self._page, methods=["GET"]),
@@ -116,7 +114,8 @@ class Page:
             for model in self._handler.repository.models.values()
             if (loaded := model.default.loaded) is not None
         ]
-        return Response(encode({"models": models}, indent=False), media_type=_JSON)
+        document = {"models": models, "methods": [_method(name) for name in EFFORTS]}
+        return Response(encode(document, indent=False), media_type=_JSON)
 
     async def _explain(self, request: Request) -> Response:
         visit = request.scope[VISIT]
@@ -124,7 +123,7 @@ class Page:
         offload = self._handler.offload
 
         async def handle(body: bytes) -> bytes:
-            document = await offload.do(len(body), lambda: parse_json(body, None))
+            document = await offload.do(len(body), lambda: parse_json(body))
             if not isinstance(document, Mapping):
                 raise SpecError("the request must be an object")
             name = document.get("model")
@@ -151,24 +150,30 @@ class Page:
         known = ("model", "picture", "instance", "method", "label", "visualization", *NUMBERS)
         for key in asked:
             if key not in known:
-                raise SpecError(f"unknown key '{key}'{did_you_mean(key, known)}")
+                raise SpecError(f"unknown key '{key}'", hint=meant(key, known))
         settings: dict[str, Any] = {n: _whole(n, asked[n]) for n in NUMBERS if n in asked}
         method = asked.get("method")
-        if method is not None and method not in METHODS:
-            raise SpecError(f"method: {json.dumps(method)[:50]} is none of {', '.join(METHODS)}")
+        if method is not None and method not in EFFORTS:
+            fault = f"{json.dumps(method)[:50]} is none of {', '.join(EFFORTS)}"
+            raise SpecError(fault, where=Where(path="method"))
+        chosen = loaded.model.parameters.method.name if method is None else str(method)
+        if chosen not in EFFORTS:
+            raise SpecError(
+                "neighbors cannot be drawn here",
+                where=Where(path="method"),
+                hint="choose another method",
+            )
         if method is not None:
             settings["method"] = method
         if "picture" in asked:
-            settings["players"] = "regions"  # a value for each pixel takes hours
-        if method is None and METHOD_NAMES[type(loaded.model.parameters.method)] not in METHODS:
-            raise SpecError("method: neighbors cannot be drawn here; choose another method")
+            settings |= METHODS[chosen].for_images
         model = loaded.model.configured(**settings)
         instance = self._instance(asked, model)
         limits = self._handler.limits
         most = limits.check([instance], model.parameters, loaded.model.parameters, loaded.outputs)
         visualization = asked.get("visualization") or {}
         if not isinstance(visualization, Mapping):
-            raise SpecError("visualization: must be an object")
+            raise SpecError("must be an object", where=Where(path="visualization"))
         what = [asked.get(k) for k in ("picture", "instance", "method", *NUMBERS)]
         same = (loaded.generation, "page", str(settings))
         return Wanted(
@@ -204,7 +209,7 @@ def _asset(name: str, kind: str) -> Response:
 
 def _whole(name: str, value: object, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SpecError(f"{name}: must be a whole number, {least} or more")
+        raise SpecError(f"must be a whole number, {least} or more", where=Where(path=name))
     return value
 
 
@@ -213,13 +218,28 @@ def _described(name: str, loaded: Loaded) -> dict[str, Any]:
     model = loaded.model
     drawn = any(spec.modality is Modality.IMAGE for spec in model.metadata.inputs)
     picture = drawn and _takes_picture(model.inputs)
-    method = METHOD_NAMES[type(model.parameters.method)]
+    method = model.parameters.method.name
     return {
         "name": name,
         "picture": picture,
-        "method": method if method in METHODS else METHODS[0],
+        "method": method if method in EFFORTS else next(iter(EFFORTS)),
         "outputs": loaded.outputs,
         "instance": None if picture else _skeleton(model.inputs),
+    }
+
+
+def _method(name: str) -> dict[str, Any]:
+    """Return what the page has to know of a method to offer it."""
+    method, effort = METHODS[name], EFFORTS[name]
+    return {
+        "name": name,
+        "label": method.label,
+        "images_only": method.images_only,
+        "effort": {
+            "label": effort.setting.capitalize(),
+            "setting": effort.setting,
+            "start": effort.start,
+        },
     }
 
 
@@ -227,7 +247,7 @@ def _takes_picture(inputs: Sequence[InputInfo]) -> bool:
     if len(inputs) != 1:
         return False
     try:
-        image_input_of(inputs, None, "")
+        image_input_of(inputs, None)
     except InstanceError:
         return False
     return True
@@ -252,7 +272,7 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
     label = explanation.labels[min(wanted.label, len(explanation.labels) - 1)]
     answer: dict[str, Any] = {
         "labels": [_label(explanations, item) for item in explanation.labels],
-        "warnings": list(explanation.warnings),
+        "warnings": [it.sentence(server_words) for it in explanation.warnings],
     }
     drawings = explanations.draw(0, label, visualization=wanted.visualization)
     if not drawings:
@@ -265,9 +285,9 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
         "width": drawing.image.shape[1],
         "empty": drawing.empty,
         "visualization": {
-            name: getattr(value, "value", value)
-            for name in DRAWN
-            for value in [getattr(settings, name)]
+            it.name: getattr(value, "value", value)
+            for it in fields(settings)
+            for value in [getattr(settings, it.name)]
         },
     }
     return encode(answer, indent=False)

@@ -3,15 +3,10 @@
 // (page/explain). A change of the drawing alone is drawn from what the server still has.
 
 const $ = (id) => document.getElementById(id);
-const EFFORT = {
-  "integrated-gradients": ["Steps", "steps", 50],
-  "xrai": ["Steps", "steps", 50],
-  "sampled-shapley": ["Paths", "paths", 10],
-  "lime": ["Samples", "samples", 500],
-};
-const state = {models: [], picture: null, label: 0, asked: 0};
+const state = {models: [], methods: [], picture: null, label: 0, asked: 0};
 
 const chosen = () => state.models.find((model) => model.name === $("model").value);
+const method = () => state.methods.find((it) => it.name === $("method").value);
 
 async function ask(path, body) {
   const headers = {"Content-Type": "application/json"};
@@ -41,10 +36,10 @@ function showModel() {
   $("image-input").hidden = $("drawing").hidden = !model.picture;
   $("json-input").hidden = model.picture;
   if (!model.picture) $("instance").value = JSON.stringify(model.instance, null, 2);
-  for (const option of $("method").options) {
-    const pictures = option.value === "xrai" || option.value === "lime";
-    option.hidden = option.disabled = pictures && !model.picture;
-  }
+  state.methods.forEach((it, i) => {
+    const option = $("method").options[i];
+    option.hidden = option.disabled = it.images_only && !model.picture;
+  });
   $("method").value = model.method;
   showMethod();
   $("top-k").value = Math.min(3, model.outputs ?? 3);
@@ -54,9 +49,9 @@ function showModel() {
 }
 
 function showMethod() {
-  const [name, , effort] = EFFORT[$("method").value];
-  $("effort-name").textContent = name;
-  $("effort").value = effort;
+  const {effort} = method();
+  $("effort-name").textContent = effort.label;
+  $("effort").value = effort.start;
   state.visualization = null; // each method has defaults of its own
 }
 
@@ -73,8 +68,7 @@ function showVisualization(settings) {
 function showSliders() {
   for (const slider of document.querySelectorAll(".slider")) {
     const input = slider.querySelector("input");
-    const unit = input.name === "blur_sigma" ? " px" : " %";
-    slider.querySelector("output").textContent = input.value + unit;
+    slider.querySelector("output").textContent = `${input.value} ${input.dataset.unit}`;
   }
 }
 
@@ -84,10 +78,12 @@ function readVisualization() {
     if (field.type === "radio" && !field.checked) continue;
     settings[field.name] = field.type === "range" ? Number(field.value) : field.value;
   }
-  if (settings.type === "outlines") delete settings.blur_sigma;
-  // The lower end stays below the upper one, whichever of them was moved.
-  settings.clip_below_percentile = Math.min(settings.clip_below_percentile,
-    settings.clip_above_percentile - 0.1);
+  for (const {name, dataset} of $("drawing").querySelectorAll("[data-type], [data-below]")) {
+    // What belongs to another type of drawing is left out; a lower end stays below its upper one,
+    // whichever of them was moved.
+    if (dataset.type && dataset.type !== settings.type) delete settings[name];
+    if (dataset.below) settings[name] = Math.min(settings[name], settings[dataset.below] - 0.1);
+  }
   return settings;
 }
 
@@ -97,9 +93,9 @@ async function explain() {
   const model = chosen();
   if (!model || (model.picture && !state.picture) || !$("controls").reportValidity()) return;
   const number = ++state.asked;
-  const [, effort] = EFFORT[$("method").value];
   const body = {
-    model: model.name, method: $("method").value, [effort]: Number($("effort").value),
+    model: model.name, method: method().name,
+    [method().effort.setting]: Number($("effort").value),
     top_k: Number($("top-k").value), label: state.label,
   };
   try {
@@ -271,6 +267,8 @@ async function start() {
   try {
     const found = await ask("page/models");
     state.models = found.models;
+    state.methods = found.methods;
+    $("method").replaceChildren(...state.methods.map((it) => new Option(it.label, it.name)));
     $("model").replaceChildren(...state.models.map((model) => new Option(model.name)));
     $("error").hidden = true;
     showModel();

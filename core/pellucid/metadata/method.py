@@ -1,0 +1,148 @@
+"""What every method says of itself, so that nobody else has to tell methods apart.
+
+How a method is chosen and called, which gradients it takes, what it costs; and of each of its
+fields under which names it goes in a call, in a document and in a request. What reads, writes,
+checks and shows methods asks this, and one piece of code does for all of them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import Field, field
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from pellucid.metadata.spec import Baseline
+
+T = TypeVar("T")
+
+Settings: TypeAlias = Mapping[str, object]
+"""Values of settings by their names, see `CallSettings`."""
+
+Presets: TypeAlias = Mapping[str, Settings]
+"""Settings that go by a name of their own."""
+
+
+class Spelling(NamedTuple):
+    """The names of a field of a method, and what it takes the place of.
+
+    `setting` is its name in a call (see `CallSettings`). `keys` are its names in the parameters of
+    a document, in snake case, the first of them Vertex's; they stand in the object `inside`, if
+    any. `kserve` are its names in a request to KServe's explainer. `record` is the class of a field
+    that is an object itself. A setting unsets `instead_of`.
+    """
+
+    setting: str | None = None
+    keys: tuple[str, ...] = ()
+    inside: str | None = None
+    kserve: tuple[str, ...] = ()
+    record: Any = None
+    instead_of: str | None = None
+
+
+def spelled(
+    default: T,
+    *keys: str,
+    setting: str | None = None,
+    inside: str | None = None,
+    kserve: tuple[str, ...] = (),
+    record: Any = None,
+    instead_of: str | None = None,
+) -> T:
+    """Return a field of a record, with its default and the names it goes under."""
+    names = Spelling(setting, keys, inside, kserve, record, instead_of)
+    return field(default=default, metadata={"spelling": names})
+
+
+def spelling_of(it: Field[Any]) -> Spelling:
+    """Return the names of a field; one that was declared without them has none."""
+    return it.metadata.get("spelling", Spelling())  # type: ignore[no-any-return]
+
+
+class Effort(NamedTuple):
+    """The setting that buys accuracy with time, and what a person who only looks begins with."""
+
+    setting: str
+    start: int
+
+
+class PatchChoice(Protocol):
+    """Which patches of a picture KServe's explainer would show."""
+
+    @property
+    def positive_only(self) -> bool:
+        """Whether only what speaks for a label counts."""
+        ...
+
+    @property
+    def min_weight(self) -> float:
+        """The weight from which on a patch is shown."""
+        ...
+
+
+class BaseMethod(ABC):
+    """A method with its settings, a frozen record; what it says here has no default to guess by."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    """How it is chosen."""
+    title: ClassVar[str]
+    """What people call it within a sentence."""
+    label: ClassVar[str]
+    """What it is called in a list, with what it gives a value to."""
+    key: ClassVar[str | None]
+    """The key that chooses it in the parameters of a document, in snake case; None: no document."""
+    presets: ClassVar[Presets]
+    """Short names of it, and the settings that each means."""
+    for_images: ClassVar[Settings]
+    """The settings that suit pictures, unless others are given."""
+    effort: ClassVar[Effort | None]
+    """What to turn first; None for a method that cannot be drawn."""
+    counts: ClassVar[str]
+    """What its `evaluations` count."""
+    uses_gradients: ClassVar[bool]
+    """Whether it takes gradients, which a feature's encoded tensor is for."""
+    sampled: ClassVar[bool]
+    """Whether approx_error is the spread of samples, and not a sum that is not reached."""
+    images_only: ClassVar[bool]
+    """Whether it explains pictures and nothing else."""
+    by_regions: ClassVar[bool]
+    """Whether it attributes to whole regions, which are drawn in other colours."""
+    default_baselines: ClassVar[tuple[Baseline, ...]]
+    """The baselines of a feature that has none of its own; () for zero."""
+
+    @abstractmethod
+    def cost(self, elements: int, outputs: int) -> int:
+        """Return about how often the model is run for an instance of so many elements."""
+
+    @abstractmethod
+    def takes_seconds(self, elements: int) -> bool:
+        """Return whether one instance of so many elements takes long enough to be waited for."""
+
+    @abstractmethod
+    def caption(self, evaluations: int | None = None) -> str:
+        """Return the method and what was asked of it, in words; `evaluations` are what it took."""
+
+    def check(self) -> None:
+        """Raise SpecError for settings that exclude each other."""
+        return
+
+    def saved(self: T) -> T:
+        """Return what of its settings is kept with its explanations: by default all of them."""
+        return self
+
+    @property
+    def tolerance(self) -> float | None:
+        """The approx_error that each instance is refined to, if any."""
+        return None
+
+    @property
+    def max_blur_sigma(self) -> float | None:
+        """The blur of pictures that are their own baselines, in pixels, if any."""
+        return None
+
+    @property
+    def shown_patches(self) -> PatchChoice | None:
+        """What KServe's explainer would show; None where this is another method than its own."""
+        return None

@@ -1,0 +1,97 @@
+"""Graphs that run in a session of their own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pellucid.model import Array, Tensors
+from pellucid.runtime.backends.base import (
+    Build,
+    Compiled,
+    device_scope,
+    operand_of,
+    shape_of,
+)
+from pellucid.runtime.engine import kernels as kernels
+from pellucid.runtime.engine.kernels import Operand
+from pellucid.runtime.engine.row_batches import threads_flush
+from pellucid.runtime.engine.tensorflow import CallableOptions, tf
+from pellucid.saved_model import is_shared
+
+
+class SessionGraph(Compiled):
+    """A graph in a session of its own, from a request's tensors to those that are wanted.
+
+    A subclass sets `graph`, `tensors` (operand → tensor name) and `request` (key of a request →
+    tensor name, for those that the graph has).
+    """
+
+    graph: Any
+    tensors: dict[str, str]
+    request: dict[str, str]
+
+    @cached_property
+    @abstractmethod
+    def session(self) -> Any:
+        """The session; its threads may depend on the first question that was built."""
+
+    def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
+        with self.graph.as_default(), device_scope(self.compile_spec.device):
+            arguments, named = build()
+            fed = {a.name for a in arguments}  # what is passed through has to be copied
+            results = [tf.identity(r) if r.name in fed else r for r in named.values()]
+        options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
+        if self.cut().parallel_batches > 1 and threads_flush():
+            options.run_options.inter_op_thread_pool = -1  # the thread that asks
+        # What `make_callable` returns looks at feeds and fetches anew at each call, holding the
+        # interpreter for ten times as long.
+        run = self.session._make_callable_from_options(options)
+        types = [a.dtype.base_dtype.as_numpy_dtype for a in arguments]
+
+        def call(*arrays: Array) -> Sequence[Array]:
+            return run(*map(np.asarray, arrays, types))  # type: ignore[no-any-return]
+
+        return call
+
+    def encode(self, request: Tensors) -> dict[str, Array]:
+        keys = {tensor: key for key, tensor in self.request.items()}
+        answer = {name: request[keys[t]] for name, t in self.tensors.items() if t in keys}
+        behind = [name for name in self.tensors if name not in answer]
+        if behind:
+            get = self.graph.get_tensor_by_name
+            fetches = {name: get(self.tensors[name]) for name in behind}
+            needed = kernels.ancestors(t.op for t in fetches.values())
+            feeds = {k: get(t) for k, t in self.request.items() if get(t).op in needed}
+            call, _ = self._compiled("encode", lambda: (list(feeds.values()), fetches))
+            batch = self.compile_spec.batch
+            rows = (
+                request[k]
+                if batch.axis and not is_shared(shape_of(feeds[k]), batch)
+                else request[k][0]
+                for k in feeds
+            )
+            for name, value in zip(behind, call(*rows), strict=True):
+                answer[name] = value if self.compile_spec.batch.axis else value[None]
+        return answer
+
+    def row_bytes(self) -> int | None:
+        total = 0
+        for op in self.graph.get_operations():
+            if op.name.startswith("network/"):
+                for tensor in op.outputs:
+                    shape = tensor.shape
+                    if shape.rank and tensor.dtype.is_floating and None not in shape[1:].as_list():
+                        total += shape[1:].num_elements() * tensor.dtype.size
+        return total or None
+
+    def describe(self) -> tuple[Operand, ...]:
+        """Return the operands, one for each of `tensors`."""
+        get = self.graph.get_tensor_by_name
+        return tuple(
+            operand_of(self.compile_spec, name, get(t)) for name, t in self.tensors.items()
+        )

@@ -1,0 +1,28 @@
+"""The hints that the sources give, read from them: the settings that each names, as data."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from pellucid.notices import Advice, Hint
+
+CORE = Path(__file__).resolve().parents[1] / "core" / "pellucid"
+
+
+def hints() -> dict[str, Hint]:
+    """Return each hint that names settings by its template; a value that is not known is its name."""
+    found = {}
+    for path in sorted(CORE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Hint":
+                template = ast.literal_eval(node.args[0])
+                hint = Hint(template, **{str(it.arg): it.arg for it in node.keywords})
+                if hint.settings:
+                    found[template] = hint
+    return found
+
+
+def settings() -> set[Advice]:
+    """Return the settings that hints name, without the values."""
+    return {Advice(it.name, None, it.command) for hint in hints().values() for it in hint.settings}
