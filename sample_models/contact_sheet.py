@@ -15,14 +15,16 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pellucid
-from pellucid.api.compare import options_of
 from pellucid.inputs.readers import read_image
-from pellucid.visualize.grid import Cell, sheet
+from pellucid.metadata import SETTINGS
+from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.panel import encode
 from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.options.visualize import take_view
 
 PHOTOS = Path(__file__).resolve().parent / "photos"
+# What is asked of the method; the rest is about drawing.
+KNOWN = {*SETTINGS, "method"}
 EVERYTHING = "--set clip_below_percentile=0"
 REGIONS = f"--set color_map=viridis --set blur_sigma=0 {EVERYTHING}"
 LONGEST = 206
@@ -64,7 +66,7 @@ def cells() -> list[Cell]:
             words = ["model", "photo", *shlex.split(arguments)]
             options = visualize.make_context("visualize", words).params
             view, _ = take_view(options, None)
-            settings = options_of(options)
+            settings = {k: v for k, v in options.items() if k in KNOWN and v is not None}
             key = repr(settings)
             if key not in explained:
                 explained[key] = model.explain([instance], **settings)
@@ -82,7 +84,7 @@ def cells() -> list[Cell]:
 def main(out: Path) -> None:
     """Write the sheet."""
     columns = 1 + max(map(len, ROWS.values()))
-    drawn = sheet(
+    drawn = grid(
         cells(),
         columns=columns,
         title="pellucid visualize sample_models/photos/model PHOTO ...",

@@ -24,6 +24,8 @@ MISSING = (
     "no browser: pages are tested in chromium (apt-get install chromium) through playwright "
     "(pip install -e '.[dev]')"
 )
+PATIENCE = 120_000
+"""Milliseconds after which what a page is to do is said never to happen; playwright has 5 s."""
 ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
@@ -43,8 +45,9 @@ def launched(path: str) -> Iterator[Browser]:
 
     While it runs, this thread has a running event loop: ``asyncio.run`` has to wait.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
@@ -67,20 +70,24 @@ class Pages:
         width: int = 1280,
         height: int = 800,
         home: Path | None = None,
+        before: str | None = None,
         expected: Sequence[str] = (),
         **context: Any,
     ) -> Page:
         """Open a page by its path or URL, and return it when it is loaded.
 
-        `expected` are regular expressions of console messages that the test provokes; `home` is
-        the folder that a page on disk may load from, by default its own; `context` goes to
-        Playwright's ``new_context``: color_scheme="dark", has_touch=True, …
+        `before` is a script that runs before those of the page; `expected` are regular expressions
+        of console messages that the test provokes; `home` is the folder that a page on disk may
+        load from, by default its own; `context` goes to Playwright's ``new_context``:
+        color_scheme="dark", has_touch=True, …
         """
         url = address.resolve().as_uri() if isinstance(address, Path) else address
         at_home = (home.resolve() / "any").as_uri() if home else url
         size: Any = {"width": width, "height": height}
         page = self.browser.new_context(viewport=size, **context).new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
+        if before is not None:
+            page.add_init_script(before)
 
         def heard(message: ConsoleMessage) -> None:
             known = any(re.search(pattern, message.text) for pattern in expected)

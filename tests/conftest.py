@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from forked import Forks
 
 # Tests import their own modules (functions, places, …) by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
 # No test is timed: the first example of one may import SciPy on a busy machine.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
@@ -59,6 +61,17 @@ def program(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
         return Run(stop.value.code, captured.out, captured.err.decode())
 
     return run
+
+
+# Once for each process of the tests: it takes as long as importing TensorFlow.
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """The program in processes of its own: ``forks.start("batch", …)``, or ``forks.command``."""
+    from forked import Forks
+
+    found = Forks()
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -1,111 +1,92 @@
-"""The program in processes that can be killed, without waiting for TensorFlow each time.
+"""The program in processes of its own, without waiting for TensorFlow each time.
 
 A process imports TensorFlow and then waits; for each run it makes a copy of itself, which loads the
-model and does the work. Run as a script, this file is that process: it reads a request a line.
+model and does the work. `Forks.command` is an executable that behaves as ``pellucid`` does, for
+shells and for ``subprocess``: `Forks.folder` on the PATH is all that a shell needs.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
+import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any
+
+import fork_server
+
+PATIENCE = 600  # seconds, after which what is bound to happen never will
 
 
 @dataclass
 class Child:
-    """A run of the program in a process of its own."""
+    """A run of the program, and the file that its stderr goes to."""
 
-    pid: int
-    _ask: Any
+    process: subprocess.Popen[bytes]
     _err: Path
 
     def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        self.process.send_signal(number)
 
-    def wait(self, seconds: float = 120) -> int:
-        """The exit code, or minus the signal that ended it; too long a run is killed."""
-        return int(self._ask({"wait": self.pid, "seconds": seconds}))
+    def wait(self) -> int:
+        """The exit code, or minus the signal that ended it."""
+        return self.process.wait(PATIENCE)
 
     @property
     def err(self) -> str:
         return self._err.read_text()
 
-    def until(self, folder: Path, pattern: str, *, seconds: float = 60) -> None:
-        """Wait for a file that matches."""
-        end = monotonic() + seconds
-        while not any(folder.glob(pattern)):
-            assert monotonic() < end, self.err
-            sleep(0.005)
+    def until_said(self, words: str) -> None:
+        """Wait for words on stderr."""
+        end = time.monotonic() + PATIENCE
+        while words not in self.err:
+            assert time.monotonic() < end and self.process.poll() is None, self.err
+            time.sleep(0.005)
 
 
 class Forks:
-    """Starts runs of the program: ``start("batch", …)``."""
+    """Starts runs of the program: ``start("batch", …)``, or anybody who calls `command`.
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch, self._count = scratch, 0
-        self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ``at=(signal, patterns)`` sends the run a signal when it has come to what matches the patterns,
+    one after the other: not after some time, but at a place. They are searched in what the run is
+    about to do with a file, such as ``os.rename /out/x.json``.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="forks-"))  # sockets have short paths only
+        self.command = self.folder / "pellucid"
+        self._count = 0
+        path = self.folder / "socket"
+        ask = shlex.join([sys.executable, "-IS", fork_server.__file__, str(path), "call"])
+        self.command.write_text(f'#!/bin/sh\nexec {ask} "$@"\n')
+        self.command.chmod(0o755)
+        self._server = subprocess.Popen(
+            [sys.executable, fork_server.__file__, str(path)], stdin=subprocess.PIPE
         )
+        end = time.monotonic() + PATIENCE
+        while not path.exists():
+            assert time.monotonic() < end and self._server.poll() is None
+            time.sleep(0.01)
 
-    def start(self, *arguments: object) -> Child:
+    def start(self, *arguments: object, at: tuple[int, Sequence[str]] | None = None) -> Child:
         self._count += 1
-        err = self._scratch / f"{self._count}.err"
-        request = {"argv": [str(it) for it in arguments], "err": str(err)}
-        return Child(int(self._ask(request)), self._ask, err)
+        path = self.folder / f"{self._count}.err"
+        with path.open("wb") as err:
+            process = subprocess.Popen(
+                [self.command, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=err,
+                env=os.environ | ({fork_server.AT: json.dumps(at)} if at else {}),
+            )
+        return Child(process, path)
 
     def close(self) -> None:
-        self._process.communicate()
-
-    def _ask(self, request: dict[str, Any]) -> Any:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-
-def serve() -> None:
-    import pellucid.runtime.engine.tensorflow  # noqa: F401
-    from pellucid_cli.main import main
-
-    while line := sys.stdin.readline():
-        request = json.loads(line)
-        if "wait" in request:
-            status = end_of(request["wait"], request["seconds"])
-            print(json.dumps(os.waitstatus_to_exitcode(status)), flush=True)
-            continue
-        pid = os.fork()
-        if pid:
-            print(json.dumps(pid), flush=True)
-            continue
-        # A shell's background jobs do not hear Ctrl-C; these do.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number, name, mode in ((0, os.devnull, os.O_RDONLY), (1, os.devnull, os.O_WRONLY)):
-            os.dup2(os.open(name, mode), number)
-        os.dup2(os.open(request["err"], os.O_WRONLY | os.O_CREAT), 2)
-        sys.argv = ["pellucid", *request["argv"]]
-        try:
-            main()
-        except SystemExit as stop:
-            sys.stderr.flush()
-            os._exit(stop.code if isinstance(stop.code, int) else 1)
-
-
-def end_of(pid: int, seconds: float) -> int:
-    end = monotonic() + seconds
-    while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return status
-        if monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-        sleep(0.005)
-
-
-if __name__ == "__main__":
-    serve()
+        self._server.communicate()
+        shutil.rmtree(self.folder)

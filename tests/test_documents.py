@@ -6,17 +6,21 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 
+from forked import Forks
 from pellucid_cli.main import cli
 from places import ROOT, SAMPLES
+
+Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 MARK = "<!-- reference -->"
 FRONT, COMMANDS = ROOT / "README.md", ROOT / "cli" / "README.md"
@@ -88,15 +92,17 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    scripts = Path(sys.executable).parent
-    return subprocess.run(
+@pytest.fixture
+def shell(forks: Forks, desk: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """A shell in that folder, in which the program does not wait for TensorFlow each time."""
+    path = (forks.folder, Path(sys.executable).parent, os.environ["PATH"])
+    return lambda command: subprocess.run(
         ["bash", "-ec", command],
-        cwd=folder,
-        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
+        cwd=desk,
+        env={**os.environ, "PATH": os.pathsep.join(map(str, path))},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1000,
     )
 
 
@@ -173,14 +179,14 @@ def test_links_and_pictures_are_there(document: Path) -> None:
 
 # Keras, with numpy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_an_own_keras_model_becomes_a_picture(desk: Path) -> None:
+def test_an_own_keras_model_becomes_a_picture(desk: Path, shell: Shell) -> None:
     """The first screen of the front page, with a model that was just trained."""
     save_own_model(desk / "mine.keras")
     export = next(block for block in PROGRAMS if block.document == FRONT)
     draw = next(block for block in SCRIPTS if block.document == FRONT)
     run_program(export, desk)
     (command,) = draw.commands
-    run = shell(command, desk)
+    run = shell(command)
     assert run.returncode == 0, run.stderr
     (written,) = re.findall(r"writes (\S+)", draw.text)
     assert (desk / written).is_file()
@@ -189,12 +195,14 @@ def test_an_own_keras_model_becomes_a_picture(desk: Path) -> None:
 @pytest.mark.parametrize(
     "block", [it for it in SCRIPTS if "visualize model" not in it.text], ids=str
 )
-def test_the_commands_run(block: Block, desk: Path, request: pytest.FixtureRequest) -> None:
+def test_the_commands_run(
+    block: Block, desk: Path, shell: Shell, request: pytest.FixtureRequest
+) -> None:
     """Run a block as a stranger would, in a folder with the sample models, by a real shell."""
     if "sample_models/imagenet" in block.text:
         request.getfixturevalue("imagenet")
     for command in block.commands:
-        run = shell(command, desk)
+        run = shell(command)
         assert run.returncode == 0, run.stderr
         assert "Traceback" not in run.stderr
         for word, following in zip(words := shlex.split(command), words[1:], strict=False):
@@ -203,8 +211,12 @@ def test_the_commands_run(block: Block, desk: Path, request: pytest.FixtureReque
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
-def test_a_session_runs(session: Block, desk: Path) -> None:
-    run = shell(f"trap 'kill $(jobs -p)' EXIT\n{session.text}", desk)
+def test_a_session_runs(session: Block, shell: Shell) -> None:
+    # Somebody else may have the port of the document, such as this test in another checkout.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    script = re.sub(r"(?<=--port )\d+|(?<=localhost:)\d+", port, session.text)
+    run = shell(f"trap 'kill $(jobs -p)' EXIT\n{script}")
     assert run.returncode == 0, run.stderr
     assert '"error"' not in run.stdout and run.stdout.count('"explanations"') >= 3
 

@@ -145,11 +145,14 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, imagenet: Path, tmp_p
     """The picture that the README opens with is what the program draws with a real network."""
     expected = SAMPLES / "overview.png"
     photos = [SAMPLES / "photos/images" / f"{name}.jpg" for name in ("cat", "coffee", "motorcycle")]
-    pixels = ("--blur-sigma", "20", "--logits", "--set", "type=pixels")
-    pixels += ("--set", "overlay_type=grayscale", "-q")
-    shapley = ("--method", "sampled-shapley", "--players", "regions", "--paths", "20", "-q")
+    # Settings that somebody writes are followed to the letter, so the smoothing is written, too.
+    settings = ("type=pixels", "overlay_type=grayscale", "blur_sigma=4", "clip_below_percentile=85")
+    pixels = ["--blur-sigma", "20", "--logits", "-q", "--percentile", "rank"]
+    pixels += [word for setting in settings for word in ("--set", setting)]
+    regions = ["--method", "xrai", "-q"]
+    shapley = ["--method", "sampled-shapley", "--players", "regions", "--paths", "6", "-q"]
     rows = [photos]
-    for number, arguments in enumerate((pixels, ("--method", "xrai"), shapley)):
+    for number, arguments in enumerate((pixels, regions, shapley)):
         out = tmp_path / str(number)
         run = program("visualize", imagenet, *photos, "-o", out, *arguments)
         assert run.code == 0, run.err

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pellucid.errors import InstanceError, OutputError
 from pellucid.notices import Where
+
+if TYPE_CHECKING:
+    from pellucid import LoadedModel
+    from pellucid.inputs import Instance
+    from pellucid.notices import Warn
 
 
 def write(path: Path, data: bytes, *, force: bool) -> None:
@@ -71,25 +78,24 @@ def _is_pipe(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def read_inputs(model: Any, inputs: Iterable[str], warn: Any) -> tuple[Any, list[Any]]:
+def read_inputs(
+    model: LoadedModel, inputs: Iterable[str], warn: Warn
+) -> tuple[LoadedModel, list[Instance]]:
     """Return the instances of all inputs, numbered through; ``-`` is stdin.
 
     With them comes the model with the settings that a request brings; requests with different ones
     are refused.
     """
-    from dataclasses import replace
-
     from pellucid.inputs import read_data, read_file
 
-    instances: list[Any] = []
-    chosen: list[tuple[str, Any]] = []
+    instances: list[Instance] = []
+    chosen: list[tuple[str, LoadedModel]] = []
     for name in inputs:
-        brought: list[Any] = []
-        options = {"warn": warn, "settings": brought.append, "extras": model.extras}
+        brought: list[Mapping[str, object]] = []
+        read = partial(read_file, name)
         if name == "-":
-            found = read_data(sys.stdin.buffer.read(), model.inputs, source="<stdin>", **options)
-        else:
-            found = read_file(name, model.inputs, **options)
+            read = partial(read_data, sys.stdin.buffer.read(), source="<stdin>")
+        found = read(model.inputs, warn=warn, settings=brought.append, extras=model.extras)
         before = len(instances)  # which grows while they come
         instances += (replace(instance, index=before + i) for i, instance in enumerate(found))
         chosen.append((name, model.requested(brought[0]) if brought else model))

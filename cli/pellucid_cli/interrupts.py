@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 
 class Interrupted:
@@ -23,7 +22,7 @@ class Interrupted:
 
 
 @contextmanager
-def stopping(stop: threading.Event, say: Callable[[str], Any]) -> Iterator[Interrupted]:
+def stopping(stop: threading.Event, say: Callable[[str], object]) -> Iterator[Interrupted]:
     """Set `stop` at the first Ctrl-C or SIGTERM; at the second, raise KeyboardInterrupt."""
     asked = Interrupted()
 

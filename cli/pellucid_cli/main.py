@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 import click
 
@@ -28,7 +27,7 @@ from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.flags import flag, learn
 from pellucid_cli.project_file import set_defaults
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, object] = {
     "help_option_names": ["-h", "--help"],
     "auto_envvar_prefix": "PELLUCID",
     "max_content_width": 100,
@@ -54,7 +53,7 @@ class Program(click.Group):
             set_defaults(ctx, self, command, rest)
         return name, command, rest
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
             result = super().invoke(ctx)

@@ -233,8 +233,7 @@ def _judged(
         if not isinstance(item, kinds) or (isinstance(item, bool) and bool not in kinds):
             listed = f"{wanted}, or a list of such" if several else wanted
             raise file.fault(keys, f"must be {listed}, not {_described(item)}")
-    if isinstance(parameter.type, click.Path):
-        given = [_located(str(item), file.path.parent) for item in given]
+    given = [_located(item, parameter, file.path.parent) for item in given]
     made = given if several else given[0]
     try:
         parameter.process_value(click.Context(click.Command(command)), made)
@@ -269,11 +268,14 @@ def _described(value: object) -> str:
     return "a table" if isinstance(value, dict) else "a date or time"
 
 
-def _located(path: str, folder: Path) -> str:
-    """Return a path of a file in `folder`, which is above the working directory, as seen there."""
-    if path == "-" or "://" in path or folder == Path.cwd():
-        return path
-    return os.path.join(os.path.relpath(folder), path)
+def _located(value: object, parameter: click.Parameter, folder: Path) -> object:
+    """Return a path that is meant from `folder` as seen from the working directory below it."""
+    if not isinstance(value, str) or value == "-" or "://" in value or folder == Path.cwd():
+        return value
+    path = os.path.join(os.path.relpath(folder), value)
+    # Some options take names, too, in place of a file of them.
+    file_or_names = str(parameter.metavar).startswith("FILE|") and os.path.isfile(path)
+    return path if isinstance(parameter.type, click.Path) or file_or_names else value
 
 
 def _dashed(key: str) -> str:

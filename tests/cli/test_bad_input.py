@@ -7,14 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-START = [sys.executable, "-c", "from pellucid_cli.main import main; main()"]
+from forked import Forks
 
 
 def check_refused(run: Any, code: int, sentence: str) -> None:
@@ -95,11 +93,11 @@ def test_what_the_model_does_not_have(
 
 
 def test_a_gpu_that_is_not_there_is_not_replaced_by_the_cpu_in_silence(
-    digits: Path, seven: Path
+    digits: Path, seven: Path, forks: Forks
 ) -> None:
     """In a process of its own, from which every GPU is hidden."""
     run = subprocess.run(
-        [*START, "explain", str(digits), str(seven), "--device", "gpu"],
+        [forks.command, "explain", str(digits), str(seven), "--device", "gpu"],
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,
@@ -244,12 +242,12 @@ def test_an_unknown_option_or_command_names_the_nearest(program: Any, digits: Pa
     assert run.code == 2 and "explain" in run.err
 
 
-def test_a_closed_pipe_is_one_sentence(samples: Path) -> None:
+def test_a_closed_pipe_is_one_sentence(samples: Path, forks: Forks) -> None:
     """The reader takes one line of a response that is larger than a pipe holds, and leaves."""
     photos = samples / "photos"
     images = sorted((photos / "images").iterdir())
     command = [
-        *START,
+        forks.command,
         "explain",
         str(photos / "model"),
         *map(str, images * 3),
@@ -264,28 +262,27 @@ def test_a_closed_pipe_is_one_sentence(samples: Path) -> None:
     assert process.stderr is not None
     error = process.stderr.read().decode()
     process.stderr.close()
-    assert process.wait(60) == 141
+    assert process.wait(600) == 141
     assert error == "error: the output was closed before all of it was written\n"
 
 
-def test_control_c_is_one_sentence_and_leaves_no_file(samples: Path, tmp_path: Path) -> None:
-    photos = samples / "photos"
-    images = sorted((photos / "images").iterdir())
-    out = tmp_path / "x.json"
+def test_control_c_is_one_sentence_and_leaves_no_file(
+    program: Any, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pellucid.runtime.model import TensorFlowModel
+
+    def interrupted(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("nobody has heard it")
+
+    monkeypatch.setattr(TensorFlowModel, "path_gradient", interrupted)
     # A shell starts what runs in the background with the signal ignored, and so its children.
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    process = subprocess.Popen(
-        [sys.executable, "-c", heard + START[-1], "explain", str(photos / "model"),
-         *map(str, images), "-o", str(out),
-         "--steps", "100", "--noisy-samples", "50", "-v"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    said = process.stderr.readline()  # it has loaded the model, and is at work
-    assert "explained by way of GraphRoad" in said
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert error.strip() == "error: interrupted"  # on a line of its own, after the ^C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        wine = samples / "wine"
+        run = program("explain", wine / "model", wine / "instances.json", "-o", tmp_path / "x.json")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (run.code, run.out) == (130, b"")
+    assert run.err.strip() == "error: interrupted"  # on a line of its own, after the ^C
     assert list(tmp_path.iterdir()) == []

@@ -5,25 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from PIL import Image
 
 from forked import Forks
 
-KILLS = 20
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    server = Forks(tmp_path_factory.mktemp("runs"))
-    yield server
-    server.close()
+KILLS = 12
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +60,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def undisturbed(
     forks: Forks, many: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, bytes], float]:
-    """What a run leaves that nobody disturbs, and how long it takes."""
+) -> dict[str, bytes]:
+    """What a run leaves that nobody disturbs."""
     from places import SAMPLES
 
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     child = forks.start(*command(SAMPLES, many, out))
-    started = monotonic()
     assert child.wait() == 1, child.err  # some inputs are broken
-    return contents(out), monotonic() - started
+    return contents(out)
 
 
 def test_killed_at_random_points_a_run_ends_in_the_same_bytes(
@@ -84,25 +75,23 @@ def test_killed_at_random_points_a_run_ends_in_the_same_bytes(
     many: Path,
     samples: Path,
     tmp_path: Path,
-    undisturbed: tuple[dict[str, bytes], float],
+    undisturbed: dict[str, bytes],
 ) -> None:
-    expected, whole = undisturbed
-    assert len(expected) > 250
+    assert len(undisturbed) > 250
     chance = random.Random(6)
     kills = runs = 0
     while kills < KILLS or runs == 0:
         out = tmp_path / f"out{runs}"
         while True:
-            child = forks.start(*command(samples, many, out))
-            if kills < KILLS:
-                sleep(chance.uniform(0.2, 1.0) * whole)
-                child.signal(signal.SIGKILL)
+            touched = [re.escape(str(out))] * chance.randrange(1, 500)
+            at = (signal.SIGKILL, touched) if kills < KILLS else None
+            child = forks.start(*command(samples, many, out), at=at)
             code = child.wait()
             if code != -signal.SIGKILL:
                 break
             kills += 1
         assert code == 1, child.err
-        assert contents(out) == expected
+        assert contents(out) == undisturbed
         shutil.rmtree(out)
         runs += 1
 
@@ -115,12 +104,13 @@ def test_one_interrupt_ends_after_the_blocks_in_flight_and_says_how_to_go_on(
     tmp_path: Path,
     number: int,
     code: int,
-    undisturbed: tuple[dict[str, bytes], float],
+    undisturbed: dict[str, bytes],
 ) -> None:
     out = tmp_path / "out"
-    child = forks.start(*command(samples, many, out))
-    child.until(out, ".batch/blocks/*/*.json")
-    child.signal(number)
+    second = [
+        r"os\.rename .*/\.batch/blocks/.*\.json$"
+    ] * 2  # the first block is written, the second not yet
+    child = forks.start(*command(samples, many, out), at=(number, second))
     assert child.wait() == code, child.err
     assert "stopping after the blocks in flight" in child.err
     assert child.err.endswith(", of 137: interrupted; the same command goes on from there\n")
@@ -130,20 +120,21 @@ def test_one_interrupt_ends_after_the_blocks_in_flight_and_says_how_to_go_on(
     again = forks.start(*command(samples, many, out))
     assert again.wait() == 1
     assert "of 137 are done; going on from there" in again.err
-    assert contents(out) == undisturbed[0]
+    assert contents(out) == undisturbed
 
 
 def test_the_second_interrupt_ends_it_at_once(
     forks: Forks, many: Path, samples: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    child = forks.start(*command(samples, many, out), "--steps", 5000)
-    child.until(out, ".batch/plan.json")
-    sleep(0.5)
+    # The first block is begun when its pictures are read, and takes for ever.
+    begun = [r"os\.rename .*/\.batch/plan\.json$", f"open {re.escape(str(many / '0'))}"]
+    for_ever = ("--steps", 10**6, "--block-size", 40)
+    child = forks.start(*command(samples, many, out), *for_ever, at=(signal.SIGINT, begun))
+    child.until_said("stopping after the blocks in flight")
     child.signal(signal.SIGINT)
-    sleep(0.2)
-    child.signal(signal.SIGINT)
-    assert child.wait(20) == 130, child.err
+    assert child.wait() == 130, child.err
+    assert not list(out.glob(".batch/blocks/*/*"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted by root alone")
@@ -152,7 +143,7 @@ def test_a_full_disk_stops_the_run_and_says_so(
     many: Path,
     samples: Path,
     tmp_path: Path,
-    undisturbed: tuple[dict[str, bytes], float],
+    undisturbed: dict[str, bytes],
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -170,7 +161,7 @@ def test_a_full_disk_stops_the_run_and_says_so(
         again = forks.start(*command(samples, many, out))
         assert again.wait() == 1, again.err
         # The page names the originals by their way from the folder, which lies elsewhere.
-        found, expected = ({**it, "index.html": b""} for it in (contents(out), undisturbed[0]))
+        found, expected = ({**it, "index.html": b""} for it in (contents(out), undisturbed))
         assert found == expected
     finally:
         os.system(f"umount {disk}")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from clusters import local_cluster
+
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a folder, timings aside."""
@@ -24,8 +26,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_processes_and_clusters_leave_the_bytes_of_one_process(
     program: Any, samples: Path, tmp_path: Path
 ) -> None:
-    from distributed import LocalCluster
-
     command = ["batch", samples / "photos/model", samples / "photos/images", "--block-size", 2]
     command += ["--steps", 6, "--noisy-samples", 2, "--raw"]
     assert program(*command, "-o", tmp_path / "one").code == 0
@@ -34,9 +34,7 @@ def test_processes_and_clusters_leave_the_bytes_of_one_process(
     run = program(*command, "-o", tmp_path / "two", "-j", 2)
     assert run.code == 0, run.err
     assert contents(tmp_path / "two") == expected
-    with LocalCluster(
-        n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as cluster:
+    with local_cluster(1, threads=2) as cluster:
         where = ["--scheduler", cluster.scheduler_address]
         run = program(*command, "-o", tmp_path / "three", *where)
         assert run.code == 0, run.err

@@ -56,7 +56,9 @@ def test_a_table_names_the_examples(
     )  # fmt: skip
     lines = run.out.decode().splitlines()
     assert lines[0].endswith("[0]: cultivar cultivar_1 = 0.9999; nearest examples")
-    assert [line.split() for line in lines[1:3]] == [["example", "distance"], ["w0", "0"]]
+    assert lines[1].split() == ["example", "distance"]
+    name, distance = lines[2].split()
+    assert name == "w0" and float(distance) < 1e-6
     assert sum("instances[1]: cultivar" in line for line in lines) == 1
 
 
@@ -71,7 +73,9 @@ def test_a_picture_and_a_folder_of_pictures(
             "--query", query, "--raw", tmp_path / f"{query}.npz",
         )  # fmt: skip
         neighbors = json.loads(run.out)["explanations"][0]["neighbors"]
-        assert neighbors[0] == {"neighborId": "seven.png", "neighborDistance": 0.0}
+        # A kernel may add up one row in another order than several.
+        nearest = {"neighborId": "seven.png", "neighborDistance": pytest.approx(0, abs=1e-9)}
+        assert neighbors[0] == nearest
         assert len(neighbors) == 6
         with np.load(tmp_path / f"{query}.npz") as raw:
             assert raw["0/neighbors/ids"].tolist() == [it["neighborId"] for it in neighbors]

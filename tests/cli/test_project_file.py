@@ -12,6 +12,7 @@ import click
 import pytest
 
 from pellucid_cli.main import cli
+from pellucid_cli.project_file import defaults, find
 
 README = Path(__file__).resolve().parents[2] / "cli/README.md"
 
@@ -132,6 +133,24 @@ def test_other_commands_have_their_options_too(project: Path, program: Any) -> N
     run = program("init-metadata", "../../models/wine")
     assert (run.code, run.err.splitlines()[-1]) == (0, "wrote ../../drafted.json")
     assert "inputTensorName" in (project / "drafted.json").read_text()
+
+
+def test_those_who_ask_are_told_what_the_file_sets(project: Path, program: Any) -> None:
+    set_options(project, "[validate-metadata]\nstrict = true\nverbose = 1\n")
+    run = program("validate-metadata", "../../models")
+    assert run.err.startswith(f"{project}/pyproject.toml sets strict, verbose\n")
+    typed = program("validate-metadata", "../../models", "--strict", "-v")
+    assert typed.code == 1 and "pyproject.toml" not in typed.err
+
+
+def test_a_file_of_class_names_is_found_from_the_file_and_names_are_names(project: Path) -> None:
+    (project / "labels.txt").write_text("a\nb\n")
+    for written, meant in (("labels.txt", "../../labels.txt"), ("a,b", "a,b")):
+        set_options(project, f"class-names = '{written}'\n")
+        file = find(Path.cwd())
+        assert file is not None
+        _, commands = defaults(file, cli)
+        assert commands["explain"]["class_names"] == commands["batch"]["class_names"] == meant
 
 
 def test_colour_is_an_option_of_the_program(project: Path, program: Any) -> None:

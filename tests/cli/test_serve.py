@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import subprocess
-import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forked import Forks
 from places import SAMPLES
 
-PROGRAM = (sys.executable, "-c", "from pellucid_cli.main import main; main()")
 WINE = SAMPLES / "wine" / "model"
 
 
 @contextmanager
-def started(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(
+    forks: Forks, *arguments: object, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The program, and the address that it printed."""
-    # A shell in the background leaves SIGINT ignored, and a child inherits that.
     run = subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", *map(str, arguments)],
+        [forks.command, "serve", "--port", "0", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         assert run.stdout is not None
@@ -47,7 +46,7 @@ def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(url, data, headers), timeout=60
+            urllib.request.Request(url, data, headers), timeout=120
         ) as found:
             return found.status, json.loads(found.read())
     except urllib.error.HTTPError as error:
@@ -56,54 +55,67 @@ def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
 
 
 def until_ready(url: str) -> None:
-    end = time.monotonic() + 120
-    while ask(f"{url}/readyz")[0] != 200:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: ask(f"{url}/readyz")[0] == 200)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what is bound to happen."""
+    end = time.monotonic() + 300
+    while not true():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
-def test_it_prints_its_address_answers_and_ends_well_at_sigterm(tmp_path: Path) -> None:
+def test_it_prints_its_address_answers_and_ends_well_at_sigterm(
+    forks: Forks, tmp_path: Path
+) -> None:
     log = tmp_path / "access.jsonl"
-    request = json.loads((SAMPLES / "wine" / "instances.json").read_text())
-    many = {"instances": request["instances"] * 300}
-    with started(WINE, "--access-log", log, "--method", "sampled-shapley") as (run, url):
+    request = (SAMPLES / "wine" / "instances.json").read_bytes()
+    with started(forks, WINE, "--access-log", log, "--drain", 120) as (run, url):
         assert url.startswith("http://127.0.0.1:")
         # The port is open at once, and the model comes later.
         assert ask(f"{url}/healthz") == (200, {"status": "alive"})
         until_ready(url)
-        answers: list[tuple[int, Any]] = []
-        thread = threading.Thread(
-            target=lambda: answers.append(ask(f"{url}/v1/models/wine:explain", many))
-        )
-        thread.start()
-        end = time.monotonic() + 30
-        while b"pellucid_admitted_requests 1.0" not in metrics(url):
-            assert time.monotonic() < end
+        # A request that has been taken, and of which half is still to come when the signal does.
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=120)
+        connection.putrequest("POST", "/v1/models/wine:explain")
+        connection.putheader("Content-Length", str(len(request)))
+        connection.endheaders(request[:100])
+        until(lambda: b"pellucid_admitted_requests 1.0" in metrics(url))
         run.send_signal(signal.SIGTERM)
-        thread.join(60)
-        ((status, body),) = answers
-        assert status == 200 and len(body["explanations"]) == 900
-        out, err = run.communicate(timeout=60)
+        until(lambda: not is_ready(url))
+        connection.send(request[100:])
+        answer = connection.getresponse()
+        assert answer.status == 200 and len(json.loads(answer.read())["explanations"]) == 3
+        connection.close()
+        out, err = run.communicate(timeout=120)
         assert (run.returncode, out, err) == (0, "", "")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert lines[-1]["path"] == "/v1/models/wine:explain" and lines[-1]["instances"] == 900
+    assert lines[-1]["path"] == "/v1/models/wine:explain" and lines[-1]["instances"] == 3
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return ask(f"{url}/readyz")[0] == 200
+    except OSError:  # it does not listen any more
+        return False
 
 
 def metrics(url: str) -> bytes:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=60) as found:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=120) as found:
         data: bytes = found.read()
         return data
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_with_130_and_a_token_is_asked_for() -> None:
-    with started(WINE, PELLUCID_SERVE_TOKEN="secret") as (run, url):
+def test_ctrl_c_ends_it_with_130_and_a_token_is_asked_for(forks: Forks) -> None:
+    with started(forks, WINE, PELLUCID_SERVE_TOKEN="secret") as (run, url):
         until_ready(url)
         assert ask(f"{url}/v1/models")[0] == 401
         assert ask(f"{url}/v1/models", Authorization="Bearer secret") == (200, {"models": ["wine"]})
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=60)
+        run.communicate(timeout=120)
         assert run.returncode == 130
 
 

@@ -17,6 +17,7 @@ class ServedFunction:
     shape: tuple[int, ...]
     names: Array | None = None
     random_ops: tuple[str, ...] = ()
+    mixes_rows: bool = False
     backend: str = "function"
 
     @property

@@ -36,7 +36,7 @@ class Sample:
     points: Arrays = field(default_factory=dict)
     metadata: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    backend: str = "GraphRoad"
+    backend: str = "FlatGraphBackend"
     refusal: str | None = None
     zero: Sequence[str] = ()
     rtol: float = 1e-4

@@ -236,7 +236,7 @@ def gradient_in_loop(directory: Path) -> Sample:
         return tf.map_fn(doubled, x)
 
     export(directory, serve, x=float_rows(4))
-    return Sample(x=X, function=serve, complete=np.inf, backend="ObjectRoad")
+    return Sample(x=X, function=serve, complete=np.inf, backend="FunctionBackend")
 
 
 @model

@@ -53,9 +53,7 @@ def keras_with_optimizer(directory: Path) -> Sample:
     network.compile("adam", "mse")
     network.fit(normal(8, 4), normal(8, 1), verbose=0)
     tf.saved_model.save(network, str(directory))
-    return Sample(
-        x={"inputs": normal(2, 4)}, function=lambda inputs: network(inputs), backend="ObjectRoad"
-    )
+    return Sample(x={"inputs": normal(2, 4)}, function=lambda inputs: network(inputs))
 
 
 @model

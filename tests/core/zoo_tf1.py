@@ -195,7 +195,7 @@ def loop_in_frames(directory: Path) -> Sample:
     with old_style():
         x = placeholder(4)
         save(directory, {"x": x}, {"y": net(steps(x, variable("u", square)), W, V)})
-    return Sample(x=X, function=lambda x: net(steps(x, square)), backend="LoaderRoad")
+    return Sample(x=X, function=lambda x: net(steps(x, square)), backend="V1LoaderBackend")
 
 
 @model
@@ -394,7 +394,9 @@ def recurrent_with_arrays(directory: Path) -> Sample:
             state = tf.tanh(tf.concat([x[:, i], state], 1) @ kernel)
         return net(state)
 
-    return Sample(x={"x": normal(2, 5, 4)}, function=function, backend="LoaderRoad", complete=0.01)
+    return Sample(
+        x={"x": normal(2, 5, 4)}, function=function, backend="V1LoaderBackend", complete=0.01
+    )
 
 
 @model

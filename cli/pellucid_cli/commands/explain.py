@@ -2,53 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pellucid_cli.flags import flag
+from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
+    ModelOptions,
     load,
+    load_options,
     method_options,
     model_options,
     verbosity_options,
 )
 
+if TYPE_CHECKING:
+    from pellucid import Explanations
+    from pellucid.metadata import ExplainOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseOptions:
+    """Which response is written, and where; `raw` is a file for the arrays."""
+
+    out: Path | None
+    form: str
+    raw: Path | None
+    force: bool
+
+    def check(self) -> None:
+        """Raise OutputError unless the files can be written."""
+        from pellucid_cli.files import check_free
+
+        for path in (self.out, self.raw):
+            if path is not None:
+                check_free(path, force=self.force)
+
+    def deliver(self, data: bytes) -> None:
+        """Write the response."""
+        from pellucid_cli.files import write, write_stdout
+
+        if self.out is None:
+            write_stdout(data)
+        else:
+            write(self.out, data, force=self.force)
+
 
 @click.command(short_help="Explain predictions, as response JSON or a table.")
 @MODEL_DIR
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write here [default: stdout].")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["auto", "ai-platform", "vertex", "kserve", "table"]),
-    default="auto",
-    show_default=True,
-    help="The response of a service, or a table to read; kserve is that of LIME.",
+@record(
+    "response",
+    ResponseOptions,
+    click.option(
+        "-o", "--out", type=click.Path(path_type=Path), help="Write here [default: stdout]."
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["auto", "ai-platform", "vertex", "kserve", "table"]),
+        default="auto",
+        show_default=True,
+        help="The response of a service, or a table to read; kserve is that of LIME.",
+    ),
+    click.option(
+        "--raw",
+        type=click.Path(path_type=Path),
+        help="Also write the attributions as arrays, a .npz file.",
+    ),
+    click.option("--force", is_flag=True, help="Overwrite files that exist."),
 )
-@click.option(
-    "--raw",
-    type=click.Path(path_type=Path),
-    help="Also write the attributions as arrays, a .npz file.",
-)
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @model_options
 @method_options
 @verbosity_options
 def explain(
     model_dir: Path,
     inputs: tuple[str, ...],
-    out: Path | None,
-    form: str,
-    raw: Path | None,
-    force: bool,
-    verbose: int,
-    quiet: int,
-    **options: Any,
+    response: ResponseOptions,
+    model: ModelOptions,
+    method: ExplainOptions,
+    console: Console,
 ) -> None:
     """Explain predictions: which part of the input made the output what it is.
 
@@ -56,45 +94,42 @@ def explain(
     """
     if not inputs:
         raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")
+    response.check()
+    if response.form == "kserve":
+        method = _as_lime(method)
+    loaded = load(console, model_dir, load_options(console, model, method))
+    if response.form == "kserve":
+        loaded = loaded.as_kserve()
     from pellucid.errors import InstanceError
-    from pellucid_cli.files import check_free, read_inputs, write, write_stdout
+    from pellucid.responses import encode, pack
+    from pellucid_cli.files import read_inputs, write
 
-    console = Console(verbose, quiet)
-    for path in (out, raw):
-        if path is not None:
-            check_free(path, force=force)
-    if form == "kserve" and options["method"] not in (None, "lime"):
+    try:
+        loaded, instances = read_inputs(loaded, inputs, console.warn)
+        explanations = loaded.explain(instances)
+    except InstanceError as error:
+        # "If explanation fails for any instance, the response body contains no explanations."
+        response.deliver(encode({"error": error.sentence(flag)}))
+        raise
+    if response.raw is not None:
+        write(response.raw, pack(explanations), force=response.force)
+    response.deliver(_written(explanations, response.form))
+
+
+def _as_lime(method: ExplainOptions) -> ExplainOptions:
+    if method.settings.method not in (None, "lime"):
         raise click.UsageError("--format kserve is the form of LIME; leave out --method")
-    if form == "kserve":
-        options["method"] = "lime"
-    model = load(console, model_dir, options)
-    if form == "kserve":
-        model = model.as_kserve()
+    return replace(method, settings=replace(method.settings, method="lime"))
+
+
+def _written(explanations: Explanations, form: str) -> bytes:
     from pellucid.metadata import Dialect
     from pellucid.responses import encode
 
-    def deliver(data: bytes) -> None:
-        if out is None:
-            write_stdout(data)
-        else:
-            write(out, data, force=force)
-
-    try:
-        model, instances = read_inputs(model, inputs, console.warn)
-        explanations = model.explain(instances)
-    except InstanceError as error:
-        # "If explanation fails for any instance, the response body contains no explanations."
-        deliver(encode({"error": error.sentence(flag)}))
-        raise
-    if raw is not None:
-        from pellucid.responses import pack
-
-        write(raw, pack(explanations), force=force)
     if form == "table":
         from pellucid_cli.output.tables import table
 
-        deliver(table(explanations).encode())
-    elif form == "kserve":
-        deliver(encode(explanations.kserve()))
-    else:
-        deliver(explanations.json(dialect=None if form == "auto" else Dialect(form)))
+        return table(explanations).encode()
+    if form == "kserve":
+        return encode(explanations.kserve())
+    return explanations.json(dialect=None if form == "auto" else Dialect(form))

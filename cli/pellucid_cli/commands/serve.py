@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pellucid_cli.options.serve import WHOLE, access_log_of, limits_of, serve_options
+from pellucid_cli.options.serve import (
+    ServeOptions,
+    access_log_of,
+    limits_of,
+    serve_options,
+)
 from pellucid_cli.options.shared import (
     Console,
+    ModelOptions,
     load,
+    load_options,
     method_options,
     model_options,
     verbosity_options,
 )
+
+if TYPE_CHECKING:
+    from pellucid import LoadedModel
+    from pellucid.metadata import ExplainOptions
+    from pellucid.serve import Guard
 
 
 @click.command(short_help="Answer explain and predict requests over HTTP.")
@@ -26,16 +38,10 @@ from pellucid_cli.options.shared import (
 @verbosity_options
 def serve(
     models: tuple[str, ...],
-    host: str,
-    port: int,
-    token_file: Path | None,
-    insecure: bool,
-    access_log: Path | None,
-    reload_every: float,
-    drain: float,
-    verbose: int,
-    quiet: int,
-    **options: Any,
+    serving: ServeOptions,
+    model: ModelOptions,
+    method: ExplainOptions,
+    console: Console,
 ) -> None:
     """Answer explain and predict requests over HTTP, as KServe, AI Platform and Vertex did.
 
@@ -43,41 +49,32 @@ def serve(
     does a directory of model directories. Prints its address on stdout, one line of JSON for each
     request on stderr, and stops at SIGTERM when what was asked is answered.
     """
-    from pellucid.errors import DependencyError, SpecError
+    _check_installed()
+    from pellucid.serve import model_entries, server
 
-    try:
-        from pellucid.serve import Guard, is_loopback, model_entries, read_token, server
-    except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn", "uvloop", "prometheus_client"):
-            raise
-        raise DependencyError(
-            f"{error.name} is not installed, and serve needs it",
-            hint="pip install 'pellucid[serve]'",
-        ) from error
-
-    console = Console(verbose, quiet)
-    token = read_token(token_file)
-    if token is None and not insecure and not is_loopback(host):
-        raise click.UsageError(
-            f"{host} can be reached by others: give --token-file, or --insecure to do without"
-        )
-    limits = limits_of(options)
+    guard = _guard(serving)
     entries = model_entries(models, console.warn)
-    several = [f"--{name}" for name in WHOLE if options[name] is not None and len(entries) > 1]
-    if several:
-        hint = "serve the others by a server of their own"
-        raise SpecError(f"{several[0]} is for one model", hint=hint)
+    if len(entries) > 1:
+        _check_several(model)
     settings = server.ServerSettings(
-        limits=limits, guard=Guard(token), poll=reload_every, drain=drain
+        limits=limits_of(serving),
+        guard=guard,
+        poll=serving.reload_every,
+        drain=serving.drain,
     )
-    listening = server.listen(host, port)
+    options = load_options(console, model, method)
+
+    def loaded(directory: Path) -> LoadedModel:
+        # What a single explanation warns of is no news for whoever runs the server.
+        return replace(load(console, directory, options), warn=lambda message: None)
+
+    listening = server.listen(serving.host, serving.port)
     url = server.address(listening)
     click.echo(url)
-    with access_log_of(access_log, quiet=bool(quiet)) as write_log:
+    with access_log_of(serving.access_log, quiet=bool(console.quiet)) as write_log:
         interrupted = server.run(
             entries,
-            # What a single explanation warns of is no news for whoever runs the server.
-            lambda path: replace(load(console, path, dict(options)), warn=lambda sentence: None),
+            loaded,
             listening,
             settings,
             say=console.warn,
@@ -86,3 +83,41 @@ def serve(
         )
     if interrupted:
         raise click.exceptions.Exit(130)
+
+
+def _guard(serving: ServeOptions) -> Guard:
+    """Return who asks for the token. Raises a usage error where others need none to get in."""
+    from pellucid.serve import Guard, is_loopback, read_token
+
+    token = read_token(serving.token_file)
+    if token is None and not serving.insecure and not is_loopback(serving.host):
+        raise click.UsageError(
+            f"{serving.host} can be reached by others: give --token-file, or --insecure to do "
+            "without"
+        )
+    return Guard(token)
+
+
+def _check_several(model: ModelOptions) -> None:
+    """Raise SpecError for what can be said of a single model only."""
+    from pellucid.errors import SpecError
+
+    for name in ("metadata", "signature", "output"):
+        if getattr(model, name) is not None:
+            hint = "serve the others by a server of their own"
+            raise SpecError(f"--{name} is for one model", hint=hint)
+
+
+def _check_installed() -> None:
+    """Raise DependencyError that says what to type, unless all that serve needs is there."""
+    try:
+        from pellucid.serve import server  # noqa: F401
+    except ModuleNotFoundError as error:
+        from pellucid.errors import DependencyError
+
+        if error.name not in ("starlette", "uvicorn", "uvloop", "prometheus_client"):
+            raise
+        raise DependencyError(
+            f"{error.name} is not installed, and serve needs it",
+            hint="pip install 'pellucid[serve]'",
+        ) from error

@@ -3,14 +3,58 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pellucid_cli.options.shared import PATH
+from pellucid_cli.options.records import record
+from pellucid_cli.options.shared import PATH, Console, console_of
 from pellucid_cli.output.rule_pages import explain, rules
 
+if TYPE_CHECKING:
+    from pellucid.linter import Linted
+
 STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What is checked, against what, and what is written of it."""
+
+    files_from: str | None
+    null: bool
+    style: str
+    out: str | None
+    strict: bool
+    ignore: tuple[str, ...]
+    select: tuple[str, ...]
+    run: bool
+    signature: str | None
+    tag_set: str | None
+
+    @property
+    def tags(self) -> list[str] | None:
+        """The graph to check against, [] for the one without tags."""
+        return None if self.tag_set is None else self.tag_set.split(",") if self.tag_set else []
+
+    def linted(self, paths: Sequence[Path]) -> list[Linted]:
+        """Return what there is to say of each path, by the rules that were chosen."""
+        from pellucid.linter import lint
+
+        linted = [self._kept(lint(path, self.signature, self.tags)) for path in paths]
+        if not self.run:
+            return linted
+        from pellucid.api import smoke_test
+
+        return [self._kept(smoke_test(it, self.signature, self.tags)) for it in linted]
+
+    def _kept(self, found: Linted) -> Linted:
+        from pellucid.linter import keep
+
+        return replace(found, problems=keep(found.problems, self.select, self.ignore))
 
 
 @click.command(name="validate-metadata", short_help="Check metadata, alone and against its model.")
@@ -21,59 +65,59 @@ STYLES = ["auto", "text", "json", "github", "sarif", "junit", "markdown"]
     envvar="PELLUCID_VALIDATE_METADATA_PATHS",
     metavar="[MODEL_DIR|FILE|DIR|GLOB]...",
 )
-@click.option(
-    "--files-from",
-    type=PATH,
-    metavar="FILE",
-    help="Read paths from a file, one a line; - is stdin.",
+@record(
+    "checked",
+    CheckOptions,
+    click.option(
+        "--files-from",
+        type=PATH,
+        metavar="FILE",
+        help="Read paths from a file, one a line; - is stdin.",
+    ),
+    click.option("-0", "--null", is_flag=True, help="The paths of --files-from end with NUL."),
+    click.option(
+        "--format",
+        "style",
+        type=click.Choice(STYLES),
+        default="auto",
+        show_default=True,
+        help="How findings are written; auto is github inside GitHub Actions, else text.",
+    ),
+    click.option(
+        "-o",
+        "--out",
+        type=PATH,
+        metavar="FILE",
+        help="Write the findings to this file [default: stdout].",
+    ),
+    click.option("--strict", is_flag=True, help="Warnings fail too."),
+    click.option(
+        "--ignore", multiple=True, callback=rules, metavar="RULE", help="Rules to leave out."
+    ),
+    click.option(
+        "--select", multiple=True, callback=rules, metavar="RULE", help="Only these rules."
+    ),
+    click.option(
+        "--explain",
+        is_eager=True,
+        expose_value=False,
+        callback=explain,
+        metavar="RULE|all|list",
+        help="Print what a rule says, with examples, and exit.",
+    ),
+    click.option(
+        "--run", is_flag=True, help="Also load the model and explain a baseline instance."
+    ),
+    click.option("--signature", metavar="KEY", help="The signature to check against."),
+    click.option("--tag-set", metavar="TAGS", help="The graph to check against, as tag,tag."),
 )
-@click.option("-0", "--null", is_flag=True, help="The paths of --files-from end with NUL.")
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(STYLES),
-    default="auto",
-    show_default=True,
-    help="How findings are written; auto is github inside GitHub Actions, else text.",
+@record(
+    "console",
+    console_of,
+    click.option("-q", "--quiet", count=True, help="No summary on stderr."),
+    click.option("-v", "--verbose", count=True, help="Say how each tensor name was resolved."),
 )
-@click.option(
-    "-o",
-    "--out",
-    type=PATH,
-    metavar="FILE",
-    help="Write the findings to this file [default: stdout].",
-)
-@click.option("--strict", is_flag=True, help="Warnings fail too.")
-@click.option("--ignore", multiple=True, callback=rules, metavar="RULE", help="Rules to leave out.")
-@click.option("--select", multiple=True, callback=rules, metavar="RULE", help="Only these rules.")
-@click.option(
-    "--explain",
-    is_eager=True,
-    expose_value=False,
-    callback=explain,
-    metavar="RULE|all|list",
-    help="Print what a rule says, with examples, and exit.",
-)
-@click.option("--run", is_flag=True, help="Also load the model and explain a baseline instance.")
-@click.option("--signature", metavar="KEY", help="The signature to check against.")
-@click.option("--tag-set", metavar="TAGS", help="The graph to check against, as tag,tag.")
-@click.option("-q", "--quiet", count=True, help="No summary on stderr.")
-@click.option("-v", "--verbose", count=True, help="Say how each tensor name was resolved.")
-def validate_metadata(
-    paths: tuple[str, ...],
-    files_from: str | None,
-    null: bool,
-    style: str,
-    out: str | None,
-    strict: bool,
-    ignore: tuple[str, ...],
-    select: tuple[str, ...],
-    run: bool,
-    signature: str | None,
-    tag_set: str | None,
-    quiet: int,
-    verbose: int,
-) -> None:
+def validate_metadata(paths: tuple[str, ...], checked: CheckOptions, console: Console) -> None:
     """Check explanation metadata, alone and against its model.
 
     A MODEL_DIR holds saved_model.pb and, beside it, explanation_metadata.json; a FILE is checked
@@ -81,32 +125,23 @@ def validate_metadata(
     TensorFlow is not needed, but for --run. Exits with 0 if all is well, 1 if there are findings, 2
     if it cannot run.
     """
-    from dataclasses import replace
-
-    from pellucid.linter import keep, lint
     from pellucid.problems import Severity
     from pellucid_cli.files import write
     from pellucid_cli.output.findings import notes, problems, summary, written
     from pellucid_cli.paths import chosen
 
-    tags = None if tag_set is None else tag_set.split(",") if tag_set else []
-    found = [lint(path, signature, tags) for path in chosen(paths, files_from, null=null)]
-    linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
-    if run:
-        from pellucid.api import smoke_test
-
-        found = [smoke_test(it, signature, tags) for it in linted]
-        linted = [replace(it, problems=keep(it.problems, select, ignore)) for it in found]
+    linted = checked.linted(chosen(paths, checked.files_from, null=checked.null))
+    style = checked.style
     if style == "auto":
         style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"
-    text = written(style, linted, strict=strict)
-    if out in (None, "-"):
+    text = written(style, linted, strict=checked.strict)
+    if checked.out in (None, "-"):
         click.echo(text, nl=False)
     else:
-        write(Path(str(out)), click.unstyle(text).encode(), force=True)
-    for line in () if quiet else notes(linted, resolutions=bool(verbose)):
+        write(Path(str(checked.out)), click.unstyle(text).encode(), force=True)
+    for line in () if console.quiet else notes(linted, resolutions=bool(console.verbose)):
         click.echo(line, err=True)
-    if not quiet:
+    if not console.quiet:
         click.echo(summary(linted), err=True)
-    if any(strict or it.severity is Severity.ERROR for it in problems(linted)):
+    if any(checked.strict or it.severity is Severity.ERROR for it in problems(linted)):
         click.get_current_context().exit(1)

@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pellucid.notices import Where
-from pellucid_cli.options.shared import method_options, model_options, verbosity_options
-from pellucid_cli.options.visualize import view_options
+from pellucid_cli.options.shared import (
+    Console,
+    ModelOptions,
+    method_options,
+    model_options,
+    verbosity_options,
+)
+from pellucid_cli.options.visualize import (
+    SUFFIXES,
+    Explained,
+    ViewOptions,
+    explained,
+    methods_of,
+    view_of,
+    view_options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pellucid.metadata import ExplainOptions
+    from pellucid.visualize import File, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where pictures go: one file if it is named as such, else a folder, by default this one."""
+
+    out: Path | None
+    show: bool
+
+    @property
+    def form(self) -> str | None:
+        """The form of the one file that is written, None if there are several."""
+        return None if self.out is None else SUFFIXES.get(self.out.suffix.lower())
 
 
 @click.command(short_help="Draw which pixels, words or columns mattered.")
@@ -30,11 +65,12 @@ from pellucid_cli.options.visualize import view_options
 def visualize(
     names: tuple[str, ...],
     out: Path | None,
+    looking: ViewOptions,
     show: bool,
     force: bool,
-    verbose: int,
-    quiet: int,
-    **options: Any,
+    model: ModelOptions,
+    method: ExplainOptions,
+    console: Console,
 ) -> None:
     """Draw which pixels, regions, words or columns made the model say what it said.
 
@@ -44,45 +80,48 @@ def visualize(
     files it writes.
     """
     from pellucid_cli.files import check_free, write
-    from pellucid_cli.options.shared import Console
-    from pellucid_cli.options.visualize import SUFFIXES, explained, take_view
 
     if not names:
         raise click.UsageError("no input: name a model and its inputs, or saved explanations")
-    console = Console(verbose, quiet)
-    view, methods = take_view(options, out)
-    form = "" if out is None else out.suffix.lower()
-    single = form in SUFFIXES
-    if out is not None and single:
-        check_free(out, force=force)
-    from pellucid.errors import OutputError
+    view = view_of(looking, out)
+    method, methods = methods_of(looking, method)
+    target = Target(out=out, show=show)
+    found = explained(names, view, methods, model, method, console)
+    if out is None or target.form is None:
+        folder = out or Path()
+        for file in _drawn(found, view, target, console):
+            folder.mkdir(parents=True, exist_ok=True)
+            write(folder / file.name, file.data, force=force)
+            click.echo(folder / file.name)
+        return
+    check_free(out, force=force)
+    made = [*islice(_drawn(found, view, target, console), 2)]
+    if len(made) > 1:
+        raise click.UsageError(f"{out}: is one file, for several pictures; name a folder")
+    if not made:
+        from pellucid.errors import OutputError
+
+        what = f"what is drawn here is no {target.form} file"
+        raise OutputError(what, where=Where(file=str(out)), hint="try .png")
+    write(out, made[0].data, force=force)
+    click.echo(out)
+
+
+def _drawn(
+    found: Iterator[Explained], view: View, target: Target, console: Console
+) -> Iterator[File]:
+    """Yield the files of each instance that the target takes, and show it if that was asked for."""
     from pellucid.visualize import files
 
-    made: list[tuple[Path, bytes]] = []
-    for stem, sets, number in explained(names, view, methods, console, options):
-        if show:
+    for stem, sets, number in found:
+        if target.show:
             from pellucid_cli.output.preview import preview
 
-            preview(sets, number, stem, view, err=out is not None)
-            if out is None:
+            preview(sets, number, stem, view, err=target.out is not None)
+            if target.out is None:
                 continue
         for file in files(sets, number, stem, view):
-            if single and SUFFIXES[Path(file.name).suffix] != SUFFIXES[form]:
-                continue
-            if file.note:
-                console.warn(f"{file.name}: {file.note}")
-            made.append(((out or Path()) / file.name, file.data))
-        if single and len(made) > 1:
-            raise click.UsageError(f"{out}: is one file, for several pictures; name a folder")
-        if out is not None and not single:
-            out.mkdir(parents=True, exist_ok=True)
-        while made and not single:
-            path, data = made.pop(0)
-            write(path, data, force=force)
-            click.echo(path)
-    if out is not None and single:
-        if not made:
-            what = f"what is drawn here is no {SUFFIXES[form]} file"
-            raise OutputError(what, where=Where(file=str(out)), hint="try .png")
-        write(out, made[0][1], force=force)
-        click.echo(out)
+            if target.form in (None, SUFFIXES[Path(file.name).suffix]):
+                if file.note:
+                    console.warn(f"{file.name}: {file.note}")
+                yield file

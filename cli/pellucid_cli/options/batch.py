@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from pellucid_cli.options.shared import all_of
+from pellucid_cli.options.records import record
 
 FILE = click.Path(path_type=Path)
 
-input_options = all_of(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOptions:
+    """Which inputs are explained, beside those that are named."""
+
+    files_from: Path | None
+    null: bool
+    limit: int | None
+    sample: int | None
+    shuffle_seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOptions:
+    """The folder that is written, and what goes into it."""
+
+    out: Path
+    no_overlays: bool
+    no_gallery: bool
+    raw: bool
+    force: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Where the inputs are explained, when to give up, and what is said of it."""
+
+    jobs: int | None
+    scheduler: str | None
+    scheduler_file: Path | None
+    fail_fast: bool
+    max_errors: int | None
+    block_size: int | None
+    dry_run: bool
+    json_log: bool
+
+
+input_options = record(
+    "chosen",
+    InputOptions,
     click.option(
         "--files-from",
         type=click.Path(path_type=Path, allow_dash=True),
@@ -31,7 +71,9 @@ input_options = all_of(
     ),
 )
 
-output_options = all_of(
+folder_options = record(
+    "folder",
+    FolderOptions,
     click.option("-o", "--out", type=FILE, required=True, help="The folder to write."),
     click.option("--no-overlays", is_flag=True, help="Write no pictures, and so no gallery."),
     click.option("--no-gallery", is_flag=True, help="Write no index.html and no thumbnails."),
@@ -39,7 +81,9 @@ output_options = all_of(
     click.option("--force", is_flag=True, help="Begin anew, whatever is in the folder."),
 )
 
-run_options = all_of(
+run_options = record(
+    "running",
+    RunOptions,
     click.option(
         "-j",
         "--jobs",

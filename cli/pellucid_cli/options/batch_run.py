@@ -8,74 +8,79 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
 from pellucid_cli.flags import flag
-from pellucid_cli.options.shared import Console, loading
+from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
+
+if TYPE_CHECKING:
+    from pellucid.api import LoadOptions
 
 
 @contextmanager
 def prepared(
-    console: Console, model_dir: Path, inputs: tuple[str, ...], out: Path, options: dict[str, Any]
+    recipe: Recipe,
+    inputs: tuple[str, ...],
+    chosen: InputOptions,
+    folder: FolderOptions,
+    running: RunOptions,
 ) -> Iterator[tuple[Run, Opened]]:
     """Yield the run that the options describe, and what explains; stdin is kept while it lasts."""
-    listed = options.pop("files_from")
+    listed = chosen.files_from
     if not inputs and listed is None:
         raise click.UsageError("no input: name files, directories or patterns, or - for stdin")
     from_stdin = [*inputs].count("-") + (str(listed) == "-")
     if from_stdin > 1:
         raise click.UsageError("stdin can be read only once")
-    null, fail_fast = options.pop("null"), options.pop("fail_fast")
-    limit, sample, seed = (options.pop(it) for it in ("limit", "sample", "shuffle_seed"))
-    max_errors, force = options.pop("max_errors"), options.pop("force")
-    where = {it: options.pop(it) for it in ("jobs", "scheduler", "scheduler_file")}
-    size, overlays = options.pop("block_size"), not options.pop("no_overlays")
-    gallery, raw = not options.pop("no_gallery") and overlays, options.pop("raw")
     with _stdin(bool(from_stdin)) as standard:
         listing = standard if str(listed) == "-" else listed
 
         def names() -> Iterable[str]:
             assert listing is not None
             with listing.open("rb") as file:
-                yield from names_in(file, null=null)
+                yield from names_in(file, null=chosen.null)
 
+        selection = Selection(limit=chosen.limit, sample=chosen.sample, seed=chosen.shuffle_seed)
         run = Run(
             named=inputs,
             listed=tuple if listing is None else names,
             standard=None if standard is None else str(standard),
-            out=out,
-            selection=Selection(limit=limit, sample=sample, seed=seed),
-            size=size,
-            max_errors=0 if fail_fast else max_errors,
-            force=force,
-            gallery=gallery,
+            out=folder.out,
+            selection=selection,
+            size=running.block_size,
+            max_errors=0 if running.fail_fast else running.max_errors,
+            force=folder.force,
+            gallery=recipe.wanted.gallery,
             words=flag,
         )
-        wanted = Wanted(out=str(out.absolute()), overlays=overlays, gallery=gallery, raw=raw)
-        chosen = loading(console, options)
-        recipe = Recipe(directory=model_dir.absolute(), options=chosen, wanted=wanted)
-        yield run, _opened(recipe, run, **where)
+        yield run, _opened(recipe, run, running)
 
 
-def _opened(
-    recipe: Recipe,
-    run: Run,
-    *,
-    jobs: int | None,
-    scheduler: str | None,
-    scheduler_file: Path | None,
-) -> Opened:
+def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> Recipe:
+    """Return how to load the model anywhere, and what is written of each explanation."""
+    overlays = not folder.no_overlays
+    wanted = Wanted(
+        out=str(folder.out.absolute()),
+        overlays=overlays,
+        gallery=overlays and not folder.no_gallery,
+        raw=folder.raw,
+    )
+    return Recipe(directory=model_dir.absolute(), options=options, wanted=wanted)
+
+
+def _opened(recipe: Recipe, run: Run, running: RunOptions) -> Opened:
     """Return what explains: this process, several, or a cluster."""
-    if scheduler is not None or scheduler_file is not None:
-        if jobs is not None or (scheduler is not None and scheduler_file is not None):
+    jobs, file = running.jobs, running.scheduler_file
+    if running.scheduler is not None or file is not None:
+        if jobs is not None or (running.scheduler is not None and file is not None):
             raise click.UsageError("choose one of --jobs, --scheduler and --scheduler-file")
         from pellucid.batch.engines import on_cluster
 
-        file = None if scheduler_file is None else str(scheduler_file)
-        return on_cluster(recipe, run.stop, address=scheduler, file=file)
+        named = None if file is None else str(file)
+        return on_cluster(recipe, run.stop, address=running.scheduler, file=named)
     from pellucid.batch.engines import gpus, in_processes
 
     # With --device gpu:N there is one to be seen.

@@ -5,18 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pellucid_cli.options.shared import all_of
+from pellucid_cli.options.records import record
+
+if TYPE_CHECKING:
+    from pellucid.serve import Limits
 
 MEBIBYTE = 2**20
-WHOLE = ("metadata", "signature", "output")
-"""Options that describe a single model."""
 
-serve_options = all_of(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """Where a server listens, whom it lets in, and what it takes."""
+
+    host: str
+    port: int
+    token_file: Path | None
+    insecure: bool
+    access_log: Path | None
+    queue: int
+    timeout: float
+    max_body: float
+    max_instances: int
+    reload_every: float
+    drain: float
+
+
+serve_options = record(
+    "serving",
+    ServeOptions,
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
     click.option(
         "--port",
@@ -84,15 +106,15 @@ serve_options = all_of(
 )
 
 
-def limits_of(options: dict[str, Any]) -> Any:
-    """Take the limits out of the options, as the server has them."""
+def limits_of(serving: ServeOptions) -> Limits:
+    """Return the limits as the server has them."""
     from pellucid.serve import Limits
 
-    body = round(options.pop("max_body") * MEBIBYTE)
+    body = round(serving.max_body * MEBIBYTE)
     return Limits(
-        queue=options.pop("queue"),
-        seconds=options.pop("timeout"),
-        instances=options.pop("max_instances"),
+        queue=serving.queue,
+        seconds=serving.timeout,
+        instances=serving.max_instances,
         body=body,
         bodies=max(16 * body, 256 * MEBIBYTE),
     )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from pellucid.notices import Message
 from pellucid_cli.flags import told
+from pellucid_cli.options.records import record
+from pellucid_cli.project_file import note
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from pellucid import LoadedModel
+    from pellucid.api import LoadOptions
+    from pellucid.metadata import ExplainOptions
 
 # What it names is opened elsewhere, which says what is wrong with it.
 PATH = click.Path(readable=False, allow_dash=True)
 MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Console:
     """Speaks to people, on stderr: what is worth knowing, unless they asked for quiet."""
 
@@ -44,23 +49,40 @@ class Console:
         return not self.quiet and sys.stderr.isatty()
 
 
-def all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return the decorator that adds several options."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """Which model, and what of it; see `pellucid.api.LoadOptions`."""
 
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
+    metadata: Path | None
+    spec: Path | None
+    signature: str | None
+    tag_set: str | None
+    output: str | None
+    class_names: str | None
+    logits: bool
+    device: str
+    allow_unsafe_ops: bool
 
-    return decorate
+
+def console_of(verbose: int, quiet: int) -> Console:
+    """Return who speaks to people, having told them, if they asked, what the project's file set."""
+    console = Console(verbose, quiet)
+    said = note(click.get_current_context())
+    if said is not None:
+        console.note(said)
+    return console
 
 
-verbosity_options = all_of(
+verbosity_options = record(
+    "console",
+    console_of,
     click.option("-v", "--verbose", count=True, help="Say more; twice for TensorFlow's own log."),
     click.option("-q", "--quiet", count=True, help="Say nothing but errors."),
 )
 
-model_options = all_of(
+model_options = record(
+    "model",
+    ModelOptions,
     click.option(
         "--metadata",
         type=click.Path(path_type=Path),
@@ -98,7 +120,17 @@ model_options = all_of(
     ),
 )
 
-method_options = all_of(
+
+def _explaining(*, seed: int, **given: object) -> ExplainOptions:
+    from pellucid.metadata import ExplainOptions, call_settings
+
+    settings = {name: value for name, value in given.items() if value not in (None, ())}
+    return ExplainOptions(settings=call_settings(settings), seed=seed)
+
+
+method_options = record(
+    "method",
+    _explaining,
     click.option(
         "--method",
         type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime", "examples"]),
@@ -176,15 +208,13 @@ method_options = all_of(
 )
 
 
-def load(console: Console, model_dir: Path, options: dict[str, Any]) -> Any:
-    """Load the model that the shared options describe, as `pellucid.load` returns it."""
-    chosen = loading(console, options)
-    from pellucid.api import load as load_model
+def load(console: Console, model_dir: Path, options: LoadOptions) -> LoadedModel:
+    """Load a model, and say what was loaded to those who asked for more."""
+    from pellucid.api import load_model
     from pellucid.runtime.engine import parallel_batches_here
 
-    model = load_model(
-        model_dir, parallel_batches=parallel_batches_here(), warn=console.warn, **chosen
-    )
+    options = replace(options, parallel_batches=parallel_batches_here())
+    model = load_model(model_dir, options, console.warn)
     console.note(
         f"{model_dir}: signature '{model.signature}', explained by way of "
         f"{model.explainer.model.backend}"
@@ -192,21 +222,30 @@ def load(console: Console, model_dir: Path, options: dict[str, Any]) -> Any:
     return model
 
 
-def loading(console: Console, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `pellucid.load` that the shared options mean.
+def load_options(
+    console: Console, model: ModelOptions, method: ExplainOptions | None = None
+) -> LoadOptions:
+    """Return what is to be loaded, and how it is explained.
 
     Sets what TensorFlow looks for in the environment, once, when it is imported.
     """
-    import os
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if console.verbose < 2 else "0")
+    device = _choose_device(model.device)
+    from pellucid.api import LoadOptions
+    from pellucid.metadata import ExplainOptions
 
-    if console.verbose < 2:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    else:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
-    options["device"] = _choose_device(options["device"])
-    tags = options.pop("tag_set", None)
-    chosen = {key: value for key, value in options.items() if value is not None and value != ()}
-    return {**chosen, "tags": tags.split(",")} if tags else chosen
+    return LoadOptions(
+        metadata=model.metadata,
+        spec=model.spec,
+        signature=model.signature,
+        tags=model.tag_set.split(",") if model.tag_set else None,
+        output=model.output,
+        class_names=model.class_names,
+        logits=model.logits,
+        device=device,
+        allow_unsafe_ops=model.allow_unsafe_ops,
+        explain=method or ExplainOptions(),
+    )
 
 
 def _device(value: str) -> str:
@@ -221,8 +260,6 @@ def _choose_device(device: str) -> str:
 
     Returns what the device is called then: of the GPUs it sees one, which is the first.
     """
-    import os
-
     kind, _, number = device.partition(":")
     if kind == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -4,18 +4,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from pellucid_cli.options.shared import Console, all_of, load
+from pellucid_cli.options.records import record
+from pellucid_cli.options.shared import Console, ModelOptions, load, load_options
+
+if TYPE_CHECKING:
+    from pellucid import Explanations, LoadedModel
+    from pellucid.inputs import Instance
+    from pellucid.metadata import CallSettings, ExplainOptions
+    from pellucid.visualize import View
 
 SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".html": "html"}
 BLOCK = 16  # instances that are explained, and held, at a time
 
-view_options = all_of(
+Explained: TypeAlias = "tuple[str, Sequence[Explanations], int]"
+"""A name for an instance, its explanations, one for each method, and its place in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewOptions:
+    """How explanations are looked at, as it was typed."""
+
+    panel: bool
+    compare: str | None
+    labels: int | None
+    actual: str | None
+    gif: bool
+    frames: int | None
+    settings: tuple[str, ...]
+    percentile: str | None
+
+
+view_options = record(
+    "looking",
+    ViewOptions,
     click.option(
         "--panel", is_flag=True, help="Original beside overlay, with title, method and colour bar."
     ),
@@ -53,87 +80,98 @@ view_options = all_of(
 )
 
 
-def take_view(options: dict[str, Any], out: Path | None) -> tuple[Any, list[dict[str, Any]]]:
-    """Take the options of `view_options` out, and return the view and the methods to compare."""
+def view_of(looking: ViewOptions, out: Path | None) -> View:
+    """Return how explanations are looked at, in the file `out` or in many."""
     from pellucid.metadata.documents import parse_visualization
     from pellucid.visualize import FRAMES, View
 
-    names = ("panel", "compare", "labels", "actual", "gif", "frames", "settings", "percentile")
-    panel, compare, labels, actual, gif, frames, settings, percentile = map(options.pop, names)
-    gif = gif or (out is not None and out.suffix.lower() == ".gif")
+    gif = looking.gif or (out is not None and out.suffix.lower() == ".gif")
+    _check_combination(looking, gif=gif)
+    given = dict(_pair(setting) for setting in looking.settings)
+    if looking.percentile is not None:
+        given["percentile"] = looking.percentile
+    visualization = parse_visualization(given)
+    form = None if out is None else SUFFIXES.get(out.suffix.lower())
+    chosen = visualization.output_format
+    return View(
+        visualization=visualization,
+        panel=looking.panel,
+        labels=looking.labels,
+        actual=looking.actual,
+        frames=looking.frames or (FRAMES if gif else None),
+        animated=gif,
+        form=form if form in ("png", "jpeg") else "png" if chosen is None else chosen.value,
+    )
+
+
+def _check_combination(looking: ViewOptions, *, gif: bool) -> None:
+    """Raise a usage error for options that do not go together."""
     asked = {
-        "--compare": bool(compare),
-        "--labels": labels is not None,
+        "--compare": bool(looking.compare),
+        "--labels": looking.labels is not None,
         "--gif": gif,
-        "--frames": frames is not None and not gif,
+        "--frames": looking.frames is not None and not gif,
     }
     chosen = [name for name, given in asked.items() if given]
-    if panel and (compare or labels is not None):
+    if looking.panel and (looking.compare or looking.labels is not None):
         chosen.insert(0, "--panel")
     if len(chosen) > 1:
         raise click.UsageError(f"{chosen[0]} and {chosen[1]} do not go together; choose one")
-    if actual is not None and labels is None and not panel:
+    if looking.actual is not None and looking.labels is None and not looking.panel:
         raise click.UsageError("--actual is written on --labels and --panel; add one of them")
-    if compare and options["method"] is not None:
+
+
+def methods_of(
+    looking: ViewOptions, method: ExplainOptions
+) -> tuple[ExplainOptions, list[CallSettings]]:
+    """Return how a model is loaded to be looked at so, and the methods to compare, if any."""
+    settings = method.settings
+    if not looking.compare:
+        outputs = settings.top_k is None and settings.output_indices is None
+        if looking.labels is not None and outputs:
+            settings = replace(settings, top_k=looking.labels)
+        return replace(method, settings=settings), []
+    if settings.method is not None:
         raise click.UsageError("--compare names the methods; leave out --method")
-    if labels is not None and options["top_k"] is None and not options["output_indices"]:
-        options["top_k"] = labels
-    given = dict(_pair(setting) for setting in settings)
-    if percentile is not None:
-        given["percentile"] = percentile
-    visualization = parse_visualization(given)
-    form = None if out is None else SUFFIXES.get(out.suffix.lower())
-    view = View(
-        visualization=visualization,
-        panel=panel,
-        labels=labels,
-        actual=actual,
-        frames=frames or (FRAMES if gif else None),
-        animated=gif,
-        form=form
-        if form in ("png", "jpeg")
-        else getattr(visualization.output_format, "value", "png"),
-    )
-    return view, _compared(compare, options) if compare else []
-
-
-def _compared(names: str, options: dict[str, Any]) -> list[dict[str, Any]]:
-    from pellucid.api import settings_of
+    from pellucid.api import of_all_methods, settings_of
     from pellucid.errors import SpecError
 
     try:
-        return settings_of(names, options)
+        methods = settings_of(looking.compare, settings)
     except SpecError as error:
         raise error.at(name="--compare") from None
+    settings = replace(of_all_methods(settings), method=methods[0].method)
+    return replace(method, settings=settings), methods
 
 
 def explained(
-    names: Sequence[str], view: Any, methods: list[dict[str, Any]], console: Console, options: Any
-) -> Iterator[tuple[str, Any, int]]:
-    """Yield a name for each instance, its explanations, one for each method, and its place there.
+    names: Sequence[str],
+    view: View,
+    methods: Sequence[CallSettings],
+    model: ModelOptions,
+    method: ExplainOptions,
+    console: Console,
+) -> Iterator[Explained]:
+    """Yield each instance with its explanations.
 
     Saved explanations are read, everything else is explained, a few at a time.
     """
     names = [file for name in names for file in _saved_in(name)]
     if any(name.endswith(".npz") for name in names):
-        yield from _saved(names, view, methods, console, options)
+        yield from _saved(names, view, methods, console)
         return
     if len(names) < 2:
         raise click.UsageError("no input: name a picture or a request, or - for stdin")
-    from pellucid.api import OF_ONE_METHOD, compared
+    from pellucid.api import compared
     from pellucid_cli.files import read_inputs
 
-    if methods:
-        # What is of one method only goes to that one.
-        options |= dict.fromkeys(OF_ONE_METHOD)
-        options["method"] = methods[0]["method"]
-    model = load(console, Path(names[0]), options)
-    _refuse_examples(model)
-    model, instances = read_inputs(model, names[1:], console.warn)
+    loaded = load(console, Path(names[0]), load_options(console, model, method))
+    _refuse_examples(loaded)
+    loaded, instances = read_inputs(loaded, names[1:], console.warn)
     stems = Stems()
     for start in range(0, len(instances), BLOCK):
         block = instances[start : start + BLOCK]
-        sets = compared(model, block, methods) if methods else [model.explain(block)]
+        sets = compared(loaded, block, methods) if methods else [loaded.explain(block)]
         for number in range(len(block)):
             yield stems.of(block[number]), sets, number
 
@@ -146,9 +184,10 @@ def _saved_in(name: str) -> list[str]:
 
 
 def _saved(
-    names: Sequence[str], view: Any, methods: list[dict[str, Any]], console: Console, options: Any
-) -> Iterator[tuple[str, Any, int]]:
+    names: Sequence[str], view: View, methods: Sequence[CallSettings], console: Console
+) -> Iterator[Explained]:
     from pellucid.api import unpack
+    from pellucid.metadata import CallSettings
 
     wrong = [name for name in names if not name.endswith(".npz")]
     if wrong:
@@ -157,10 +196,11 @@ def _saved(
         )
     if methods:
         raise click.UsageError("--compare explains anew: name the model and its inputs")
+    explaining = {it.name for it in (*fields(ModelOptions), *fields(CallSettings))} | {"seed"}
     context = click.get_current_context()
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in options and source is click.core.ParameterSource.COMMANDLINE:
+        if parameter.name in explaining and source is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(
                 f"{parameter.opts[-1]} is for explaining; what was saved is explained already"
             )
@@ -176,7 +216,7 @@ def _saved(
             yield stem, [found], number
 
 
-def _refuse_examples(explained: Any) -> None:
+def _refuse_examples(explained: LoadedModel | Explanations) -> None:
     from pellucid.errors import SpecError
     from pellucid.metadata import Examples
 
@@ -195,7 +235,7 @@ class Stems:
     used: set[str] = field(default_factory=set)
     rows: Counter[str] = field(default_factory=Counter)
 
-    def of(self, instance: Any) -> str:
+    def of(self, instance: Instance) -> str:
         """Return a name that no other instance has."""
         source = instance.source
         if source is None or source.startswith("<"):
@@ -212,7 +252,7 @@ class Stems:
         return stem
 
 
-def _pair(setting: str) -> tuple[str, Any]:
+def _pair(setting: str) -> tuple[str, object]:
     """Split ``key=value``; the value is read as JSON if it is JSON, else as a word."""
     import json
 

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
 from pellucid.notices import Message
 from pellucid_cli.flags import told
 from pellucid_cli.options.shared import Console
+
+if TYPE_CHECKING:
+    from pellucid.batch import Estimate, Finished, Outcome
 
 INTERVAL = 60.0
 """Seconds between two lines about progress."""
@@ -83,7 +86,7 @@ class Lines:
         if done:
             self.say(f"{done:,} of {total:,} are done; going on from there")
 
-    def finishes(self, finished: Any) -> None:
+    def finishes(self, finished: Finished) -> None:
         self.pace.add(len(finished.records), finished.failed)
         for record in finished.records:
             if record.error is not None:
@@ -156,7 +159,7 @@ class JsonLog(Lines):
         self._next = time.monotonic() + INTERVAL
         self.event("begin", total=total, done=done, failed=failed)
 
-    def finishes(self, finished: Any) -> None:
+    def finishes(self, finished: Finished) -> None:
         for record in finished.records:
             if record.error is not None:
                 self.event("failure", input=record.name, error=told(record.error))
@@ -170,16 +173,16 @@ class JsonLog(Lines):
     def say(self, sentence: str) -> None:
         return
 
-    def end(self, outcome: Any) -> None:
+    def end(self, outcome: Outcome) -> None:
         """Write how it ended."""
         self.event("end", stopped=outcome.stopped, **self._numbers())
 
-    def event(self, event: str, **what: Any) -> None:
+    def event(self, event: str, **what: object) -> None:
         """Write one line."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         click.echo(json.dumps({"time": now, "event": event, **what}), err=True)
 
-    def _numbers(self) -> dict[str, Any]:
+    def _numbers(self) -> dict[str, object]:
         pace, left = self.pace, self.pace.seconds_left
         return {
             "total": pace.total,
@@ -224,7 +227,7 @@ def rate_text(per_second: float) -> str:
     return f"{per_second:.1f}/s" if per_second >= 0.5 else f"{per_second * 60:.1f}/min"
 
 
-def estimate_text(found: Any, out: Path) -> str:
+def estimate_text(found: Estimate, out: Path) -> str:
     """Say what a run would be."""
     each = found.seconds / max(found.inputs, 1)
     total = sum(found.sizes.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from pellucid import __version__
@@ -41,7 +40,7 @@ def as_sarif(linted: Sequence[Linted]) -> str:
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _rule(code: str) -> dict[str, Any]:
+def _rule(code: str) -> dict[str, object]:
     rule = RULES[code]
     return {
         "id": rule.code,
@@ -52,14 +51,14 @@ def _rule(code: str) -> dict[str, Any]:
     }
 
 
-def _result(it: Problem, rule: int) -> dict[str, Any]:
+def _result(it: Problem, rule: int) -> dict[str, object]:
     # Code scanning wants a line even of a file that has none.
     region = {"startLine": it.line or 1}
     if it.column:
         region["startColumn"] = it.column
     if it.end_column:
         region["endColumn"] = it.end_column
-    location: dict[str, Any] = {
+    location: dict[str, object] = {
         "physicalLocation": {"artifactLocation": _artifact(it.file or ""), "region": region}
     }
     if it.path:

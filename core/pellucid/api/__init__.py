@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pellucid.api.compare import OF_ONE_METHOD, compared, settings_of
+from pellucid.api.compare import compared, of_all_methods, settings_of
 from pellucid.api.explanations import Explanations, unpack
-from pellucid.api.loaded_model import LoadedModel, load
+from pellucid.api.loaded_model import LoadedModel
+from pellucid.api.loading import LoadOptions, load, load_model
 from pellucid.api.smoke_test import smoke_test
 
 __all__ = [
-    "OF_ONE_METHOD",
     "Explanations",
+    "LoadOptions",
     "LoadedModel",
     "compared",
     "load",
+    "load_model",
+    "of_all_methods",
     "settings_of",
     "smoke_test",
     "unpack",

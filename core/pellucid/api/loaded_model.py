@@ -1,14 +1,4 @@
-"""`load`: from a model directory to something that explains; what the commands call, too.
-
-```python
-import pellucid
-
-model = pellucid.load("sample_models/diabetes/model")
-explanations = model.explain([[59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0]])
-explanations[0].labels[0].features  # {"age": array([…]), "sex": array([…]), …}
-explanations.json()  # the response, as the services wrote it
-```
-"""
+"""A model that is ready to explain; what the commands call, too."""
 
 from __future__ import annotations
 
@@ -16,42 +6,30 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import warn as warn_of
 
 import numpy as np
 
-from pellucid.api.class_names import with_class_names
 from pellucid.api.explanations import Explanations
-from pellucid.api.keras import saved_directory
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
-from pellucid.explain import Explainer, Explanation
+from pellucid.explain import MIXED_ROWS, Explainer, Explanation
 from pellucid.inputs import InputInfo, Instance, read_request, stack
-from pellucid.linter import check, infer_metadata, refuse_unsafe
 from pellucid.metadata import (
-    METADATA_FILE,
-    CallSettings,
     ExampleModality,
     Examples,
+    ExplainOptions,
     ExplanationMetadata,
     ExplanationParameters,
-    OutputSpec,
     Query,
-    Visualization,
     as_kserve,
-    call_settings,
     with_kserve_keys,
     with_settings,
 )
 from pellucid.metadata.documents import (
     overridden,
-    raise_errors,
-    read_document,
-    read_parameters_file,
 )
 from pellucid.model import Array
-from pellucid.notices import Hint, Notice, Warn, Where
-from pellucid.saved_model import MetaGraph, Signature, choose_signature, read, resolve_tensor
+from pellucid.notices import Hint, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.runtime import Compiler
@@ -85,17 +63,19 @@ class LoadedModel:
         """What an instance may have beside its inputs: as examples do, an id."""
         return EXTRAS if isinstance(self.parameters.method, Examples) else ()
 
-    def explain(self, instances: Any, **options: Any) -> Explanations:
+    def explain(
+        self, instances: Any, options: ExplainOptions | None = None, **named: Any
+    ) -> Explanations:
         """Return an explanation for each instance.
 
         `instances` is a list as in a request (values, nested lists, objects keyed by input, or
         numpy arrays), one array [n, …] for a model with a single input, a mapping of inputs to
-        arrays [n, …], or `Instance` records from `pellucid.inputs`. `options` are those of
-        `configured`, for this call. Raises InstanceError for an instance that does not fit, and
-        NotDifferentiableError for a model that gradients cannot explain.
+        arrays [n, …], or `Instance` records from `pellucid.inputs`. `options`, or those `named`,
+        are those of `configured`, for this call. Raises InstanceError for an instance that does not
+        fit, and NotDifferentiableError for a model that gradients cannot explain.
         """
-        if options:
-            return self.configured(**options).explain(instances)
+        if options is not None or named:
+            return self.configured(options, **named).explain(instances)
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
         records = self._records(instances, self.extras)
@@ -127,33 +107,30 @@ class LoadedModel:
             for row, i in enumerate(places):
                 found = {name: value[row] for name, value in outputs.items()}
                 said[i] = found if len(found) > 1 else next(iter(found.values()))
+        if self.compiler.model(gradients=False).mixes_rows:
+            self.warn(MIXED_ROWS)
         return said
 
-    def configured(
-        self,
-        *,
-        parameters: ExplanationParameters | None = None,
-        visualization: Visualization | None = None,
-        seed: int | None = None,
-        **settings: Any,
-    ) -> LoadedModel:
+    def configured(self, options: ExplainOptions | None = None, **named: Any) -> LoadedModel:
         """Return the same model, loaded and compiled, explained in another way.
 
-        `settings` are those of `pellucid.metadata.CallSettings`: `method`, `steps`, `tolerance`,
-        `top_k` and others. They change `parameters`, by default those that it had;
-        `visualization` takes the place of that of the metadata; `seed` is the random seed.
+        `options` are a record, or `named`: the settings of `pellucid.metadata.CallSettings`, as
+        `method`, `steps`, `tolerance` and `top_k`, which change `parameters`, by default those that
+        it had; `visualization`, which takes the place of that of the metadata; and `seed`, the
+        random seed.
         """
-        chosen = with_settings(parameters or self.parameters, call_settings(settings))
+        options = ExplainOptions.of(**named) if options is None else options
+        chosen = with_settings(options.parameters or self.parameters, options.settings)
         metadata = self.metadata
-        if visualization is not None:
-            inputs = (replace(i, visualization=visualization) for i in metadata.inputs)
+        if options.visualization is not None:
+            inputs = (replace(i, visualization=options.visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
         explainer = replace(
             self.explainer,
             model=self.compiler.model(gradients=chosen.method.uses_gradients),
             parameters=chosen,
             metadata=metadata,
-            seed=self.explainer.seed if seed is None else seed,
+            seed=self.explainer.seed if options.seed is None else options.seed,
         )
         return replace(self, explainer=explainer)
 
@@ -267,120 +244,6 @@ class LoadedModel:
             return records
         request = read_request({"instances": items}, self.inputs, extras=extras)
         return list(request.instances)
-
-
-def load(
-    model_dir: Any,
-    *,
-    metadata: str | Path | None = None,
-    spec: str | Path | None = None,
-    signature: str | None = None,
-    tags: Sequence[str] | None = None,
-    output: str | None = None,
-    class_names: str | None = None,
-    logits: bool = False,
-    device: str = "auto",
-    parallel_batches: int = 1,
-    allow_unsafe_ops: bool = False,
-    warn: Warn | None = None,
-    **options: Any,
-) -> LoadedModel:
-    """Load a SavedModel directory and its metadata, ready to explain.
-
-    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
-    latter are exported, files once, into a cache.
-    `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
-    ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
-    with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
-    among several; `output` is the key or tensor to explain, `class_names` a file of names for its
-    classes, or names with commas between them; `logits` takes the score before its
-    softmax or sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `parallel_batches` is
-    how many blocks of rows are computed at a time on a CPU, by a thread each: faster, as the
-    commands are, but the first model that is loaded so leaves a single thread to each operation of
-    TensorFlow in this process.
-    A model that touches more than tensors (files, the network, Python) is refused unless
-    `allow_unsafe_ops`.
-    `options` are those of `LoadedModel.configured`. `warn` is called with a message for what is not
-    an error, ``str(message)`` being its sentence; by default it becomes a Python warning. Raises
-    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
-    """
-    say = warn or (lambda message: warn_of(str(message), stacklevel=3))
-    saved = read(saved_directory(model_dir, say, allow_code=allow_unsafe_ops))
-    document, parameters, file = read_document(saved.directory, metadata, say)
-    tags = tags or (document.tags if document is not None else None)
-    meta_graph = saved.meta_graph(tags)
-    chosen = choose_signature(
-        meta_graph, signature or (document.signature_key if document is not None else None)
-    )
-    inferred = document is None
-    if document is None:
-        # A tensor that is no output of the signature takes the place of any of them below.
-        known = output if output is None or output in chosen.outputs else min(chosen.outputs)
-        document = infer_metadata(chosen, known)
-        names = ", ".join(f"'{i.name}'" for i in document.inputs)
-        what = (
-            f"no {METADATA_FILE}; inferred from signature '{chosen.key}': inputs {names}, "
-            f"output '{output or document.output.name}'"
-        )
-        say(Notice(what, Where(file=str(saved.directory))))
-    if output is not None and output != document.output.name:
-        resolve_tensor(meta_graph, chosen, output, role="output")  # or say what there is instead
-        document = replace(document, output=OutputSpec(name=output, tensor_name=output))
-    document = with_class_names(document, meta_graph, chosen, saved.directory, class_names, say)
-    if spec is not None:
-        parameters = read_parameters_file(Path(spec), say)
-    if parameters is not None and isinstance(parameters.method, Examples):
-        # What the service took for the latent space: the output that the metadata name.
-        source = document.latent_space_source or document.output.tensor_name
-        document = replace(document, latent_space_source=source or document.output.name)
-    if "method" in options:
-        # Whether an input has to be differentiable depends on it.
-        method = CallSettings(method=options["method"])
-        parameters = with_settings(parameters or ExplanationParameters(), method)
-    if not inferred:
-        problems, _ = check(
-            document, saved, chosen.key, tags, parameters=parameters, file=str(file)
-        )
-        raise_errors(problems, say)
-    if not allow_unsafe_ops:
-        refuse_unsafe(meta_graph, chosen, _tensors(document, meta_graph, chosen), saved.directory)
-    from pellucid.runtime import Compiler
-
-    compiler = Compiler(
-        saved.directory, meta_graph, chosen, document, device, logits, parallel_batches
-    )
-    chosen_parameters = parameters or ExplanationParameters()
-    explainer = Explainer(
-        model=compiler.model(gradients=chosen_parameters.method.uses_gradients),
-        metadata=document,
-        parameters=chosen_parameters,
-        input_keys=compiler.input_keys,
-        companions=compiler.companions,
-        explicit=not inferred,
-        examples=ExampleSearch(saved.directory, chosen.key, compiler.inputs, compiler),
-    )
-    loaded = LoadedModel(
-        directory=saved.directory,
-        inputs=compiler.inputs,
-        explainer=explainer,
-        signature=chosen.key,
-        inferred=inferred,
-        compiler=compiler,
-        warn=say,
-    )
-    return loaded.configured(**options) if options else loaded
-
-
-def _tensors(
-    document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
-) -> list[str]:
-    """Return the tensors that explaining asks for, by their flat names."""
-    output = document.output
-    names = [it.tensor_name or it.name for it in document.inputs]
-    names += [it.encoded_tensor_name for it in document.inputs if it.encoded_tensor_name]
-    found = [resolve_tensor(meta_graph, signature, it, role="input").tensor for it in names]
-    written = output.tensor_name or output.name
-    return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]
 
 
 def _same_shapes(records: Sequence[Instance]) -> Iterator[list[int]]:

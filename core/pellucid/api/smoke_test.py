@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.loaded_model import LoadedModel, load
+from pellucid.api.loaded_model import LoadedModel
+from pellucid.api.loading import load
 from pellucid.errors import DependencyError, PellucidError
 from pellucid.explain import baseline_array, is_image, zero
 from pellucid.inputs import InputInfo, shape_text
@@ -87,7 +88,7 @@ def baseline_instance(model: LoadedModel) -> dict[str, Array]:
     instance = {}
     for info in model.inputs:
         spec, shape = specs.get(info.name), _shape(info)
-        dtype = np.dtype(object) if info.is_string else np.dtype(info.dtype)
+        dtype = info.array_dtype
         value = zero(shape, dtype)
         if info.is_string and ops & _DECODERS:
             value = np.full(shape, _black_picture(ops), object)

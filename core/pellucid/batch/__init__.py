@@ -9,6 +9,7 @@ in ``errors.jsonl``, and nothing else. `Run` puts it together.
 from __future__ import annotations
 
 from pellucid.batch.engines.threads import Engine, in_this_process, in_threads
+from pellucid.batch.estimate import Estimate
 from pellucid.batch.inputs import names_in
 from pellucid.batch.plan import Selection
 from pellucid.batch.records import Finished, Record
@@ -18,6 +19,7 @@ from pellucid.batch.worker import Recipe, Work
 
 __all__ = [
     "Engine",
+    "Estimate",
     "Finished",
     "Opened",
     "Outcome",

@@ -25,6 +25,7 @@ from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
 from pellucid.inputs import InputInfo
 from pellucid.model import Array
+from pellucid.notices import Notice, Where
 
 SHARD = 10_000
 """How many instances one file of results has, about."""
@@ -185,10 +186,10 @@ def _exactly(items: Iterator[Item], given: Input, count: int, first: int) -> Ite
         yield item
     source = given.source or shown(given.path)
     for number in range(first if last is None else last + 1, first + count):
-        sentence = f"{source}: has become shorter since its instances were counted"
+        failed = Notice("has become shorter since its instances were counted", Where(file=source))
         yield Item(
             number=number, source=source, path=os.path.abspath(given.path), place=source,
-            kind="failed", content=sentence,
+            kind="failed", content=failed,
         )  # fmt: skip
 
 

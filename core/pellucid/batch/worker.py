@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api import Explanations, LoadedModel, load
+from pellucid.api import Explanations, LoadedModel, LoadOptions, load_model
 from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record
@@ -68,18 +68,14 @@ class Recipe:
     """How to load the model in any process, and what to write of its explanations."""
 
     directory: Path
-    options: Mapping[str, Any]
+    options: LoadOptions
     wanted: Wanted
 
     def load(self) -> Work:
         """Return the model, loaded. Raises what `pellucid.load` raises."""
         warnings: list[Message] = []
-        model = load(
-            self.directory,
-            parallel_batches=parallel_batches_here(),
-            warn=warnings.append,
-            **self.options,
-        )
+        options = replace(self.options, parallel_batches=parallel_batches_here())
+        model = load_model(self.directory, options, warnings.append)
         return Work(model, self.wanted, warnings)
 
 

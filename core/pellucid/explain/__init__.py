@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pellucid.explain.explainer import Explainer
+from pellucid.explain.explainer import MIXED_ROWS, Explainer
 from pellucid.explain.features import Companions, baseline_array, is_image, zero
 from pellucid.explain.results import Explanation, LabelAttribution, Results
 
 __all__ = [
+    "MIXED_ROWS",
     "Companions",
     "Explainer",
     "Explanation",

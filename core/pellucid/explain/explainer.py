@@ -68,7 +68,16 @@ class ServedModel(Model, Protocol):
         """The ops that make the model answer differently each time."""
         ...
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether an answer depends on the rows beside it, so that each row is asked alone."""
+        ...
 
+
+MIXED_ROWS = Notice(
+    "the model's answer to one row depends on the rows beside it, as with batch statistics or a "
+    "condition on the whole batch: each row was asked alone"
+)
 # The instance itself has been taken by then.
 CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other"
 
@@ -124,7 +133,7 @@ class Explainer:
                     prediction=prediction[i],
                     labels=(),
                     inputs={s.name: x[s.name][i] for s in self.metadata.inputs if s.name in x},
-                    warnings=self._randomness(x, scores),
+                    warnings=self._of_the_model(x, scores),
                     neighbors=near[i],
                 )
                 for i in range(n)
@@ -160,7 +169,7 @@ class Explainer:
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
         explained = [s.name for s in self.metadata.inputs if s.name in x]
-        random = self._randomness(x, scores)
+        of_the_model = self._of_the_model(x, scores)
         held = self._held()
         result = []
         for i in range(n):
@@ -168,7 +177,7 @@ class Explainer:
                 self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
                 for j in np.flatnonzero(row == i)
             )
-            warnings = (*random, *warnings_of(labels, self.parameters.method, held))
+            warnings = (*of_the_model, *warnings_of(labels, self.parameters.method, held))
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -324,6 +333,9 @@ class Explainer:
                 "Shapley",
             )
 
+    def _of_the_model(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
+        return (*self._randomness(x, scores), *((MIXED_ROWS,) if self.model.mixes_rows else ()))
+
     def _randomness(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
         # A few draws may be the same by chance, as those of a dropout of four numbers are.
         if not self.model.random_ops or all(
@@ -334,6 +346,7 @@ class Explainer:
         return (
             Notice(
                 f"the model answers differently each time ({ops}), as with augmentation or dropout "
-                "left on: the attributions are those of one draw, and need not add up"
+                "left on, or a state that each call changes: the attributions are those of one "
+                "draw, and need not add up"
             ),
         )

@@ -19,10 +19,11 @@ from pellucid.inputs.readers import (
     stack,
 )
 from pellucid.inputs.strict_json import decode_text, parse_json
-from pellucid.inputs.tensors import InputInfo, is_binary, shape_text
+from pellucid.inputs.tensors import BEYOND_BFLOAT16, InputInfo, is_binary, shape_text
 
 __all__ = [
     "ARRAY_SUFFIXES",
+    "BEYOND_BFLOAT16",
     "IMAGE_SUFFIXES",
     "InputInfo",
     "Instance",

@@ -165,7 +165,7 @@ def to_tensor(picture: Image.Image, info: InputInfo) -> Array:
         values = np.clip(np.rint(values), limits.min, limits.max)
     if layout.channels_first:
         values = values.transpose(2, 0, 1)
-    values = np.ascontiguousarray(values, info.dtype)
+    values = np.ascontiguousarray(values, info.array_dtype)
     if shape is not None and len(shape) < 3:
         return values[..., 0] if len(shape) == 2 else values.ravel()
     return values

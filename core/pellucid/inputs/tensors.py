@@ -23,7 +23,9 @@ from pellucid.notices import Where
 
 MAX_RANK = 32
 
-_FLOATS = ("float16", "float32", "float64")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+# What is further from 0 is infinite in bfloat16: half a step above its greatest number.
+BEYOND_BFLOAT16 = float(2**128 - 2**119)
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
@@ -49,6 +51,12 @@ class InputInfo:
         if self.shape is None or not self.batch:
             return self.shape
         return self.shape[1:]
+
+    @property
+    def array_dtype(self) -> np.dtype[Any]:
+        """The type of its arrays: numpy has no bfloat16, and float32 holds all of its numbers."""
+        name = {"string": "object", "bfloat16": "float32"}.get(self.dtype, self.dtype)
+        return np.dtype(name)
 
     @property
     def is_string(self) -> bool:
@@ -128,14 +136,13 @@ def _ready(value: object, info: InputInfo) -> Array | None:
         return None
     if info.instance_shape is not None and not fits(value.shape, info.instance_shape):
         return None
-    dtype = np.dtype(info.dtype)
+    dtype = info.array_dtype
     real = info.dtype in _FLOATS and value.dtype.kind in "fiu"
     if not real and not (
         np.can_cast(value.dtype, dtype, "safe") and dtype.kind == value.dtype.kind
     ):
         return None
-    with np.errstate(over="ignore"):
-        array = value.astype(dtype)
+    array = _cast(value, info)
     return array if not real or np.isfinite(array).all() else None
 
 
@@ -282,7 +289,7 @@ def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Wh
     if not set(map(type, leaves)) <= allowed:
         i = next(i for i, leaf in enumerate(leaves) if type(leaf) not in allowed)
         raise _wrong(leaves, i, "", shape, info, where)
-    dtype = np.dtype(info.dtype)
+    dtype = info.array_dtype
     if info.dtype == "bool":
         return np.array(leaves, dtype)
     if info.is_integer:
@@ -298,8 +305,7 @@ def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Wh
             raise _wrong(leaves, i, span, shape, info, where)
         return np.array([int(leaf) for leaf in leaves], dtype)
     try:
-        with np.errstate(over="ignore"):
-            flat = np.array(leaves, np.float64).astype(dtype)
+        flat = _cast(np.array(leaves, np.float64), info)
     except OverflowError:  # an integer beyond every float
         i = next(i for i, leaf in enumerate(leaves) if not _is_double(leaf))
         raise _wrong(leaves, i, ", too large for it", shape, info, where) from None
@@ -310,6 +316,15 @@ def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Wh
             note = ", too large for it" if overflowed else ", not a finite number"
             raise _wrong(leaves, i, note, shape, info, where)
     return flat
+
+
+def _cast(values: Array, info: InputInfo) -> Array:
+    """Return numbers in the type of an input, infinite where they are too large for it."""
+    with np.errstate(over="ignore"):
+        array = values.astype(info.array_dtype)
+    if info.dtype == "bfloat16":
+        array[np.abs(array) >= BEYOND_BFLOAT16] = np.inf
+    return array
 
 
 def _is_double(value: float) -> bool:

@@ -36,6 +36,8 @@ from pellucid.saved_model import (
 )
 
 FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
+# What is found of a model without metadata in another way, as the same rule.
+NO_SIGNATURE, NO_FLOATS = "MD101", "MD103"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def check(
         signature = choose_signature(meta_graph, signature_key or metadata.signature_key)
     except ModelError as error:
         key = () if signature_key or metadata.signature_key is None else ("serving_sigdef_key",)
-        finding = Finding(code="MD101", message=error.what, path=key, hint=error.hint)
+        finding = Finding(code=NO_SIGNATURE, message=error.what, path=key, hint=error.hint)
         return problems_of([finding], None, file), ()
     checker = _Checker(metadata, meta_graph, signature, parameters)
     checker.preprocess()
@@ -169,7 +171,7 @@ class _Checker:
         if self.method is None or self.method.uses_gradients:
             way_out = "name a float tensor behind it in encoded_tensor_name or " if hint else ""
             self.find(
-                "MD103",
+                NO_FLOATS,
                 f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}",
                 path,
                 hint=f"{way_out}use sampled Shapley",

@@ -18,7 +18,7 @@ from pellucid.saved_model import (
     MetaGraph,
     Nodes,
     operation,
-    output_place,
+    output_index,
     type_name,
 )
 
@@ -76,20 +76,10 @@ class Body:
 
     def place_of(self, tensor: str) -> int | None:
         """Return which output of its node a tensor is, as it is written in this body."""
-        node, _, rest = tensor.partition(":")
-        name, colon, number = rest.rpartition(":")
-        if not (number or "0").isdecimal():
-            name, colon, number = rest, ":", "0"
-        place = int(number or 0)
-        if self.function is None or not colon or not name:
-            return place
-        message = self.nodes.message(node)
-        callee = self.meta_graph.functions.get(message.op)
-        if callee is not None:
-            names = [it.name for it in callee.message.signature.output_arg]
-            return names.index(name) if name in names else None
-        first = output_place(message.op, self.nodes.attributes(node), name)
-        return None if first is None else first + place
+        if self.function is None:
+            number = tensor.rpartition(":")[2]
+            return int(number) if number.isdecimal() else 0
+        return output_index(self.nodes, self.meta_graph.functions, tensor)
 
 
 def data_inputs(message: Any) -> list[str]:

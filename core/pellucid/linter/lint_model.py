@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pellucid.errors import ModelError, PellucidError, SpecError
 from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
-from pellucid.linter.check_model import Resolution, check
+from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, Resolution, check
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     METADATA_FILE,
@@ -93,19 +93,19 @@ def _infer(
         signature = choose_signature(model.meta_graph(tags), signature_key)
         metadata = infer_metadata(signature)
     except (ModelError, SpecError) as error:
-        code = "MD101" if isinstance(error, ModelError) else "MD112"
+        code = NO_SIGNATURE if isinstance(error, ModelError) else "MD112"
         problem = replace(_problem_of(code, error, str(path)), file=str(path))
         if code == "MD112" and problem.hint:
             # Here the choice is written down, by another command.
             problem = replace(problem, hint=problem.hint.by("init_metadata"))
         return Linted(path=path, text=None, problems=(problem,))
     problems, resolutions, notes = _against(model, metadata, None, signature.key, tags, path)
-    kept = [it for it in problems if it.code == "MD108" or it.code >= "MD120" or it.code == "MD100"]
+    kept = [it for it in problems if RULES[it.code].of_models]
     # What has no gradient is held, unless that is everything.
-    if sum(it.code == "MD103" for it in problems) == len(metadata.inputs):
+    if sum(it.code == NO_FLOATS for it in problems) == len(metadata.inputs):
         message = "gradients need a float tensor and no input is one"
         hint = Hint("name a float tensor behind one in metadata or use sampled Shapley")
-        problem = _problem("MD103", message, str(path), hint)
+        problem = _problem(NO_FLOATS, message, str(path), hint)
         kept.append(replace(problem, severity=Severity.WARNING))
     return Linted(
         path=path,
@@ -134,7 +134,7 @@ def _against(
         found, resolutions = check(
             metadata, model, signature_key, tags, parameters=parameters, file=str(file)
         )
-        if any(it.code == "MD101" for it in found):
+        if any(it.code == NO_SIGNATURE for it in found):
             return list(found), resolutions, ()
         meta_graph = model.meta_graph(tags if tags is not None else metadata.tags)
         signature = choose_signature(meta_graph, signature_key or metadata.signature_key)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from pellucid.metadata import parameters
-from pellucid.metadata.call_settings import SETTINGS, call_settings, setting_names, with_settings
+from pellucid.metadata.call_settings import (
+    SETTINGS,
+    ExplainOptions,
+    call_settings,
+    given_settings,
+    setting_names,
+    with_settings,
+)
 from pellucid.metadata.example_spec import (
     Distance,
     ExampleModality,
@@ -64,6 +71,7 @@ __all__ = [
     "Encoding",
     "ExampleModality",
     "Examples",
+    "ExplainOptions",
     "ExplanationMetadata",
     "FileBaseline",
     "InputSpec",
@@ -86,6 +94,7 @@ __all__ = [
     "VisualizationType",
     "as_kserve",
     "call_settings",
+    "given_settings",
     "is_rule",
     "page",
     "published_schema",

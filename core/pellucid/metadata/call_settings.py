@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from os import fspath
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pellucid.errors import SpecError, meant
 from pellucid.metadata.method import spelling_of
 from pellucid.metadata.parameters import METHODS, CallSettings, ExplanationParameters, Setting
+from pellucid.metadata.spec import Visualization
 from pellucid.notices import Where
 
 Record = TypeVar("Record", bound=Any)
@@ -22,6 +23,37 @@ SETTINGS: Mapping[str, Setting] = {
 """The settings of methods by their names."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainOptions:
+    """How a model is explained, over what its metadata say; None leaves something as it is.
+
+    `settings` change `parameters`, by default the model's own; `visualization` takes the place of
+    the metadata's, `seed` is the random seed.
+    """
+
+    settings: CallSettings = CallSettings()
+    parameters: ExplanationParameters | None = None
+    visualization: Visualization | None = None
+    seed: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        parameters: ExplanationParameters | None = None,
+        visualization: Visualization | None = None,
+        seed: int | None = None,
+        **settings: Any,
+    ) -> ExplainOptions:
+        """Return options by their names, those of the settings among them. Raises SpecError."""
+        return cls(
+            settings=call_settings(settings),
+            parameters=parameters,
+            visualization=visualization,
+            seed=seed,
+        )
+
+
 def call_settings(options: Mapping[str, Any]) -> CallSettings:
     """Return settings by their names. Raises SpecError for a name that is none."""
     known = [it.name for it in fields(CallSettings)]
@@ -30,6 +62,12 @@ def call_settings(options: Mapping[str, Any]) -> CallSettings:
             hints = (meant(name, known), f"the settings are {', '.join(known)}")
             raise SpecError(f"'{name}' is not a setting", hint="; ".join(filter(None, hints)))
     return CallSettings(**options)
+
+
+def given_settings(settings: CallSettings) -> dict[str, Any]:
+    """Return those of the settings that are set, by their names."""
+    found = ((it.name, getattr(settings, it.name)) for it in fields(CallSettings))
+    return {name: value for name, value in found if value is not None}
 
 
 def with_settings(

@@ -15,20 +15,24 @@ from pellucid.problems import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule: ``MD034 baseline-count``."""
+    """One rule: ``MD034 baseline-count``.
+
+    One that is `of_models` holds of a model without metadata, too, whose metadata are inferred.
+    """
 
     code: str
     name: str
     severity: Severity
     doc: str
+    of_models: bool
 
 
-def _error(code: str, name: str, doc: str) -> Rule:
-    return Rule(code=code, name=name, severity=Severity.ERROR, doc=doc)
+def _error(code: str, name: str, doc: str, *, of_models: bool = False) -> Rule:
+    return Rule(code=code, name=name, severity=Severity.ERROR, doc=doc, of_models=of_models)
 
 
-def _warning(code: str, name: str, doc: str) -> Rule:
-    return Rule(code=code, name=name, severity=Severity.WARNING, doc=doc)
+def _warning(code: str, name: str, doc: str, *, of_models: bool = False) -> Rule:
+    return Rule(code=code, name=name, severity=Severity.WARNING, doc=doc, of_models=of_models)
 
 
 _ALL = (
@@ -200,7 +204,9 @@ _ALL = (
         "two-spellings",
         "One thing is said twice in two spellings, such as stepCount and numIntegralSteps.",
     ),
-    _error("MD100", "bad-model", "The SavedModel beside the document cannot be read."),
+    _error(
+        "MD100", "bad-model", "The SavedModel beside the document cannot be read.", of_models=True
+    ),
     _error(
         "MD101",
         "unknown-signature",
@@ -227,7 +233,12 @@ _ALL = (
     ),
     _error("MD106", "feature-count", "index_feature_mapping has one name for each index."),
     _error("MD107", "name-shape", "The mapping of output names has the shape of the output."),
-    _error("MD108", "output-dtype", "The output that is explained is a floating-point tensor."),
+    _error(
+        "MD108",
+        "output-dtype",
+        "The output that is explained is a floating-point tensor.",
+        of_models=True,
+    ),
     _error(
         "MD109", "names-output", "The key that carries the names is an output of the signature."
     ),
@@ -249,39 +260,58 @@ _ALL = (
         "no-gradient",
         "No gradient gets from the output back to an explained tensor, so integrated gradients "
         "and XRAI cannot explain it. Without parameters this is a warning.",
+        of_models=True,
     ),
     _warning(
         "MD121",
         "zero-gradient",
         "The gradient at an explained tensor is 0 everywhere, because a step lies between it and "
         "the output. Integrated gradients and XRAI would say that it does not matter.",
+        of_models=True,
     ),
-    _warning("MD122", "not-connected", "The output does not depend on an explained tensor at all."),
+    _warning(
+        "MD122",
+        "not-connected",
+        "The output does not depend on an explained tensor at all.",
+        of_models=True,
+    ),
     _error(
         "MD123",
         "unknown-operation",
         "The model needs an operation that TensorFlow does not have, from an add-on or of its own.",
+        of_models=True,
     ),
     _warning(
         "MD124",
         "newer-tensorflow",
         "The model was written by a newer TensorFlow than the linter knows.",
+        of_models=True,
     ),
     _error(
-        "MD125", "graph-version", "The graph asks for a newer TensorFlow than the linter knows."
+        "MD125",
+        "graph-version",
+        "The graph asks for a newer TensorFlow than the linter knows.",
+        of_models=True,
     ),
     _error(
         "MD130",
         "unsafe-operation",
         "Explaining would run an operation that touches more than tensors: files, the network, "
         "Python or the process.",
+        of_models=True,
     ),
     _warning(
         "MD131",
         "unsafe-operation-elsewhere",
         "A part of the model that explaining does not run touches more than tensors.",
+        of_models=True,
     ),
-    _error("MD132", "asset-path", "An asset of the model lies outside of its directory of assets."),
+    _error(
+        "MD132",
+        "asset-path",
+        "An asset of the model lies outside of its directory of assets.",
+        of_models=True,
+    ),
     _error(
         "MD140",
         "cannot-explain",

@@ -171,6 +171,12 @@ class Option(NamedTuple):
     type: VisualizationType | None = None
     below: str | None = None
 
+    def usual(self, dialect: Dialect, *, regions: bool) -> Any:
+        """Return the value of a setting that nobody wrote."""
+        if dialect is Dialect.VERTEX and self.vertex is not None:
+            return self.vertex
+        return self.regions if regions and self.regions is not None else self.default
+
 
 def _option(default: object, **others: Any) -> Any:
     return field(default=None, metadata={"option": Option(default, **others)})
@@ -215,12 +221,8 @@ class Visualization:
         AI Platform: outlines, positive, 62/99.9, pink_green over original (XRAI: pixels, 0/100,
         viridis over grayscale). Vertex: the same, but "overlayType … Defaults to NONE".
         """
-        made = {}
-        for name, option in OPTIONS.items():
-            vertex = option.vertex if dialect is Dialect.VERTEX else None
-            usual = option.regions if regions and option.regions is not None else option.default
-            made[name] = usual if vertex is None else vertex
-        return Visualization(**made).updated(self)
+        usual = {name: it.usual(dialect, regions=regions) for name, it in OPTIONS.items()}
+        return Visualization(**usual).updated(self)
 
 
 OPTIONS: Mapping[str, Option] = {it.name: it.metadata["option"] for it in fields(Visualization)}

@@ -5,6 +5,7 @@ What is behind its door imports TensorFlow, so it is imported when it is asked f
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,11 +17,7 @@ __all__ = ["Compiler", "exported_file", "exported_model"]
 
 def __getattr__(name: str) -> Any:
     if name == "Compiler":
-        from pellucid.runtime.compiler import Compiler
-
-        return Compiler
+        return import_module("pellucid.runtime.compiler").Compiler
     if name in __all__:
-        from pellucid.runtime import keras_models
-
-        return getattr(keras_models, name)
+        return getattr(import_module("pellucid.runtime.keras_models"), name)
     raise AttributeError(f"module 'pellucid.runtime' has no attribute '{name}'")

@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
+from pellucid.linter import Reach, ways
 from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint
@@ -204,7 +205,14 @@ class Compiler:
             batch=self._batch,
             device=self.device,
             parallel_batches=self.parallel_batches,
+            obstacle=self._obstacle,
         )
+
+    def _obstacle(self, tensor: str) -> tuple[str, str] | None:
+        way = ways(self.meta_graph, self._output, [tensor])[tensor]
+        if way.reach is Reach.NOTHING and way.node and way.op:
+            return way.node, way.op
+        return None
 
     def _before(self, compile_spec: CompileSpec) -> GraphFunction | None:
         if self._requested is self.signature:

@@ -8,11 +8,9 @@ that fit the memory; a block is halved when the device runs out of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
 from threading import RLock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,10 +21,17 @@ from pellucid.runtime.backends.base import Backend, CompileSpec, held
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
-from pellucid.runtime.engine.failures import DATA, FAILURES, sentence
+from pellucid.runtime.engine.failures import DATA, FAILURES, NoGradient, sentence
 from pellucid.runtime.engine.kernels import Operand
-from pellucid.runtime.engine.row_batches import RowBatches, cuts, parallel_batches_of, side_by_side
+from pellucid.runtime.engine.row_batches import (
+    RowBatches,
+    Rows,
+    used,
+)
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.refusals import GRADIENTS, Failure, blocked, carried_by_none, refused
+from pellucid.runtime.row_blocks import RowBlocks, any_of
+from pellucid.runtime.row_mixing import Question
 from pellucid.saved_model import Batch
 
 BACKENDS: tuple[Callable[[CompileSpec], Backend], ...] = (
@@ -35,14 +40,6 @@ BACKENDS: tuple[Callable[[CompileSpec], Backend], ...] = (
     V1LoaderBackend,
 )
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The numbers of a block's rows; `count` of them count, the others fill it up."""
-
-    rows: Array
-    count: int
 
 
 class TensorFlowModel:
@@ -61,9 +58,10 @@ class TensorFlowModel:
         self.compile_spec = compile_spec
         self._backends = list(BACKENDS)
         self._answered: set[str] = set()
-        self._failures: list[str] = []
-        self._cut, self._parallel_batches = RowBatches(1, 1), parallel_batches_of(1)
-        self._backend = self._next_backend()
+        self._failures: list[Failure] = []
+        self._without_gradients: ModelError | None = None
+        self._rows = RowBlocks()
+        self._backend = self._next_backend(None)
         # The first session decides how many threads an operation has: that is the network's.
         self._preprocessor, self._names = preprocessor(), names()
         # Threads ask in turns: the device is used whole, and a backend is changed for all of them.
@@ -82,6 +80,14 @@ class TensorFlowModel:
     def random_ops(self) -> tuple[str, ...]:
         """The ops that draw new random numbers at each call: such a model repeats no answer."""
         return self._backend.random_ops
+
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether an answer depends on the rows beside it, so that each row is asked alone.
+
+        That is found out when something is asked for the first time.
+        """
+        return self._rows.mixes_rows
 
     @property
     def traces(self) -> Counter[str]:
@@ -109,18 +115,26 @@ class TensorFlowModel:
             def answer(rows: Tensors) -> dict[str, Array]:
                 encoded = backend.encode(rows)
                 for name, value in encoded.items():
-                    if np.shape(value)[:1] != (len(_any(rows)),):
+                    if np.shape(value)[:1] != (len(any_of(rows)),):
                         raise ModelError(
                             "the explained tensor "
                             f"'{self.compile_spec.explained.get(name, name)}' has shape "
-                            f"{list(np.shape(value))} for {len(_any(rows))} instances: its "
+                            f"{list(np.shape(value))} for {len(any_of(rows))} instances: its "
                             "first axis is not the batch"
                         )
                 return encoded
 
-            return self._gathered(len(_any(inputs)), inputs, answer, self.compile_spec.batch)
+            explained, request = self.compile_spec.explained, self.compile_spec.request.values()
+            computes = any(tensor not in request for tensor in explained.values())
+            about = "encode" if computes else None
+            return self._gathered(inputs, answer, self.compile_spec.batch, about)
 
-        return self._try(run, "encode")
+        encoded = self._try(run, "encode")
+        for operand in self.operands:
+            if operand.dtype == tf.bfloat16:  # as the model sees it
+                value = np.asarray(encoded[operand.name], tf.bfloat16.as_numpy_dtype)
+                encoded[operand.name] = value.astype(np.float32)
+        return encoded
 
     def display_names(self, request: Tensors) -> Array | None:
         """Return the outputs' names, [n, …], where another output of the model carries them."""
@@ -134,36 +148,35 @@ class TensorFlowModel:
         try:
             with self._turn:
                 return self._gathered(
-                    len(_any(request)), request, function, function.compile_spec.batch
+                    request, function.encode, function.compile_spec.batch, function
                 )
         except DATA as error:
-            raise InstanceError(_refused(error), _only(request)) from error
+            raise InstanceError(refused(error), _only(request)) from error
         except FAILURES as error:
             raise ModelError(sentence(error), where=self._where) from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
-        n = len(_any(x))
 
         def run(backend: Backend) -> Array:
             def answer(rows: Tensors) -> dict[str, Array]:
                 output = np.asarray(backend.outputs(rows))
-                if output.shape[:1] != (len(_any(rows)),):
+                if output.shape[:1] != (len(any_of(rows)),):
                     raise ModelError(
                         f"the output '{self.compile_spec.output}' has shape "
-                        f"{list(output.shape)} for {len(_any(rows))} instances: "
+                        f"{list(output.shape)} for {len(any_of(rows))} instances: "
                         "its first axis is not the batch"
                     )
                 return {"": output}
 
-            return self._gathered(n, x, answer, self.compile_spec.batch)[""]
+            return self._gathered(x, answer, self.compile_spec.batch, "outputs")[""]
 
         output = self._try(run, "outputs")
         lone = self.compile_spec.batch.lone and output.shape[1:2] == (1,)
         return output[:, 0] if lone else output
 
     def outputs(self, x: Tensors) -> Array:
-        return self.predict(x).astype(np.float64).reshape(len(_any(x)), -1)
+        return self.predict(x).astype(np.float64).reshape(len(any_of(x)), -1)
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
@@ -189,7 +202,9 @@ class TensorFlowModel:
                     target[p].astype(np.int64),
                 )
 
-            for _, (ends, part) in self._each_block(len(path), self.compile_spec.batch, answer):
+            for _, (ends, part) in self._rows.each_block(
+                len(path), self.compile_spec.batch, answer
+            ):
                 for name, value in part.items():
                     sums[name][ends] += value
             return sums
@@ -199,7 +214,7 @@ class TensorFlowModel:
     def coalition_scores(
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
     ) -> Array:
-        n, m = len(target), len(_any(masks))
+        n, m = len(target), len(any_of(masks))
         instance, coalition = (a.ravel() for a in np.indices((n, m)))
 
         def run(backend: Backend) -> Array:
@@ -215,7 +230,7 @@ class TensorFlowModel:
             def answer(block: Rows) -> Array:
                 i = instance[block.rows]
                 ends = slice(i[0], i[-1] + 1)
-                some, mask = _used(coalition[block.rows])
+                some, mask = used(coalition[block.rows])
                 return backend.coalition_scores(
                     {o.name: x[o.name][ends] for o in backend.operands},
                     {name: baseline[name][ends] for name in explained},
@@ -225,81 +240,37 @@ class TensorFlowModel:
                     target[i].astype(np.int64),
                 )[: block.count]
 
-            for block, part in self._each_block(n * m, self.compile_spec.batch, answer):
+            for block, part in self._rows.each_block(n * m, self.compile_spec.batch, answer):
                 scores[block.rows[: block.count]] = part
             return scores.reshape(n, m)
 
         return self._try(run, "coalition_scores")
 
     def _check_shared(self, inputs: Tensors) -> None:
-        shared = {operand.name for operand in self.operands if operand.shared}
-        for key, values in inputs.items():
-            if shared & {key, held(key)} and np.any(values != values[:1]):
+        for key in self._single(inputs):
+            if np.any(inputs[key] != inputs[key][:1]):
                 raise InstanceError(
                     f"input '{key}' is one value for a whole batch, and the instances differ in it",
                     hint="explain them one by one",
                 )
 
-    # Blocks
-
-    def _blocks(self, total: int, batch: Batch) -> Iterator[Rows]:
-        """Yield the rows of each block; a fixed batch is filled up with repeats."""
-        size = batch.rows or (self._cut.rows if batch.axis else 1)
-        ends = [*range(0, total, size), total] if batch.rows else cuts(total, size)
-        for first, last in pairwise(ends):
-            filled = np.arange(first, first + (batch.rows or last - first))
-            yield Rows(np.minimum(filled, total - 1), last - first)
-
-    def _each_block(
-        self, total: int, batch: Batch, answer: Callable[[Rows], Answer]
-    ) -> Iterator[tuple[Rows, Answer]]:
-        """Yield the blocks and what `answer` says to each, in order."""
-        blocks = self._blocks(total, batch)
-        if self._cut.parallel_batches == 1:
-            return ((block, answer(block)) for block in blocks)
-        return side_by_side(blocks, answer, self._parallel_batches, self._cut.parallel_batches)
-
-    def _use(self, cut: RowBatches) -> None:
-        # As many threads as may compute at a time, whoever asks.
-        self._cut, self._parallel_batches = cut, parallel_batches_of(cut.parallel_batches)
+    def _single(self, x: Tensors) -> set[str]:
+        """Return the names of what has one value for a batch."""
+        shared = {operand.name for operand in self.operands if operand.shared}
+        return {name for name in x if shared & {name, held(name)}}
 
     def _gathered(
-        self, n: int, x: Tensors, ask: Callable[[Tensors], Mapping[str, Array]], batch: Batch
+        self, x: Tensors, ask: Callable[[Tensors], dict[str, Array]], batch: Batch, about: object
     ) -> dict[str, Array]:
-        """Ask block by block and put the answers together, [n, …]."""
-
-        def answer(block: Rows) -> dict[str, Array]:
-            rows = block.rows
-            whole = rows[-1] - rows[0] == len(rows) - 1  # then a view will do
-            some = slice(rows[0], rows[-1] + 1) if whole else rows
-            try:
-                found = ask({name: value[some] for name, value in x.items()})
-            except DATA as error:
-                self._blame(x, rows, ask, error)
-                raise
-            return {name: value[: block.count] for name, value in found.items()}
-
-        parts = [part for _, part in self._each_block(n, batch, answer)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def _blame(
-        self, x: Tensors, rows: Array, ask: Callable[[Tensors], Any], why: Exception
-    ) -> None:
-        """Raise InstanceError if some rows of a block fail alone and others do not."""
-        bad: list[int] = []
-        fine = False
-        for row in dict.fromkeys(rows.tolist()):
-            try:
-                ask({name: np.stack([value[row]] * self._width()) for name, value in x.items()})
-                fine = True
-            except DATA as error:
-                bad.append(row)
-                why = error if len(bad) == 1 else why
-        if bad and fine:
-            raise InstanceError(_refused(why), bad[0]) from why
-
-    def _width(self) -> int:
-        return self.compile_spec.batch.rows or 1
+        """Ask for rows [n, …] block by block, each alone where they depend on each other."""
+        question = Question(
+            ask=ask,
+            single=self._single(x),
+            restless=bool(self._backend.random_ops),
+            conditional=self._backend.conditional,
+            half=self._backend.computes_in_half,
+        )
+        return self._rows.gathered(x, question, batch, about)
 
     # Backends
 
@@ -309,18 +280,24 @@ class TensorFlowModel:
         Where several batches run in parallel, the threads are kept busy by whoever has blocks for
         them: what was answered before is asked at once, and looked into alone if it fails now.
         """
-        if self._cut.parallel_batches > 1 and kernel in self._answered:
+        if self._rows.cut.parallel_batches > 1 and kernel in self._answered:
             try:
                 return run(self._backend)
             except PellucidError:
                 raise
             except FAILURES:
                 pass
-        with self._turn:
-            return self._tried(run, kernel)
+        try:
+            with self._turn:
+                return self._tried(run, kernel)
+        except NoGradient as error:
+            raise blocked(self.compile_spec, error) from error
 
     def _tried(self, run: Callable[[Backend], Answer], kernel: str) -> Answer:
-        first, others, failures = self._backend, list(self._backends), list(self._failures)
+        if self._without_gradients is not None and kernel in GRADIENTS:
+            raise self._without_gradients
+        first, answered = self._backend, set(self._answered)
+        others, failures = list(self._backends), list(self._failures)
         while True:
             try:
                 answer = run(self._backend)
@@ -332,58 +309,51 @@ class TensorFlowModel:
                 if (
                     self.compile_spec.batch.rows
                     or not self.compile_spec.batch.axis
-                    or self._cut.rows == 1
+                    or self._rows.cut.rows == 1
                 ):
                     raise ModelError("the device has not enough memory for a single row") from error
-                self._use(RowBatches(self._cut.rows // 2, 1))
+                self._rows.use(RowBatches(self._rows.cut.rows // 2, 1))
             except FAILURES as error:
                 # Where the backend has answered before, or none goes further, it is the data.
                 data = isinstance(error, DATA) and kernel in ("encode", "outputs")
-                self._failures.append(sentence(error))
+                self._failures.append(Failure(error, kernel))
                 try:
                     if data and kernel in self._answered:
                         raise ModelError
-                    self._backend = self._next_backend()
+                    self._backend = self._next_backend(kernel)
                     self._answered.clear()
-                except ModelError:
+                except ModelError as why:
+                    if kernel in GRADIENTS:
+                        self._without_gradients = why
+                    if data or kernel in GRADIENTS:  # what it has answered before, it still does
+                        self._backends, self._failures, self._answered = others, failures, answered
+                        if self._backend is not first:
+                            self._backend = first
+                            self._rows.use(first.cut())
                     if not data:
                         raise
-                    self._backend, self._backends, self._failures = first, others, failures
-                    raise InstanceError(_refused(error)) from error
+                    raise InstanceError(refused(error)) from error
 
-    def _next_backend(self) -> Backend:
+    def _next_backend(self, kernel: str | None) -> Backend:
         while self._backends:
+            make = self._backends.pop(0)
             try:
-                backend = self._backends.pop(0)(self.compile_spec)
+                backend = make(self.compile_spec)
                 backend.ready()
-                self._use(backend.cut())  # known now: blocks are cut alike from the first call on
+                self._rows.use(
+                    backend.cut()
+                )  # known now: blocks are cut alike from the first call on
                 return backend
             except PellucidError:
                 raise
             except FAILURES as error:
-                self._failures.append(sentence(error))
-        reasons = "; ".join(dict.fromkeys(self._failures))
-        raise ModelError(f"TensorFlow cannot run this model: {reasons}", where=self._where)
+                self._failures.append(Failure(error, loader=make is not FlatGraphBackend))
+        raise carried_by_none(self.compile_spec, self._failures, kernel)
 
     @property
     def _where(self) -> Where:
         return Where(file=str(self.compile_spec.directory))
 
 
-def _any(tensors: Tensors) -> Array:
-    return next(iter(tensors.values()))
-
-
-def _used(numbers: Array) -> tuple[slice | Array, Array]:
-    """Return which of many things a block needs, and the place of each of its rows among these."""
-    if (np.diff(numbers) >= 0).all():
-        return slice(numbers[0], numbers[-1] + 1), numbers - numbers[0]
-    return np.unique(numbers, return_inverse=True)
-
-
 def _only(tensors: Tensors) -> int | None:
-    return 0 if len(_any(tensors)) == 1 else None
-
-
-def _refused(error: Exception) -> str:
-    return f"the model cannot take this: {sentence(error)}"
+    return 0 if len(any_of(tensors)) == 1 else None

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
+from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
-from pellucid.saved_model.nodes import CALLS, Nodes, Shape, attributes_of, node_name, type_name
-from pellucid.saved_model.op_table import TRAINABLE, names, operation, output_place, table_version
+from pellucid.saved_model.nodes import (
+    CALLS,
+    Nodes,
+    Shape,
+    attributes_of,
+    node_name,
+    output_index,
+    type_name,
+)
+from pellucid.saved_model.op_table import TRAINABLE, names, operation, table_version
 from pellucid.saved_model.pixels import Pixels, find_pixels
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import (
@@ -23,7 +32,6 @@ from pellucid.saved_model.tensor_names import (
     ResolvedTensor,
     Role,
     choose_signature,
-    reachable,
     resolve_tensor,
     tensor_info,
 )
@@ -59,7 +67,7 @@ __all__ = [
     "names",
     "node_name",
     "operation",
-    "output_place",
+    "output_index",
     "reachable",
     "read",
     "resolve_tensor",

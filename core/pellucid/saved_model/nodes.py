@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, final
 
 from pellucid.errors import ModelError
 from pellucid.saved_model.directory import AGAIN
-from pellucid.saved_model.op_table import output_types
+from pellucid.saved_model.op_table import output_place, output_types
 from pellucid.saved_model.protobuf import messages
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -122,6 +122,26 @@ class Nodes(Mapping[str, Node]):
 def node_name(tensor: str) -> str:
     """Return the node of an input as a graph writes it: ``^x``, ``x:1`` and ``x`` are of ``x``."""
     return tensor.removeprefix("^").partition(":")[0]
+
+
+def output_index(nodes: Nodes, functions: Mapping[str, Any], tensor: str) -> int | None:
+    """Return which output of its node a tensor is, as a function's body writes it.
+
+    That is ``node:output:0``, and for an argument its bare name. None if there is no such output.
+    """
+    node, _, rest = tensor.partition(":")
+    output, colon, number = rest.rpartition(":")
+    if not (number or "0").isdecimal():
+        output, colon, number = rest, ":", "0"
+    place = int(number or 0)
+    if not colon or not output:
+        return place
+    op = nodes.op(node)
+    if op in functions:
+        names = [it.name for it in functions[op].message.signature.output_arg]
+        return names.index(output) if output in names else None
+    first = output_place(op, nodes.attributes(node), output)
+    return None if first is None else first + place
 
 
 def shape_of(message: Any) -> Shape:

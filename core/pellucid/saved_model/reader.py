@@ -138,8 +138,8 @@ class MetaGraph:
         return {
             key: Signature(
                 key=key,
-                inputs=_tensors(found[key].inputs),
-                outputs=_tensors(found[key].outputs),
+                inputs=_tensors(found[key].inputs, self.nodes),
+                outputs=_tensors(found[key].outputs, self.nodes),
                 method_name=str(found[key].method_name),
             )
             for key in sorted(found)
@@ -272,17 +272,28 @@ def _check_files(directory: Path, graphs: Iterable[MetaGraph]) -> None:
         check_variables(directory, messages())
 
 
-def _tensors(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    return {key: _tensor_info(infos[key]) for key in sorted(infos)}
+def _tensors(infos: Mapping[str, Any], nodes: Nodes) -> dict[str, TensorInfo]:
+    return {key: _tensor_info(infos[key], nodes) for key in sorted(infos)}
 
 
-def _tensor_info(message: Any) -> TensorInfo:
+def _tensor_info(message: Any, nodes: Nodes) -> TensorInfo:
     kind = message.WhichOneof("encoding")
     name = message.name
     if kind == "coo_sparse":
         name = message.coo_sparse.values_tensor_name
     elif kind == "composite_tensor" and message.composite_tensor.components:
         name = message.composite_tensor.components[0].name
-    return TensorInfo(
-        name=str(name), dtype=type_name(message.dtype), shape=shape_of(message.tensor_shape)
-    )
+    dtype, shape = type_name(message.dtype), shape_of(message.tensor_shape)
+    if kind == "name" and shape == ():
+        # "Scalar" may as well be what nobody wrote down: the graph knows better.
+        shape = _shape_in_graph(str(name), nodes, declared=message.HasField("tensor_shape"))
+    return TensorInfo(name=str(name), dtype=dtype, shape=shape)
+
+
+def _shape_in_graph(name: str, nodes: Nodes, *, declared: bool) -> Shape:
+    """Return the shape of a tensor that a signature gives as a scalar, or gives no shape of."""
+    node, _, index = name.rpartition(":")
+    shapes = nodes[node].shapes if node in nodes else ()
+    place = int(index) if index.isdecimal() else 0
+    known = shapes[place] if place < len(shapes) else None
+    return () if known is None and declared else known

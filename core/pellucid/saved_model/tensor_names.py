@@ -8,7 +8,7 @@ a node ``b`` gives ``C/b:0``, and so on down, as if every call were inlined:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import Enum
@@ -16,34 +16,12 @@ from typing import Literal, TypeAlias
 
 from pellucid.errors import ModelError, SpecError, did_you_mean, meant
 from pellucid.notices import Hint
+from pellucid.saved_model.calls import WEIGHTS_AND_ORDER, calls, reachable
+from pellucid.saved_model.layer_names import layer_outputs
 from pellucid.saved_model.nodes import Nodes, node_name
-from pellucid.saved_model.reader import Function, MetaGraph, Signature, TensorInfo
+from pellucid.saved_model.reader import MetaGraph, Signature, TensorInfo
 
 Role: TypeAlias = Literal["input", "output"]
-
-_MOST_CALLS = 20_000
-_DEEPEST_CALL = 32
-# Operations that hold weights or order things: nobody explains them, so they are not suggested.
-_UNINTERESTING = frozenset(
-    {
-        "Const",
-        "NoOp",
-        "VarHandleOp",
-        "ReadVariableOp",
-        "AssignVariableOp",
-        "VarIsInitializedOp",
-        "VariableV2",
-        "Assign",
-        "RestoreV2",
-        "SaveV2",
-        "HashTableV2",
-        "MutableHashTableV2",
-        "LookupTableImportV2",
-        "MergeV2Checkpoints",
-        "ShardedFilename",
-        "DisableCopyOnRead",
-    }
-)
 
 
 class TensorKind(Enum):
@@ -53,6 +31,7 @@ class TensorKind(Enum):
     SIGNATURE_TENSOR = "signature tensor"
     GRAPH = "graph"
     FUNCTION = "function"
+    LAYER = "layer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +43,6 @@ class ResolvedTensor:
     tensor: str
     how: str
     signature_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A function as it is reached from a signature: the calls that lead to it, outermost first."""
-
-    chain: tuple[str, ...]
-    function: Function
 
 
 def choose_signature(meta_graph: MetaGraph, requested: str | None = None) -> Signature:
@@ -110,9 +81,9 @@ def resolve_tensor(
     """Return the tensor that `name` means for an input or an output of `signature`.
 
     Tried in this order: a signature key, a signature tensor, a tensor of the top-level graph, a
-    tensor in the body of the signature's function with as few calls left out as possible.
-    ``name`` means ``name:0``. Raises `SpecError` that lists the nearest names, or the several
-    tensors that the name could mean.
+    tensor in the body of the signature's function with as few calls left out as possible, the
+    output of a layer of that name. ``name`` means ``name:0``. Raises `SpecError` that lists the
+    nearest names, or the several tensors that the name could mean.
     """
     sides = [("input", signature.inputs), ("output", signature.outputs)]
     if role == "output":
@@ -149,74 +120,14 @@ def resolve_tensor(
         if index == 0 and node in tensors:
             return _of_key(name, node, side, tensors[node])
     inner = _in_functions(meta_graph, signature, name, node, index, arguments=True)
+    if inner is None and index == 0:
+        inner = _of_layer(meta_graph, signature, name, node)
     if inner is not None:
         return inner
     raise SpecError(
         f"'{name}' is not a tensor of the model",
         hint=_nearest(meta_graph, signature, name, role),
     )
-
-
-def calls(meta_graph: MetaGraph, signature: Signature) -> tuple[Call, ...]:
-    """Return the functions that the outputs of `signature` depend on, outermost first.
-
-    A call that only saves or restores is not among them. Recursion is followed once.
-    """
-    outputs = tuple(node_name(info.name) for info in signature.outputs.values())
-    known = meta_graph.worked_out
-    if ("calls", outputs) not in known:
-        known["calls", outputs] = _calls(meta_graph, outputs)
-    found: tuple[Call, ...] = known["calls", outputs]
-    return found
-
-
-def _calls(meta_graph: MetaGraph, outputs: tuple[str, ...]) -> tuple[Call, ...]:
-    functions = meta_graph.functions
-    reached: dict[str, list[tuple[str, str]]] = {}
-
-    def inside(function: Function) -> list[tuple[str, str]]:
-        if function.name not in reached:
-            ends = [node_name(it) for it in function.returns.values()]
-            reached[function.name] = list(_called_from(function.nodes, ends))
-        return reached[function.name]
-
-    found: list[Call] = []
-    level: list[tuple[tuple[str, ...], tuple[str, ...], str]] = [
-        ((node,), (callee,), callee) for node, callee in _called_from(meta_graph.nodes, outputs)
-    ]
-    while level and len(level[0][0]) <= _DEEPEST_CALL:
-        below = []
-        for chain, callers, callee in level:
-            if len(found) >= _MOST_CALLS:
-                return tuple(found)
-            function = functions[callee]
-            found.append(Call(chain=chain, function=function))
-            below += [
-                ((*chain, node), (*callers, inner), inner)
-                for node, inner in inside(function)
-                if inner not in callers
-            ]
-        level = below
-    return tuple(found)
-
-
-def _called_from(nodes: Nodes, ends: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for name in reachable(nodes, ends):
-        callee = nodes.called(name)
-        if callee is not None:
-            yield name, callee
-
-
-def reachable(nodes: Nodes, ends: Sequence[str]) -> list[str]:
-    """Return the nodes that `ends` depend on, themselves included, in a stable order."""
-    seen = dict.fromkeys(name for name in ends if name in nodes)
-    waiting = list(seen)
-    while waiting:
-        for name in nodes.input_names(waiting.pop()):
-            if name in nodes and name not in seen:
-                seen[name] = None
-                waiting.append(name)
-    return list(seen)
 
 
 def tensor_info(meta_graph: MetaGraph, signature: Signature, tensor: str) -> TensorInfo:
@@ -304,10 +215,7 @@ def _in_functions(
         return None
     nearest = found[min(found)]
     if len(nearest) > 1:
-        names = ", ".join(f"'{name}'" for name in sorted(nearest)[:10])
-        raise SpecError(
-            f"'{written}' could be any of {len(nearest)} tensors", hint=f"write one of {names}"
-        )
+        raise _ambiguous(written, nearest)
     tensor, (where, count) = next(iter(nearest.items()))
     _require_output(written, index, count)
     return ResolvedTensor(
@@ -316,6 +224,30 @@ def _in_functions(
         tensor=tensor,
         how=f"a tensor of the signature's function ({tensor}), {where}",
     )
+
+
+def _of_layer(
+    meta_graph: MetaGraph, signature: Signature, written: str, layer: str
+) -> ResolvedTensor | None:
+    found = layer_outputs(meta_graph, signature, layer)
+    if not found:
+        return None
+    if len(found) > 1:
+        raise _ambiguous(written, found)
+    tensor, scope = next(iter(found.items()))
+    return ResolvedTensor(
+        written=written,
+        kind=TensorKind.LAYER,
+        tensor=tensor,
+        how=f"the output of layer '{layer}' ({tensor}), the last tensor of scope '{scope}'",
+    )
+
+
+def _ambiguous(written: str, found: Iterable[str]) -> SpecError:
+    several = sorted(found)
+    names = ", ".join(f"'{name}'" for name in several[:10])
+    what = f"'{written}' could be any of {len(several)} tensors"
+    return SpecError(what, hint=f"write one of {names}")
 
 
 def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role) -> str:
@@ -361,7 +293,7 @@ def _candidates(meta_graph: MetaGraph, signature: Signature, name: str) -> list[
             last = inner.rpartition("/")[2]
             shared = len(words.intersection(_words(inner)))
             alike = last[:1].lower() == first and abs(len(last) - length) <= 3
-            if (shared or alike) and nodes.op(inner) not in _UNINTERESTING:
+            if (shared or alike) and nodes.op(inner) not in WEIGHTS_AND_ORDER:
                 score = -2 * shared - alike
                 scored.append((score, abs(len(inner) - len(name)), prefix + inner, inner))
     return [(flat, inner) for _, _, flat, inner in sorted(scored)[:200]]

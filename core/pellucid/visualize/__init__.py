@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.visualize.animation import FRAMES
-from pellucid.visualize.figures import Shown, View, files, shown
+from pellucid.visualize.figures import File, Shown, View, files, shown
 from pellucid.visualize.image_overlays import SMALL, Drawing, draw_explanation
 from pellucid.visualize.named_parts import Part, Text
 from pellucid.visualize.panel import encode
@@ -15,6 +15,7 @@ __all__ = [
     "FRAMES",
     "SMALL",
     "Drawing",
+    "File",
     "Part",
     "Shown",
     "Text",

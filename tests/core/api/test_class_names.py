@@ -12,6 +12,7 @@ from zoo import Net, export, float_rows, metadata, normal
 
 import pellucid
 from pellucid.errors import SpecError
+from pellucid.notices import Message
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,9 @@ def model(saved: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved, tmp_path / "model"))
 
 
-def names(model: Path, say: Callable[[str], None] = lambda _: None, **options: Any) -> list[str]:
+def names(
+    model: Path, say: Callable[[Message], None] = lambda _: None, **options: Any
+) -> list[str]:
     found = pellucid.load(model, warn=say, top_k=-1, **options).explain(normal(1, 4, seed=5))
     return [str(label.name) for label in sorted(found[0].labels, key=lambda it: it.index)]
 
@@ -47,18 +50,18 @@ def test_names_beside_the_model_are_found_and_said(place: str, model: Path) -> N
     given = [f"class {i}" for i in range(count)]
     (model / place).parent.mkdir(exist_ok=True)
     (model / place).write_text("\n".join(given))
-    said: list[str] = []
+    said: list[Message] = []
     assert names(model, said.append) == given
-    assert f"{model / place}: gives the names of the {count} classes" in said
+    assert f"{model / place}: gives the names of the {count} classes" in map(str, said)
 
 
 def test_names_that_do_not_fit_are_not_taken_in_silence(model: Path) -> None:
     count = len(names(model))
     (model / "labels.txt").write_text("one\n" * (count + 1))
-    said: list[str] = []
+    said: list[Message] = []
     assert names(model, said.append) == ["None"] * count
     sentence = f"{model / 'labels.txt'}: has {count + 1} names, and the output has {count}"
-    assert any(it.startswith(sentence) for it in said)
+    assert any(str(it).startswith(sentence) for it in said)
 
 
 def test_too_few_names_given_are_an_error(model: Path) -> None:
@@ -69,10 +72,10 @@ def test_too_few_names_given_are_an_error(model: Path) -> None:
 
 def test_names_that_occur_twice_are_told_apart(model: Path) -> None:
     count = len(names(model))
-    said: list[str] = []
+    said: list[Message] = []
     given = ",".join(["crane"] * 2 + [str(i) for i in range(2, count)])
     assert names(model, said.append, class_names=given)[:2] == ["crane (0)", "crane (1)"]
-    assert any("'crane' named more than one class" in it for it in said)
+    assert any("'crane' named more than one class" in str(it) for it in said)
 
 
 def test_written_names_go_before_found_ones_and_given_before_both(model: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import pellucid
 from pellucid.errors import ModelError, UnsafeModelError
+from pellucid.notices import Message
 from pellucid.runtime.engine.tensorflow import tf
 
 # Keras, with numpy 2.
@@ -54,15 +55,15 @@ def test_a_model_in_memory_is_explained_as_a_tape_does(network: Any) -> None:
 def test_a_file_is_exported_once_and_said(
     name: str, network: Any, tmp_path: Path, cache: Path
 ) -> None:
-    said: list[str] = []
+    said: list[Message] = []
     path = saved(network, tmp_path / name)
     first = pellucid.load(path, warn=said.append)
-    assert said[0].startswith(f"{path}: exported by Keras to {cache}")
+    assert str(said[0]).startswith(f"{path}: exported by Keras to {cache}")
     assert first.directory.parent == cache
     before = (first.directory / "saved_model.pb").stat().st_mtime_ns
     again = pellucid.load(str(path), warn=said.append)
     assert (again.directory / "saved_model.pb").stat().st_mtime_ns == before
-    assert any("earlier" in sentence for sentence in said)
+    assert any("earlier" in str(message) for message in said)
     assert again.predict([ROW])[0] == pytest.approx(
         network(np.array([ROW], np.float32)).numpy()[0], abs=1e-6
     )

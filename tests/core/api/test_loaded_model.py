@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import pellucid
+from pellucid.notices import Message
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +114,9 @@ def test_warnings_are_python_warnings_unless_someone_listens(samples: Path, tmp_
     (model / "explanation_metadata.json").unlink()
     with pytest.warns(UserWarning, match="inferred from signature 'serving_default'"):
         pellucid.load(model)
-    said: list[str] = []
+    said: list[Message] = []
     pellucid.load(model, warn=said.append)
-    assert len(said) == 1 and said[0].endswith("inputs 'patient', output 'output_0'")
+    assert len(said) == 1 and str(said[0]).endswith("inputs 'patient', output 'output_0'")
 
 
 def test_instances_of_different_shapes_go_in_one_call(samples: Path) -> None:
@@ -207,13 +208,13 @@ def test_a_tolerance_takes_less_than_half_the_gradients_of_fifty_steps(samples: 
 
 
 def test_a_tolerance_that_is_not_reached_is_said_not_to_be(samples: Path) -> None:
-    said: list[str] = []
+    said: list[Message] = []
     model = pellucid.load(samples / "photos/model", warn=said.append)
     from pellucid.inputs.readers import read_file
 
     cat = list(read_file(samples / "photos/images/cat.jpg", model.inputs))
     model.explain(cat, tolerance=1e-6, max_steps=9)
-    assert len(said) == 1 and "above the tolerance of 1e-06, after 9 gradients" in said[0]
+    assert len(said) == 1 and "above the tolerance of 1e-06, after 9 gradients" in str(said[0])
 
 
 def test_logits_are_the_scores_before_the_softmax(samples: Path) -> None:
@@ -294,7 +295,7 @@ def test_an_inner_tensor_is_explained_of_a_model_with_several_outputs(tmp_path: 
 def test_a_method_without_gradients_is_not_warned_of_what_has_none(
     samples: Path, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    said: list[Message] = []
     document = json.loads((samples / "tf1_embedding/model/explanation_metadata.json").read_text())
     tokens = document["inputs"]["tokens"]
     for key in ("encoded_tensor_name", "encoding"):

@@ -30,7 +30,7 @@ SUCCESS = "a baseline instance was explained"
 
 def messages(directory: Path) -> list[str]:
     found = smoke_test(lint(directory))
-    return [f"{it.code}: {it.message}" for it in found.problems if it.code == "MD140"]
+    return [f"{it.code}: {it.text()}" for it in found.problems if it.code == "MD140"]
 
 
 @pytest.mark.parametrize(

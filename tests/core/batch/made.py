@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ def explained(item: Item) -> Record:
     try:
         instance = decode(item, VECTOR)
     except InstanceError as error:
-        return Record(name=item.name, error=str(error))
+        return Record.failed(item.name, error.notice)
     values = instance.tensors["x"].astype(np.float64)
     return Record(
         name=item.name,
@@ -70,7 +69,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Made:
-    """A recipe without a model. An input of sevens kills its process, one of eights takes long."""
+    """A recipe without a model. An input of sevens kills its process."""
 
     about: About = ABOUT
 
@@ -87,7 +86,5 @@ class MadeWork:
         for item in block.items:
             if item.content == ["7", "7", "7"]:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if item.content == ["8", "8", "8"]:
-                time.sleep(0.2)
         (finished,) = explain([block])
         return finished

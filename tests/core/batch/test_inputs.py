@@ -136,7 +136,7 @@ def test_rows_that_fail_do_not_shift_the_others(tmp_path: Path) -> None:
     for item in items[1:3]:
         with pytest.raises(InstanceError) as caught:
             decode(item, VECTOR)
-        assert str(caught.value).startswith(item.name) and caught.value.index == item.number
+        assert str(caught.value).startswith(item.name) and caught.value.index == item.index
 
 
 def test_a_table_that_breaks_off_fails_where_it_does(tmp_path: Path) -> None:
@@ -154,4 +154,4 @@ def test_an_empty_file_of_rows_is_one_failure(tmp_path: Path) -> None:
         (tmp_path / name).write_text("\n")
         (given_,) = Inputs(named=[str(tmp_path / name)])
         (item,) = items_of(given_, str(tmp_path), VECTOR)
-        assert item.kind == "failed" and item.content.startswith(str(tmp_path / name))
+        assert item.kind == "failed" and item.content.where.file == str(tmp_path / name)

@@ -236,8 +236,8 @@ def test_another_run_is_refused_with_the_reason(
     with pytest.raises(OutputError) as caught:
         carry_out(source, out, **CHANGES[reason])
     assert str(caught.value) == (
-        f"{out}: belongs to another run ({reason}); name another folder, or add --force to begin "
-        "anew"
+        f"{out}: belongs to another run ({reason}); name another folder, or add force=True to "
+        "begin anew"
     )
     assert contents(out) == before
     assert carry_out(source, out, force=True, **CHANGES[reason]).fresh
@@ -305,7 +305,7 @@ def test_a_folder_with_files_of_others_is_kept_and_what_is_theirs_survives_force
     out = tmp_path / "out"
     (out / "overlays").mkdir(parents=True)
     (out / "overlays/mine.jpg").write_text("mine")
-    with pytest.raises(OutputError, match="is not empty; add --force to write into it"):
+    with pytest.raises(OutputError, match="is not empty; add force=True to write into it"):
         carry_out(source, out)
     carry_out(source, out, force=True)
     assert (out / "overlays/mine.jpg").read_text() == "mine"

@@ -145,7 +145,7 @@ def test_an_index_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         SpecError,
         match=r"i\.npz: was made with another model: its graph, its variables or its assets have "
-        "changed; make it again with pellucid index --force",
+        r"changed; make it again with LoadedModel\.index\(force=True\)",
     ):
         loaded(small(tmp_path / "b", 1.001)).explain(X[:1], method="examples", index=index.path)
 

@@ -171,20 +171,20 @@ def other_format(arrays: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "data, expected",
     [
-        (b"PK nothing", "not an .npz file of explanations, as explain --raw writes it"),
+        (b"PK nothing", "not an .npz file of explanations ("),
         (b"", "not an .npz file of explanations"),
         (pack(of_a_picture(np.ones((8, 10))))[:-300], "not an .npz file of explanations"),
         (
             saved_without(lambda arrays: arrays.pop("pellucid.json")),
-            "holds arrays and no explanations to draw; write it with explain --raw",
+            "holds arrays and no explanations to draw; write it with pellucid.responses.pack",
         ),
         (
             saved_without(other_format),
-            "has format 99, and this version of pellucid reads 1; explain again with --raw",
+            "has format 99, and this version of pellucid reads 1; explain again with pellucid.responses.pack",
         ),
         (
             saved_without(lambda arrays: arrays.pop("0/0/scores")),
-            "is damaged (KeyError: '0/0/scores'); explain again with --raw",
+            "is damaged (KeyError: '0/0/scores'); explain again with pellucid.responses.pack",
         ),
     ],
 )

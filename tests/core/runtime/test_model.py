@@ -21,6 +21,7 @@ from zoo import ZOO, Net, Sample, expected, export, float_rows, metadata, normal
 
 import pellucid
 from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
+from pellucid.notices import Message
 from pellucid.runtime.backends import flat_graph as flat_graph_backend
 from pellucid.runtime.backends.base import session_config
 from pellucid.runtime.engine import failures as tensorflow_errors
@@ -82,13 +83,13 @@ def test_every_style_is_explained_or_refused_with_the_true_reason(name: str, bui
 @pytest.mark.parametrize("kind", sorted(zoo_keras.DRAWS))
 def test_a_model_that_draws_is_found_out(kind: str, tmp_path: Path) -> None:
     zoo_keras.drawing(tmp_path, kind)
-    heard: list[str] = []
+    heard: list[Message] = []
     loaded = pellucid.load(tmp_path, warn=heard.append)
     (explanation,) = loaded.explain(zoo_keras.ROW[:1])
     operation = zoo_keras.DRAWS[kind]
     assert operation in loaded.explainer.model.random_ops
-    assert explanation.warnings[0].startswith("the model answers differently each time (")
-    assert operation in explanation.warnings[0]
+    assert explanation.warnings[0].what.startswith("the model answers differently each time (")
+    assert operation in explanation.warnings[0].what
 
 
 def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None:
@@ -110,7 +111,7 @@ def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None
 def test_answers_do_not_depend_on_the_blocks(name: str, rows: int, built: Built) -> None:
     directory, sample = built(name)
     whole, cut = load(directory).explainer.model, load(directory).explainer.model
-    cut._cut = RowBatches(rows, 1)
+    cut._rows.cut = RowBatches(rows, 1)
     x = {"x": np.concatenate([sample.x["x"]] * 3)}
     n = len(x["x"])
     start, target = {"x": x["x"] * 0 + 0.1}, np.arange(n) % 3
@@ -143,7 +144,8 @@ def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.Monke
         return outputs(rows)
 
     monkeypatch.setattr(model._backend, "outputs", narrow)
-    np.testing.assert_array_equal(model.outputs(x), wanted)
+    # A kernel may add up other numbers of rows in another order.
+    np.testing.assert_allclose(model.outputs(x), wanted, rtol=1e-5)
     assert asked[-1] <= 2 and max(asked[-25:]) == 2
 
     def none(rows: Any) -> Any:
@@ -170,7 +172,7 @@ def test_a_damaged_image_is_named_by_its_instance_and_costs_nothing_else(built: 
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
     assert len(loaded.explain(good)) == 2
-    assert loaded.explainer.model.backend == "GraphRoad"
+    assert loaded.explainer.model.backend == "FlatGraphBackend"
 
 
 def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built) -> None:
@@ -179,7 +181,7 @@ def test_a_damaged_first_instance_does_not_cost_the_model_its_road(built: Built)
     with pytest.raises(InstanceError, match=r"^instances\[0\]: the model cannot take this"):
         loaded.explain([b"no image"])
     assert len(loaded.explain(sample.x)) == 2
-    assert loaded.explainer.model.backend == "GraphRoad"
+    assert loaded.explainer.model.backend == "FlatGraphBackend"
 
 
 def test_a_baseline_that_the_model_refuses_is_not_blamed_on_the_instance(tmp_path: Path) -> None:
@@ -304,7 +306,8 @@ def test_an_operation_without_gradient_is_named(tmp_path: Path) -> None:
         load(tmp_path).explain(zoo_keras.ROW)
     assert str(stop.value) == (
         "TensorFlow has no gradient for operation 'PartitionedCall/PartitionedCall/Lu' (Lu), which "
-        "is between the explained inputs and the output"
+        "is between the explained inputs and the output; use sampled Shapley, or name a float tensor "
+        "behind them in encoded_tensor_name"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.loaded_model import load as load_model
+from pellucid.api import load as load_model
 from pellucid.errors import InstanceError
 from pellucid.inputs.readers import Instance
 from pellucid.inputs.tensors import InputInfo
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import OutputSpec
+from pellucid.notices import Message
 from pellucid.saved_model.reader import Signature, TensorInfo
 from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings, address, listen, run
@@ -44,14 +46,14 @@ class Running:
 
     port: int
     url: str
-    said: list[str] = field(default_factory=list)
+    said: list[Message] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """Send a request; a body that is not bytes is sent as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
             connection.request(method, path, data, headers or {})
@@ -67,6 +69,14 @@ class Running:
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.ask("POST", path, body, names)
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for what is bound to happen; that it does not happen for long is a failure."""
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.005)
 
 
 @contextmanager
@@ -111,7 +121,7 @@ def serving(
     finally:
         if ends:
             ends[0]()
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive()
 
 
@@ -139,7 +149,7 @@ class Stub:
 
     def predict(self, instances: list[Instance]) -> list[Any]:
         self.started.set()
-        assert self.gate.wait(60)
+        assert self.gate.wait(120)
         values = [float(instance.tensors["x"]) for instance in instances]
         self.blocks.append(values)
         return [np.float32(2 * value) for value in values]

@@ -21,10 +21,12 @@ class Doubler:
     def __init__(self) -> None:
         self.blocks: list[list[int]] = []
         self.threads: set[int] = set()
+        self.started = threading.Event()
         self.gate = threading.Event()
 
     def __call__(self, numbers: list[int]) -> Sequence[int]:
-        assert self.gate.wait(30)
+        self.started.set()
+        assert self.gate.wait(60)
         self.threads.add(threading.get_ident())
         self.blocks.append(numbers)
         if -1 in numbers:
@@ -45,15 +47,28 @@ def on_device(scene: Callable[[Batcher], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-async def gathered(batcher: Batcher, double: Doubler, *asked: tuple[str, list[int]]) -> list[Any]:
-    """Ask all at once, behind a block that holds the device until all of them wait."""
+async def held(batcher: Batcher, double: Doubler) -> asyncio.Task[list[Any]]:
+    """Ask for a first block, which keeps the batcher busy until the gate is opened."""
     first = asyncio.create_task(batcher.ask("first", double, [0]))
-    while not batcher._waiting:
-        await asyncio.sleep(0)
-    while batcher._waiting:
-        await asyncio.sleep(0.001)
-    jobs = [asyncio.create_task(batcher.ask(key, double, numbers)) for key, numbers in asked]
-    await asyncio.sleep(0.01)
+    await asyncio.get_running_loop().run_in_executor(None, double.started.wait, 60)
+    return first
+
+
+async def asked(
+    batcher: Batcher, ask: Callable[[list[int]], Sequence[int]], key: str, *blocks: list[int]
+) -> list[asyncio.Task[list[Any]]]:
+    """Ask for several at once, which have all arrived when this returns: in one turn of the loop."""
+    jobs = [asyncio.create_task(batcher.ask(key, ask, numbers)) for numbers in blocks]
+    await asyncio.sleep(0)
+    return jobs
+
+
+async def gathered(
+    batcher: Batcher, double: Doubler, *requests: tuple[str, list[int]]
+) -> list[Any]:
+    """Ask all at once, behind a block that holds the batcher until all of them wait."""
+    first = await held(batcher, double)
+    jobs = [job for key, numbers in requests for job in await asked(batcher, double, key, numbers)]
     double.gate.set()
     answers = await asyncio.gather(*jobs, return_exceptions=True)
     await first
@@ -72,8 +87,8 @@ def test_what_has_the_same_key_is_one_block_and_each_gets_its_own() -> None:
 
 def test_a_failure_costs_the_neighbours_nothing() -> None:
     double = Doubler()
-    asked = [("a", [number]) for number in (1, -1, 3, 4)]
-    one, bad, three, four = on_device(lambda batcher: gathered(batcher, double, *asked))
+    requests = [("a", [number]) for number in (1, -1, 3, 4)]
+    one, bad, three, four = on_device(lambda batcher: gathered(batcher, double, *requests))
     assert (one, three, four) == ([2], [6], [8])
     assert isinstance(bad, InstanceError) and bad.index == 0
 
@@ -89,41 +104,45 @@ def test_a_long_request_takes_turns_with_the_others() -> None:
     long = list(range(3 * ROWS))
     first, second = on_device(lambda batcher: gathered(batcher, double, ("a", long), ("b", [7])))
     assert first == [2 * number for number in long] and second == [14]
-    # The first part is full, so that it begins beside the first block; then it is the other's turn.
+    # The first part is full, so that it begins beside the first block; then it is the other's turn,
+    # beside which the second part may be begun.
     assert sorted(map(len, double.blocks[:2])) == [1, ROWS]
-    assert [len(block) for block in double.blocks[2:]] == [1, ROWS, ROWS]
+    assert sorted(map(len, double.blocks[2:4])) == [1, ROWS]
+    assert len(double.blocks[4]) == ROWS
 
 
 def test_no_more_blocks_are_under_way_than_two_and_a_second_only_if_it_is_full() -> None:
     double = Doubler()
     most, running = 0, 0
-    lock = threading.Lock()
+    changed = threading.Condition()
 
     def counted(numbers: list[int]) -> Sequence[int]:
         nonlocal most, running
-        with lock:
+        with changed:
             running += 1
             most = max(most, running)
+            changed.notify_all()
         answers = double(numbers)
-        with lock:
+        with changed:
             running -= 1
         return answers
 
-    async def scene(batcher: Batcher) -> list[int]:
+    def beside() -> bool:
+        with changed:
+            return changed.wait_for(lambda: running == 2, 60)
+
+    async def scene(batcher: Batcher) -> None:
         first = asyncio.create_task(batcher.ask("first", counted, [0]))
-        await asyncio.sleep(0.02)
-        asked = [batcher.ask("a", counted, [n]) for n in range(ROWS - 1)]
-        jobs = [asyncio.create_task(one) for one in asked]
-        await asyncio.sleep(0.02)
-        alone = running
-        jobs += [asyncio.create_task(batcher.ask("a", counted, [n])) for n in range(2 * ROWS)]
-        await asyncio.sleep(0.02)
-        beside = running
+        await asyncio.get_running_loop().run_in_executor(None, double.started.wait, 60)
+        jobs = await asked(batcher, counted, "a", *([n] for n in range(ROWS - 1)))
+        assert batcher.rows_waiting == ROWS - 1
+        jobs += await asked(batcher, counted, "a", *([n] for n in range(2 * ROWS)))
+        assert batcher.rows_waiting == 2 * ROWS - 1  # one block has left, and is full
+        assert await asyncio.get_running_loop().run_in_executor(None, beside)
         double.gate.set()
         await asyncio.gather(first, *jobs)
-        return [alone, beside]
 
-    assert on_device(scene) == [1, 2]
+    on_device(scene)
     assert most == UNDER_WAY == 2
     assert all(len(block) <= ROWS for block in double.blocks)
 
@@ -132,9 +151,10 @@ def test_no_more_are_computed_together_than_fit_into_memory() -> None:
     double = Doubler()
 
     async def scene(batcher: Batcher) -> list[int]:
-        first = asyncio.create_task(batcher.ask("first", double, [0]))
-        await asyncio.sleep(0.01)
+        first = await held(batcher, double)
         jobs = [asyncio.create_task(batcher.ask("a", double, [n, n], most=3)) for n in (1, 2)]
+        await asyncio.sleep(0)
+        assert batcher.rows_waiting == 4
         double.gate.set()
         return await first + await jobs[0] + await jobs[1]
 
@@ -146,10 +166,8 @@ def test_who_is_cancelled_leaves_the_queue_at_once() -> None:
     double = Doubler()
 
     async def scene(batcher: Batcher) -> list[Any]:
-        first = asyncio.create_task(batcher.ask("a", double, [0]))
-        await asyncio.sleep(0.01)
-        jobs = [asyncio.create_task(batcher.ask("a", double, [n])) for n in (1, 2)]
-        await asyncio.sleep(0.01)
+        first = await held(batcher, double)
+        jobs = await asked(batcher, double, "a", [1], [2])
         assert batcher.rows_waiting == 2
         jobs[0].cancel()
         await asyncio.sleep(0)

@@ -57,14 +57,20 @@ def test_a_job_that_is_full_does_not_wait() -> None:
 
 
 def test_the_loop_is_free_meanwhile() -> None:
-    gate = threading.Event()
+    gate, started = threading.Event(), asyncio.Event()
 
     async def scene(offload: OffloadPool) -> str:
-        waiting = asyncio.ensure_future(offload.do(1, lambda: gate.wait(30) and "done"))
-        await asyncio.sleep(0.01)
+        loop = asyncio.get_running_loop()
+
+        def job() -> str:
+            loop.call_soon_threadsafe(started.set)
+            return "done" if gate.wait(60) else "late"
+
+        waiting = asyncio.ensure_future(offload.do(1, job))
+        await started.wait()  # the loop hears of it while the job goes on
         assert not waiting.done()
         gate.set()
-        return str(await waiting)
+        return await waiting
 
     assert with_offload(scene) == "done"
 

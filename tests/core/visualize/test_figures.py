@@ -14,7 +14,7 @@ from PIL import Image
 from pellucid.api.compare import settings_of
 from pellucid.errors import SpecError
 from pellucid.metadata.documents import parse_visualization
-from pellucid.metadata.parameters import Lime, SampledShapley
+from pellucid.metadata.parameters import CallSettings, Lime, SampledShapley
 from pellucid.metadata.spec import (
     Dialect,
     InputSpec,
@@ -172,19 +172,19 @@ def test_patches_above_the_least_weight_are_red_and_the_rest_is_as_it_was() -> N
 
 
 def test_methods_have_short_names() -> None:
-    found = settings_of("ig, smoothgrad,shapley", {"steps": 9, "noisy_samples": 5, "top_k": None})
+    found = settings_of("ig, smoothgrad,shapley", CallSettings(steps=9, noisy_samples=5))
     assert found == [
-        {"method": "integrated-gradients", "steps": 9},
-        {"method": "integrated-gradients", "noisy_samples": 5, "steps": 9},
-        {"method": "sampled-shapley", "steps": 9},
+        CallSettings(method="integrated-gradients", steps=9),
+        CallSettings(method="integrated-gradients", noisy_samples=5, steps=9),
+        CallSettings(method="sampled-shapley", steps=9),
     ]
-    assert settings_of("ig", {"noisy_samples": 5}) == [
-        {"method": "integrated-gradients", "noisy_samples": 5}
+    assert settings_of("ig", CallSettings(noisy_samples=5)) == [
+        CallSettings(method="integrated-gradients", noisy_samples=5)
     ]
     with pytest.raises(SpecError, match=r"'xray' is no method; did you mean 'xrai'\?"):
-        settings_of("ig,xray", {})
+        settings_of("ig,xray", CallSettings())
     with pytest.raises(SpecError, match="no method is named"):
-        settings_of(" ,", {})
+        settings_of(" ,", CallSettings())
 
 
 # Settings that nobody wrote

@@ -99,6 +99,8 @@ def islands() -> Any:
 
 def settings(*, regions: bool = False, vertex: bool = False, **given: Any) -> Visualization:
     dialect = Dialect.VERTEX if vertex else Dialect.AI_PLATFORM
+    # Drawn by shares, of which the smallest parts are drawn as well.
+    given = {"percentile": Percentile.SHARE, **given}
     return Visualization(**given).resolved(dialect, regions=regions)
 
 

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -78,13 +79,16 @@ def on_cluster(
         def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
             try:
                 yield from _explain(client, name, blocks, stop)
-            except OSError as error:
+            except (OSError, RuntimeError) as error:
+                # A client that has given up closes itself, and refuses what is asked of it then.
+                if isinstance(error, RuntimeError) and client.status != "closed":
+                    raise
                 raise PellucidError(f"{LOST} ({error})", hint=ON) from error
 
         width = AHEAD * sum(client.nthreads().values())
         yield Engine(about=about, explain=explain, blocks=width)
     finally:
-        with suppress(OSError):  # there may be nobody any more
+        with suppress(OSError, RuntimeError):  # there may be nobody any more
             client.unregister_worker_plugin(name)
         client.close()
 
@@ -176,13 +180,14 @@ def _explain(
             done.add(future)  # its worker died when it was finished: it is computed again
             continue
         task = out.pop(future.key)
-        error = future.exception()
-        if error is None:
+        # A result is fetched from its worker, which may die meanwhile: then it is computed again,
+        # and what killed the worker may kill the next ones, too.
+        try:
             then = quarantine.finished(task, future.result())
-        elif isinstance(error, KilledWorker):
+        except KilledWorker:
             then = quarantine.lost(task)
-        else:
-            raise error
+        except CancelledError as error:
+            raise PellucidError(LOST, hint=ON) from error
         again += then[0]
         if then[1] is not None:
             yield then[1]

@@ -76,7 +76,7 @@ def parameters_of(
     inputs: Collection[str] | None = None,
 ) -> ExplanationParameters | None:
     """Return the parameters that an object of a document says; None where there is no method."""
-    chosen = [key for key in _BY_KEY if key in section]
+    chosen = [key for key in sorted(_BY_KEY) if key in section]
     method = base.method if base else None
     if len(chosen) > 1:
         listed = " and ".join(f"'{section.spelled[key]}'" for key in chosen)

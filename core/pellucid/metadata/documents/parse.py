@@ -112,7 +112,6 @@ def parse_visualization(given: str | Mapping[str, object]) -> Visualization:
     ]
     for problem in (*within, *parsed.problems):
         if problem.severity is Severity.ERROR:
-            # What follows is the path that was written.
             where = Where(path=problem.path.removeprefix("inputs.x.").rstrip("."))
             raise SpecError(problem.message, parsed.problems, where=where, hint=problem.hint)
     assert parsed.metadata is not None, "a document without errors has metadata"

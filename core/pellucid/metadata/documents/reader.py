@@ -5,6 +5,7 @@ What a single value may be is in the schema; here is what two of them say about 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,6 +17,7 @@ from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import (
     OPTIONS,
     Baseline,
+    Dialect,
     Domain,
     Encoding,
     InputSpec,
@@ -199,33 +201,43 @@ class MetadataReader:
             message = f"is for images only, modality is '{modality.value}'; set it to 'image'"
             self.find("MD044", message, feature.at("visualization"))
         made = {name: _converted(section.get(name), it) for name, it in OPTIONS.items()}
-        visualization = Visualization(**made)
-        kind = visualization.type
+        kind = made["type"]
+        method = self.parameters.method if self.parameters else None
         for name, option in OPTIONS.items():
             if name in section and kind is not None and option.type not in (None, kind):
                 message = f"belongs to type '{option.type.value}', not '{kind.value}'"
                 self.find("MD046", message, section.at(name))
-            low, high = made[name], made.get(option.below or "")
-            if low is not None and high is not None and low >= high:
-                what = name.replace("below_", "").replace("_", " ")
-                message = f"the lower {what} {low} must be below the upper one {high}"
-                self.find("MD045", message, section.at(name))
-        method = self.parameters.method if self.parameters else None
+            if option.below is not None:
+                regions = method is not None and method.by_regions
+                self.order(section, name, made, option, regions=regions)
         if kind is VisualizationType.OUTLINES and method is not None and method.by_regions:
             message = f"'outlines' is not recommended for {method.title}; use 'pixels'"
             self.find("MD049", message, section.at("type"))
-        above = made["clip_above_percentile"]
-        if above is not None and "clip_below_percentile" not in section:
-            regions = method is not None and method.by_regions
-            option = OPTIONS["clip_below_percentile"]
-            lower = option.regions if regions else option.default
-            if above <= lower:
-                message = (
-                    f"the upper clip percentile {above} must be above the lower one, which is "
-                    f"{lower:g} where it is not written"
-                )
-                self.find("MD045", message, section.at("clip_above_percentile"), Severity.WARNING)
-        return visualization
+        return Visualization(**made)
+
+    def order(
+        self,
+        section: Section,
+        name: str,
+        made: Mapping[str, Any],
+        option: Option,
+        *,
+        regions: bool,
+    ) -> None:
+        """Check that a setting is below the one that it has to be below, by default, too."""
+        upper = str(option.below)
+        low, high = made[name], made[upper]
+        what = name.replace("below_", "").replace("_", " ")
+        if low is not None and high is not None and low >= high:
+            message = f"the lower {what} {low} must be below the upper one {high}"
+            self.find("MD045", message, section.at(name))
+        usual = option.usual(Dialect.AI_PLATFORM, regions=regions)
+        if high is not None and name not in section and high <= usual:
+            message = (
+                f"the upper {what} {high} must be above the lower one, which is {usual:g} where it "
+                "is not written"
+            )
+            self.find("MD045", message, section.at(upper), Severity.WARNING)
 
     def output(self, section: Section) -> OutputSpec | None:
         """Return the first output, None if there is none."""

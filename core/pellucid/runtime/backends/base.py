@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
@@ -25,6 +26,7 @@ from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.conditions import CONDITIONS
 from pellucid.runtime.graph.function_library import CALLS
 from pellucid.saved_model import Batch, is_shared
 
@@ -41,6 +43,8 @@ class CompileSpec:
     `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
     attributions are for (which may lie behind the request's), `output` is the explained output.
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
+    `obstacle` returns the innermost operation (its flat name and its type) that stops gradients on
+    their way from the output to a tensor, as far as the graph tells.
     """
 
     directory: Path
@@ -52,6 +56,7 @@ class CompileSpec:
     batch: Batch = Batch()
     device: str = "auto"
     parallel_batches: int = 1
+    obstacle: Callable[[str], tuple[str, str] | None] = lambda tensor: None
 
     @property
     def checkpoint(self) -> str:
@@ -115,6 +120,23 @@ class Backend(Compiled):
     """One way from a `CompileSpec` to answers: the questions that are asked of a model."""
 
     random_ops: tuple[str, ...] = ()
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether what the rows of a batch say together may decide how they are computed."""
+        return not CONDITIONS.isdisjoint(all_ops(self.compile_spec.meta_graph))
+
+    def computes_in_half(self) -> bool:
+        """Whether anything in the model is of half precision."""
+        graph = self.compile_spec.meta_graph.graph_def
+        bodies = (function.node_def for function in graph.library.function)
+        half = {tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum}
+        return any(
+            value.type in half
+            for nodes in (graph.node, *bodies)
+            for node in nodes
+            for value in node.attr.values()
+        )
 
     @abstractmethod
     def network(self, rows: dict[str, Any]) -> Any:
@@ -203,6 +225,11 @@ class Backend(Compiled):
         return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
 
 
+def without_bfloat16(tensor: Any) -> Any:
+    """Return a tensor that numpy can hold: bfloat16 as float32, which has all of its numbers."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor
+
+
 def shape_of(tensor: Any) -> tuple[int | None, ...] | None:
     """Return the static shape of a tensor; None = unknown rank."""
     return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
@@ -228,20 +255,6 @@ def operand_of(compile_spec: CompileSpec, name: str, tensor: Any) -> Operand:
     )
 
 
-# What draws, and does not say so in its name.
-_DRAWS = (
-    "Multinomial",
-    "ParameterizedTruncatedNormal",
-    "StatefulStandardNormal",
-    "StatefulStandardNormalV2",
-    "StatefulTruncatedNormal",
-    "StatefulUniform",
-    "StatefulUniformFullInt",
-    "StatefulUniformInt",
-    "TruncatedNormal",
-)
-
-
 def refuse_calls(ops: Iterable[Any]) -> None:
     """Raise Unsupported if one of the operations of a session's graph calls a function.
 
@@ -258,23 +271,6 @@ def all_ops(meta_graph: Any) -> set[str]:
     graph = meta_graph.graph_def
     functions = (node.op for function in graph.library.function for node in function.node_def)
     return {*(node.op for node in graph.node), *functions}
-
-
-def random_ops(ops: set[str]) -> tuple[str, ...]:
-    """Return those of the operation types that draw new random numbers at each run.
-
-    A stateless one does, too, where the state that it is given moves on.
-    """
-    moves = any(op.startswith(("Assign", "RngReadAndSkip", "RngSkip")) for op in ops)
-    return tuple(
-        sorted(
-            op
-            for op in ops
-            if (not op.startswith("Stateless") or moves)
-            and (("Random" in op and not op.endswith("Dataset")) or op in _DRAWS)
-            and not op.startswith(("StatelessRandomGet", "AnonymousRandom"))
-        )
-    )
 
 
 def device_scope(device: str) -> AbstractContextManager[Any]:

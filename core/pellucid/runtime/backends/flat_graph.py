@@ -20,21 +20,23 @@ from pellucid.runtime.backends.base import (
     CompileSpec,
     device_scope,
     held,
-    random_ops,
     session_config,
 )
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine.failures import FAILURES, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
-from pellucid.runtime.graph.flat_graph import FlatGraph, missing_ops, node_of
+from pellucid.runtime.graph.conditions import decided_by_values
+from pellucid.runtime.graph.effects import changes_state, makes_state, random_ops
+from pellucid.runtime.graph.flat_graph import FlatGraph, identity_of, missing_ops, node_of
 from pellucid.runtime.graph.fold_batch_norm import fold
 from pellucid.runtime.graph.freeze import (
     checkpoint_reader,
     freeze,
-    makes_state,
+    restore_from_checkpoint,
     restored_keys,
     restorers,
 )
+from pellucid.runtime.graph.object_variables import object_keys
 
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 INIT_SIGNATURE = "__saved_model_init_op"
@@ -90,10 +92,7 @@ class FlatSession(SessionGraph):
         if not state:
             return [], []
         restore = compile_spec.meta_graph.saver_def.restore_op_name
-        reading = FlatGraph(compile_spec.meta_graph)
-        if restore:
-            reading.add([f"^{node_of(restore)}"])
-        keys = restored_keys(reading)
+        keys = self._keys(state) if restore else {}
         init = []
         first = initial_op(compile_spec.meta_graph)
         if first and any(n not in keys for n in state):
@@ -104,7 +103,25 @@ class FlatSession(SessionGraph):
         left = {n for n in flat.ancestors([*self.wanted, *init]) if makes_state(flat.nodes[n])}
         if left and restore:
             flat.add([f"^{node_of(restore)}"])
-        return [node_of(i) for i in init], restorers(flat, left)
+        found = restorers(flat, left)
+        filled = {node_of(flat.through_identities(flat.inputs(flat.nodes[n])[0])) for n in found}
+        for name in sorted((left & keys.keys()) - filled):
+            key, _ = keys[name]
+            found.append(restore_from_checkpoint(flat, name, key, compile_spec.checkpoint))
+        return [node_of(i) for i in init], found
+
+    def _keys(self, state: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return the entries of the checkpoint for the nodes `state`, as far as they have some."""
+        compile_spec, nodes = self.compile_spec, self.flat.nodes
+        reading = FlatGraph(compile_spec.meta_graph)
+        reading.add([f"^{node_of(compile_spec.meta_graph.saver_def.restore_op_name)}"])
+        restored = restored_keys(reading)
+        known = {identity_of(reading.nodes[name]): key for name, key in restored.items()}
+        keys = {n: known[it] for n in state if (it := identity_of(nodes[n])) in known}
+        lost = [n for n in state if n not in keys and nodes[n].op == "VarHandleOp"]
+        if lost:
+            keys |= object_keys(self.flat, lost, checkpoint_reader(compile_spec.checkpoint))
+        return keys
 
 
 class FlatGraphBackend(FlatSession, Backend):
@@ -137,13 +154,20 @@ class FlatGraphBackend(FlatSession, Backend):
         if flat.hides_gradients(moving):
             raise Unsupported("a gradient that was saved with the model is inside a loop")
         self.random_ops = random_ops(flat.ops(alive))
+        self._moving_nodes = moving
+        self._waits = self._state_waited_for(alive - moving, moving)
         inputs = {t for n in moving for t in flat.inputs(flat.nodes[n]) if t[0] != "^"}
         self._read = inputs & cuts
         # What does not change from row to row is imported once, and shared by all questions.
         self._boundary = {t for t in inputs - cuts if node_of(t) not in moving}
-        self._moving = flat.graph_def_of(moving)
-        self.open([*self._boundary, *cuts])
+        self._moving = flat.graph_def_of(moving, self._waits)
+        self.open([*self._boundary, *cuts, *(f"^{name}" for name in self._waits)])
         self.operands = self.describe()
+
+    @cached_property
+    def conditional(self) -> bool:
+        rows = [self.tensors[o.name] for o in self.operands if not o.shared]
+        return decided_by_values(self.flat, self._output, self._moving_nodes, rows)
 
     def network(self, rows: dict[str, Any]) -> Any:
         for name, tensor in self.tensors.items():
@@ -152,10 +176,25 @@ class FlatGraphBackend(FlatSession, Backend):
         tensors = ((self.tensors[name], row) for name, row in rows.items())
         replaced = {tensor: row for tensor, row in tensors if tensor in self._read}
         replaced |= {t: self.graph.get_tensor_by_name(t) for t in self._boundary}
+        for name in self._waits:
+            with tf.control_dependencies([self.graph.get_operation_by_name(name)]):
+                replaced[f"^{name}"] = tf.constant(0)
         (output,) = tf.import_graph_def(
             self._moving, input_map=replaced, return_elements=[self._output], name="network"
         )
         return output
+
+    def _state_waited_for(self, still: set[str], moving: set[str]) -> set[str]:
+        """Return the nodes of `still` that a node of `moving` waits for because of their effects.
+
+        What does not depend on a row may change state all the same: the seed of the next draw.
+        """
+        flat = self.flat
+        changing = {n for n in still if changes_state(flat.nodes[n].op)}
+        if not changing:
+            return set()
+        waits = {t for n in moving for t in flat.inputs(flat.nodes[n]) if t[0] == "^"}
+        return {node_of(t) for t in waits if node_of(t) in still and changing & flat.ancestors([t])}
 
 
 class GraphFunction(FlatSession):

@@ -20,12 +20,13 @@ from pellucid.runtime.backends.base import (
     device_scope,
     held,
     operand_of,
-    random_ops,
     refuse_calls,
     shape_of,
+    without_bfloat16,
 )
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.effects import random_ops
 from pellucid.saved_model import is_shared
 
 
@@ -83,16 +84,21 @@ class FunctionBackend(Backend):
         return self._function(**{self._keys[n]: row for n, row in rows.items()})[self._output]
 
     def compile(self, build: Build) -> Callable[..., Sequence[Array]]:
-        parts: list[Any] = []
+        arguments: list[Any] = []
+        results: list[Any] = []
+
+        def inside() -> None:
+            given, named = build()
+            arguments.extend(given)
+            results.extend(map(without_bfloat16, named.values()))
+
         with device_scope(self.compile_spec.device):
-            wrapped = tf.compat.v1.wrap_function(lambda: parts.extend(build()), [])
-        arguments, results = parts
-        pruned = wrapped.prune(arguments, list(results.values()))
+            wrapped = tf.compat.v1.wrap_function(inside, [])
+        pruned = wrapped.prune(arguments, results)
         types = [a.dtype for a in arguments]
 
         def call(*arrays: Array) -> list[Array]:
-            tensors = [tf.constant(a, t) for a, t in zip(arrays, types, strict=True)]
-            return [np.asarray(t) for t in pruned(*tensors)]
+            return [np.asarray(t) for t in pruned(*map(_constant, arrays, types))]
 
         return call
 
@@ -107,16 +113,24 @@ class FunctionBackend(Backend):
         feeds = list(self.compile_spec.request.values())
         encode = self._object.prune(feeds, [self._feeds[o.name] for o in self.operands])
         get = self._object.graph.get_tensor_by_name
+        tensors = {key: get(t) for key, t in self.compile_spec.request.items()}
         rows = (
-            request[key]
-            if batch.axis and not is_shared(shape_of(get(t)), batch)
-            else request[key][0]
-            for key, t in self.compile_spec.request.items()
+            _constant(
+                request[key]
+                if batch.axis and not is_shared(shape_of(tensor), batch)
+                else request[key][0],
+                tensor.dtype,
+            )
+            for key, tensor in tensors.items()
         )
-        values = [np.asarray(v) for v in encode(*map(tf.constant, rows))]
+        values = [np.asarray(without_bfloat16(v)) for v in encode(*rows)]
         return {
             o.name: v if batch.axis else v[None] for o, v in zip(self.operands, values, strict=True)
         }
+
+
+def _constant(values: Array, dtype: Any) -> Any:
+    return tf.constant(np.asarray(values, dtype.base_dtype.as_numpy_dtype), dtype.base_dtype)
 
 
 class _Optimizer(tf.__internal__.tracking.AutoTrackable):  # type: ignore[misc]

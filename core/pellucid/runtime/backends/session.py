@@ -16,6 +16,7 @@ from pellucid.runtime.backends.base import (
     device_scope,
     operand_of,
     shape_of,
+    without_bfloat16,
 )
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.kernels import Operand
@@ -44,7 +45,8 @@ class SessionGraph(Compiled):
         with self.graph.as_default(), device_scope(self.compile_spec.device):
             arguments, named = build()
             fed = {a.name for a in arguments}  # what is passed through has to be copied
-            results = [tf.identity(r) if r.name in fed else r for r in named.values()]
+            plain = map(without_bfloat16, named.values())
+            results = [tf.identity(r) if r.name in fed else r for r in plain]
         options = CallableOptions(feed=[a.name for a in arguments], fetch=[r.name for r in results])
         if self.cut().parallel_batches > 1 and threads_flush():
             options.run_options.inter_op_thread_pool = -1  # the thread that asks

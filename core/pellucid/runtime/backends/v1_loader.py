@@ -22,13 +22,15 @@ from pellucid.runtime.backends.base import (
     all_ops,
     device_scope,
     held,
-    random_ops,
     refuse_calls,
     session_config,
 )
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine import kernels as kernels
+from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.effects import random_ops
+from pellucid.runtime.graph.flat_graph import node_of
 
 
 class V1LoaderBackend(SessionGraph, Backend):
@@ -41,6 +43,10 @@ class V1LoaderBackend(SessionGraph, Backend):
         tags = list(compile_spec.meta_graph.meta_info_def.tags)
         with self.graph.as_default(), device_scope(compile_spec.device):
             tf.compat.v1.saved_model.load(self.session, tags, str(compile_spec.directory))
+        asked = {compile_spec.output, *compile_spec.explained.values()}
+        known = {op.name for op in self.graph.get_operations()}
+        if any(node_of(tensor) not in known for tensor in asked):
+            raise Unsupported("this backend reaches only the tensors of the top-level graph")
         get = self.graph.get_tensor_by_name
         self._output = get(compile_spec.output)
         self.request = dict(compile_spec.request)

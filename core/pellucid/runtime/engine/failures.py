@@ -11,6 +11,18 @@ class Unsupported(Exception):
     """This backend does not carry this model; the sentence says why."""
 
 
+class NoGradient(Exception):
+    """No gradient reaches `feature`, since operation `node` of type `op` is in its way.
+
+    `lacking` tells that TensorFlow has no gradient for the operation, and refuses where there are
+    other ways, too; `feature` is None where it is not known which feature it is about.
+    """
+
+    def __init__(self, feature: str | None, node: str, op: str, *, lacking: bool = False) -> None:
+        super().__init__(f"operation '{node}' ({op}) has no gradient")
+        self.feature, self.node, self.op, self.lacking = feature, node, op, lacking
+
+
 # What TensorFlow raises when it cannot import, differentiate or run a graph.
 FAILURES = (
     Unsupported,

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pellucid.errors import ModelError, NotDifferentiableError
+from pellucid.runtime.engine.failures import NoGradient
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.saved_model import Batch
 
 Network: TypeAlias = Callable[[dict[str, Any]], Any]
 """Operand name → tensor [rows, …], to the output tensor [rows, …]."""
+
+INSTEAD = "use sampled Shapley, or name a float tensor behind them in encoded_tensor_name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +65,18 @@ def path_gradient(
     `start` (real operands) and `stop` (all operands) are [p, …]; `path` int32 [r] says which path
     a row is on; `node` a and `weight` w are float64 [r]; `target` int64 [r] is the flat index of
     the output. The sums are accumulated in float64, [p, …]. An operand that no gradient reaches is
-    left out; if none does, NotDifferentiableError names the operation that is in the way.
+    left out. Raises NoGradient if none does, and NotDifferentiableError if no operand is of floats.
     """
     rows = {}
     for operand in operands:
         end = stop[operand.name]
         if operand.real:
-            begin = start[operand.name]
+            # In half precision, the steps of a path would be rounded one by one.
+            kind = operand.dtype if operand.dtype.size >= 4 else tf.float32
+            begin, end = tf.cast(start[operand.name], kind), tf.cast(end, kind)
             step = tf.gather(end - begin, path)  # the difference once for a path, not for a row
-            row = tf.gather(begin, path) + _like_rows(tf.cast(node, operand.dtype), step) * step
+            row = tf.gather(begin, path) + _like_rows(tf.cast(node, kind), step) * step
+            row = tf.cast(row, operand.dtype)
         else:
             row = tf.gather(end, path)
         rows[operand.name] = _with_static_rows(row, operand, batch)
@@ -96,7 +102,7 @@ def gradient_sums(
     """
     points = {o.name: rows[o.name] for o in operands if o.real}
     if not points:
-        raise NotDifferentiableError(_no_floats(operands))
+        raise NotDifferentiableError(_no_floats(operands), hint=INSTEAD)
     score = _score(output, target)
     # A weight at the score costs a number for a row; behind the gradient, a whole input. In half
     # precision it would be rounded away.
@@ -105,7 +111,7 @@ def gradient_sums(
     try:
         slopes = tf.gradients(score, list(points.values()), grad_ys=seed)
     except (LookupError, NotImplementedError) as error:
-        raise NotDifferentiableError(_without_gradient(str(error))) from error
+        raise _without_gradient(error) from error
     reaching = ancestors([score.op])
     answer = {}
     for name, slope in zip(points, slopes, strict=True):
@@ -118,7 +124,7 @@ def gradient_sums(
                 slope = _like_rows(weight, slope) * slope
             answer[name] = tf.math.unsorted_segment_sum(slope, path, paths)
     if not answer:
-        raise NotDifferentiableError(_blocked(points, score))
+        raise _blocked(points, score)
     return answer
 
 
@@ -192,8 +198,8 @@ def _no_floats(operands: Sequence[Operand]) -> str:
     return f"a gradient needs floating-point inputs, and {kinds}"
 
 
-def _blocked(points: Mapping[str, Any], score: Any) -> str:
-    """Return the sentence that names the first operation that stops every gradient."""
+def _blocked(points: Mapping[str, Any], score: Any) -> NoGradient:
+    """Return the error that names the first operation that stops every gradient."""
     reaching = ancestors([score.op])
     for name, point in points.items():
         queue, seen = [point], set()
@@ -207,22 +213,17 @@ def _blocked(points: Mapping[str, Any], score: Any) -> str:
                 if through and tf.gradients(through, tensor)[0] is not None:
                     queue.extend(through)
                 else:
-                    return (
-                        f"no gradient reaches '{name}': operation '{_place(op.name)}' ({op.type}) "
-                        "on the way to the output is not differentiable"
-                    )
-    return "no gradient reaches the explained inputs"
+                    return NoGradient(name, _place(op.name), op.type)
+    return NoGradient(next(iter(points)), _place(score.op.name), score.op.type)
 
 
-def _without_gradient(error: str) -> str:
-    """Return the sentence for an operation that TensorFlow cannot differentiate at all."""
-    found = re.search(r"operation ?'([^']+)' \(op type: (\w+)\)", error)
+def _without_gradient(error: Exception) -> Exception:
+    """Return the error for an operation that TensorFlow cannot differentiate at all."""
+    found = re.search(r"operation ?'([^']+)' \(op type: (\w+)\)", str(error))
     if found is None:
-        return f"TensorFlow cannot differentiate the model: {error.split('. ')[0]}"
-    return (
-        f"TensorFlow has no gradient for operation '{_place(found[1])}' ({found[2]}), which is "
-        "between the explained inputs and the output"
-    )
+        reason = str(error).split(". ")[0]
+        return NotDifferentiableError(f"TensorFlow cannot differentiate the model: {reason}")
+    return NoGradient(None, _place(found[1]), found[2], lacking=True)
 
 
 def _place(op: str) -> str:

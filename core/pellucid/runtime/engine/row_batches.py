@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from math import log2
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.runtime.engine.denormals import flush_denormals
 
@@ -69,6 +73,32 @@ def row_batches_of(
     if fixed is None:
         rows = min(2 ** int(log2(rows)), MAX_ROWS)
     return RowBatches(rows, 1 if gpu else max(1, min(parallel_batches, most // (rows * row_bytes))))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The numbers of a block's rows; `count` of them count, the others fill it up."""
+
+    rows: NDArray[np.intp]
+    count: int
+
+
+def blocks(total: int, size: int, fixed: int | None = None) -> Iterator[Rows]:
+    """Yield the rows of each block, at most `size` of them that count.
+
+    A block of a `fixed` number of rows is filled up with repeats of its last one.
+    """
+    ends = [*range(0, total, size), total] if fixed else cuts(total, size)
+    for first, last in pairwise(ends):
+        filled = np.arange(first, first + (fixed or last - first))
+        yield Rows(np.minimum(filled, last - 1), last - first)
+
+
+def used(numbers: NDArray[np.intp]) -> tuple[slice | NDArray[np.intp], NDArray[np.intp]]:
+    """Return which of many things a block needs, and the place of each of its rows among these."""
+    if (np.diff(numbers) >= 0).all():
+        return slice(numbers[0], numbers[-1] + 1), numbers - numbers[0]
+    return np.unique(numbers, return_inverse=True)
 
 
 def cuts(total: int, rows: int) -> list[int]:

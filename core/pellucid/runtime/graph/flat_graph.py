@@ -14,7 +14,7 @@ written as functions (``While``, ``If``, …) stay functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,12 @@ def node_of(tensor: str) -> str:
 def canonical(tensor: str) -> str:
     """Return ``a:0`` for ``a``."""
     return tensor if ":" in tensor else f"{tensor}:0"
+
+
+def identity_of(node: Any) -> tuple[bytes, bytes]:
+    """Return what all handles of one variable have in common: its container and its name there."""
+    found = [node.attr[key].s if key in node.attr else b"" for key in ("container", "shared_name")]
+    return found[0], found[1] or node.name.encode()
 
 
 def missing_ops(ops: Sequence[str]) -> ModelError:
@@ -71,6 +77,8 @@ class FlatGraph:
     _scopes: dict[str, _Scope] = field(default_factory=dict)
     _alias: dict[str, str] = field(default_factory=dict)
     _controls: dict[str, list[str]] = field(default_factory=dict)
+    _bodies: dict[str, _Scope] = field(default_factory=dict)
+    _handles: dict[tuple[bytes, bytes], str] = field(default_factory=dict)
     _gradients: dict[bytes, SavedGradient] = field(default_factory=dict)
     _registered: dict[bytes, str] = field(default_factory=dict)
 
@@ -113,6 +121,10 @@ class FlatGraph:
                 continue
             flat = self._flat_node(node, scope)
             self.nodes[name] = flat
+            if flat.op == "VarHandleOp":
+                first = self._handles.setdefault(identity_of(flat), name)
+                if first != name:  # several handles of one variable are one
+                    self._alias[f"{name}:0"] = f"{first}:0"
             stack.extend(node_of(self.resolve(t)) for t in flat.input)
 
     def resolve(self, tensor: str) -> str:
@@ -127,17 +139,19 @@ class FlatGraph:
         """Return a GraphDef of what `fetches` need, not looking behind the tensors `cuts`."""
         return self.graph_def_of(self.ancestors(fetches, cuts))
 
-    def graph_def_of(self, keep: set[str]) -> Any:
+    def graph_def_of(self, keep: set[str], waits: Iterable[str] = ()) -> Any:
         """Return a GraphDef of the nodes `keep`; functions still called come along.
 
-        A node no longer waits for what is left out (control inputs); what it reads from there
-        (data inputs) has to be given when the graph is imported.
+        A node no longer waits for what is left out (control inputs), unless it is among `waits`;
+        what it reads from there (data inputs) has to be given when the graph is imported, and so
+        have `waits`.
         """
         graph = tf.compat.v1.GraphDef()
         graph.versions.CopyFrom(self.meta_graph.graph_def.versions)
+        known = keep.union(waits)
         for name in self.nodes:
             if name in keep:
-                graph.node.append(self._with_flat_inputs(self.nodes[name], keep))
+                graph.node.append(self._with_flat_inputs(self.nodes[name], known))
         self._library.add_to(graph)
         return graph
 
@@ -175,6 +189,16 @@ class FlatGraph:
                 result.append(self.resolve(name))
         return result
 
+    def captured(self) -> Iterator[tuple[str, int]]:
+        """Yield what the functions that were expanded captured: a tensor and the saved object."""
+        saved = self.meta_graph.object_graph_def.concrete_functions
+        for body in self._bodies.values():
+            signature = body.function.signature
+            objects = saved[signature.name].bound_inputs if signature.name in saved else ()
+            arguments = signature.input_arg[len(signature.input_arg) - len(objects) :]
+            for argument, number in zip(arguments, objects, strict=True):
+                yield self.resolve(f"{body.prefix}{argument.name}:0"), number
+
     def through_identities(self, tensor: str) -> str:
         """Return the tensor that reaches `tensor` through nothing but identities."""
         while (node := self.nodes[node_of(tensor)]).op in ("Identity", "RefIdentity"):
@@ -206,6 +230,7 @@ class FlatGraph:
         while any(prefix + inner.name in self._scopes for inner in function.node_def):
             prefix += "body/"  # the graph around it has nodes of the same names
         body = _Scope(prefix, {n.name: n for n in function.node_def}, function, call)
+        self._bodies[name] = body
         for inner in body.nodes:
             self._scopes[body.prefix + inner] = body
         data = [i for i in call.input if not i.startswith("^")]
@@ -281,15 +306,23 @@ class FlatGraph:
 
     def ops(self, nodes: Iterable[str]) -> set[str]:
         """Return the types of `nodes` and of all that the functions they call consist of."""
-        flat = [self.nodes[n] for n in nodes]
-        ops = {n.op for n in (*flat, *self._library.bodies(flat))}
+        names = list(nodes)
+        ops = {n.op for n in (*(self.nodes[n] for n in names), *self.bodies(names))}
         return ops - self._library.functions.keys()
+
+    def function(self, name: str) -> Any:
+        """Return a function of the library, or None."""
+        return self._library.functions.get(name)
+
+    def bodies(self, nodes: Iterable[str]) -> list[Any]:
+        """Return the nodes of all functions that `nodes` still call, directly or not."""
+        return self._library.bodies(self.nodes[n] for n in nodes)
 
     def hides_gradients(self, nodes: Iterable[str]) -> bool:
         """Whether a saved gradient is inside a loop or a conditional that one of `nodes` runs."""
         return bool(self._gradients) and any(
             inner.attr["_gradient_op_type"].s in self._gradients
-            for inner in self._library.bodies(self.nodes[n] for n in nodes)
+            for inner in self.bodies(nodes)
             if "_gradient_op_type" in inner.attr
         )
 

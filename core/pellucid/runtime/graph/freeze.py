@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.errors import ModelError
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
-from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
+from pellucid.runtime.graph.flat_graph import FlatGraph, identity_of, node_of
 
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 ASSIGNS = ("AssignVariableOp", "Assign")
@@ -50,19 +50,6 @@ def checkpoint_reader(prefix: str) -> Reader:
     return read
 
 
-def makes_state(node: Any) -> bool:
-    """Whether a node owns state that outlives a run: a variable, a table, a queue, …"""
-    definition = op_def_registry.get(node.op)
-    return (
-        definition is not None
-        and definition.is_stateful
-        and any(
-            a.is_ref or a.type == tf.dtypes.resource.as_datatype_enum for a in definition.output_arg
-        )
-        and node.op not in ASSIGNS
-    )
-
-
 def restorers(flat: FlatGraph, state: set[str]) -> list[str]:
     """Return the operations of the restore graph that fill the nodes `state`."""
     names = []
@@ -73,6 +60,27 @@ def restorers(flat: FlatGraph, state: set[str]) -> list[str]:
             if owner in state and _comes_from_checkpoint(flat, source):
                 names.append(name)
     return names
+
+
+def restore_from_checkpoint(flat: FlatGraph, name: str, key: str, prefix: str) -> str:
+    """Add the operation that fills the variable `name` by a key of the checkpoint; return it.
+
+    `prefix` is that of the checkpoint's files.
+    """
+    dtype = dtype_of(flat.nodes[name])
+    parts = {"prefix": prefix, "key": [key], "slice": [""]}
+    for part, value in parts.items():
+        constant = tf.compat.v1.NodeDef(name=f"{name}/restore/{part}")
+        replace_by_constant(constant, value, tf.string)
+        flat.nodes[constant.name] = constant
+    read = tf.compat.v1.NodeDef(name=f"{name}/restore", op="RestoreV2")
+    read.input.extend(f"{name}/restore/{part}:0" for part in parts)
+    read.attr["dtypes"].list.type.append(dtype.as_datatype_enum)
+    assign = tf.compat.v1.NodeDef(name=f"{name}/restore/assign", op="AssignVariableOp")
+    assign.input.extend([f"{name}:0", f"{read.name}:0"])
+    assign.attr["dtype"].type = dtype.as_datatype_enum
+    flat.nodes |= {read.name: read, assign.name: assign}
+    return str(assign.name)
 
 
 def _comes_from_checkpoint(flat: FlatGraph, tensor: str) -> bool:
@@ -126,6 +134,7 @@ def freeze(
     a conditional as a handle, stays a variable.
     """
     alive = flat.ancestors(targets)
+    elsewhere = {identity_of(node) for node in flat.bodies(alive) if node.op in VARIABLES}
     consumers: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for name in alive:
         for position, tensor in enumerate(flat.inputs(flat.nodes[name])):
@@ -137,6 +146,8 @@ def freeze(
     for name in sorted(variables, key=lambda n: (_declared_bytes(flat.nodes[n]), n)):
         node = flat.nodes[name]
         users = [(flat.nodes[user], position) for user, position in consumers[name]]
+        if identity_of(node) in elsewhere:
+            continue
         if not all(_only_reads(node.op, user, position) for user, position in users):
             continue
         if total + _declared_bytes(node) > FREEZE_LIMIT:

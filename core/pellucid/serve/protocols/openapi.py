@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.inputs import InputInfo
+from pellucid.inputs import BEYOND_BFLOAT16, InputInfo
 from pellucid.serve.limits import Limits
 from pellucid.serve.model_repository import ModelRepository
 from pellucid.serve.protocols.protocol import PLAIN_ERROR, Protocol
@@ -147,6 +147,9 @@ def _leaf(info: InputInfo) -> Schema:
     if info.is_integer:
         limits = np.iinfo(info.dtype)
         return {"type": "integer", "minimum": int(limits.min), "maximum": int(limits.max)}
+    if info.dtype == "bfloat16":
+        beyond = BEYOND_BFLOAT16
+        return {"type": "number", "exclusiveMinimum": -beyond, "exclusiveMaximum": beyond}
     most = float(np.finfo(info.dtype).max)
     if info.dtype == "float64":
         return {"type": "number", "minimum": -most, "maximum": most}

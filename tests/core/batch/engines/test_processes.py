@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dask import config as dask_config
 from made import Made, contents, engine, table
 
+from clusters import local_cluster
 from pellucid.batch import Engine, Finished, Run
 from pellucid.batch.engines.cluster import on_cluster
 from pellucid.batch.engines.processes import environments, in_processes
@@ -31,11 +32,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A scheduler with two workers on this machine."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as found:
+    with local_cluster(2) as found:
         yield found
 
 
@@ -155,21 +152,18 @@ def test_a_stop_ends_after_the_blocks_in_flight_and_the_rest_is_done_later(
 def test_a_scheduler_that_goes_away_ends_the_run_which_can_go_on(
     source: Path, tmp_path: Path
 ) -> None:
-    from distributed import LocalCluster
+    from distributed import Client
 
     alone = explained(source, tmp_path / "one", engine())
-    with (
-        dask_config.set({"distributed.comm.timeouts.connect": "1s"}),
-        LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as found,
-    ):
-        two = on_cluster(
-            Made(),
-            threading.Event(),
-            address=found.scheduler_address,
-            seconds=2,  # type: ignore[arg-type]
-        )
+    with local_cluster(1) as found:
+
+        def leave() -> None:
+            # It would look for the scheduler for as long as it had waited for it at first.
+            Client.current()._timeout = 0.1
+            found.close()
+
         with pytest.raises(PellucidError, match="connection to the scheduler is lost"):
-            explained(source, tmp_path / "two", two, Killing(found.close))
+            explained(source, tmp_path / "two", dask(found), Killing(leave))
     assert explained(source, tmp_path / "two", engine()) == alone
 
 
@@ -192,11 +186,9 @@ def test_a_model_that_cannot_be_loaded_is_said_once(
 
 
 def test_a_scheduler_that_does_not_answer_is_said_not_to(source: Path, tmp_path: Path) -> None:
-    nobody = on_cluster(
-        Made(),
-        threading.Event(),
-        address="tcp://127.0.0.1:9",
-        seconds=1,  # type: ignore[arg-type]
-    )
-    with pytest.raises(PellucidError, match=r"tcp://127.0.0.1:9: no scheduler answers there"):
-        explained(source, tmp_path / "out", nobody)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there, nor can
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        nobody = on_cluster(Made(), threading.Event(), address=address, seconds=1)
+        with pytest.raises(PellucidError, match=f"{address}: no scheduler answers there"):
+            explained(source, tmp_path / "out", nobody)

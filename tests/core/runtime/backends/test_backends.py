@@ -20,11 +20,11 @@ import pellucid
 from pellucid.errors import ModelError
 from pellucid.model import FunctionModel
 from pellucid.runtime import model as tensorflow_model
-from pellucid.runtime.backends.base import random_ops
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.graph.effects import random_ops
 from pellucid.runtime.model import TensorFlowModel
 
 assert all((zoo_functions, zoo_keras, zoo_shapes, zoo_text, zoo_tf1))  # they fill the zoo
@@ -47,7 +47,7 @@ CARRIED = {
     "fixed_batch_of_four": BOTH,
     "keras_lstm": BOTH,
     "counter": BOTH,
-    "keras_with_optimizer": (FunctionBackend,),
+    "keras_with_optimizer": BOTH,
     "gradient_in_loop": (FunctionBackend,),
     "simple_save": ALL,
     "resource_variables": ALL,
@@ -199,8 +199,8 @@ def test_a_scalar_for_the_whole_batch_must_be_one(built: Built) -> None:
 def test_coalitions_of_a_request_of_any_type(name: str, built: Built) -> None:
     """What has no gradient can be masked: strings, integers, bytes, words that are looked up."""
     directory, sample = built(name)
-    plan = pellucid.load(directory, warn=lambda sentence: None).explainer.model.plan
-    model = TensorFlowModel(replace(plan, explained=dict(plan.request)))
+    spec = pellucid.load(directory, warn=lambda sentence: None).explainer.model.compile_spec
+    model = TensorFlowModel(replace(spec, explained=dict(spec.request)))
     x = model.encode(sample.x)
     other = {key: value[::-1] for key, value in x.items()}
     masks = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,7 +71,7 @@ def test_answers_come_in_order_and_no_more_are_computed_than_there_are_lanes(
     pool: ThreadPoolExecutor,
 ) -> None:
     running, most, taken = 0, 0, 0
-    lock = threading.Lock()
+    lock, last = threading.Lock(), threading.Event()
 
     def blocks() -> Iterator[int]:
         nonlocal taken
@@ -85,7 +84,10 @@ def test_answers_come_in_order_and_no_more_are_computed_than_there_are_lanes(
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.002 * (block % 3))
+        if block == PARALLEL_BATCHES - 1:
+            last.set()
+        if block == 0:  # the first is ready when the last that may run beside it is
+            assert last.wait(60)
         with lock:
             running -= 1
         return -block
@@ -101,11 +103,18 @@ def test_answers_come_in_order_and_no_more_are_computed_than_there_are_lanes(
 
 
 def test_after_a_failure_nothing_goes_on(pool: ThreadPoolExecutor) -> None:
-    running: set[int] = set()
+    begun, running = set[int](), set[int]()
+    other, failed = threading.Event(), threading.Event()
 
     def answer(block: int) -> int:
+        begun.add(block)
         running.add(block)
-        time.sleep(0.02)
+        if block == 1:
+            assert other.wait(60)
+            failed.set()
+        if block == 2:  # is still under way when that fails
+            other.set()
+            assert failed.wait(60)
         running.remove(block)
         if block == 1:
             raise ZeroDivisionError
@@ -115,6 +124,7 @@ def test_after_a_failure_nothing_goes_on(pool: ThreadPoolExecutor) -> None:
     with pytest.raises(ZeroDivisionError):
         got.extend(block for block, _ in side_by_side(range(50), answer, pool, PARALLEL_BATCHES))
     assert got == [0] and not running
+    assert begun <= set(range(PARALLEL_BATCHES + 2))
 
 
 def answers(model: pellucid.LoadedModel) -> list[np.ndarray]:

@@ -32,7 +32,7 @@ def ops(model: Any) -> list[str]:
 
 
 def keys_of(directory: Path) -> dict[str, tuple[str, str]]:
-    graph = model_of(directory).plan.meta_graph
+    graph = model_of(directory).compile_spec.meta_graph
     flat = FlatGraph(graph)
     flat.add([f"^{node_of(graph.saver_def.restore_op_name)}"])
     return restored_keys(flat)
@@ -95,7 +95,7 @@ def test_above_the_limit_they_stay_variables_with_the_same_answers(
     frozen = pellucid.load(directory, warn=lambda s: None).explain(sample.x)
     monkeypatch.setattr(weights, "FREEZE_LIMIT", limit)
     loaded = pellucid.load(directory, warn=lambda s: None)
-    assert loaded.explainer.model.backend == "GraphRoad"
+    assert loaded.explainer.model.backend == "FlatGraphBackend"
     assert {"VarHandleOp", "VariableV2"} & set(ops(loaded.explainer.model))
     for one, other in zip(frozen, loaded.explain(sample.x), strict=True):
         for key, values in one.labels[0].values.items():

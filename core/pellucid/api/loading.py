@@ -1,0 +1,273 @@
+"""`load`: from a model directory to something that explains.
+
+```python
+import pellucid
+
+model = pellucid.load("sample_models/diabetes/model")
+explanations = model.explain([[59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0]])
+explanations[0].labels[0].features  # {"age": array([…]), "sex": array([…]), …}
+explanations.json()  # the response, as the services wrote it
+```
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from warnings import warn as warn_of
+
+from pellucid.api.class_names import with_class_names
+from pellucid.api.keras import saved_directory
+from pellucid.api.loaded_model import LoadedModel
+from pellucid.examples import ExampleSearch
+from pellucid.explain import Explainer
+from pellucid.linter import check, infer_metadata, refuse_unsafe
+from pellucid.metadata import (
+    METADATA_FILE,
+    CallSettings,
+    Examples,
+    ExplainOptions,
+    ExplanationMetadata,
+    ExplanationParameters,
+    OutputSpec,
+    with_settings,
+)
+from pellucid.metadata.documents import raise_errors, read_document, read_parameters_file
+from pellucid.notices import Message, Notice, Warn, Where
+from pellucid.saved_model import (
+    MetaGraph,
+    SavedModelFile,
+    Signature,
+    choose_signature,
+    read,
+    resolve_tensor,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What is loaded of a model, and how it is explained.
+
+    `metadata` is a file of either dialect, by default the ``explanation_metadata.json`` beside
+    ``saved_model.pb``; without one the metadata are inferred from the signature. `spec` is a file
+    with parameters (an ExplanationSpec or ExplanationParameters). `signature` and `tags` choose
+    among several; `output` is the key or tensor to explain, `class_names` a file of names for its
+    classes, or names with commas between them; `logits` takes the score before its softmax or
+    sigmoid; `device` is ``auto``, ``cpu``, ``gpu`` or ``gpu:n``. `parallel_batches` is how many
+    blocks of rows are computed at a time on a CPU, by a thread each: faster, as the commands are,
+    but the first model that is loaded so leaves a single thread to each operation of TensorFlow in
+    this process. A model that touches more than tensors (files, the network, Python) is refused
+    unless `allow_unsafe_ops`.
+    """
+
+    metadata: str | Path | None = None
+    spec: str | Path | None = None
+    signature: str | None = None
+    tags: Sequence[str] | None = None
+    output: str | None = None
+    class_names: str | None = None
+    logits: bool = False
+    device: str = "auto"
+    parallel_batches: int = 1
+    allow_unsafe_ops: bool = False
+    explain: ExplainOptions = ExplainOptions()
+
+
+def load(
+    model_dir: Any,
+    *,
+    metadata: str | Path | None = None,
+    spec: str | Path | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] | None = None,
+    output: str | None = None,
+    class_names: str | None = None,
+    logits: bool = False,
+    device: str = "auto",
+    parallel_batches: int = 1,
+    allow_unsafe_ops: bool = False,
+    warn: Warn | None = None,
+    **options: Any,
+) -> LoadedModel:
+    """Load a SavedModel directory and its metadata, ready to explain.
+
+    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
+    latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
+    `options` are those of `LoadedModel.configured`, as `method`. `warn` is called with a message
+    for what is not an error, ``str(message)`` being its sentence; by default it becomes a Python
+    warning. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
+    DependencyError.
+    """
+    chosen = LoadOptions(
+        metadata=metadata,
+        spec=spec,
+        signature=signature,
+        tags=tags,
+        output=output,
+        class_names=class_names,
+        logits=logits,
+        device=device,
+        parallel_batches=parallel_batches,
+        allow_unsafe_ops=allow_unsafe_ops,
+        explain=ExplainOptions.of(**options),
+    )
+    return load_model(model_dir, chosen, warn)
+
+
+def load_model(model_dir: Any, options: LoadOptions, warn: Warn | None = None) -> LoadedModel:
+    """Load a model as `load` does, with its options as a record."""
+    say = warn or _python_warning
+    directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
+    described = _described(read(directory), options, say)
+    _check(described, options, say)
+    loaded = _compiled(described, options, say)
+    unchanged = options.explain == ExplainOptions()
+    return loaded if unchanged else loaded.configured(options.explain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Described:
+    """A model and what is said of it, in `file` or, where it is `inferred`, by its signature."""
+
+    saved: SavedModelFile
+    tags: Sequence[str] | None
+    meta_graph: MetaGraph
+    signature: Signature
+    metadata: ExplanationMetadata
+    parameters: ExplanationParameters | None
+    file: Path
+    inferred: bool
+
+
+def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Described:
+    document, parameters, file = read_document(saved.directory, options.metadata, say)
+    tags = options.tags or (document.tags if document is not None else None)
+    meta_graph = saved.meta_graph(tags)
+    key = options.signature or (document.signature_key if document is not None else None)
+    signature = choose_signature(meta_graph, key)
+    if options.spec is not None:
+        parameters = read_parameters_file(Path(options.spec), say)
+    inferred = document is None
+    if document is None:
+        document = _inferred(saved.directory, signature, options.output, say)
+    metadata = _with_output(document, meta_graph, signature, options.output)
+    names = options.class_names
+    metadata = with_class_names(metadata, meta_graph, signature, saved.directory, names, say)
+    if parameters is not None and isinstance(parameters.method, Examples):
+        # What the service took for the latent space: the output that the metadata name.
+        source = metadata.latent_space_source or metadata.output.tensor_name
+        metadata = replace(metadata, latent_space_source=source or metadata.output.name)
+    method = options.explain.settings.method
+    if method is not None:
+        # Whether an input has to be differentiable depends on it.
+        before = parameters or ExplanationParameters()
+        parameters = with_settings(before, CallSettings(method=method))
+    return _Described(
+        saved=saved,
+        tags=tags,
+        meta_graph=meta_graph,
+        signature=signature,
+        metadata=metadata,
+        parameters=parameters,
+        file=file,
+        inferred=inferred,
+    )
+
+
+def _inferred(
+    directory: Path, signature: Signature, output: str | None, say: Warn
+) -> ExplanationMetadata:
+    # A tensor that is no output of the signature takes the place of any of them afterwards.
+    known = output if output is None or output in signature.outputs else min(signature.outputs)
+    document = infer_metadata(signature, known)
+    names = ", ".join(f"'{it.name}'" for it in document.inputs)
+    what = (
+        f"no {METADATA_FILE}; inferred from signature '{signature.key}': inputs {names}, "
+        f"output '{output or document.output.name}'"
+    )
+    say(Notice(what, Where(file=str(directory))))
+    return document
+
+
+def _with_output(
+    document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature, output: str | None
+) -> ExplanationMetadata:
+    if output is None or output == document.output.name:
+        return document
+    resolve_tensor(meta_graph, signature, output, role="output")  # or say what there is instead
+    return replace(document, output=OutputSpec(name=output, tensor_name=output))
+
+
+def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
+    """Raise SpecError where the metadata do not fit the model, and UnsafeModelError."""
+    it = described
+    if not it.inferred:
+        problems, _ = check(
+            it.metadata,
+            it.saved,
+            it.signature.key,
+            it.tags,
+            parameters=it.parameters,
+            file=str(it.file),
+        )
+        raise_errors(problems, say)
+    if not options.allow_unsafe_ops:
+        tensors = _tensors(it.metadata, it.meta_graph, it.signature)
+        refuse_unsafe(it.meta_graph, it.signature, tensors, it.saved.directory)
+
+
+def _compiled(described: _Described, options: LoadOptions, say: Warn) -> LoadedModel:
+    from pellucid.runtime import Compiler
+
+    directory, signature = described.saved.directory, described.signature
+    compiler = Compiler(
+        directory,
+        described.meta_graph,
+        signature,
+        described.metadata,
+        options.device,
+        options.logits,
+        options.parallel_batches,
+    )
+    parameters = described.parameters or ExplanationParameters()
+    explainer = Explainer(
+        model=compiler.model(gradients=parameters.method.uses_gradients),
+        metadata=described.metadata,
+        parameters=parameters,
+        input_keys=compiler.input_keys,
+        companions=compiler.companions,
+        explicit=not described.inferred,
+        examples=ExampleSearch(directory, signature.key, compiler.inputs, compiler),
+    )
+    return LoadedModel(
+        directory=directory,
+        inputs=compiler.inputs,
+        explainer=explainer,
+        signature=signature.key,
+        inferred=described.inferred,
+        compiler=compiler,
+        warn=say,
+    )
+
+
+def _tensors(
+    document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
+) -> list[str]:
+    """Return the tensors that explaining asks for, by their flat names."""
+    output = document.output
+    names = [it.tensor_name or it.name for it in document.inputs]
+    names += [it.encoded_tensor_name for it in document.inputs if it.encoded_tensor_name]
+    found = [resolve_tensor(meta_graph, signature, it, role="input").tensor for it in names]
+    written = output.tensor_name or output.name
+    return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]
+
+
+def _python_warning(message: Message) -> None:
+    """Warn at the line that called the library, however deep in it this is."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "pellucid":
+        level, frame = level + 1, frame.f_back
+    warn_of(str(message), stacklevel=level)

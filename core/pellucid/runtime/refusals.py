@@ -1,0 +1,83 @@
+"""What to say of a model that no backend carries: what failed, whose fault it is, what works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pellucid.errors import ModelError, NotDifferentiableError
+from pellucid.notices import Where
+from pellucid.runtime.backends.base import CompileSpec
+from pellucid.runtime.engine.failures import NoGradient, Unsupported, sentence
+from pellucid.runtime.engine.kernels import INSTEAD
+
+GRADIENTS = ("path_gradient", "gradients_reach")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How one backend failed, and at what: a kernel, or None while it was loaded.
+
+    `loader` tells that it was loading the model as TensorFlow itself does.
+    """
+
+    error: Exception
+    kernel: str | None = None
+    loader: bool = False
+
+
+def refused(error: Exception) -> str:
+    """Return the sentence for values that the model does not take."""
+    return f"the model cannot take this: {sentence(error)}"
+
+
+def blocked(compile_spec: CompileSpec, error: NoGradient) -> NotDifferentiableError:
+    """Return the error that names the innermost operation that stops the gradients."""
+    explained = compile_spec.explained
+    node, op = error.node, error.op
+    for name in explained if error.feature is None else [error.feature]:
+        found = compile_spec.obstacle(explained[name])
+        if found is not None:
+            node, op = found
+            break
+    if error.lacking:
+        return NotDifferentiableError(
+            f"TensorFlow has no gradient for operation '{node}' ({op}), which is between the "
+            "explained inputs and the output",
+            hint=INSTEAD,
+        )
+    return NotDifferentiableError(
+        f"no gradient reaches '{error.feature}': operation '{node}' ({op}) on the way to the "
+        "output is not differentiable",
+        hint=INSTEAD,
+    )
+
+
+def carried_by_none(
+    compile_spec: CompileSpec, failures: Sequence[Failure], kernel: str | None
+) -> ModelError:
+    """Return the error for a model that every backend has failed at.
+
+    `kernel` is what was asked, None while the model was loaded. Where a backend computes the output
+    and only the question fails, it is the question that the error is about; where each has failed
+    to load the model, it is TensorFlow's fault only if TensorFlow's own loaders have failed.
+    """
+    where = Where(file=str(compile_spec.directory))
+    asked = [it for it in failures if it.kernel == kernel] or list(failures)
+    true = [it for it in asked if not isinstance(it.error, Unsupported)] or asked
+    if kernel in GRADIENTS:
+        what = f"no gradient can be taken of this model: {_reasons(true)}"
+        return NotDifferentiableError(what, where=where, hint=INSTEAD)
+    if kernel is not None:
+        what = f"TensorFlow fails when it runs this model: {_reasons(true)}"
+        return ModelError(what, where=where)
+    loading = [it for it in true if it.loader and not isinstance(it.error, Unsupported)]
+    if loading:
+        what = f"TensorFlow cannot run this model: {_reasons(loading)}"
+    else:
+        what = f"this cannot be computed of the model: {_reasons(true)}"
+    return ModelError(what, where=where)
+
+
+def _reasons(failures: Sequence[Failure]) -> str:
+    return "; ".join(dict.fromkeys(sentence(it.error) for it in failures))

@@ -1,0 +1,33 @@
+"""A cluster for tests: a scheduler and its workers on this machine, however busy that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# Dask gives a worker that has died 15 seconds to come back, and then does without it.
+PATIENT = {
+    "distributed.comm.timeouts.connect": "10 minutes",
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+    "distributed.scheduler.worker-ttl": None,
+    # Whoever kills workers costs one more with each that tries.
+    "distributed.scheduler.allowed-failures": 1,
+}
+
+
+@contextmanager
+def local_cluster(workers: int, threads: int = 1) -> Iterator[Any]:
+    from dask import config
+    from distributed import LocalCluster
+
+    with (
+        config.set(PATIENT),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+        ) as cluster,
+    ):
+        yield cluster
