@@ -80,11 +80,11 @@ def _examples(value: object, where: str, before: ExplanationParameters) -> Expla
             f"the method is {before.method.name}, which has no examples",
             where=Where(path=f"{where}.examplesOverride"),
         )
-    method = _overridden_examples(value, (where, "examplesOverride"), before.method)
+    method = _choice_of_examples(value, (where, "examplesOverride"), before.method)
     return replace(before, method=method)
 
 
-def _overridden_examples(value: object, path: Path, before: Examples) -> Examples:
+def _choice_of_examples(value: object, path: Path, before: Examples) -> Examples:
     """Return the parameters as a request wants them. Raises SpecError.
 
     ``neighborCount``; ``crowdingCount``, "maximum number of examples to return with the same

@@ -259,7 +259,8 @@ def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tu
                     yield "MD011", f"has no '{key}', which is required"
         case "anyOf":
             key = wanted[0]["required"][0]
-            yield "MD011", f"has no '{key}', which is required; 50 is a good value to start"
+            good = rule["properties"][key]["examples"][0]
+            yield "MD011", f"has no '{key}', which is required; {good} is a good value to start"
         case "enum":
             yield "MD013", f"{quoted(value)} is not known, must be {_choices(value, wanted)}"
         case "x-service-maximum":
