@@ -214,7 +214,7 @@ def test_a_list_of_names_and_stdin_are_inputs(program: Any, samples: Path, tmp_p
     run = program(*command, "-", stdin=text)
     assert run.code == 0, run.err
     assert [line["instance"] for line in lines(tmp_path / "out" / RESULTS)] == instances
-    assert program(*command, "-", stdin=text).err.endswith("--force begins anew\n")
+    assert program(*command, "-", stdin=text).err.endswith("--force starts over\n")
     other = program(*command, "-", stdin=text.replace(b".", b".1", 1))
     assert other.code == 2 and "some inputs have changed since" in other.err
     names = b"\0".join(os.fsencode(samples / "wine" / "instances.json") for _ in range(2))

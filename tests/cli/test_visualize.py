@@ -152,7 +152,7 @@ def test_the_suffix_of_a_file_says_what_is_written(
         (("--panel", "--compare", "ig"), "--panel and --compare do not go together"),
         (("--actual", "five"), "--actual is written on --labels and --panel"),
         (("--compare", "ig", "--method", "xrai"), "leave out --method"),
-        (("--compare", "ig,limes"), "'limes' is no method; did you mean 'lime'?"),
+        (("--compare", "ig,limes"), "'limes' is not a method; did you mean 'lime'?"),
         (("--set", "polarity"), "'polarity' is not KEY=VALUE"),
     ],
 )

@@ -51,8 +51,8 @@ def batch(
 ) -> None:
     """Explain directories, patterns, pictures, requests, JSON Lines and CSV files of any length.
 
-    The same command again goes on where it was broken off. One bad input costs one line in
-    errors.jsonl; exit code 1 tells that there were some. INPUT may be quoted patterns, and - is
+    Run the same command again to resume an interrupted run. One bad input costs one line in
+    errors.jsonl; the exit code is then 1. INPUT may be quoted patterns, and - is
     stdin.
     """
     from pellucid_cli.interrupts import leave_at_once, stopping
@@ -91,4 +91,4 @@ def _said(outcome: Outcome, out: Path) -> str:
             f"{said}, of {outcome.total:,}: {outcome.stopped}; the same command{how} goes on from "
             "there"
         )
-    return said if outcome.fresh else f"{said}; nothing was left to do, and --force begins anew"
+    return said if outcome.fresh else f"{said}; nothing was left to do, and --force starts over"

@@ -26,16 +26,16 @@ from pellucid_cli.options.shared import PATH, Console
     type=click.Choice(["ai-platform", "vertex"]),
     help="The dialect to write [default: the other one].",
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 if something could not be carried.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if something cannot be expressed.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-@click.option("-q", "--quiet", count=True, help="Do not say what could not be carried.")
+@click.option("-q", "--quiet", count=True, help="Do not report what cannot be expressed.")
 def convert_metadata(
     file: str, out: str, to: str | None, strict: bool, force: bool, quiet: int
 ) -> None:
     """Convert explanation metadata from AI Platform's dialect to Vertex AI's, or back.
 
     FILE is an explanation_metadata.json, an ExplanationMetadata or an ExplanationSpec; - is stdin.
-    What the other dialect has no words for is said on stderr.
+    What the other format cannot express is reported on stderr.
     """
     import json
     import sys

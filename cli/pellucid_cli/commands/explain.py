@@ -68,7 +68,7 @@ class ResponseOptions:
         type=click.Choice(["auto", "ai-platform", "vertex", "kserve", "table"]),
         default="auto",
         show_default=True,
-        help="The response of a service, or a table to read; kserve is that of LIME.",
+        help="Response format of a service, or a table to read; kserve needs LIME.",
     ),
     click.option(
         "--raw",

@@ -45,7 +45,7 @@ class IndexOptions:
     click.option(
         "--latent",
         metavar="NAME",
-        help="The tensor in whose space examples are near [default: latentSpaceSource of the "
+        help="Tensor of the latent space [default: latentSpaceSource of the "
         "metadata, else the input of the last layer].",
     ),
     click.option(
@@ -56,7 +56,7 @@ class IndexOptions:
     click.option(
         "--query",
         type=click.Choice(["precise", "fast"]),
-        help="With fast, prepare approximate searches, too [default: precise].",
+        help="fast: also prepare approximate search [default: precise].",
     ),
     click.option("--force", is_flag=True, help="Overwrite an index that exists."),
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pellucid.metadata import PixelSettings
 
 
-@click.command(name="init-metadata", short_help="Write the metadata that a model says by itself.")
+@click.command(name="init-metadata", short_help="Write a first version of the metadata.")
 @MODEL_DIR
 @click.option(
     "-o",
@@ -28,16 +28,18 @@ if TYPE_CHECKING:
     type=click.Choice(["ai-platform", "vertex"]),
     default="ai-platform",
     show_default=True,
-    help="Whose document to write.",
+    help="Dialect to write.",
 )
 @click.option("--signature", metavar="KEY", help="The signature to explain.")
 @click.option(
-    "--tag-set", metavar="TAGS", help="The graph to explain, as in 'serve' or 'serve,gpu'."
+    "--tag-set",
+    metavar="TAGS",
+    help="Tags of the graph to explain, such as 'serve' or 'serve,gpu'.",
 )
-@click.option("--output", metavar="NAME", help="The output to explain, where there are several.")
+@click.option("--output", metavar="NAME", help="Output to explain, if there are several.")
 @pixels_option
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-@click.option("-q", "--quiet", count=True, help="Do not say what was found.")
+@click.option("-q", "--quiet", count=True, help="Do not report what was found.")
 def init_metadata(
     model_dir: Path,
     out: str | None,
@@ -49,7 +51,7 @@ def init_metadata(
     force: bool,
     quiet: int,
 ) -> None:
-    """Write the metadata that a model says by itself, to be completed by hand.
+    """Write a first version of the metadata, from the model itself, to be completed by hand.
 
     Every input of the signature is a feature under its key and with its tensor; a sparse one with
     its indices and shape. Floats of [batch, height, width, 1 or 3] are images, and so is

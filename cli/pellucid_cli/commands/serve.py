@@ -45,7 +45,7 @@ def serve(
 ) -> None:
     """Answer explain and predict requests over HTTP, as KServe, AI Platform and Vertex did.
 
-    A model is called after its directory, or NAME; NAME/VERSION=MODEL_DIR gives it versions, and so
+    A model is named after its directory, or NAME; NAME/VERSION=MODEL_DIR gives it versions, and so
     does a directory of model directories. Prints its address on stdout, one line of JSON for each
     request on stderr, and stops at SIGTERM when what was asked is answered.
     """

@@ -72,7 +72,7 @@ class CheckOptions:
         "--files-from",
         type=PATH,
         metavar="FILE",
-        help="Read paths from a file, one a line; - is stdin.",
+        help="Read paths from a file, one per line; - is stdin.",
     ),
     click.option("-0", "--null", is_flag=True, help="The paths of --files-from end with NUL."),
     click.option(
@@ -109,13 +109,17 @@ class CheckOptions:
         "--run", is_flag=True, help="Also load the model and explain a baseline instance."
     ),
     click.option("--signature", metavar="KEY", help="The signature to check against."),
-    click.option("--tag-set", metavar="TAGS", help="The graph to check against, as tag,tag."),
+    click.option(
+        "--tag-set",
+        metavar="TAGS",
+        help="Tags of the graph to check against, such as 'serve' or 'serve,gpu'.",
+    ),
 )
 @record(
     "console",
     console_of,
     click.option("-q", "--quiet", count=True, help="No summary on stderr."),
-    click.option("-v", "--verbose", count=True, help="Say how each tensor name was resolved."),
+    click.option("-v", "--verbose", count=True, help="Report how each tensor name was resolved."),
 )
 def validate_metadata(paths: tuple[str, ...], checked: CheckOptions, console: Console) -> None:
     """Check explanation metadata, alone and against its model.

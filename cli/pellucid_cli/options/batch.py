@@ -55,7 +55,7 @@ input_options = record(
         "--files-from",
         type=click.Path(path_type=Path, allow_dash=True),
         metavar="FILE",
-        help="Also explain the files listed in FILE, one a line; - is stdin.",
+        help="Also explain the files listed in FILE, one per line; - is stdin.",
     ),
     click.option("-0", "--null", is_flag=True, help="Names in --files-from end with NUL."),
     click.option("--limit", type=click.IntRange(1), help="Explain only the first N instances."),
@@ -67,7 +67,7 @@ input_options = record(
         type=click.IntRange(0),
         default=0,
         show_default=True,
-        help="Names the random choice of --sample.",
+        help="Random seed of --sample.",
     ),
 )
 
@@ -75,10 +75,10 @@ folder_options = record(
     "folder",
     FolderOptions,
     click.option("-o", "--out", type=FILE, required=True, help="The folder to write."),
-    click.option("--no-overlays", is_flag=True, help="Write no pictures, and so no gallery."),
-    click.option("--no-gallery", is_flag=True, help="Write no index.html and no thumbnails."),
+    click.option("--no-overlays", is_flag=True, help="Do not write pictures or the gallery."),
+    click.option("--no-gallery", is_flag=True, help="Do not write index.html and thumbnails."),
     click.option("--raw", is_flag=True, help="Also write the attributions as arrays, .npz files."),
-    click.option("--force", is_flag=True, help="Begin anew, whatever is in the folder."),
+    click.option("--force", is_flag=True, help="Start over, replacing earlier results."),
 )
 
 run_options = record(
@@ -90,23 +90,25 @@ run_options = record(
         type=click.IntRange(1),
         help="Processes, each with the model [default: 1, or one for each GPU].",
     ),
-    click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster: tcp://host:8786."),
     click.option(
-        "--scheduler-file", type=FILE, help="The same, by the file that the scheduler writes."
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Address of a Dask scheduler to run on: tcp://host:8786.",
     ),
+    click.option("--scheduler-file", type=FILE, help="Or the file that the scheduler writes."),
     click.option("--fail-fast", is_flag=True, help="Stop at the first input that fails."),
     click.option(
-        "--max-errors", type=click.IntRange(0), help="Stop when more than N inputs have failed."
+        "--max-errors", type=click.IntRange(0), help="Stop after more than N failed inputs."
     ),
     click.option(
         "--block-size",
         type=click.IntRange(1),
-        help="Instances explained together [default: by their size, at most 256].",
+        help="Instances to explain together [default: depends on their size, at most 256].",
     ),
     click.option(
         "--dry-run",
         is_flag=True,
-        help="Say what would run, how long and with how much disk, measured on a few.",
+        help="Report what would run, with time and disk space estimated from a few inputs.",
     ),
     click.option("--json-log", is_flag=True, help="Write progress on stderr as JSON Lines."),
 )

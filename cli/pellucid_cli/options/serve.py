@@ -45,18 +45,18 @@ serve_options = record(
         type=click.IntRange(0, 65535),
         default=8080,
         show_default=True,
-        help="The port; 0: any that is free.",
+        help="Port; 0 picks a free one.",
     ),
     click.option(
         "--token-file",
         type=click.Path(path_type=Path),
-        help="Ask for this bearer token [default: $PELLUCID_SERVE_TOKEN].",
+        help="File with the bearer token to require [default: $PELLUCID_SERVE_TOKEN].",
     ),
-    click.option("--insecure", is_flag=True, help="Let other machines in without a token."),
+    click.option("--insecure", is_flag=True, help="Allow other machines without a token."),
     click.option(
         "--access-log",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Append the lines on requests to a file [default: stderr].",
+        help="Append request lines to this file [default: stderr].",
     ),
     click.option(
         "--queue",
@@ -78,14 +78,14 @@ serve_options = record(
         default=16.0,
         show_default=True,
         metavar="MIB",
-        help="The largest request.",
+        help="Maximum size of a request.",
     ),
     click.option(
         "--max-instances",
         type=click.IntRange(1),
         default=1024,
         show_default=True,
-        help="The most instances of a request.",
+        help="Maximum number of instances per request.",
     ),
     click.option(
         "--reload-every",
@@ -93,7 +93,7 @@ serve_options = record(
         default=2.0,
         show_default=True,
         metavar="SECONDS",
-        help="Look for models that changed; 0: never.",
+        help="Seconds between checks for changed models; 0: never.",
     ),
     click.option(
         "--drain",
@@ -101,7 +101,7 @@ serve_options = record(
         default=30.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long SIGTERM waits for what was asked.",
+        help="Seconds that SIGTERM waits for pending requests.",
     ),
 )
 

@@ -82,15 +82,16 @@ def console_of(verbose: int, quiet: int) -> Console:
 verbosity_options = record(
     "console",
     console_of,
-    click.option("-v", "--verbose", count=True, help="Say more; twice for TensorFlow's own log."),
-    click.option("-q", "--quiet", count=True, help="Say nothing but errors."),
+    click.option("-v", "--verbose", count=True, help="Verbose; repeat for TensorFlow's log."),
+    click.option("-q", "--quiet", count=True, help="Quiet: errors only."),
 )
 
 pixels_option = click.option(
     "--pixels",
     metavar="LOW..HIGH|bgr|channels-first",
     callback=lambda _, __, value: _pixels(value),
-    help="What the model takes for a picture, if its graph does not say; several with commas.",
+    help="Pixel range, channel order and layout that the model expects [default: those of the "
+    "metadata or the graph, else 0..1].",
 )
 
 model_options = record(
@@ -102,17 +103,19 @@ model_options = record(
         help="Metadata of either dialect [default: explanation_metadata.json in MODEL_DIR].",
     ),
     click.option(
-        "--spec", type=click.Path(path_type=Path), help="A file with explanation parameters."
+        "--spec", type=click.Path(path_type=Path), help="File with explanation parameters."
     ),
     click.option("--signature", metavar="KEY", help="The signature to explain."),
     click.option(
-        "--tag-set", metavar="TAGS", help="The graph to load, as in 'serve' or 'serve,gpu'."
+        "--tag-set",
+        metavar="TAGS",
+        help="Tags of the graph to load, such as 'serve' or 'serve,gpu'.",
     ),
     click.option("--output", metavar="NAME", help="The output or tensor to explain."),
     click.option(
         "--class-names",
         metavar="FILE|A,B,…",
-        help="Names of the output's classes: a line each, JSON, or with commas between them "
+        help="Names of the output's classes: one per line, JSON, or comma-separated "
         "[default: those of the metadata, or labels.txt beside the model].",
     ),
     click.option(
@@ -160,27 +163,29 @@ method_options = record(
     click.option(
         "--max-steps",
         type=click.IntRange(3),
-        help="The most steps or paths that --tolerance takes [default: 500].",
+        help="Upper limit on the steps or paths of --tolerance [default: 500].",
     ),
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--players",
         type=click.Choice(["elements", "regions"]),
-        help="Shapley: what is given a value; regions are of pictures [default: elements].",
+        help="Shapley: what gets an attribution; regions are for images [default: elements].",
     ),
-    click.option("--samples", type=click.IntRange(2), help="LIME: samples [default: 1000]."),
+    click.option(
+        "--samples", type=click.IntRange(2), help="LIME: number of samples [default: 1000]."
+    ),
     click.option(
         "--segmentation",
         type=click.Choice(["quickshift", "felzenszwalb", "slic"]),
-        help="LIME: how a picture is cut [default: quickshift].",
+        help="LIME: segmentation algorithm [default: quickshift].",
     ),
     click.option(
         "--index",
         type=click.Path(path_type=Path),
-        help="Examples: what pellucid index wrote [default: examples.npz in MODEL_DIR].",
+        help="Examples: index written by pellucid index [default: examples.npz in MODEL_DIR].",
     ),
     click.option(
-        "--neighbors", type=click.IntRange(1), help="Examples: how many of them [default: 10]."
+        "--neighbors", type=click.IntRange(1), help="Examples: number of neighbors [default: 10]."
     ),
     click.option(
         "--query",
@@ -203,7 +208,7 @@ method_options = record(
     click.option(
         "--blur-sigma",
         type=click.FloatRange(0, min_open=True),
-        help="Start from the blurred image; standard deviation in pixels.",
+        help="Use the blurred image as baseline; standard deviation in pixels.",
     ),
     click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
@@ -216,9 +221,7 @@ method_options = record(
         metavar="I[,J…]",
         help="Explain this output; may be repeated.",
     ),
-    click.option(
-        "--seed", type=int, default=0, show_default=True, help="Names the random numbers."
-    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Random seed."),
 )
 
 
@@ -276,7 +279,7 @@ def _pixels(value: str | None) -> PixelSettings | None:
 def _device(value: str) -> str:
     kind, _, number = value.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
-        raise click.BadParameter(f"'{value}' is no device; choose auto, cpu, gpu or gpu:N")
+        raise click.BadParameter(f"'{value}' is not a device; choose auto, cpu, gpu or gpu:N")
     return value
 
 

@@ -57,13 +57,13 @@ view_options = record(
         metavar="K",
         help="One picture for each of the K highest labels, as LIME's page showed them.",
     ),
-    click.option("--actual", metavar="LABEL", help="The right label, to be written there."),
+    click.option("--actual", metavar="LABEL", help="The true label, for the titles."),
     click.option("--gif", is_flag=True, help="An animation: the lower clip percentile rises."),
     click.option(
         "--frames",
         type=click.IntRange(2, 1000),
         metavar="N",
-        help="Its number of frames [default: 20]; without --gif, that many pictures.",
+        help="Number of frames [default: 20]; without --gif, that many pictures.",
     ),
     click.option(
         "--set",

@@ -55,7 +55,7 @@ def settings_of(names: str, given: CallSettings) -> list[CallSettings]:
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name not in COMPARED:
             hints = (meant(name, list(COMPARED)), f"choose from {', '.join(COMPARED)}")
-            raise SpecError(f"'{name}' is no method", hint="; ".join(filter(None, hints)))
+            raise SpecError(f"'{name}' is not a method", hint="; ".join(filter(None, hints)))
         found.append(COMPARED[name])
     if not found:
         hint = "write them with commas, as in ig,xrai,lime"

@@ -16,7 +16,7 @@ from pellucid.notices import Hint, Where
 FORMAT = 2
 """Changes with what a line of results holds, and with what tells one model from another."""
 
-ANEW = Hint("name another folder, or add {force:True} to begin anew")
+ANEW = Hint("name another folder, or add {force:True} to start over")
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
 
 

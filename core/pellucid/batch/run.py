@@ -70,7 +70,7 @@ class Run:
     `named` are files, directories and patterns, `listed` files of a list, `standard` the file that
     stdin is in; `size` is how many instances are explained together, by default as many as suit the
     model. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after the
-    blocks in flight. `force` begins anew; `words` are those in which settings are advised.
+    blocks in flight. `force` starts over; `words` are those in which settings are advised.
     """
 
     named: Sequence[str]

@@ -25,7 +25,7 @@ def infer_metadata(signature: Signature, output: str | None = None) -> Explanati
 
     Float inputs are numeric, or images when their shape is that of an image; all others are
     categorical. `output` is a key of the signature; by default the only output, or the only one
-    of floats. Raises `SpecError` that lists the outputs to choose of.
+    of floats. Raises `SpecError` that lists the outputs to choose from.
     """
     if not signature.inputs:
         raise SpecError(f"signature '{signature.key}' has no inputs, so nothing can be explained")

@@ -210,7 +210,7 @@ _ALL = (
     _error(
         "MD101",
         "unknown-signature",
-        "The model has no such signature or tag set, or several to choose of.",
+        "The model has no such signature or tag set, or several to choose from.",
     ),
     _error("MD102", "unknown-tensor", "The model has no tensor of that name."),
     _error(

@@ -311,7 +311,9 @@ class TensorFlowModel:
                     or not self.compile_spec.batch.axis
                     or self._rows.cut.rows == 1
                 ):
-                    raise ModelError("the device has not enough memory for a single row") from error
+                    raise ModelError(
+                        "the device does not have enough memory for a single row"
+                    ) from error
                 self._rows.use(RowBatches(self._rows.cut.rows // 2, 1))
             except FAILURES as error:
                 # Where the backend has answered before, or none goes further, it is the data.

@@ -35,7 +35,7 @@ def find_class_names(
     """Return the names of an output [batch, n] of a signature, or None if the model has none.
 
     In this order: the one string constant of n names that an output of strings is made of; the one
-    file of n lines among the assets that is called after labels or classes; an output of strings of
+    file of n lines among the assets that is named after labels or classes; an output of strings of
     the same shape, as classifiers of TensorFlow 1 have it.
     """
     shape = signature.outputs[output].shape
@@ -71,7 +71,7 @@ def _differ(names: Sequence[str]) -> bool:
 
 
 def _label_files(directory: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Yield the lines of the text files among the assets that are called after labels."""
+    """Yield the lines of the text files among the assets that are named after labels."""
     for folder in ("assets", "assets.extra"):
         for path in sorted((directory / folder).glob("*.txt")):
             if _LABELS.search(path.name) and path.stat().st_size <= _LARGEST:

@@ -107,7 +107,7 @@ def _bar(
     top: int,
     width: int,
 ) -> None:
-    """Draw a lying colour bar, the strongest for at its right, with its labels below."""
+    """Draw a horizontal colour bar, the strongest for at its right, with its labels below."""
     colors = bar_colors(visualization, width)[::-1]
     canvas.paste(Image.fromarray(np.repeat(colors[np.newaxis], _BAR, axis=0)), (left, top))
     for at, text in legend(visualization):

@@ -237,7 +237,7 @@ def test_another_run_is_refused_with_the_reason(
         carry_out(source, out, **CHANGES[reason])
     assert str(caught.value) == (
         f"{out}: belongs to another run ({reason}); name another folder, or add force=True to "
-        "begin anew"
+        "start over"
     )
     assert contents(out) == before
     assert carry_out(source, out, force=True, **CHANGES[reason]).fresh

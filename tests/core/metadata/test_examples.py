@@ -1,4 +1,4 @@
-"""``examples`` of a specification, and what a request may choose of it."""
+"""``examples`` of a specification, and what a request may choose from it."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.Monke
     monkeypatch.setattr(model._backend, "outputs", none)
     with pytest.raises(ModelError) as stop:
         model.outputs(x)
-    assert str(stop.value) == "the device has not enough memory for a single row"
+    assert str(stop.value) == "the device does not have enough memory for a single row"
 
 
 # Bad data, bad models: one sentence each

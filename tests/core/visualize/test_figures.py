@@ -181,7 +181,7 @@ def test_methods_have_short_names() -> None:
     assert settings_of("ig", CallSettings(noisy_samples=5)) == [
         CallSettings(method="integrated-gradients", noisy_samples=5)
     ]
-    with pytest.raises(SpecError, match=r"'xray' is no method; did you mean 'xrai'\?"):
+    with pytest.raises(SpecError, match=r"'xray' is not a method; did you mean 'xrai'\?"):
         settings_of("ig,xray", CallSettings())
     with pytest.raises(SpecError, match="no method is named"):
         settings_of(" ,", CallSettings())

@@ -1,4 +1,4 @@
-"""Metadata from one dialect to the other, and what the other has no words for."""
+"""Metadata from one dialect to the other, and what the other format cannot express."""
 
 from __future__ import annotations
 

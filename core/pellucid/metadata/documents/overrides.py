@@ -119,7 +119,7 @@ def _choice_of_examples(value: object, path: Path, before: Examples) -> Examples
 
 
 def _merged(before: Method, written: Method) -> Method:
-    """Return what is written, with the settings that Vertex has no words for as they were.
+    """Return what is written, with the settings that Vertex cannot express as they were.
 
     Steps that are written take the place of a tolerance.
     """

@@ -62,7 +62,7 @@ def read_parameters(
     inputs: Collection[str] | None = None,
     dialect: Dialect = Dialect.VERTEX,
 ) -> ExplanationParameters | None:
-    """Read parameters that stand at `path` of a document; None where there is no method."""
+    """Read parameters that stand at `path` of a document; None where there is not a method."""
     defaults = dialect is Dialect.AI_PLATFORM
     section = walk(value, "parameters", Dialect.VERTEX, findings, path, defaults=defaults)
     return parameters_of(section, findings, base=base, inputs=inputs) if section else None
@@ -75,7 +75,7 @@ def parameters_of(
     base: ExplanationParameters | None = None,
     inputs: Collection[str] | None = None,
 ) -> ExplanationParameters | None:
-    """Return the parameters that an object of a document says; None where there is no method."""
+    """Return the parameters that an object of a document says; None where there is not a method."""
     chosen = [key for key in sorted(_BY_KEY) if key in section]
     method = base.method if base else None
     if len(chosen) > 1:

@@ -287,7 +287,7 @@ def check_device(device: str) -> None:
     """
     kind, _, number = device.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
-        raise ModelError(f"'{device}' is no device", hint="choose auto, cpu, gpu or gpu:N")
+        raise ModelError(f"'{device}' is not a device", hint="choose auto, cpu, gpu or gpu:N")
     if kind == "gpu":
         count = len(tf.config.list_physical_devices("GPU"))
         if int(number or 0) >= count:
