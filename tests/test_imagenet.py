@@ -185,7 +185,7 @@ def test_the_script_makes_the_directory_and_says_what_it_is(tmp_path: Path) -> N
         "MIT License",
         "cat.jpg: Egyptian cat 0.8",
         "coffee.jpg: espresso 0.8",
-        "rocket.jpg: drilling platform 0.1",
+        "rocket.jpg: drilling platform 0.2",
         "right: 3 of 6, where any cat and any motor scooter will do; ImageNet has no class for 3",
     ):
         assert said in run.stdout
