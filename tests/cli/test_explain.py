@@ -130,6 +130,8 @@ def test_no_metadata_are_inferred_and_it_says_so(
     assert run.err == (
         f"warning: {model}: no explanation_metadata.json; inferred from signature "
         "'serving_default': inputs 'image', output 'output_0'\n"
+        "input 'image': pixels are 0..1, since nothing says otherwise; set another range with "
+        "--pixels\n"
     )
     label = json.loads(run.out)["explanations"][0]["attributions_by_label"][0]
     assert np.shape(label["attributions"]["image"]) == (28, 28)

@@ -55,7 +55,7 @@ def test_it_is_found_and_refused_until_it_is_trusted(
     http_error = (
         f"error: {model}: refused, because a model is a program and this one writes files: "
         "operation 'writes' (WriteFile); see all with validate-metadata, and if you trust it, add "
-        "--allow-unsafe-ops (allow_unsafe_ops=True)\n"
+        "--allow-unsafe-ops\n"
     )
     commands: list[Callable[[], Any]] = [
         lambda: program("explain", model, request_file),

@@ -165,12 +165,12 @@ def test_what_cannot_be_had_costs_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_percentile_may_be_a_rank(program: Any, photos: Path, tmp_path: Path) -> None:
+def test_a_percentile_is_a_rank_or_a_share(program: Any, photos: Path, tmp_path: Path) -> None:
     """Below the 70th rank lie 70 % of the pixels, whatever share of the attribution they have."""
     given = ("--set", "overlay_type=none", "--set", "polarity=both")
     clip = ("--set", "clip_below_percentile=70")
-    share = draw(program, photos, tmp_path / "a.png", *given, *clip)
-    rank = draw(program, photos, tmp_path / "b.png", *given, *clip, "--percentile", "rank")
+    share = draw(program, photos, tmp_path / "a.png", *given, *clip, "--percentile", "share")
+    rank = draw(program, photos, tmp_path / "b.png", *given, *clip)
     assert rank.any(2).mean() == pytest.approx(0.3, abs=0.02)
     assert share.any(2).mean() < 0.2
 
