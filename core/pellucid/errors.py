@@ -7,7 +7,6 @@ is one sentence of them, for Python users, and `sentence` the same in the words 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, TypeVar
 
@@ -59,8 +58,10 @@ class PellucidError(Exception):
         return self.sentence()
 
     def _saying(self: Error, notice: Notice) -> Error:
-        # A copy: one error may be told to several who wait, each with a place of its own.
-        made = copy(self)
+        # A copy: one error may be told to several who wait, each with a place of its own. (What
+        # `copy` does of errors is changed by packages that pickle tracebacks.)
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
         made.notice = notice
         made.__cause__, made.__traceback__ = self.__cause__, self.__traceback__
         return made

@@ -45,7 +45,7 @@ def test_a_folder_of_photos(program: Any, samples: Path, tmp_path: Path) -> None
     assert [int(np.argmax(line["prediction"])) for line in found] == [2, 3, 6]
     for place in ("a.jpg", "deep/b.jpg", "z.jpg"):
         with (
-            Image.open(out / "overlays" / f"{place}.jpg") as overlay,
+            Image.open(out / "overlays" / f"{place}.png") as overlay,
             Image.open(source / place) as photo,
         ):
             assert overlay.size == photo.size
@@ -69,7 +69,7 @@ def test_the_lines_of_a_file_name_their_overlays_and_the_gallery_finds_them_agai
     named = (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
     run = program("batch", samples / "digits/model", *named, "-o", out, "--steps", 4, "-q")
     assert run.code == 0, run.err
-    wanted = [f"overlays/{file}.jsonl.{row}.jpg" for file in "ab" for row in (0, 1)]
+    wanted = [f"overlays/{file}.jsonl.{row}.png" for file in "ab" for row in (0, 1)]
     assert [line["overlays"] for line in lines(out / RESULTS)] == [{"image": it} for it in wanted]
     assert [entry.overlay for entry in read_entries(out)] == wanted
     pictureless = tmp_path / "pictureless"

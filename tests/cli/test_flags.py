@@ -20,6 +20,7 @@ FLAGS = {
     ("", "max_steps"): "--max-steps",
     ("", "method"): "--method",
     ("", "output"): "--output",
+    ("", "pixels"): "--pixels",
     ("", "players"): "--players",
     ("", "query"): "--query",
     ("", "raw"): "--raw",

@@ -35,7 +35,7 @@ def test_a_run_becomes_a_page_that_shows_it(
     assert page.inner_text("#counts") == "6 explained · 1 failed"
     assert page.locator(".card").first.inner_text().splitlines()[0] == "eight"
     page.wait_for_function(
-        "[...document.querySelectorAll('.card img')].filter(i => i.naturalWidth == 28).length == 6"
+        "[...document.querySelectorAll('.card img')].filter(i => i.naturalWidth == 224).length == 6"
     )
     page.locator(".card").first.click()
     page.wait_for_function("[overlay, original].every(it => it.complete && it.naturalWidth == 28)")

@@ -54,7 +54,9 @@ def test_what_is_written_is_valid(program: Any, model: Path, dialect: str, tmp_p
 def test_pictures_columns_and_names(program: Any, bare: Path) -> None:
     run = program("init-metadata", bare)
     assert run.err == (
-        f"input 'image' [?, 28, 28] is image\noutput 'output_0' [?, 10]\nwrote {bare / METADATA}\n"
+        "input 'image' [?, 28, 28] is image\n"
+        "input 'image': pixels are 0..1, since nothing says otherwise; set another range with "
+        f"--pixels\noutput 'output_0' [?, 10]\nwrote {bare / METADATA}\n"
     )
     assert json.loads((bare / METADATA).read_text("utf-8")) == {
         "inputs": {
@@ -107,7 +109,7 @@ def test_another_signature_is_named(program: Any, bare: Path) -> None:
     run = program("init-metadata", bare, "-o", "-", "--signature", "serving_default")
     assert "serving_sigdef_key" not in json.loads(run.out)
     run = program("init-metadata", bare, "-o", "-", "--signature", "serve", "--dialect", "vertex")
-    assert "Vertex metadata name no signature: pass --signature serve on\n" in run.err
+    assert "Vertex metadata name no signature; pass --signature serve on\n" in run.err
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no models of strangers here")

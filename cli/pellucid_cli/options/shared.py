@@ -273,7 +273,7 @@ def _pixels(value: str | None) -> PixelSettings | None:
     try:
         return None if value is None else PixelSettings.parse(value)
     except SpecError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(error.what) from None
 
 
 def _device(value: str) -> str:

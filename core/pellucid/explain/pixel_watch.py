@@ -111,7 +111,7 @@ class PixelWatch:
             better = _asked_elsewhere(model, one, assumed.input, answers, logits=named)
         if better is None:
             if assumed.sentence is not None:
-                self.note(Notice(assumed.sentence))
+                self.note(Notice(assumed.sentence, hint=assumed.hint))
             return
         what = (
             f"input '{assumed.input}': pixels are {range_text(assumed.low, assumed.high)}, since "

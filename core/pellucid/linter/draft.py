@@ -148,7 +148,7 @@ def _notes(
     images = {it.name for it in metadata.inputs if it.modality is Modality.IMAGE}
     for it in assumed:
         if it.input in images and it.sentence is not None:
-            yield Notice(it.sentence)
+            yield Notice(it.sentence, hint=it.hint)
             if it.layout.order == "bgr":
                 hint = Hint("pass {pixels:bgr} on")
                 yield Notice(f"metadata name no order of channels for '{it.input}'", hint=hint)

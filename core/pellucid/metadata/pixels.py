@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias
 
 from pellucid.errors import SpecError
+from pellucid.notices import Hint
 
 ChannelOrder: TypeAlias = Literal["rgb", "bgr"]
 
@@ -75,19 +76,25 @@ class AssumedPixels:
 
     @property
     def sentence(self) -> str | None:
-        """Say what is assumed and how to change it; None where nothing had to be assumed."""
+        """Say what is assumed; None where nothing had to be assumed."""
         start = f"input '{self.input}': pixels are {pixels_text(self.low, self.high, self.layout)}"
         match self.source:
             case PixelSource.OPTION:
                 other = self.graph is not None and self.graph != (self.low, self.high)
-                return f"{start}, as --pixels says" + (
+                return f"{start}, as was asked for" + (
                     f", although in the graph {self.reason}" if other else ""
                 )
             case PixelSource.GRAPH:
                 return f"{start}, since in the graph {self.reason}"
             case PixelSource.DEFAULT:
-                return f"{start}, since nothing says otherwise; set another range with --pixels"
+                return f"{start}, since nothing says otherwise"
         return None
+
+    @property
+    def hint(self) -> Hint | None:
+        """Return how to change what nothing but a default says."""
+        asked = self.source is PixelSource.DEFAULT
+        return Hint("set another range with {pixels}") if asked else None
 
     def document(self) -> dict[str, Any]:
         """Return the same as JSON, as responses and saved explanations carry it."""

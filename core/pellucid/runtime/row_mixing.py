@@ -132,6 +132,7 @@ def shrunk(row: Tensors, single: Collection[str]) -> dict[str, Array]:
 
 
 def _apart(one: Array, other: Array, tolerance: float) -> bool:
+    one, other = np.asarray(one), np.asarray(other)  # a string comes as bytes
     if one.shape != other.shape:
         return True
     if one.dtype.kind != "f":

@@ -223,8 +223,9 @@ def test_an_image_has_the_rank_of_an_image() -> None:
         "framework": "tensorflow",
     }
     assert said("diabetes", document) == [
-        "MD104 inputs.patient.modality: an image is [batch, height, width] or "
-        "[batch, height, width, 1 or 3] and 'serving_default_patient:0' is [?, 10]"
+        "MD104 inputs.patient.modality: an image is [batch, height, width], "
+        "[batch, height, width, 1 or 3] or [batch, 1 or 3, height, width] and "
+        "'serving_default_patient:0' is [?, 10]"
     ]
 
 

@@ -239,5 +239,5 @@ def test_a_real_model_is_loaded_anew(tmp_path: Path) -> None:
         assert baseline() != before
         file.write_text("{")
         until(lambda: len(running.said) == 2)
-        assert "the one before goes on answering" in running.said[1]
+        assert "the one before goes on answering" in str(running.said[1])
         assert baseline() != before

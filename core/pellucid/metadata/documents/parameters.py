@@ -53,6 +53,11 @@ def parse_parameters(
     return None if bad else made, problems
 
 
+def _written_last(key: str) -> tuple[bool, str]:
+    """Order methods by their keys, those that attribute first."""
+    return key == Examples.key, key
+
+
 def read_parameters(
     value: object,
     findings: list[Finding],
@@ -76,7 +81,7 @@ def parameters_of(
     inputs: Collection[str] | None = None,
 ) -> ExplanationParameters | None:
     """Return the parameters that an object of a document says; None where there is not a method."""
-    chosen = [key for key in sorted(_BY_KEY) if key in section]
+    chosen = [key for key in sorted(_BY_KEY, key=_written_last) if key in section]
     method = base.method if base else None
     if len(chosen) > 1:
         listed = " and ".join(f"'{section.spelled[key]}'" for key in chosen)

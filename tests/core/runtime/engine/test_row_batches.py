@@ -38,13 +38,13 @@ def test_every_row_is_in_one_block(total: int, rows: int) -> None:
 
 
 @given(st.integers(1, 2**34), st.integers(1, 64), st.booleans())
-def test_the_rows_of_a_block_do_not_depend_on_the_lanes(
+def test_the_rows_of_a_block_do_not_depend_on_how_many_run_in_parallel(
     row: int, parallel_batches: int, gpu: bool
 ) -> None:
     one, several = (row_batches_of(row, n, gpu=gpu) for n in (1, parallel_batches))
     assert one.rows == several.rows
     assert 1 <= several.parallel_batches <= parallel_batches
-    # All lanes together have the memory that one block may have.
+    # All batches together have the memory that one block may have.
     assert several.parallel_batches == 1 or several.parallel_batches * several.rows * row <= 2**30
 
 
@@ -53,8 +53,10 @@ def test_a_gpu_has_one_lane_and_a_model_may_insist_on_its_rows() -> None:
     assert row_batches_of(1000, 8, gpu=False, fixed=5).rows == 5
 
 
-@pytest.mark.parametrize("written, lanes", [("3", 3), ("0", None), ("", None), ("many", None)])
-def test_whoever_limits_the_threads_limits_the_lanes(
+@pytest.mark.parametrize(
+    "written, parallel_batches", [("3", 3), ("0", None), ("", None), ("many", None)]
+)
+def test_whoever_limits_the_threads_limits_the_parallel_batches(
     written: str, parallel_batches: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", written)
@@ -67,7 +69,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-def test_answers_come_in_order_and_no_more_are_computed_than_there_are_lanes(
+def test_answers_come_in_order_and_no_more_are_computed_than_run_in_parallel(
     pool: ThreadPoolExecutor,
 ) -> None:
     running, most, taken = 0, 0, 0
