@@ -14,7 +14,10 @@ from pellucid.runtime.graph.flat_graph import FlatGraph
 from pellucid.runtime.graph.fold_batch_norm import fold
 
 # Gradients for which TensorFlow has a kernel only with oneDNN, which it uses on newer processors.
-NOT_HERE = "Gradients for grouped convolutions are not supported|only supports NHWC"
+NOT_HERE = (
+    "Gradients for grouped convolutions are not supported|only supports NHWC"
+    "|only supports the NHWC|NCHW"
+)
 
 Build = Callable[[Any, np.random.Generator], Any]
 
@@ -63,7 +66,7 @@ class Network:
                 values: list[np.ndarray]
                 try:
                     values = session.run([y, *others, *slope], {x: self.x})
-                except tf.errors.InvalidArgumentError as error:
+                except tf.errors.OpError as error:
                     if not re.search(NOT_HERE, str(error)):
                         raise
                     values = forward(session, [y, *others], {x: self.x})
