@@ -11,6 +11,7 @@ from pellucid_cli.flags import flag, told
 from pellucid_cli.options.shared import MODEL_DIR, PATH, Console, pixels_option
 
 if TYPE_CHECKING:
+    from pellucid.linter import Draft
     from pellucid.metadata import PixelSettings
 
 
@@ -58,9 +59,8 @@ def init_metadata(
     [batch, height, width] when it is square or called image; other floats are numeric, the rest
     categorical. The names of the classes are taken from a string constant that an output of the
     signature looks them up in, from a file of labels among the assets, or from an output of strings
-    (TensorFlow 1 classifiers). The domain of an image is what --pixels says, or
-    what the graph does to pixels. Baselines and feature names are for you to add. TensorFlow is not
-    needed.
+    (TensorFlow 1 classifiers). The domain of an image is what --pixels says, or what the graph does
+    to pixels. Baselines and feature names are for you to add. TensorFlow is not needed.
     """
     import json
 
@@ -89,9 +89,14 @@ def init_metadata(
         write_stdout(data)
     else:
         write(target, data, force=force)
+    _report(draft, None if out == "-" else target, quiet)
+
+
+def _report(draft: Draft, written: Path | None, quiet: int) -> None:
+    """Say what was found, what is wrong with it, and where it was written."""
     for note in () if quiet else draft.notes:
         click.echo(told(note), err=True)
     for problem in draft.problems:
         Console(quiet=quiet).warn(problem.said(flag))
-    if out != "-" and not quiet:
-        click.echo(f"wrote {target}", err=True)
+    if written is not None and not quiet:
+        click.echo(f"wrote {written}", err=True)
