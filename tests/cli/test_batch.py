@@ -50,7 +50,7 @@ def test_a_folder_of_photos(program: Any, samples: Path, tmp_path: Path) -> None
         ):
             assert overlay.size == photo.size
     assert [line["overlays"] for line in found] == [
-        {"image": f"overlays/{place}.jpg"} for place in ("a.jpg", "deep/b.jpg", "z.jpg")
+        {"image": f"overlays/{place}.png"} for place in ("a.jpg", "deep/b.jpg", "z.jpg")
     ]
     assert (out / "errors.jsonl").read_text() == ""
     summary = json.loads((out / "summary.json").read_text())

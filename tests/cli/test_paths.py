@@ -43,7 +43,10 @@ def test_a_folder_stands_for_the_models_below_it(program: Any, zoo: Path) -> Non
 def test_every_sample_model_at_once(program: Any) -> None:
     done = program("validate-metadata", "--strict", SAMPLES)
     assert (done.code, done.out) == (0, b"")
-    assert done.err == "7 files: 0 errors, 0 warnings\n"
+    # The network with ImageNet weights is made, not kept, and so may be there or not.
+    count = len(list(SAMPLES.glob("*/model/explanation_metadata.json")))
+    assert count >= 7
+    assert done.err == f"{count} files: 0 errors, 0 warnings\n"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no models of strangers here")
