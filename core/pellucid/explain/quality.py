@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pellucid.metadata import BaseMethod
+from pellucid.model import Array
 from pellucid.notices import Hint, Notice
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
@@ -21,6 +22,11 @@ class Judged(Protocol):
     @property
     def index(self) -> tuple[int, ...]:
         """The output that was explained; () for a scalar one."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """The attributions of the explained tensors."""
         ...
 
     @property
@@ -73,7 +79,7 @@ def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str
             one = method.counts.removesuffix("s")
             what = f"approx_error is undefined{of}: a single {one} has no spread"
             warnings.append(Notice(what, hint=Hint.plain(f"use more {method.counts}")))
-        elif error is None:
+        elif error is None or _is_rounding(label):
             what = (
                 f"the output equals that of the baseline{of}: there is nothing to attribute, and "
                 "approx_error is undefined"
@@ -114,3 +120,10 @@ def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str,
         "the attributions do not add up to the change of the output",
         "use more steps or another baseline",
     )
+
+
+def _is_rounding(label: Judged) -> bool:
+    """Whether nothing is attributed, and the two scores differ as two blocks of rows may."""
+    scale = max(abs(label.score), abs(label.baseline_score))
+    near = abs(label.score - label.baseline_score) <= 1e-6 * scale
+    return near and not any(value.any() for value in label.values.values())
