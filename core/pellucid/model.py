@@ -27,8 +27,9 @@ class Attribution:
     `approx_error` is [n], NaN where f(x) = f(x'), or None for a method that has no such measure;
     `evaluations` [n] counts the gradients that were taken, where that was left to the method;
     `ranks` are those of an image's regions, [n, h, w], 1 for the best; `segments` [n, h, w] say
-    which patch a pixel is in, counted from 0, where a method works on patches; `diagnostics` [n]
-    each are what else a method says of itself.
+    which patch a pixel is in, counted from 0, where a method works on patches; `flat` [n] tells
+    where a method of gradients found nothing but zeros; `diagnostics` [n] each are what else a
+    method says of itself.
     """
 
     values: Tensors
@@ -39,7 +40,23 @@ class Attribution:
     evaluations: Array | None = None
     ranks: Tensors = field(default_factory=dict)
     segments: Tensors = field(default_factory=dict)
+    flat: Array | None = None
     diagnostics: Tensors = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """An operation between a feature and the output that passes no gradient on, or one of 0.
+
+    `node` is its name and `op` its type; `whole` tells that no other way leads to the output.
+    """
+
+    node: str
+    op: str
+    whole: bool
+
+    def __str__(self) -> str:
+        return f"operation '{self.node}' ({self.op})"
 
 
 class Model(Protocol):

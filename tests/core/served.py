@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from pellucid.model import Array, FunctionModel, Tensors
+from pellucid.model import Array, FunctionModel, Obstacle, Tensors
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class ServedFunction:
     random_ops: tuple[str, ...] = ()
     mixes_rows: bool = False
     backend: str = "function"
+    held: tuple[str, ...] = ()
+    obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
+    squasher: str | None = None
 
     @property
     def differentiable(self) -> frozenset[str]:

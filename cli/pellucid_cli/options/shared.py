@@ -203,7 +203,7 @@ method_options = record(
     click.option(
         "--noise-sigma",
         type=click.FloatRange(0, min_open=True),
-        help="SmoothGrad: standard deviation of the noise [default: 0.1].",
+        help="SmoothGrad: standard deviation of the noise [default: 0.1 of the input's range].",
     ),
     click.option(
         "--blur-sigma",

@@ -12,7 +12,14 @@ import numpy as np
 from pellucid.api.explanations import Explanations
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
-from pellucid.explain import MIXED_ROWS, Explainer, Explanation, PixelWatch
+from pellucid.explain import (
+    MIXED_ROWS,
+    Explainer,
+    Explanation,
+    PixelWatch,
+    noise_chosen,
+    noise_warnings,
+)
 from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
 from pellucid.metadata import (
     ExampleModality,
@@ -91,8 +98,11 @@ class LoadedModel:
             for i, explanation in zip(places, said, strict=True):
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
+        # What is said of the model is said once.
+        for notice in dict.fromkeys(notice for it in found for notice in it.general):
+            self.warn(notice)
         for record, explanation in zip(records, found, strict=True):
-            for notice in (*record.notes, *explanation.warnings):
+            for notice in (*record.notes, *explanation.warnings[len(explanation.general) :]):
                 self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
 
@@ -135,7 +145,18 @@ class LoadedModel:
             metadata=metadata,
             seed=self.explainer.seed if options.seed is None else options.seed,
         )
-        return replace(self, explainer=explainer)
+        configured = replace(self, explainer=explainer)
+        configured.say_noise()
+        return configured
+
+    def say_noise(self) -> None:
+        """Say how large SmoothGrad's noise is, where nobody wrote it, and where it is nothing."""
+        method, specs = self.parameters.method, self.metadata.inputs
+        chosen = noise_chosen(method, specs)
+        if chosen is not None:
+            self.pixels.note(chosen)
+        for notice in noise_warnings(method, specs):
+            self.warn(notice)
 
     def index(
         self,

@@ -135,8 +135,10 @@ def load_model(
     described = _described(read(directory), options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, note or (lambda message: None))
-    unchanged = options.explain == ExplainOptions()
-    return loaded if unchanged else loaded.configured(options.explain)
+    if options.explain != ExplainOptions():
+        return loaded.configured(options.explain)
+    loaded.say_noise()
+    return loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ class Record:
 
     `result` is its line of results, None if it failed; `error` says why. `files` are paths below
     the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
-    label, score and error; `features` are what counts for the mean attributions.
+    label, score and error; `features` are what counts for the mean attributions, `general` what is
+    said of the model, and `held` what was not explained.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Record:
     shown: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
     warned: bool = False
+    general: tuple[Notice, ...] = ()
+    held: tuple[str, ...] = ()
 
     @classmethod
     def failed(cls, name: str, why: Notice) -> Record:
@@ -40,6 +43,11 @@ class Finished:
     number: int
     stamp: str
     records: tuple[Record, ...]
+
+    @property
+    def general(self) -> frozenset[Notice]:
+        """What is said of the model."""
+        return frozenset(notice for record in self.records for notice in record.general)
 
     @property
     def failed(self) -> int:

@@ -93,7 +93,9 @@ def _record(
             "approx_error": first.approx_error if first else None,
         },
         features={name: it for name, it in features.items() if it.size <= LARGEST_MEAN},
-        warned=bool(explanation.warnings),
+        warned=len(explanation.warnings) > len(explanation.general),
+        general=explanation.general,
+        held=explanation.held,
     )
 
 

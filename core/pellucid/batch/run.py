@@ -23,7 +23,7 @@ from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.inputs import InputInfo
-from pellucid.notices import Message, Where, Words, python_words
+from pellucid.notices import Message, Notice, Where, Words, python_words
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 
@@ -146,6 +146,7 @@ class Run:
         missing = [len(set(plan.shard(it)) - done.keys()) for it in range(plan.shards)]
         for shard in range(plan.shards):
             _assemble(folder, plan, shard, missing)
+        said = frozenset[Notice]()
         if not self._ends(outcome):
             for finished in engine.explain(self._to_do(plan, engine.about.inputs, set(done))):
                 now = perf_counter()
@@ -157,6 +158,9 @@ class Run:
                 outcome.fresh += len(finished.records)
                 outcome.failed += finished.failed
                 if watcher is not None:
+                    for notice in finished.general - said:
+                        watcher.warns(notice)
+                    said |= finished.general
                     watcher.finishes(finished)
                 if self._ends(outcome):
                     self.stop.set()

@@ -18,7 +18,8 @@ QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
 class Summary:
     """Counts and sums. `errors` are the approx_error of each first label.
 
-    A feature has a mean if its attributions have the same shape in all instances.
+    A feature has a mean if its attributions have the same shape in all instances; `held` are those
+    that have none, since the method left them as they are.
     """
 
     explained: int = 0
@@ -27,6 +28,7 @@ class Summary:
     errors: list[float] = field(default_factory=list)
     sums: dict[str, Array] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Summary:
@@ -38,6 +40,7 @@ class Summary:
                 continue
             summary.explained += 1
             summary.warned += record.warned
+            summary._hold(record.held)
             error = record.shown.get("approx_error")
             if error is not None:
                 summary.errors.append(error)
@@ -61,6 +64,7 @@ class Summary:
         self.failed += other.failed
         self.warned += other.warned
         self.errors += other.errors
+        self._hold(other.held)
         for name, value in other.sums.items():
             self._count(name, value, other.counts[name])
 
@@ -81,7 +85,11 @@ class Summary:
             "withWarnings": self.warned,
             "approxError": quantiles,
             "meanAttributions": means,
+            **({"held": self.held} if self.held else {}),
         }
+
+    def _hold(self, names: Sequence[str]) -> None:
+        self.held += [name for name in names if name not in self.held]
 
     def _count(self, name: str, value: Array, times: int) -> None:
         total = self.sums.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.explain.explainer import MIXED_ROWS, Explainer
 from pellucid.explain.features import Companions, baseline_array, is_image, zero
+from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
 
@@ -17,5 +18,7 @@ __all__ = [
     "Results",
     "baseline_array",
     "is_image",
+    "noise_chosen",
+    "noise_warnings",
     "zero",
 ]

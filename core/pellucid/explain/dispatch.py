@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
-from pellucid.explain.features import is_image
+from pellucid.errors import InstanceError, SpecError
+from pellucid.explain.features import is_picture
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
     Attributing,
@@ -23,7 +23,14 @@ from pellucid.metadata import (
     Segmentation,
     Xrai,
 )
-from pellucid.methods import integrated_gradients, lime, sampled_shapley, superpixels, xrai
+from pellucid.methods import (
+    baseline_scores,
+    integrated_gradients,
+    lime,
+    sampled_shapley,
+    superpixels,
+    xrai,
+)
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Where
 
@@ -87,25 +94,6 @@ def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
             )
 
 
-def check_moving(attribution: Attribution) -> None:
-    """Raise NotDifferentiableError for gradients that are 0 although the output moves.
-
-    That is so behind a bucketized column.
-    """
-    moved = np.abs(attribution.score - attribution.baseline_score)
-    moves = moved > 1e-6 * np.maximum(1.0, np.abs(attribution.score))
-    total = np.sum(
-        [np.abs(v).reshape(len(moved), -1).sum(1) for v in attribution.values.values()], axis=0
-    )
-    if moves.any() and not total[moves].any():
-        raise NotDifferentiableError(
-            "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
-            f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
-            "bucket, a rounding or a cast",
-            hint="integrated gradients would say that nothing matters, use sampled Shapley",
-        )
-
-
 def _lime(
     model: Model,
     x: Tensors,
@@ -122,7 +110,7 @@ def _lime(
     the baseline. The coefficients need not add up to anything, so that there is no approx_error;
     `r_squared` and `stability` take its place.
     """
-    images = [spec for spec in specs if is_image(x[spec.name].shape[1:])]
+    images = [s for s in specs if is_picture(s, x[s.name].shape[1:], encoded=False)]
     if len(images) != 1:
         raise SpecError(
             "LIME explains one image, and the explained inputs are "
@@ -137,20 +125,27 @@ def _lime(
         patches = superpixels.superpixels(
             _picture(spec, one[spec.name][0]), method.segmentation_alg
         )
-        (found,) = lime.lime(
-            model, one, spec.name, [patches], method,
-            labels=target[rows].tolist(), seed=seed, numbers=[number],
-        )  # fmt: skip
+        try:
+            (found,) = lime.lime(
+                model, one, spec.name, [patches], method,
+                labels=target[rows].tolist(), seed=seed, numbers=[number],
+            )  # fmt: skip
+        except InstanceError as error:
+            error.row = rows[0]
+            raise
         heats.append(found.heat())
         segments += [patches] * len(rows)
         r_squared.append(found.r_squared)
         stability.append(found.stability)
     everything = np.arange(len(target))
-    start = {k: np.broadcast_to(v, x[k].shape) for k, v in baselines[0].items()}
+    score = model.outputs(x)[everything, target]
+    start = {spec.name: np.broadcast_to(baselines[0][spec.name], x[spec.name].shape)}
+    baseline_score = model.outputs({**x, **start})[everything, target]
+    baseline_scores.check_baseline(baseline_score, 0, target)
     return Attribution(
         values={spec.name: np.concatenate(heats)},
-        score=model.outputs(x)[everything, target],
-        baseline_score=model.outputs({**x, **start})[everything, target],
+        score=score,
+        baseline_score=baseline_score,
         target=target,
         approx_error=None,
         segments={spec.name: np.stack(segments)},
@@ -165,7 +160,7 @@ def _regions(specs: Sequence[InputSpec], x: Tensors, numbers: Sequence[int]) -> 
     """Return the patches of each picture, by slic: about a hundred players of about one size."""
     regions = {}
     for spec in specs:
-        if is_image(x[spec.name].shape[1:]):
+        if is_picture(spec, x[spec.name].shape[1:], encoded=False):
             known: dict[int, Array] = {}
             for row, number in enumerate(numbers):
                 if number not in known:

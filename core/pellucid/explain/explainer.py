@@ -6,37 +6,32 @@ the outputs, makes the baselines, asks the method, and says what each feature co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
+from pellucid.errors import InstanceError, SpecError
 from pellucid.examples import ExampleSearch, Neighbor
-from pellucid.explain.dispatch import attribute, check_finite, check_moving
-from pellucid.explain.features import (
-    Companions,
-    Sparse,
-    baseline_array,
-    blurred,
-    feature_attributions,
-    is_image,
-    zero,
-)
+from pellucid.explain.baselines import Baselines
+from pellucid.explain.dispatch import attribute, check_finite
+from pellucid.explain.features import Companions, Sparse, feature_attributions
+from pellucid.explain.held import GradientFacts, held_notice, refuse_lost, without_gradient
+from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
-from pellucid.explain.targets import name_at, targets_of
+from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
 from pellucid.metadata import (
-    Baseline,
+    Attributing,
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
-    InputSpec,
     Nested,
 )
-from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.notices import Notice, Where
+from pellucid.methods import baseline_scores
+from pellucid.model import Array, Attribution, Model, Obstacle, Tensors
+from pellucid.notices import Notice
 
 
 class ServedModel(Model, Protocol):
@@ -73,10 +68,28 @@ class ServedModel(Model, Protocol):
         """Whether an answer depends on the rows beside it, so that each row is asked alone."""
         ...
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The request's inputs that the output depends on beside what is explained."""
+        ...
+
+    @property
+    def obstacles(self) -> Mapping[str, Obstacle]:
+        """An operation that stops gradients on their way to each feature, if the graph has one."""
+        ...
+
+    @property
+    def squasher(self) -> str | None:
+        """The type of the softmax or sigmoid that makes the output, if one does."""
+        ...
+
 
 MIXED_ROWS = Notice(
     "the model's answer to one row depends on the rows beside it, as with batch statistics or a "
     "condition on the whole batch: each row was asked alone"
+)
+NOTHING_BLURRED = Notice(
+    "no explained input is a picture, so that the baseline is not a blurred one"
 )
 # The instance itself has been taken by then.
 CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other"
@@ -88,6 +101,25 @@ def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> Inst
     if row is None or error.where.instance is not None:
         return error
     return (error.under(why) if why else error).at(instance=numbers[row])
+
+
+def _index(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a method is asked: outputs `target` [m] of instances `row` [m], and all the `scores`.
+
+    `x` and `inputs` are the operands and the signature's inputs of all n instances.
+    """
+
+    x: Tensors
+    inputs: Tensors
+    scores: Array
+    row: Array
+    target: Array
+    numbers: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,59 +157,50 @@ class Explainer:
         except InstanceError as error:
             raise _placed(error, numbers) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
-        self._check(scores, numbers)
         method = self.parameters.method
         if isinstance(method, Examples):
+            general = self._of_the_model(x, scores)
             return [
                 Explanation(
                     prediction=prediction[i],
                     labels=(),
                     inputs={s.name: x[s.name][i] for s in self.metadata.inputs if s.name in x},
-                    warnings=self._of_the_model(x, scores),
+                    warnings=general,
+                    general=general,
                     neighbors=near[i],
                 )
                 for i in range(n)
             ]
         chosen = targets_of(prediction, self.parameters)
-        row = np.repeat(np.arange(n), [len(c) for c in chosen])
-        if self._gradients:
-            self._refuse_held()
-        rows = [numbers[i] for i in row]
-        target = np.concatenate(chosen).astype(np.int64)
-        try:
-            attribution = attribute(
-                self.model,
-                {name: value[row] for name, value in x.items()},
-                [
-                    {k: v[row] if len(v) == n else v for k, v in b.items()}
-                    for b in self._baselines(x, inputs)
-                ],
-                target,
-                self.metadata,
-                method,
-                score=scores[row, target],
-                seed=self.seed,
-                numbers=rows,
-            )
-        except InstanceError as error:
-            raise _placed(error, rows, CHANGED) from error
-        check_finite(attribution, rows)
-        if self._gradients:
-            check_moving(attribution)
         names = self._names(request)
+
+        def named(target: int) -> str:
+            index = _index(target, prediction.shape[1:])
+            return output_text(self.metadata.output.name, index, name_at(names, index))
+
+        ranked = self.parameters.output_indices is None
+        check_scores(prediction, chosen, named, numbers, ranked=ranked)
+        row = np.repeat(np.arange(n), [len(c) for c in chosen])
+        asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
+        attribution, baselines = self._attribution(method, asked, named)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
         explained = [s.name for s in self.metadata.inputs if s.name in x]
-        of_the_model = self._of_the_model(x, scores)
-        held = self._held()
+        lost = [name for name in explained if name not in attribution.values]
+        lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
+        beside = self._beside()
+        said = held_notice(lost, beside, method)
+        general = (*self._of_the_model(x, scores), *(() if said is None else (said,)))
+        if baselines.blurs_nothing(x):
+            general = (*general, NOTHING_BLURRED)
+        facts = self._facts
         result = []
         for i in range(n):
             labels = tuple(
                 self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
                 for j in np.flatnonzero(row == i)
             )
-            warnings = (*of_the_model, *warnings_of(labels, self.parameters.method, held))
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -188,10 +211,48 @@ class Explainer:
                         for name, key in self.input_keys.items()
                         if key in inputs and len(inputs[key]) == n
                     },
-                    warnings=warnings,
+                    warnings=(*general, *warnings_of(labels, method, facts)),
+                    general=general,
+                    held=(*lost, *beside),
                 )
             )
         return result
+
+    def _attribution(
+        self, method: Attributing, asked: _Asked, named: Callable[[int], str]
+    ) -> tuple[Attribution, Baselines]:
+        """Return what the method says of what is asked, and the baselines it was asked with."""
+        x, row, target = asked.x, asked.row, asked.target
+        specs = [spec for spec in self.metadata.inputs if spec.name in x]
+        baselines = Baselines(
+            specs=specs, method=method, encoded=self._gradients, input_keys=self.input_keys
+        )
+        lost = self._without_gradient()
+        if self.explicit:
+            refuse_lost(lost, specs, self.model)
+        rows = [asked.numbers[i] for i in row]
+        try:
+            attribution = attribute(
+                self.model,
+                {name: value[row] for name, value in x.items()},
+                [
+                    {k: v[row] if len(v) == len(asked.scores) else v for k, v in b.items()}
+                    for b in baselines.made(self.model, x, asked.inputs)
+                ],
+                target,
+                self.metadata,
+                with_noise_in_units(method, specs),
+                score=asked.scores[row, target],
+                seed=self.seed,
+                numbers=rows,
+            )
+        except baseline_scores.BaselineError as error:
+            refusal = baselines.refused(error, x, named(error.target))
+            raise _placed(refusal, rows) from error
+        except InstanceError as error:
+            raise _placed(error, rows, CHANGED) from error
+        check_finite(attribution, rows)
+        return attribution, baselines
 
     def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:
         method = self.parameters.method
@@ -205,59 +266,23 @@ class Explainer:
     def _gradients(self) -> bool:
         return self.parameters.method.uses_gradients
 
-    def _held(self) -> list[str]:
+    def _without_gradient(self) -> list[str]:
         """Return the features that have no gradient, where the method takes gradients."""
         if not self._gradients:
             return []
-        reached = self.model.differentiable
-        return [spec.name for spec in self.metadata.inputs if spec.name not in reached]
+        return without_gradient(self.model, self.metadata.inputs)
 
-    def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
-        """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
-        specs = [s for s in self.metadata.inputs if s.name in x]
-        encoded = self._gradients
-        given: dict[str, tuple[Baseline, ...]] = {
-            s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
-        }
-        if not any(given.values()):
-            given = {s.name: self.parameters.method.default_baselines for s in specs}
-        count = max([1, *(len(b) for b in given.values())])
-        sigma = self.parameters.method.max_blur_sigma
-        result = []
-        for k in range(count):
-            baseline = {}
-            for spec in specs:
-                value = x[spec.name]
-                if sigma and is_image(value.shape[1:]):
-                    baseline[spec.name] = blurred(value, sigma)
-                elif k >= len(given[spec.name]):
-                    baseline[spec.name] = zero(value.shape[1:], value.dtype)[None]
-                elif encoded and spec.encoded_tensor_name and not spec.encoded_baselines:
-                    baseline[spec.name] = self._encoded(spec, k, inputs)
-                else:
-                    one = given[spec.name][k]
-                    baseline[spec.name] = baseline_array(one, value.shape[1:], value.dtype, spec)[
-                        None
-                    ]
-            result.append(baseline)
-            if sigma:
-                break
-        return result
+    def _beside(self) -> list[str]:
+        """Return the inputs that the output depends on, and that belong to no feature."""
+        known = set(self.input_keys.values())
+        known |= {key for it in self.companions.values() for key in it.keys}
+        return [key for key in self.model.held if key not in known]
 
-    def _encoded(self, spec: InputSpec, k: int, inputs: Tensors) -> Array:
-        """Push an input baseline through the encoder: "encoded tensors are transformations"."""
-        key = self.input_keys.get(spec.name)
-        if key is None:
-            raise SpecError(
-                f"'{spec.tensor_name}' is not an input of the signature, so nothing leads from it "
-                "to the encoded tensor",
-                where=Where(path=f"inputs.{spec.name}.input_baselines"),
-                hint="use encoded_baselines",
-            )
-        value = inputs[key]
-        one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
-        # The encoder may read other inputs, too, such as the weights of the words.
-        return self.model.encode({**inputs, key: np.broadcast_to(one, value.shape)})[spec.name]
+    @property
+    def _facts(self) -> GradientFacts:
+        if not self._gradients:
+            return GradientFacts()
+        return GradientFacts(obstacles=self.model.obstacles, squasher=self.model.squasher)
 
     def _label(
         self,
@@ -270,7 +295,7 @@ class Explainer:
     ) -> LabelAttribution:
         shape = prediction.shape[1:]
         target = int(attribution.target[j])
-        index = tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
+        index = _index(target, shape)
         error = attribution.approx_error
         values = {name: value[j] for name, value in attribution.values.items()}
         return LabelAttribution(
@@ -282,6 +307,7 @@ class Explainer:
             ranks={name: rank[j] for name, rank in attribution.ranks.items()},
             segments={name: patches[j] for name, patches in attribution.segments.items()},
             diagnostics={name: float(value[j]) for name, value in attribution.diagnostics.items()},
+            flat=attribution.flat is not None and bool(attribution.flat[j]),
             features=feature_attributions(
                 self.metadata.inputs, values, axes, encoded=self._gradients, sparse=sparse
             ),
@@ -306,32 +332,6 @@ class Explainer:
             return mapping
         names = self.model.display_names(request)
         return None if names is None else names[0] if len(names) else None
-
-    # What would make an explanation worthless
-
-    def _check(self, scores: Array, numbers: Sequence[int]) -> None:
-        bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
-        if len(bad):
-            i = int(bad[0])
-            raise InstanceError(
-                f"the model's output is not finite ({scores[i][~np.isfinite(scores[i])][0]}), "
-                "which nothing can explain",
-                where=Where(instance=numbers[i]),
-            )
-
-    def _refuse_held(self) -> None:
-        """Refuse a feature that was asked for and has no gradient."""
-        reached = self.model.differentiable
-        lost = [s for s in self.metadata.inputs if s.name not in reached]
-        if lost and self.explicit:
-            names = ", ".join(
-                f"'{s.name}' ({s.encoded_tensor_name or s.tensor_name})" for s in lost
-            )
-            raise NotDifferentiableError(
-                f"no gradient reaches {names}, so integrated gradients cannot explain it",
-                hint="name an encoded_tensor_name behind the lookup or the cast, or use sampled "
-                "Shapley",
-            )
 
     def _of_the_model(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
         return (*self._randomness(x, scores), *((MIXED_ROWS,) if self.model.mixes_rows else ()))

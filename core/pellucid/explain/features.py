@@ -20,6 +20,7 @@ from pellucid.metadata import (
     Encoding,
     FileBaseline,
     InputSpec,
+    Modality,
     RandomBaseline,
     ValueBaseline,
     is_channels_first,
@@ -92,15 +93,32 @@ def is_image(shape: Sequence[int | None] | None) -> bool:
     return len(shape) == 2 or last or is_channels_first(shape)
 
 
+def is_picture(spec: InputSpec, shape: Sequence[int | None], *, encoded: bool) -> bool:
+    """Whether a feature is a picture, of this shape for one instance.
+
+    Words and what they are embedded as are none, whatever their shape; `encoded` tells that the
+    tensor is one behind the input, which is a picture only if the metadata say so.
+    """
+    if not is_image(shape) or spec.encoding is not Encoding.IDENTITY:
+        return False
+    return spec.modality is Modality.IMAGE or (spec.modality is Modality.NUMERIC and not encoded)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Companions:
     """The keys of the inputs that say where the values of a sparse input are, and what they weigh.
 
-    None where that is no input of the signature.
+    None where that is no input of the signature; `others` belong to the feature as well.
     """
 
     indices: str | None = None
     weights: str | None = None
+    others: frozenset[str] = frozenset()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """All of them."""
+        return self.others | {it for it in (self.indices, self.weights) if it is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

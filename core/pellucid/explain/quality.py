@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from pellucid.explain.held import GradientFacts
 from pellucid.metadata import BaseMethod
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice
@@ -14,6 +16,8 @@ ADVISED_ERROR = 0.05
 STEPPED_ERROR = 0.5
 # The correlation with the coefficients of another seed, below which a map of them is noise.
 ADVISED_STABILITY = 0.5
+# What is left of a probability, below which its gradient is next to nothing.
+SATURATED = 1e-3
 
 
 class Judged(Protocol):
@@ -54,26 +58,27 @@ class Judged(Protocol):
         """The gradients or paths that were taken."""
         ...
 
+    @property
+    def flat(self) -> bool:
+        """Whether gradients were 0 wherever they were taken."""
+        ...
 
-def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str]) -> list[Notice]:
+
+def warnings_of(
+    labels: Sequence[Judged], method: BaseMethod, facts: GradientFacts = GradientFacts()
+) -> list[Notice]:
     """Return a notice for each attribution that is inaccurate or undefined.
 
-    `held` are the features that have no gradient and were left as they are.
+    `facts` are what the graph says of gradients, where the method takes them.
     """
     tolerance = method.tolerance
     warnings = []
     for label in labels:
-        stability = label.diagnostics.get("stability")
-        if stability is not None:
-            if not stability >= ADVISED_STABILITY:
-                what = (
-                    f"the stability is {stability:.2g}: with another seed, the coefficients would "
-                    "be others"
-                )
-                hint = Hint("take more samples, or larger patches with {segmentation:slic}")
-                warnings.append(Notice(what, hint=hint))
-            continue
         of = f" for output {list(label.index)}" if label.index else ""
+        if "stability" in label.diagnostics:
+            said = _of_patches(label, of)
+            warnings += [] if said is None else [said]
+            continue
         error = label.approx_error
         if error is None and label.score != label.baseline_score:
             one = method.counts.removesuffix("s")
@@ -85,41 +90,73 @@ def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str
                 "approx_error is undefined"
             )
             warnings.append(Notice(what, hint=Hint("choose another baseline")))
-        elif tolerance is not None and error > tolerance:
+        elif tolerance is not None and error > tolerance and not label.flat:
             what = (
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
                 f"{label.evaluations} {method.counts}"
             )
             warnings.append(Notice(what, hint=Hint("raise {max_steps}")))
         elif error > ADVISED_ERROR:
-            why, advice = _advice(error, method, held)
+            why, hint = _advice(label, error, method, facts)
             what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
-            warnings.append(Notice(what, hint=Hint.plain(advice)))
+            warnings.append(Notice(what, hint=hint))
     return warnings
 
 
-def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str, str]:
+def _of_patches(label: Judged, of: str) -> Notice | None:
+    """Return what is said of coefficients of patches, None if they are as good as any."""
+    if not any(value.any() for value in label.values.values()):
+        what = f"the output is the same whichever patches are hidden{of}: nothing to attribute"
+        return Notice(
+            what, hint=Hint.plain("hidden patches are painted 0, as parts of the picture may be")
+        )
+    stability = label.diagnostics["stability"]
+    if stability >= ADVISED_STABILITY:
+        return None
+    what = f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
+    return Notice(what, hint=Hint("take more samples, or larger patches with {segmentation:slic}"))
+
+
+def _advice(
+    label: Judged, error: float, method: BaseMethod, facts: GradientFacts
+) -> tuple[str, Hint]:
     if method.sampled:
         return (
             "the attributions are uncertain by that share of the change of the output",
-            f"use more {method.counts}",
+            Hint.plain(f"use more {method.counts}"),
         )
-    if held:
-        names = ", ".join(f"'{name}'" for name in held)
+    if error <= STEPPED_ERROR:
         return (
-            "they do not explain the whole change",
-            f"what has no gradient was held ({names}): sampled-shapley explains it too",
+            "the attributions do not add up to the change of the output",
+            Hint.plain("use more steps or another baseline"),
         )
-    if error > STEPPED_ERROR:
+    zero = "the gradient is 0 at each point that was asked" if label.flat else ""
+    if _is_saturated(label, facts.squasher):
+        name = "sigmoid" if facts.squasher == "Sigmoid" else "softmax"
         return (
-            "the attributions hardly explain the change of the output, as where inputs pass "
-            "through buckets, roundings or casts",
-            "sampled-shapley needs no gradients",
+            f"{zero or 'the gradient is nearly 0 on most of the way'}, as the {name} behind the "
+            f"output is saturated there ({label.score:.6g})",
+            Hint("explain the score before it with {logits:True}, or take more {steps}"),
+        )
+    stops = [(name, it) for name, it in facts.obstacles.items() if name in label.values]
+    if stops:
+        name, obstacle = stops[0]
+        return (
+            f"part of the way from '{name}' to the output passes {obstacle}, which has no gradient",
+            Hint("{method:sampled-shapley} needs none"),
         )
     return (
-        "the attributions do not add up to the change of the output",
-        "use more steps or another baseline",
+        zero or "the attributions hardly explain the change of the output",
+        Hint("take more {steps}, or another baseline; {method:sampled-shapley} needs no gradients"),
     )
+
+
+def _is_saturated(label: Judged, squasher: str | None) -> bool:
+    """Whether the output is so near to the end of its softmax or sigmoid that nothing moves it."""
+    if squasher is None:
+        return False
+    share = math.exp(min(label.score, 0)) if squasher == "LogSoftmax" else label.score
+    return min(share, 1 - share) < SATURATED
 
 
 def _is_rounding(label: Judged) -> bool:

@@ -24,7 +24,8 @@ class LabelAttribution:
     `features` what they mean for each feature; `approx_error` is None where it is undefined;
     `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
     regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
-    on patches, and `diagnostics` what else the method says of itself.
+    on patches, and `diagnostics` what else the method says of itself; `flat` tells that gradients
+    were 0 wherever they were taken.
     """
 
     index: tuple[int, ...]
@@ -38,6 +39,7 @@ class LabelAttribution:
     ranks: dict[str, Array] = field(default_factory=dict)
     segments: dict[str, Array] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
+    flat: bool = field(default=False)
 
     @property
     def quality(self) -> str:
@@ -55,7 +57,8 @@ class Explanation:
     `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
     for each feature, such as the words that were embedded. An explanation by examples has
     `neighbors`, nearest first, and no labels. `pixels` is what was assumed of each input that was
-    made of a picture, as JSON.
+    made of a picture, as JSON. `general` are those of the `warnings` that are of the model and not
+    of this instance; `held` names what was left as the instance has it, and not explained.
     """
 
     prediction: Array
@@ -63,6 +66,8 @@ class Explanation:
     inputs: dict[str, Array]
     given: dict[str, Array] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = field(default=())
+    general: tuple[Notice, ...] = field(default=())
+    held: tuple[str, ...] = ()
     neighbors: tuple[Neighbor, ...] | None = None
     pixels: Mapping[str, Any] = field(default_factory=dict)
 

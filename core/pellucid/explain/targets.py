@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.errors import SpecError
+from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import ExplanationParameters, Nested
 from pellucid.model import Array
 from pellucid.notices import Where
@@ -27,6 +28,38 @@ def targets_of(prediction: Array, parameters: ExplanationParameters) -> list[Arr
     count = 1 if parameters.top_k is None else parameters.top_k
     order = np.argsort(-scores, axis=1, kind="stable")
     return list(order if count == -1 else order[:, :count])
+
+
+def check_scores(
+    prediction: Array,
+    chosen: Sequence[Array],
+    named: Callable[[int], str],
+    numbers: Sequence[int],
+    *,
+    ranked: bool,
+) -> None:
+    """Raise InstanceError for an instance with an output that nothing can explain.
+
+    Outputs are `chosen` of the prediction [n, …], and `named` by their flat indices. If they were
+    `ranked`, one that is not a number is no good anywhere: nobody knows its rank. −∞, as of a class
+    that is masked, is the last.
+    """
+    scores = np.asarray(prediction, np.float64).reshape(len(prediction), -1)
+    for number, row, targets in zip(numbers, scores, chosen, strict=True):
+        bad = [int(it) for it in targets if not np.isfinite(row[it])]
+        bad += np.flatnonzero(np.isnan(row)).tolist() if ranked else []
+        if bad:
+            raise InstanceError(
+                f"the model's output is not finite ({row[bad[0]]} at {named(bad[0])}), which "
+                "nothing can explain",
+                where=Where(instance=number),
+            )
+
+
+def output_text(name: str, index: tuple[int, ...], label: str | None) -> str:
+    """Write which output is meant: ``output 'scores' [2] ('cat')``."""
+    at = f" {list(index)}" if index else ""
+    return f"output '{name}'{at}" + (f" ('{label}')" if label is not None else "")
 
 
 def _flat_index(index: tuple[int, ...], shape: tuple[int, ...]) -> int:

@@ -51,10 +51,13 @@ class _Place:
     index: int
 
 
-def ways(meta_graph: MetaGraph, output: str, tensors: Iterable[str]) -> dict[str, Way]:
+def ways(
+    meta_graph: MetaGraph, output: str, tensors: Iterable[str], *, beside: bool = False
+) -> dict[str, Way]:
     """Return what comes back from `output` to each of `tensors`, all by their flat names.
 
-    Raises ModelError where the file is damaged.
+    With `beside`, where a gradient comes back on one way, an operation that stops it on another is
+    named, if there is one. Raises ModelError where the file is damaged.
     """
     found: dict[str, Way] = {}
     place = _locate(meta_graph, output)
@@ -69,6 +72,8 @@ def ways(meta_graph: MetaGraph, output: str, tensors: Iterable[str]) -> dict[str
             continue
         try:
             found[tensor] = paths.way(where)
+            if beside and found[tensor].reach is Reach.GRADIENT:
+                found[tensor] = Way(Reach.GRADIENT, *paths.beside(where))
         except TooLargeError:
             found[tensor] = Way(Reach.UNKNOWN)
     return found
@@ -135,6 +140,10 @@ class _Paths:
             if not _is_live(place, walk, self._back(walk)):
                 return Way(Reach.ZERO, *(self._obstacle(place, walk, _matters).found or ()))
         return Way(Reach.GRADIENT)
+
+    def beside(self, place: _Place) -> tuple[str, str] | tuple[()]:
+        """Return an operation that stops a gradient on some way from a tensor, if there is one."""
+        return self._obstacle(place, Walk(self.meta_graph, steps=False), _matters).found or ()
 
     def _back(self, walk: Walk) -> dict[tuple[str, ...], Live]:
         """Return what is live in the output's body and in those around it."""

@@ -20,7 +20,7 @@ from pellucid.metadata.example_spec import (
     Restriction,
 )
 from pellucid.metadata.kserve import KSERVE_KEYS, as_kserve, with_kserve_keys
-from pellucid.metadata.method import BaseMethod, PatchChoice, spelling_of
+from pellucid.metadata.method import BaseMethod, Noise, PatchChoice, spelling_of
 
 # Methods are exported without being named here: adding one leaves this file alone.
 from pellucid.metadata.parameters import *  # noqa: F403
@@ -89,6 +89,7 @@ __all__ = [
     "Method",
     "Modality",
     "Nested",
+    "Noise",
     "Normalization",
     "OutputFormat",
     "OutputSpec",

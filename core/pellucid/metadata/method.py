@@ -80,6 +80,24 @@ class PatchChoice(Protocol):
         ...
 
 
+class Noise(Protocol):
+    """Noise that gradients are averaged over."""
+
+    @property
+    def share(self) -> float:
+        """Of an input's range, the standard deviation of noise that nobody wrote."""
+        ...
+
+    @property
+    def written(self) -> bool:
+        """Whether somebody wrote how large it is."""
+        ...
+
+    def sigma(self, feature: str) -> float:
+        """Return its standard deviation for a feature."""
+        ...
+
+
 class BaseMethod(ABC):
     """A method with its settings, a frozen record; what it says here has no default to guess by."""
 
@@ -141,6 +159,15 @@ class BaseMethod(ABC):
     def max_blur_sigma(self) -> float | None:
         """The blur of pictures that are their own baselines, in pixels, if any."""
         return None
+
+    @property
+    def smooth_grad(self) -> Noise | None:
+        """The noise that gradients are averaged over, if any."""
+        return None
+
+    def with_noise(self: T, sigmas: Mapping[str, float]) -> T:
+        """Return the method with noise of these standard deviations, by feature, where it has any."""
+        return self
 
     @property
     def shown_patches(self) -> PatchChoice | None:

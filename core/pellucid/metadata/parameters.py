@@ -7,8 +7,8 @@ in the law suite; and its options. A key of its own in documents stands in the p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from os import PathLike
 from pathlib import Path
@@ -93,11 +93,11 @@ class CallSettings:
     `method` is the name of one; settings that it does not have are not used. `steps` is the number
     of quadrature nodes; with a `tolerance` it is chosen for each instance, up to `max_steps`, so
     that approx_error is below it (for sampled Shapley the number of paths).
-    `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
-    takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
-    permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
-    LIME. `neighbors` is the number of examples to find, `index` the file that they are in, `query`
-    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (by default 0.1 of the range of
+    an input, or 0.1 where that is not known); `blur_sigma` takes the blurred image as the baseline,
+    in pixels. `paths` is the number of sampled permutations, `players` ``elements`` or ``regions``;
+    `samples` and `segmentation` are those of LIME. `neighbors` is the number of examples to find,
+    `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -129,11 +129,17 @@ class SmoothGrad:
     )
     feature_noise_sigma: tuple[tuple[str, float], ...] | None = None
 
+    share: ClassVar[float] = 0.1
+
+    @property
+    def written(self) -> bool:
+        return self.noise_sigma is not None or self.feature_noise_sigma is not None
+
     def sigma(self, feature: str) -> float:
         """Return the noise of one feature; "no noise is added to features that are not set"."""
         if self.feature_noise_sigma is not None:
             return dict(self.feature_noise_sigma).get(feature, 0.0)
-        return 0.1 if self.noise_sigma is None else self.noise_sigma
+        return self.share if self.noise_sigma is None else self.noise_sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +175,12 @@ class _PathIntegral(BaseMethod):
         if self.max_blur_sigma is not None:
             parts.append(f"from blur {self.max_blur_sigma:g}")
         return ", ".join(parts)
+
+    def with_noise(self: T, sigmas: Mapping[str, float]) -> T:
+        if self.smooth_grad is None:
+            return self
+        noise = replace(self.smooth_grad, feature_noise_sigma=tuple(sigmas.items()))
+        return replace(self, smooth_grad=noise)
 
     def check(self) -> None:
         if self.tolerance is not None and self.smooth_grad is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pellucid.methods.baseline_scores import is_baseline
 from pellucid.methods.superpixels import placed
 from pellucid.model import Array, Model, Tensors
 
@@ -61,7 +62,8 @@ class Game:
     """The coalitions of the players against one baseline, for n instances.
 
     `empty` and `full` are the scores of baseline and instance, [n]; `differing` players [p] are
-    those for whom it matters whether they are in.
+    those for whom it matters whether they are in; `same` [n] tells which instances are equal to
+    the baseline, so that nobody matters.
     """
 
     model: Model
@@ -72,6 +74,7 @@ class Game:
     empty: Array
     full: Array
     differing: Array
+    same: Array
 
     def worth(self, members: Array) -> Array:
         """Return the score of each coalition, bool [m, p], for each instance, [n, m].
@@ -89,7 +92,7 @@ class Game:
             _, first, place = np.unique(keys, return_index=True, return_inverse=True)
             masks = self.players.masks(members[between[first]])
             asked = self.model.coalition_scores(self.x, self.baseline, masks, self.target)
-            worth[:, between] = asked[:, place]
+            worth[:, between] = np.where(self.same[:, None], self.full[:, None], asked[:, place])
         return worth
 
     def of(self, rows: Array) -> Game:
@@ -101,6 +104,7 @@ class Game:
             target=self.target[rows],
             empty=self.empty[rows],
             full=self.full[rows],
+            same=self.same[rows],
         )
 
     def in_blocks(self, count: int) -> Iterator[Array]:
@@ -150,15 +154,17 @@ def game_of(
 ) -> Game:
     """Return the game of the players against a baseline, [n, …] or [1, …]."""
     start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in players.owners}
+    same = is_baseline(x, start)
     return Game(
         model=model,
         x=x,
         baseline=start,
         target=target,
         players=players,
-        empty=scores_of(model, {**x, **start}, target),
+        empty=np.where(same, score, scores_of(model, {**x, **start}, target)),
         full=score,
         differing=players.differing(x, start),
+        same=same,
     )
 
 

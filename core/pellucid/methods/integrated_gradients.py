@@ -29,6 +29,7 @@ import numpy as np
 
 from pellucid.metadata import IntegratedGradients, Quadrature
 from pellucid.methods.adaptive import refine
+from pellucid.methods.baseline_scores import check_baseline, is_baseline
 from pellucid.model import Array, Attribution, Model, Tensors
 
 
@@ -51,9 +52,11 @@ def integrated_gradients(
     0 … n−1): with SmoothGrad, instance i draws its noise from ``default_rng([seed, i])``, whatever
     its neighbours are. The values are float64 [n, …], and `approx_error` is |Σ attributions − d| /
     |d| with d = f(x) − f(x'), NaN where d = 0. Features without a gradient are held, and get no
-    values. With a tolerance, each path is refined until its error is below it (see
-    `pellucid.methods.adaptive`) instead of having a fixed number of nodes; a tolerance and
-    SmoothGrad exclude each other, since noisy paths do not end at x.
+    values. `flat` [n] tells where every gradient that was taken is exactly 0. With a tolerance,
+    each path is refined until its error is below it (see `pellucid.methods.adaptive`) instead of
+    having a fixed number of nodes; a tolerance and SmoothGrad exclude each other, since noisy paths
+    do not end at x.
+    Raises InstanceError for a baseline whose score is not finite.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
     target = np.asarray(target, np.int64)
@@ -66,12 +69,15 @@ def integrated_gradients(
         score = model.outputs(x)[np.arange(n), target]
     moving = {name: x[name] for name in values}
     evaluations = np.zeros(n, np.int64)
-    for baseline in baselines:
+    flat = np.ones(n, bool)
+    for number, baseline in enumerate(baselines):
         start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in values}
         held = {name: value for name, value in x.items() if name not in values}
         same = not held and all(len(baseline[name]) == 1 for name in values)
         rows = model.outputs({name: start[name][:1] for name in start} if same else start | held)
         base = np.broadcast_to(rows, (n, rows.shape[1]))[np.arange(n), target]
+        check_baseline(base, number, target)
+        base = np.where(is_baseline(x, start), score, base)
         baseline_score += base
         for shift in shifts:
             first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
@@ -83,6 +89,7 @@ def integrated_gradients(
                     model, first, last, target, (base, score), method.tolerance, method.max_steps
                 )
                 evaluations += used
+            flat &= ~_any([slope[name] != 0 for name in values])
             for name in values:
                 difference = np.asarray(x[name], np.float64) - np.asarray(start[name], np.float64)
                 values[name] += difference * slope[name] / len(shifts)
@@ -96,6 +103,7 @@ def integrated_gradients(
         target=target,
         approx_error=completeness_error(values, score - baseline_score),
         evaluations=evaluations,
+        flat=flat,
         diagnostics={} if method.tolerance is None else {"gradients": evaluations},
     )
 
@@ -151,6 +159,11 @@ def _noise(
                 normal = generator.standard_normal(np.shape(x[name])[1:])
                 sample[name][row] = method.smooth_grad.sigma(name) * normal
     return samples
+
+
+def _any(parts: Sequence[Array]) -> Array:
+    """Return whether any element of a row is true in any of several arrays [n, …], [n]."""
+    return np.asarray(np.any([it.reshape(len(it), -1).any(axis=1) for it in parts], axis=0))
 
 
 def _added(ends: Tensors, shift: Tensors) -> dict[str, Array]:

@@ -46,6 +46,8 @@ KERNEL_WIDTH = 0.25
 ALPHA = 1.0
 # "num_features=10" in KServe's explainer.
 MOST_PATCHES = 10
+# Of a score in float32: what the same row may change by in another batch.
+ROUNDING = 1e-6
 # Painted pictures that are held at a time; more would leave the processor's caches.
 PICTURE_BYTES = 2**24
 # Random numbers and regressors that are held at a time.
@@ -59,8 +61,8 @@ class LimeExplanation:
     `segments` int [h, w] says which patch a pixel is in; `labels` int [k] are flat indices of the
     output, best first, and `scores` [k] its values there. `coefficients` [k, p], `intercepts` [k]
     and `fitted` [k], what the linear model says of the whole picture. `r_squared` [k] is weighted
-    by the kernel, NaN where the score never changed. `stability` [k] is the correlation to expect
-    with the coefficients of another seed, NaN where it is undefined.
+    by the kernel. `stability` [k] is the correlation to expect with the coefficients of another
+    seed. Both are NaN where the score never changes, whose coefficients are all 0.
     """
 
     segments: Array
@@ -231,7 +233,15 @@ def _one(
     else:
         best = np.asarray(labels, np.int64)
     scores, weights = outputs[:, best], kernel(rows)
+    if not np.isfinite(scores).all():
+        raise InstanceError(
+            f"with patches of '{feature}' painted {method.hide_color:g}, the model's output is not "
+            "finite, which nothing can explain",
+            hint="choose another hide_color",
+        )
+    scores = np.where(_moves(scores), scores, scores[:1])
     coefficients, intercepts = ridge(rows, scores, weights)
+    coefficients *= _moves(scores)[:, None]  # the regression leaves 1e-28 of a constant
     return LimeExplanation(
         segments=segments,
         labels=best,
@@ -268,14 +278,12 @@ def _hidden_outputs(
         }
         # A copy, as a function may answer with a view of the block, which is painted again.
         parts.append(np.array(model.outputs({**others, feature: painted})))
-    outputs = np.concatenate(parts)
-    if not np.isfinite(outputs).all():
-        raise InstanceError(
-            f"with patches of '{feature}' painted {method.hide_color:g}, the model's output is not "
-            "finite, which nothing can explain",
-            hint="choose another hide_color",
-        )
-    return outputs[place]
+    return np.concatenate(parts)[place]
+
+
+def _moves(scores: Array) -> Array:
+    """Return which labels' scores, [n, k], change by more than rounding, bool [k]."""
+    return np.asarray(np.ptp(scores, axis=0) > ROUNDING * np.abs(scores).max(axis=0))
 
 
 def _seen(rows: Array, patches: Array, picture: Array) -> Iterator[tuple[Array, int]]:

@@ -44,6 +44,7 @@ import numpy as np
 
 from pellucid.errors import SpecError
 from pellucid.metadata import SampledShapley
+from pellucid.methods.baseline_scores import BaselineError, check_baseline
 from pellucid.methods.coalition_games import Game, enumerated, gains, game_of, players_of, scores_of
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint
@@ -100,8 +101,9 @@ def sampled_shapley(
     where there is one path in all.
 
     `numbers` is not used, as the paths are the same for all instances. Raises SpecError for more
-    than a million evaluations, ValueError for labels that do not fit their picture. Sources: arXiv
-    1306.4265; for antithetic pairs, arXiv 2104.12199.
+    than a million evaluations, InstanceError for a baseline whose score is not finite, ValueError
+    for labels that do not fit their picture. Sources: arXiv 1306.4265; for antithetic pairs, arXiv
+    2104.12199.
     """
     if method.path_count < 1:
         raise ValueError(f"sampled Shapley needs at least 1 path, not {method.path_count}")
@@ -111,19 +113,20 @@ def sampled_shapley(
     own = {name: labels for name, labels in regions.items() if np.ndim(labels) == 3}
     if own:
         # Each instance has players of its own, so that the instances cannot share a question.
-        alone = [
-            sampled_shapley(
-                model,
-                {name: value[[i]] for name, value in x.items()},
-                [{k: v[[i]] if len(v) > 1 else v for k, v in b.items()} for b in baselines],
-                target[[i]],
-                method,
-                groups=groups,
-                regions={**regions, **{name: labels[i] for name, labels in own.items()}},
-                seed=seed,
-            )
-            for i in range(n)
-        ]
+        alone = []
+        for i in range(n):
+            one = {name: value[[i]] for name, value in x.items()}
+            starts = [{k: v[[i]] if len(v) > 1 else v for k, v in b.items()} for b in baselines]
+            shared = {**regions, **{name: labels[i] for name, labels in own.items()}}
+            try:
+                part = sampled_shapley(
+                    model, one, starts, target[[i]], method,
+                    groups=groups, regions=shared, seed=seed,
+                )  # fmt: skip
+            except BaselineError as refusal:
+                refusal.row = i
+                raise
+            alone.append(part)
         return _stacked(alone)
     players = players_of(x, sorted(baselines[0]), groups or {}, regions)
     shares = _shares(method.path_count, len(baselines))
@@ -140,6 +143,8 @@ def sampled_shapley(
         )
     score = scores_of(model, x, target)
     games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]
+    for number, game in enumerate(games):
+        check_baseline(game.empty, number, target)
     baseline_score = np.mean([game.empty for game in games], axis=0)
     difference = score - baseline_score
     paths = np.full(n, 0 if exact else sum(shares))

@@ -102,6 +102,7 @@ def pack(explanations: Results, words: Words = python_words) -> bytes:
                 "given": texts,
                 "warnings": [it.sentence(words) for it in explanation.warnings],
                 "pixels": explanation.pixels,
+                "held": list(explanation.held),
                 "labels": [
                     {
                         "name": label.name,
@@ -198,6 +199,7 @@ def _explanation(
                 features={name: features[name] for name in said["features"]},
                 evaluations=said["evaluations"],
                 diagnostics=said["diagnostics"],
+                flat=False,  # of which the warnings speak
                 **kinds,
             )
         )
@@ -213,6 +215,7 @@ def _explanation(
         given={name: given[name] for name in names if name in given},
         warnings=tuple(map(Notice, entry["warnings"])),
         pixels=entry.get("pixels", {}),
+        held=tuple(entry.get("held", ())),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from pellucid.metadata import (
     PixelLayout,
     PixelSource,
 )
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint
 from pellucid.runtime.backends.base import CompileSpec, check_device
 from pellucid.runtime.backends.flat_graph import GraphFunction
@@ -134,13 +135,21 @@ class Compiler:
         def key_of(written: str | None) -> str | None:
             return None if written is None else keys.get(self._tensor(written))
 
-        return {
-            spec.name: Companions(
-                indices=key_of(spec.indices_tensor_name), weights=key_of(spec.weight_values_name)
+        found = {}
+        for spec in self.metadata.inputs:
+            if spec.indices_tensor_name is None:
+                continue
+            others = (
+                spec.dense_shape_tensor_name,
+                spec.weight_indices_name,
+                spec.weight_dense_shape_name,
             )
-            for spec in self.metadata.inputs
-            if spec.indices_tensor_name is not None
-        }
+            found[spec.name] = Companions(
+                indices=key_of(spec.indices_tensor_name),
+                weights=key_of(spec.weight_values_name),
+                others=frozenset(key for it in others if (key := key_of(it)) is not None),
+            )
+        return found
 
     @cached_property
     def inputs(self) -> tuple[InputInfo, ...]:
@@ -188,9 +197,7 @@ class Compiler:
 
     def _before_softmax(self, output: str) -> str:
         """Return the tensor that a softmax or sigmoid makes the output of."""
-        flat = FlatGraph(self._message)
-        flat.add([output])
-        node = flat.nodes[node_of(flat.through_identities(flat.resolve(output)))]
+        flat, node = self._maker(output)
         if node.op not in SQUASHERS:
             raise SpecError(
                 f"the output '{self.metadata.output.name}' comes from the operation {node.op}, not "
@@ -198,6 +205,18 @@ class Compiler:
                 hint=Hint("name a tensor with {output}"),
             )
         return flat.inputs(node)[0]
+
+    def _maker(self, output: str) -> tuple[FlatGraph, Any]:
+        """Return the node that a tensor comes from, in its flat graph."""
+        flat = FlatGraph(self._message)
+        flat.add([output])
+        return flat, flat.nodes[node_of(flat.through_identities(flat.resolve(output)))]
+
+    @cached_property
+    def _squasher(self) -> str | None:
+        """The type of the softmax or sigmoid that makes the output, if one does."""
+        _, node = self._maker(self._output)
+        return node.op if node.op in SQUASHERS else None
 
     def _compile_spec(self, encoded: bool) -> CompileSpec:
         explained = {}
@@ -214,14 +233,17 @@ class Compiler:
             batch=self._batch,
             device=self.device,
             parallel_batches=self.parallel_batches,
-            obstacle=self._obstacle,
+            obstacles=lambda: self._obstacles(explained),
+            squasher=lambda: self._squasher,
         )
 
-    def _obstacle(self, tensor: str) -> tuple[str, str] | None:
-        way = ways(self.meta_graph, self._output, [tensor])[tensor]
-        if way.reach is Reach.NOTHING and way.node and way.op:
-            return way.node, way.op
-        return None
+    def _obstacles(self, explained: Mapping[str, str]) -> dict[str, Obstacle]:
+        found = ways(self.meta_graph, self._output, set(explained.values()), beside=True)
+        return {
+            name: Obstacle(node=way.node, op=way.op, whole=way.reach is not Reach.GRADIENT)
+            for name, tensor in explained.items()
+            if (way := found[tensor]).node and way.op
+        }
 
     def _before(self, compile_spec: CompileSpec) -> GraphFunction | None:
         if self._requested is self.signature:

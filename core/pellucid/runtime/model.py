@@ -8,14 +8,15 @@ that fit the memory; a block is halved when the device runs out of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from threading import RLock
 from typing import TypeVar
 
 import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, PellucidError
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
@@ -88,6 +89,22 @@ class TensorFlowModel:
         That is found out when something is asked for the first time.
         """
         return self._rows.mixes_rows
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The keys of the request's inputs that the output depends on beside what is explained."""
+        keys = {held(key): key for key in self.compile_spec.request}
+        return tuple(keys[o.name] for o in self.operands if o.name in keys)
+
+    @cached_property
+    def obstacles(self) -> Mapping[str, Obstacle]:
+        """An operation that stops gradients on their way to each feature, if the graph has one."""
+        return self.compile_spec.obstacles()
+
+    @cached_property
+    def squasher(self) -> str | None:
+        """The type of the softmax or sigmoid that makes the output, if one does."""
+        return self.compile_spec.squasher()
 
     @property
     def traces(self) -> Counter[str]:

@@ -33,12 +33,12 @@ def refused(error: Exception) -> str:
 
 def blocked(compile_spec: CompileSpec, error: NoGradient) -> NotDifferentiableError:
     """Return the error that names the innermost operation that stops the gradients."""
-    explained = compile_spec.explained
+    obstacles = compile_spec.obstacles()
     node, op = error.node, error.op
-    for name in explained if error.feature is None else [error.feature]:
-        found = compile_spec.obstacle(explained[name])
-        if found is not None:
-            node, op = found
+    for name in compile_spec.explained if error.feature is None else [error.feature]:
+        found = obstacles.get(name)
+        if found is not None and found.whole:
+            node, op = found.node, found.op
             break
     if error.lacking:
         return NotDifferentiableError(

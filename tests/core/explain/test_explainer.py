@@ -14,7 +14,7 @@ from pellucid.explain.explainer import Explainer
 from pellucid.metadata.example_spec import Examples
 from pellucid.metadata.parameters import ExplanationParameters, IntegratedGradients, SampledShapley
 from pellucid.metadata.spec import ExplanationMetadata, InputSpec, OutputSpec, ValueBaseline
-from pellucid.model import FunctionModel
+from pellucid.model import FunctionModel, Obstacle
 
 WEIGHTS = np.array([[1.0, 0.0, -1.0, 2.0], [0.5, 0.5, 0.5, 0.5], [0.0, 3.0, 0.0, 0.0]])
 
@@ -152,22 +152,32 @@ def test_an_output_that_is_not_finite_names_the_instance() -> None:
         explainer(linear(weights)).explain(x, numbers=[10, 11])
     assert error.value.index == 11
     assert str(error.value) == (
-        "instances[11]: the model's output is not finite (inf), which nothing can explain"
+        "instances[11]: the model's output is not finite (inf at output 'y' [0]), which "
+        "nothing can explain"
     )
 
 
-def test_a_gradient_of_zero_is_refused_where_the_output_moves() -> None:
-    step = FunctionModel(
+STEP = ServedFunction(
+    FunctionModel(
         lambda x: np.floor(x["x"]).sum(1, keepdims=True),
         lambda x, target: {"x": np.zeros_like(x["x"])},
         frozenset({"x"}),
-    )
-    with pytest.raises(NotDifferentiableError) as error:
-        explainer(ServedFunction(step, (1,))).explain(X)
-    assert str(error.value).startswith(
-        "the gradient is exactly 0 everywhere between baseline and instance, yet the output changes "
-        "by 6: "
-    )
+    ),
+    (1,),
+)
+
+
+def test_a_gradient_of_zero_is_refused_where_the_output_moves() -> None:
+    """It is the graph that tells: the rows that were asked are of no account."""
+    stairs = Obstacle(node="stairs", op="Sign", whole=True)
+    model = replace(STEP, obstacles={"x": stairs})
+    for x in (X, {"x": X["x"] * 0.1}):
+        with pytest.raises(NotDifferentiableError) as error:
+            explainer(model).explain(x)
+        assert str(error.value).startswith(
+            "the gradient is exactly 0 everywhere between baseline and instance: operation "
+            "'stairs' (Sign) on the way from 'x' to the output is a step; "
+        )
 
 
 def test_a_feature_without_a_gradient_is_refused_unless_the_metadata_were_inferred() -> None:

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any, TypeAlias
 
 from pellucid.errors import ModelError
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint, Where
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
@@ -43,8 +43,9 @@ class CompileSpec:
     `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
     attributions are for (which may lie behind the request's), `output` is the explained output.
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
-    `obstacle` returns the innermost operation (its flat name and its type) that stops gradients on
-    their way from the output to a tensor, as far as the graph tells.
+    `obstacles` returns, for each feature, an operation that stops gradients on their way from the
+    output, by its flat name, and `squasher` the type of a softmax or sigmoid that the output comes
+    from: as far as the graph tells.
     """
 
     directory: Path
@@ -56,7 +57,8 @@ class CompileSpec:
     batch: Batch = Batch()
     device: str = "auto"
     parallel_batches: int = 1
-    obstacle: Callable[[str], tuple[str, str] | None] = lambda tensor: None
+    obstacles: Callable[[], Mapping[str, Obstacle]] = dict
+    squasher: Callable[[], str | None] = lambda: None
 
     @property
     def checkpoint(self) -> str:

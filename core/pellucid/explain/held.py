@@ -1,0 +1,95 @@
+"""What a method leaves as it is, and what the graph says of the gradients that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pellucid.errors import NotDifferentiableError
+from pellucid.metadata import BaseMethod, InputSpec
+from pellucid.model import Obstacle
+from pellucid.notices import Hint, Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientFacts:
+    """What a graph says of the gradients of its output.
+
+    `obstacles` has, for each feature, an operation that stops them on some way, or on all;
+    `squasher` is the type of the softmax or sigmoid that the output comes from, if it does.
+    """
+
+    obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
+    squasher: str | None = None
+
+
+class Differentiated(Protocol):
+    """A model and what is known of its gradients."""
+
+    @property
+    def differentiable(self) -> frozenset[str]:
+        """The features that a gradient can be taken with respect to."""
+        ...
+
+    @property
+    def obstacles(self) -> Mapping[str, Obstacle]:
+        """An operation that stops gradients on their way to each feature, if the graph has one."""
+        ...
+
+
+def without_gradient(model: Differentiated, specs: Sequence[InputSpec]) -> list[str]:
+    """Return the features that no gradient reaches, or only one that is 0 everywhere.
+
+    Raises NotDifferentiableError where those are all features: what a gradient says of them is not
+    what they are worth.
+    """
+    reached = model.differentiable
+    flat = {it: model.obstacles[it] for it in reached & model.obstacles.keys()}
+    flat = {name: obstacle for name, obstacle in flat.items() if obstacle.whole}
+    lost = [spec.name for spec in specs if spec.name not in reached or spec.name in flat]
+    if flat and len(lost) == len(specs):
+        name, obstacle = min(flat.items())
+        raise NotDifferentiableError(
+            f"the gradient is exactly 0 everywhere between baseline and instance: {obstacle} on "
+            f"the way from '{name}' to the output is a step",
+            hint="integrated gradients would say that nothing matters, use sampled Shapley",
+        )
+    return lost
+
+
+def refuse_lost(lost: Collection[str], specs: Sequence[InputSpec], model: Differentiated) -> None:
+    """Refuse features that were asked for and have no gradient."""
+    if not lost:
+        return
+    said = [
+        f"'{s.name}' ({s.encoded_tensor_name or s.tensor_name})" for s in specs if s.name in lost
+    ]
+    why = {str(it) for name in lost if (it := model.obstacles.get(name)) is not None and it.whole}
+    raise NotDifferentiableError(
+        f"no gradient reaches {', '.join(said)}, so integrated gradients cannot explain it"
+        + (f": {', '.join(sorted(why))} is in the way" if why else ""),
+        hint="name an encoded_tensor_name behind the lookup or the cast, or use sampled Shapley",
+    )
+
+
+def held_notice(lost: Sequence[str], beside: Sequence[str], method: BaseMethod) -> Notice | None:
+    """Return what is said of features that a method leaves as they are, None if there are none.
+
+    `lost` are features that the method cannot explain, `beside` inputs that are no features.
+    """
+    why = "no gradient reaches" if method.uses_gradients else f"{method.title} does not explain"
+    parts = []
+    if lost:
+        parts.append(f"{_names(lost)}, which {why}")
+    if beside:
+        parts.append(f"{_names(beside)}, which the metadata do not name")
+    if not parts:
+        return None
+    what = f"held as each instance has it, and given no attribution: {'; and '.join(parts)}"
+    hint = Hint("{method:sampled-shapley} explains features without a gradient, too")
+    return Notice(what, hint=hint if lost else None)
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
