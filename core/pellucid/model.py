@@ -28,8 +28,8 @@ class Attribution:
     `evaluations` [n] counts the gradients that were taken, where that was left to the method;
     `ranks` are those of an image's regions, [n, h, w], 1 for the best; `segments` [n, h, w] say
     which patch a pixel is in, counted from 0, where a method works on patches; `flat` [n] tells
-    where a method of gradients found nothing but zeros; `diagnostics` [n] each are what else a
-    method says of itself.
+    where a method had nothing to go by, gradients that are all 0, or hidden patches that look as
+    they are; `diagnostics` [n] each are what else a method says of itself.
     """
 
     values: Tensors

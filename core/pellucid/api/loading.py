@@ -24,7 +24,7 @@ from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.examples import ExampleSearch
 from pellucid.explain import Explainer, PixelWatch
-from pellucid.linter import assume_pixels, check, infer_metadata, refuse_unsafe
+from pellucid.linter import assume_pixels, check, infer_metadata, refuse_ragged, refuse_unsafe
 from pellucid.metadata import (
     METADATA_FILE,
     CallSettings,
@@ -217,6 +217,7 @@ def _with_output(
 def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
     """Raise SpecError where the metadata do not fit the model, and UnsafeModelError."""
     it = described
+    refuse_ragged(it.meta_graph, it.signature, it.saved.directory)
     if not it.inferred:
         problems, _ = check(
             it.metadata,

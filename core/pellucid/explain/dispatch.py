@@ -149,6 +149,7 @@ def _lime(
         target=target,
         approx_error=None,
         segments={spec.name: np.stack(segments)},
+        flat=(x[spec.name] == method.hide_color).reshape(len(target), -1).all(axis=1),
         diagnostics={
             "r_squared": np.concatenate(r_squared),
             "stability": np.concatenate(stability),

@@ -23,7 +23,7 @@ def with_noise_in_units(method: Chosen, specs: Sequence[InputSpec]) -> Chosen:
     noise = method.smooth_grad
     if noise is None or noise.written:
         return method
-    return method.with_noise({spec.name: _usual(noise, spec) for spec in specs})
+    return method.noised({spec.name: _usual(noise, spec) for spec in specs})
 
 
 def noise_chosen(method: BaseMethod, specs: Sequence[InputSpec]) -> Notice | None:

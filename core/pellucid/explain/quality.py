@@ -16,8 +16,9 @@ ADVISED_ERROR = 0.05
 STEPPED_ERROR = 0.5
 # The correlation with the coefficients of another seed, below which a map of them is noise.
 ADVISED_STABILITY = 0.5
-# What is left of a probability, below which its gradient is next to nothing.
-SATURATED = 1e-3
+OTHER_BASELINE = "choose another baseline"
+# What a probability is from 1, or from 0, where its gradient is next to nothing.
+SATURATED, GONE = 1e-3, 1e-7
 
 
 class Judged(Protocol):
@@ -60,7 +61,7 @@ class Judged(Protocol):
 
     @property
     def flat(self) -> bool:
-        """Whether gradients were 0 wherever they were taken."""
+        """Whether gradients were all 0, or hidden patches look as they are."""
         ...
 
 
@@ -89,7 +90,8 @@ def warnings_of(
                 f"the output equals that of the baseline{of}: there is nothing to attribute, and "
                 "approx_error is undefined"
             )
-            warnings.append(Notice(what, hint=Hint("choose another baseline")))
+            dead = "its gradient is 0 all the way, as of a score that is dead; "
+            warnings.append(Notice(what, hint=Hint.plain(f"{dead * label.flat}{OTHER_BASELINE}")))
         elif tolerance is not None and error > tolerance and not label.flat:
             what = (
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
@@ -105,11 +107,12 @@ def warnings_of(
 
 def _of_patches(label: Judged, of: str) -> Notice | None:
     """Return what is said of coefficients of patches, None if they are as good as any."""
+    if label.flat:
+        what = f"hidden patches are painted as the picture is{of}: there is nothing to attribute"
+        return Notice(what)
     if not any(value.any() for value in label.values.values()):
         what = f"the output is the same whichever patches are hidden{of}: nothing to attribute"
-        return Notice(
-            what, hint=Hint.plain("hidden patches are painted 0, as parts of the picture may be")
-        )
+        return Notice(what)
     stability = label.diagnostics["stability"]
     if stability >= ADVISED_STABILITY:
         return None
@@ -131,11 +134,10 @@ def _advice(
             Hint.plain("use more steps or another baseline"),
         )
     zero = "the gradient is 0 at each point that was asked" if label.flat else ""
-    if _is_saturated(label, facts.squasher):
-        name = "sigmoid" if facts.squasher == "Sigmoid" else "softmax"
+    saturated = _saturated(label, facts.squasher)
+    if saturated:
         return (
-            f"{zero or 'the gradient is nearly 0 on most of the way'}, as the {name} behind the "
-            f"output is saturated there ({label.score:.6g})",
+            f"{zero or 'the gradient is nearly 0 on most of the way'}, as {saturated}",
             Hint("explain the score before it with {logits:True}, or take more {steps}"),
         )
     stops = [(name, it) for name, it in facts.obstacles.items() if name in label.values]
@@ -151,12 +153,17 @@ def _advice(
     )
 
 
-def _is_saturated(label: Judged, squasher: str | None) -> bool:
-    """Whether the output is so near to the end of its softmax or sigmoid that nothing moves it."""
+def _saturated(label: Judged, squasher: str | None) -> str:
+    """Say where the output is so near to an end of its softmax or sigmoid that nothing moves it."""
     if squasher is None:
-        return False
-    share = math.exp(min(label.score, 0)) if squasher == "LogSoftmax" else label.score
-    return min(share, 1 - share) < SATURATED
+        return ""
+    name = "sigmoid" if squasher == "Sigmoid" else "softmax"
+    for place, score in (("instance", label.score), ("baseline", label.baseline_score)):
+        share = math.exp(min(score, 0)) if squasher == "LogSoftmax" else score
+        # A share of a thousand classes may be small: only next to nothing is the end.
+        if not GONE < share < 1 - SATURATED:
+            return f"the {name} of the output is saturated at the {place} ({score:.6g})"
+    return ""
 
 
 def _is_rounding(label: Judged) -> bool:

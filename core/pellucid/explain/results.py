@@ -25,7 +25,7 @@ class LabelAttribution:
     `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
     regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
     on patches, and `diagnostics` what else the method says of itself; `flat` tells that gradients
-    were 0 wherever they were taken.
+    were 0 wherever they were taken, or that hidden patches look as they are.
     """
 
     index: tuple[int, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid.linter.assumed_pixels import assume_pixels
+from pellucid.linter.check_graph import refuse_ragged
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
 from pellucid.linter.gradient_flow import Reach, ways
@@ -20,6 +21,7 @@ __all__ = [
     "infer_metadata",
     "keep",
     "lint",
+    "refuse_ragged",
     "refuse_unsafe",
     "shape_text",
     "ways",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from pellucid.errors import SpecError
+from pellucid.errors import ModelError, SpecError
 from pellucid.linter.check_model import FLOAT_TYPES
 from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
@@ -13,17 +14,20 @@ from pellucid.linter.reachability import running
 from pellucid.linter.safety import ends_of, escaping_assets, touches_of
 from pellucid.metadata import ExplanationMetadata, ExplanationParameters, InputSpec
 from pellucid.metadata.documents import Finding, quoted, spelled
-from pellucid.notices import Hint
+from pellucid.notices import Hint, Where
 from pellucid.problems import Severity
 from pellucid.saved_model import (
     MetaGraph,
     Role,
     Signature,
     names,
+    ragged_inputs,
     resolve_tensor,
     table_version,
     tensor_info,
 )
+
+DENSE = Hint.plain("save a signature that takes a dense tensor, and makes it ragged itself")
 
 
 def gradient_findings(
@@ -143,6 +147,28 @@ def operation_findings(
         )
         findings.append(Finding(code="MD123", message=message, path=()))
     return findings
+
+
+def ragged_findings(meta_graph: MetaGraph, signature: Signature) -> list[Finding]:
+    """Return what no request can carry: inputs that cut others into rows."""
+    return [
+        Finding(code="MD126", message=what, path=(), hint=DENSE)
+        for what in _cutting(meta_graph, signature)
+    ]
+
+
+def refuse_ragged(meta_graph: MetaGraph, signature: Signature, directory: Path) -> None:
+    """Raise ModelError for a signature with an input that no request can carry."""
+    for what in _cutting(meta_graph, signature):
+        raise ModelError(what, where=Where(file=str(directory)), hint=DENSE)
+
+
+def _cutting(meta_graph: MetaGraph, signature: Signature) -> Iterator[str]:
+    for key in ragged_inputs(meta_graph, signature):
+        yield (
+            f"input {quoted(key)} of signature {quoted(signature.key)} says where the rows of a "
+            "ragged tensor end: it has no value for each instance, so that no request can carry it"
+        )
 
 
 def safety_findings(

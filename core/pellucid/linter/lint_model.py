@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pellucid.errors import ModelError, PellucidError, SpecError
-from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
+from pellucid.linter.check_graph import (
+    gradient_findings,
+    operation_findings,
+    ragged_findings,
+    safety_findings,
+)
 from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, Resolution, check
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
@@ -143,6 +148,7 @@ def _against(
         tensors = [it.resolved.tensor for it in resolutions]
         slopes = gradient_findings(metadata, meta_graph, signature, parameters, notes)
         others = operation_findings(meta_graph, signature, tensors)
+        others += ragged_findings(meta_graph, signature)
         others += safety_findings(meta_graph, signature, tensors)
     except ModelError as error:
         return [_problem_of("MD100", error, own)], (), tuple(notes)

@@ -165,8 +165,8 @@ class BaseMethod(ABC):
         """The noise that gradients are averaged over, if any."""
         return None
 
-    def with_noise(self: T, sigmas: Mapping[str, float]) -> T:
-        """Return the method with noise of these standard deviations, by feature, where it has any."""
+    def noised(self: T, sigmas: Mapping[str, float]) -> T:
+        """Return the method with noise of these standard deviations, if it has any."""
         return self
 
     @property

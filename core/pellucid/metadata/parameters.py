@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Path_ = TypeVar("Path_", bound="_PathIntegral")
 
 REGIONS = 200
 """About as many regions as a picture is cut into."""
@@ -97,7 +98,8 @@ class CallSettings:
     an input, or 0.1 where that is not known); `blur_sigma` takes the blurred image as the baseline,
     in pixels. `paths` is the number of sampled permutations, `players` ``elements`` or ``regions``;
     `samples` and `segmentation` are those of LIME. `neighbors` is the number of examples to find,
-    `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or
+    `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -176,7 +178,7 @@ class _PathIntegral(BaseMethod):
             parts.append(f"from blur {self.max_blur_sigma:g}")
         return ", ".join(parts)
 
-    def with_noise(self: T, sigmas: Mapping[str, float]) -> T:
+    def noised(self: Path_, sigmas: Mapping[str, float]) -> Path_:
         if self.smooth_grad is None:
             return self
         noise = replace(self.smooth_grad, feature_noise_sigma=tuple(sigmas.items()))

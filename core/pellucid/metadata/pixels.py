@@ -112,7 +112,7 @@ class AssumedPixels:
 
 def range_text(low: float, high: float) -> str:
     """Write a range as ``0..255``."""
-    return "..".join(f"{round(it, 3):g}" for it in (low, high))
+    return "..".join(f"{round(it, 3) + 0.0:g}" for it in (low, high))  # no -0
 
 
 def pixels_text(low: float, high: float, layout: PixelLayout) -> str:

@@ -294,6 +294,13 @@ _ALL = (
         of_models=True,
     ),
     _error(
+        "MD126",
+        "ragged-input",
+        "Each input of the signature has a value for each instance; the row splits of a ragged "
+        "tensor have none.",
+        of_models=True,
+    ),
+    _error(
         "MD130",
         "unsafe-operation",
         "Explaining would run an operation that touches more than tensors: files, the network, "

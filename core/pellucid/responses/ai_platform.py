@@ -34,7 +34,7 @@ def ai_platform(
                     }
                     for label in labels
                 ],
-                **diagnostics_json(explanation, labels),
+                **diagnostics_json(labels, explanation),
             }
         )
     return {"explanations": result}

@@ -42,9 +42,9 @@ def encode(document: Any, *, indent: bool = True) -> bytes:
 
 
 def diagnostics_json(
-    explanation: Explanation, labels: Sequence[LabelAttribution]
+    labels: Sequence[LabelAttribution], explanation: Explanation
 ) -> dict[str, Any]:
-    """Return what methods say of themselves, beside the attributions and in the order of `labels`.
+    """Return what methods say of themselves, beside the attributions and in their order.
 
     With them stand, under ``pixels``, what was assumed of the picture that was explained and, under
     ``held``, what was not explained.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
+from pellucid.saved_model.batch_axis import (
+    Batch,
+    batch_of_signature,
+    is_shared,
+    ragged_inputs,
+)
 from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
@@ -69,6 +74,7 @@ __all__ = [
     "node_name",
     "operation",
     "output_index",
+    "ragged_inputs",
     "reachable",
     "read",
     "resolve_tensor",

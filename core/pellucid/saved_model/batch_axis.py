@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pellucid.saved_model.reader import Signature
+from pellucid.saved_model.nodes import Nodes, node_name
+from pellucid.saved_model.reader import MetaGraph, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,42 @@ def is_shared(shape: Sequence[int | None] | None, batch: Batch) -> bool:
     if not batch.axis or shape is None:
         return False
     return not shape or (batch.rows is None and shape[0] is not None)
+
+
+def ragged_inputs(meta_graph: MetaGraph, signature: Signature) -> tuple[str, ...]:
+    """Return the keys of the inputs that cut other inputs into rows, as row splits do.
+
+    Such an input has no value for each instance: a signature of ragged tensors is saved so, or one
+    that makes a ragged tensor of its inputs.
+    """
+    return tuple(
+        key
+        for key, info in signature.inputs.items()
+        if info.dtype in ("int32", "int64")
+        and info.shape is not None
+        and len(info.shape) == 1
+        and any("Ragged" in it or "RowPartition" in it for it in _readers(meta_graph, info.name))
+    )
+
+
+def _readers(meta_graph: MetaGraph, tensor: str) -> Iterator[str]:
+    """Yield names and types of the operations that read a tensor, in functions it is given to."""
+    waiting: list[tuple[Nodes, str]] = [(meta_graph.nodes, node_name(tensor))]
+    seen: set[tuple[int, str]] = set()
+    while waiting:
+        nodes, name = waiting.pop()
+        if (id(nodes), name) in seen:
+            continue
+        seen.add((id(nodes), name))
+        for reader in nodes.messages():
+            for place, read in enumerate(it for it in reader.input if not it.startswith("^")):
+                if node_name(read) != name:
+                    continue
+                called = nodes.called(reader.name)
+                if called is not None:
+                    function = meta_graph.functions[called]
+                    waiting.append((function.nodes, function.arguments[place]))
+                elif reader.op == "Identity":
+                    waiting.append((nodes, reader.name))
+                else:
+                    yield f"{reader.name} {reader.op}"

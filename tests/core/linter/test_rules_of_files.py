@@ -135,6 +135,14 @@ def length_of_file(x: Any) -> Any:
     return tf.cast(tf.strings.length(text), tf.float32, name="length")
 
 
+@fault("MD126")
+def ragged(directory: Path) -> None:
+    module = tf.Module()
+    spec = tf.RaggedTensorSpec([None, None], tf.float32)
+    module.f = tf.function(lambda r: {"y": tf.reduce_sum(r, 1)}, input_signature=[spec])
+    tf.saved_model.save(module, str(directory), signatures=module.f)
+
+
 @fault("MD130")
 def reads_a_path(directory: Path) -> None:
     save(directory, lambda x: {"y": length_of_file(x)}, dtype=tf.string)
@@ -181,6 +189,7 @@ MESSAGES = {
     "MD123": f"MD123 : needs the operation 'Sine' ('wave'), which TensorFlow {VERSION} does not have: it was written with an add-on or a custom operation",
     "MD124": f"MD124 : was written by TensorFlow 99.1.0; operations that are newer than {VERSION} are not known here",
     "MD125": f"MD125 : asks for a TensorFlow that reads graphs of version 987654; {VERSION} reads them up to {GRAPHS}",
+    "MD126": "MD126 : input 'r_1' of signature 'serving_default' says where the rows of a ragged tensor end: it has no value for each instance, so that no request can carry it; save a signature that takes a dense tensor, and makes it ragged itself",
     "MD130": "MD130 : operation 'read' (ReadFile) reads files; explaining refuses to run it without allow_unsafe_ops=True",
     "MD131": "MD131 : operation 'read' (ReadFile) reads files; explaining does not run it",
     "MD132": "MD132 : the asset '../secret.txt' lies outside of assets/",
