@@ -164,7 +164,7 @@ class Explainer:
                 Explanation(
                     prediction=prediction[i],
                     labels=(),
-                    inputs={s.name: x[s.name][i] for s in self.metadata.inputs if s.name in x},
+                    inputs={s.name: x[s.name][i, ...] for s in self.metadata.inputs if s.name in x},
                     warnings=general,
                     general=general,
                     neighbors=near[i],
@@ -205,9 +205,9 @@ class Explainer:
                 Explanation(
                     prediction=prediction[i],
                     labels=labels,
-                    inputs={name: x[name][i] for name in explained},
+                    inputs={name: x[name][i, ...] for name in explained},
                     given={
-                        name: inputs[key][i]
+                        name: inputs[key][i, ...]
                         for name, key in self.input_keys.items()
                         if key in inputs and len(inputs[key]) == n
                     },
