@@ -151,6 +151,9 @@ def drawing(directory: Path, kind: str) -> None:
     net = Net()
     generator = tf.random.Generator.from_seed(1)
     seeds = keras.random.SeedGenerator(1)
+    layer = keras.layers.Dropout(0.5)
+    layer(tf.zeros([1, 4]), training=True)
+    count = tf.Variable(0)
 
     def serve(x: Any) -> Any:
         if kind == "dropout":
@@ -159,18 +162,31 @@ def drawing(directory: Path, kind: str) -> None:
             return net(x + generator.normal([4]))
         if kind == "keras":
             return net(keras.random.dropout(x, 0.5, seed=seeds))
+        if kind == "layer in training":
+            return net(layer(x, training=True))
+        if kind == "constant seed and a counter":
+            count.assign_add(1)
+            return net(x + tf.random.stateless_normal([4], tf.stack([1, count])))
+        if kind == "conditional":
+            return tf.cond(x[0, 0] > -9, lambda: net(x + tf.random.normal([4])), lambda: net(x))
+        if kind == "constant seed":
+            return net(x + tf.random.stateless_normal([4], [1, 2]))
         if kind == "loop":
             return net(tf.map_fn(lambda row: row + tf.random.normal([4]), x))
         assert kind == "constant shape"
         return net(x + tf.random.uniform([4]))
 
-    export(directory, serve, [net, generator, seeds.state], x=float_rows(4))
+    state = [net, generator, seeds.state, layer.seed_generator.state, count]
+    export(directory, serve, state, x=float_rows(4))
 
 
 DRAWS = {
     "dropout": "RandomUniform",
     "generator": "StatelessRandomNormalV2",
     "keras": "StatelessRandomUniformV2",
+    "layer in training": "StatelessRandomUniformV2",
+    "constant seed and a counter": "StatelessRandomNormalV2",
+    "conditional": "RandomStandardNormal",
     "loop": "RandomStandardNormal",
     "constant shape": "RandomUniform",
 }

@@ -37,13 +37,16 @@ class Question:
     def mixes_rows(
         self, x: Tensors, found: Mapping[str, Array], together: int, fixed: int | None
     ) -> bool:
-        """Whether the answer to the first of the rows `x` depends on the rows beside it.
+        """Whether the answer to one of the rows `x` depends on the rows beside it.
 
         `found` are the answers to them, the first `together` of which were one batch; `fixed` is
-        the number of rows that the model insists on. It costs two rows (or batches, where these are
-        fixed), and eight more where the model is conditional.
+        the number of rows that the model insists on. The first and the last row are asked alone,
+        or a single one in company, as a row may depend on those before it or on those after it: it
+        costs two rows (or batches, where these are fixed), and eight more where the model is
+        conditional.
         """
         row = {name: value[:1] for name, value in x.items()}
+        last = {name: value[together - 1 : together] for name, value in x.items()}
         apart = any((value[1:together] != value[0]).any() for value in x.values())
         # A row beside its like is as good as alone.
         alone = self._answer(row, None, fixed) if apart else found
@@ -53,9 +56,19 @@ class Question:
             again = self._answer(row, None, fixed)
             if again is None or self._differ(again, alone):
                 return False  # nobody can tell
-        if self._differ(found, alone) if apart else self._changes(row, alone, fixed):
-            return True
-        return self.conditional and self._takes_other_ways(row, alone, fixed)
+        if not apart:
+            mixes = self._changes(row, alone, fixed)
+        else:
+            mixes = self._differ(found, alone) or self._ends_otherwise(last, found, together, fixed)
+        return mixes or (self.conditional and self._takes_other_ways(row, alone, fixed))
+
+    def _ends_otherwise(
+        self, last: Tensors, found: Mapping[str, Array], together: int, fixed: int | None
+    ) -> bool:
+        """Whether the last row of a batch is answered otherwise alone."""
+        alone = self._answer(last, None, fixed)
+        end = {name: value[together - 1 : together] for name, value in found.items()}
+        return alone is not None and self._differ(end, alone)
 
     def _changes(self, row: Tensors, alone: Mapping[str, Array], fixed: int | None) -> bool:
         """Whether made-up company changes the answer; a model that takes none is asked alone."""
@@ -79,16 +92,20 @@ class Question:
     def _answer(
         self, row: Tensors, other: Tensors | None, fixed: int | None
     ) -> Mapping[str, Array] | None:
-        """Return the answer for a row alone or beside another, None where it is not taken."""
+        """Return the answer for a row, [1, …], alone or behind another one, None if it is refused.
+
+        What a row depends on mostly comes before it: a running sum, the first row as a reference.
+        """
         count = (fixed or (1 if other is None else 2)) - 1
         batch = {}
         for name, value in row.items():
             more = value if other is None or name in self.single else other[name]
-            batch[name] = np.concatenate([value] + [more] * count)
+            batch[name] = np.concatenate([more] * count + [value])
         try:
-            return self.ask(batch)
+            found = self.ask(batch)
         except (PellucidError, *FAILURES):
             return None
+        return {name: value[count : count + 1] for name, value in found.items()}
 
     def _differ(self, one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
         """Whether the first rows of two answers are other than by rounding."""
@@ -151,8 +168,8 @@ def _spread(value: Array) -> Array:
     if value.dtype.kind != "f":
         return _uniform(value)
     flat = value.astype(np.float64).ravel()
-    odd = np.arange(flat.size) % 2 == 1
-    return _within(np.where(odd, -2 * flat - 1, 3 * flat + 1).reshape(value.shape), value.dtype)
+    sign = np.where(np.arange(flat.size) % 2 == 1, -1, 1)
+    return _within((flat + sign * (1 + 2 * np.abs(flat))).reshape(value.shape), value.dtype)
 
 
 def _uniform(value: Array) -> Array:

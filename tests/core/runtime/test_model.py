@@ -92,6 +92,16 @@ def test_a_model_that_draws_is_found_out(kind: str, tmp_path: Path) -> None:
     assert operation in explanation.warnings[0].what
 
 
+def test_a_draw_of_a_constant_seed_is_no_draw(tmp_path: Path) -> None:
+    zoo_keras.drawing(tmp_path, "constant seed")
+    heard: list[Message] = []
+    loaded = pellucid.load(tmp_path, warn=heard.append)
+    first, again = (loaded.explain(zoo_keras.ROW[:1])[0] for _ in range(2))
+    assert loaded.explainer.model.random_ops == ()
+    np.testing.assert_array_equal(first.labels[0].values["x"], again.labels[0].values["x"])
+    assert not any("answers differently" in str(it) for it in heard)
+
+
 def test_one_trace_and_no_new_operations_whatever_the_rows(built: Built) -> None:
     directory, _ = built("keras_dense")
     model = load(directory).explainer.model
