@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 
 from pellucid.saved_model.calls import WEIGHTS_AND_ORDER, calls, reachable
@@ -20,6 +21,8 @@ from pellucid.saved_model.reader import Function, MetaGraph, Signature
 
 _NUMBER = re.compile(r"_\d+$")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
+# Names that are looked through for those like one that is mistyped.
+_MOST_NAMES = 50_000
 _VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 
 
@@ -34,6 +37,21 @@ def layer_outputs(meta_graph: MetaGraph, signature: Signature, layer: str) -> di
             for name, index in body.leaving(scope):
                 found[f"{body.prefix}{name}:{index}"] = body.prefix + scope
     return found
+
+
+def nearest_layers(meta_graph: MetaGraph, signature: Signature, name: str) -> list[str]:
+    """Return at most three names of layers like `name`, each of which means one tensor."""
+    scopes = set[str]()
+    budget = _MOST_NAMES
+    for nodes in (meta_graph.nodes, *(it.function.nodes for it in calls(meta_graph, signature))):
+        budget -= len(nodes)
+        if budget < 0:
+            break
+        for node in nodes:
+            scopes.update(node.split("/")[:-1])
+    names = scopes | {_NUMBER.sub("", it) for it in scopes}
+    near = get_close_matches(name, sorted(names), n=6, cutoff=0.7)
+    return [it for it in near if len(layer_outputs(meta_graph, signature, it)) == 1][:3]
 
 
 def _bodies(meta_graph: MetaGraph, signature: Signature, layer: str) -> Iterator[_Body]:

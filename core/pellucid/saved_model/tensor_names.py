@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from pellucid.errors import ModelError, SpecError, did_you_mean, meant
 from pellucid.notices import Hint
 from pellucid.saved_model.calls import WEIGHTS_AND_ORDER, calls, reachable
-from pellucid.saved_model.layer_names import layer_outputs
+from pellucid.saved_model.layer_names import layer_outputs, nearest_layers
 from pellucid.saved_model.nodes import Nodes, node_name
 from pellucid.saved_model.reader import MetaGraph, Signature, TensorInfo
 
@@ -254,6 +254,10 @@ def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role)
     tensors: Mapping[str, TensorInfo] = signature.inputs if role == "input" else signature.outputs
     short = [*tensors, *(info.name for info in tensors.values())]
     node, _ = _split(name)
+    layers = nearest_layers(meta_graph, signature, node) if "/" not in node else []
+    if layers and _alike(layers[0], node) > max(_alike(it, node) for it in tensors or [""]):
+        written = (f"{it}:0" if node != name else it for it in layers)
+        return meant(name, list(written))
     near = meant(node, list(tensors)) or meant(f"{node}:0", short)
     if near:
         return near
@@ -262,6 +266,10 @@ def _nearest(meta_graph: MetaGraph, signature: Signature, name: str, role: Role)
         return "did you mean " + " or ".join(f"'{flat}:0'" for flat in found) + "?"
     keys = ", ".join(f"'{key}'" for key in list(tensors)[:10])
     return f"signature '{signature.key}' has the {role}s {keys}" if keys else ""
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def _nearest_inner(meta_graph: MetaGraph, signature: Signature, name: str) -> list[str]:

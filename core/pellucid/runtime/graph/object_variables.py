@@ -25,7 +25,11 @@ def object_keys(
 
     `read` gives the value of a checkpoint key. Raises ModelError where the checkpoint is damaged.
     """
-    owners = {node_of(flat.through_identities(t)): number for t, number in flat.captured()}
+    owners = {
+        node_of(flat.through_identities(tensor)): number
+        for tensor, number in flat.captured()
+        if node_of(tensor) in flat.nodes  # as what leads to another output is not
+    }
     wanted = {name: owners[name] for name in variables if name in owners}
     if not wanted:
         return {}
