@@ -17,7 +17,13 @@ from pellucid.examples import ExampleSearch, Neighbor
 from pellucid.explain.baselines import Baselines
 from pellucid.explain.dispatch import attribute, check_finite
 from pellucid.explain.features import Companions, Sparse, feature_attributions
-from pellucid.explain.held import GradientFacts, held_notice, refuse_lost, without_gradient
+from pellucid.explain.held import (
+    GradientFacts,
+    held_notice,
+    refuse_lost,
+    refuse_step,
+    without_gradient,
+)
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
@@ -228,7 +234,8 @@ class Explainer:
             specs=specs, method=method, encoded=self._gradients, input_keys=self.input_keys
         )
         lost = self._without_gradient()
-        if self.explicit:
+        stepped = len(lost) == len(self.metadata.inputs)
+        if self.explicit and not stepped:
             refuse_lost(lost, specs, self.model)
         rows = [asked.numbers[i] for i in row]
         try:
@@ -252,6 +259,8 @@ class Explainer:
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
         check_finite(attribution, rows)
+        if stepped:
+            refuse_step(attribution, self.model)
         return attribution, baselines
 
     def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:

@@ -6,10 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from pellucid.errors import NotDifferentiableError
 from pellucid.metadata import BaseMethod, InputSpec
-from pellucid.model import Obstacle
+from pellucid.model import Attribution, Obstacle
 from pellucid.notices import Hint, Notice
+
+# Of a score: what the same row may change by in another batch.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +44,23 @@ class Differentiated(Protocol):
 
 
 def without_gradient(model: Differentiated, specs: Sequence[InputSpec]) -> list[str]:
-    """Return the features that no gradient reaches, or only one that is 0 everywhere.
-
-    Raises NotDifferentiableError where those are all features: what a gradient says of them is not
-    what they are worth.
-    """
+    """Return the features that no gradient reaches, or only one that is 0 everywhere."""
     reached = model.differentiable
-    flat = {it: model.obstacles[it] for it in reached & model.obstacles.keys()}
-    flat = {name: obstacle for name, obstacle in flat.items() if obstacle.whole}
-    lost = [spec.name for spec in specs if spec.name not in reached or spec.name in flat]
-    if flat and len(lost) == len(specs):
-        name, obstacle = min(flat.items())
+    flat = {name for name, it in model.obstacles.items() if it.whole}
+    return [spec.name for spec in specs if spec.name not in reached or spec.name in flat]
+
+
+def refuse_step(attribution: Attribution, model: Differentiated) -> None:
+    """Raise NotDifferentiableError where the output moves and all gradients are 0 by the graph."""
+    score, baseline_score = attribution.score, attribution.baseline_score
+    scale = np.maximum(np.abs(score), np.abs(baseline_score))
+    if (np.abs(score - baseline_score) > ROUNDING * scale).any():
+        name = min(attribution.values)
         raise NotDifferentiableError(
-            f"the gradient is exactly 0 everywhere between baseline and instance: {obstacle} on "
-            f"the way from '{name}' to the output is a step",
+            f"the gradient is exactly 0 everywhere between baseline and instance: "
+            f"{model.obstacles[name]} on the way from '{name}' to the output is a step",
             hint="integrated gradients would say that nothing matters, use sampled Shapley",
         )
-    return lost
 
 
 def refuse_lost(lost: Collection[str], specs: Sequence[InputSpec], model: Differentiated) -> None:

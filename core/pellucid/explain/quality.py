@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pellucid.explain.held import GradientFacts
+from pellucid.explain.held import ROUNDING, GradientFacts
 from pellucid.metadata import BaseMethod
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice
@@ -169,5 +169,5 @@ def _saturated(label: Judged, squasher: str | None) -> str:
 def _is_rounding(label: Judged) -> bool:
     """Whether nothing is attributed, and the two scores differ as two blocks of rows may."""
     scale = max(abs(label.score), abs(label.baseline_score))
-    near = abs(label.score - label.baseline_score) <= 1e-6 * scale
+    near = abs(label.score - label.baseline_score) <= ROUNDING * scale
     return near and not any(value.any() for value in label.values.values())

@@ -135,6 +135,6 @@ def graph_range(found: Pixels | None) -> tuple[float, float] | None:
 
 def _told(feature: InputSpec, it: AssumedPixels) -> InputSpec:
     told = replace(feature, pixel_layout=it.layout)
-    if feature.modality is Modality.IMAGE and it.source in (PixelSource.OPTION, PixelSource.GRAPH):
+    if feature.modality is Modality.IMAGE and it.source is not PixelSource.DEFAULT:
         return replace(told, domain=Domain(minimum=it.low, maximum=it.high))
     return told

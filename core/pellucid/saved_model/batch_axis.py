@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pellucid.saved_model.nodes import Nodes, node_name
 from pellucid.saved_model.reader import MetaGraph, Signature
+
+# What reads row splits, by its name or type; lengths of rows are read by others.
+_CUTS = re.compile(r"RowSplits|RaggedSplits|ValueRow[iI]ds|RaggedTensorTo|RaggedGather")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def ragged_inputs(meta_graph: MetaGraph, signature: Signature) -> tuple[str, ...
         if info.dtype in ("int32", "int64")
         and info.shape is not None
         and len(info.shape) == 1
-        and any("Ragged" in it or "RowPartition" in it for it in _readers(meta_graph, info.name))
+        and any(map(_CUTS.search, _readers(meta_graph, info.name)))
     )
 
 

@@ -114,10 +114,11 @@ def test_more_steps_find_where_a_softmax_is_not_saturated(built: Any) -> None:
     assert found[0].labels[0].approx_error < 0.05
 
 
-@pytest.mark.parametrize("row", [[1.0, 2.0, -1.0], [0.0, 0.0, 0.0]])
-def test_a_step_is_refused_by_its_name_whatever_is_asked(built: Any, row: Any) -> None:
+@pytest.mark.parametrize("company", [[], [[0.0, 0.0, 0.0]], [[0.5, 1.0, 0.0]] * 2])
+def test_a_step_is_refused_by_its_name_alone_and_in_company(built: Any, company: Any) -> None:
+    row = [1.0, 2.0, -1.0]
     with pytest.raises(NotDifferentiableError) as caught:
-        explained(built("stairs"), [row])
+        explained(built("stairs"), [row, *company])
     assert "exactly 0 everywhere between baseline and instance: operation '" in str(caught.value)
     assert "Sign' (Sign) on the way from 'x' to the output is a step" in str(caught.value)
     found, heard = explained(built("stairs"), [row], method="sampled-shapley")

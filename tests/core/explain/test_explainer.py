@@ -168,16 +168,17 @@ STEP = ServedFunction(
 
 
 def test_a_gradient_of_zero_is_refused_where_the_output_moves() -> None:
-    """It is the graph that tells: the rows that were asked are of no account."""
-    stairs = Obstacle(node="stairs", op="Sign", whole=True)
-    model = replace(STEP, obstacles={"x": stairs})
-    for x in (X, {"x": X["x"] * 0.1}):
+    """It is the graph that tells of the step; the second row is that of the baseline."""
+    model = replace(STEP, obstacles={"x": Obstacle(node="stairs", op="Sign", whole=True)})
+    for rows in (X, {"x": X["x"][:1]}):
         with pytest.raises(NotDifferentiableError) as error:
-            explainer(model).explain(x)
+            explainer(model).explain(rows)
         assert str(error.value).startswith(
             "the gradient is exactly 0 everywhere between baseline and instance: operation "
             "'stairs' (Sign) on the way from 'x' to the output is a step; "
         )
+    (still,) = explainer(model).explain({"x": X["x"][:1] * 0.1})
+    assert not still.labels[0].values["x"].any()
 
 
 def test_a_feature_without_a_gradient_is_refused_unless_the_metadata_were_inferred() -> None:
