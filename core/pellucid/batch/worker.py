@@ -169,7 +169,7 @@ class Work:
                 yield from zip(render(found, items, self.wanted), items, strict=True)
             else:
                 (item,) = items
-                yield Record.failed(item.name, found.at(item.where)), item
+                yield Record.failed(item.name, _in_its_file(found, item)), item
 
     def _size(self) -> int:
         sizes = [
@@ -214,6 +214,13 @@ def _decoded_bytes(block: Block) -> int:
             with suppress(OSError):  # it will be said when it is read
                 total += os.stat(item.path).st_size
     return DECODED * total
+
+
+def _in_its_file(why: Notice, item: Item) -> Notice:
+    """Return why an instance failed with its place in its file, not that in the run."""
+    if why.where.instance is None:
+        return why.at(item.where)
+    return replace(why, where=replace(item.where, path=why.where.path))
 
 
 def _isolated(

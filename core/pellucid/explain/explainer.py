@@ -117,16 +117,17 @@ class Explainer:
         """
         n = len(next(iter(request.values())))
         numbers = list(range(n)) if numbers is None else list(numbers)
+        method = self.parameters.method
         try:
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
             prediction = self.model.predict(x)
             near = self._neighbors(request)
+            names = None if isinstance(method, Examples) else self._names(request)
         except InstanceError as error:
             raise _placed(error, numbers) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
         self._check(scores, numbers)
-        method = self.parameters.method
         if isinstance(method, Examples):
             return [
                 Explanation(
@@ -164,7 +165,6 @@ class Explainer:
         check_finite(attribution, rows)
         if self._gradients:
             check_moving(attribution)
-        names = self._names(request)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
