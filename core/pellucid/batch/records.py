@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.batch.paths import printable
-from pellucid.notices import Notice
+from pellucid.notices import Message, Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Something that came up while instances were explained: a warning, or what was assumed."""
+
+    message: Message
+    warning: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +24,8 @@ class Record:
 
     `result` is its line of results, None if it failed; `error` says why. `files` are paths below
     the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
-    label, score and error; `features` are what counts for the mean attributions.
+    label, score and error; `features` are what counts for the mean attributions, and `pixels` what
+    was assumed of pictures, by input. `said` came up in its block, which knows no other place.
     """
 
     name: str
@@ -26,6 +35,8 @@ class Record:
     shown: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
     warned: bool = False
+    pixels: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[Said, ...] = ()
 
     @classmethod
     def failed(cls, name: str, why: Notice) -> Record:

@@ -94,6 +94,7 @@ def _record(
         },
         features={name: it for name, it in features.items() if it.size <= LARGEST_MEAN},
         warned=bool(explanation.warnings),
+        pixels=explanation.pixels,
     )
 
 

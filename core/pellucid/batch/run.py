@@ -35,6 +35,10 @@ class Watcher(Protocol):
         """Something is worth knowing."""
         ...
 
+    def notes(self, message: Message) -> None:
+        """Something was assumed."""
+        ...
+
     def begins(self, total: int, done: int, failed: int) -> None:
         """`total` inputs are explained; of them, `done` are already, and `failed` among those."""
         ...
@@ -146,6 +150,7 @@ class Run:
         missing = [len(set(plan.shard(it)) - done.keys()) for it in range(plan.shards)]
         for shard in range(plan.shards):
             _assemble(folder, plan, shard, missing)
+        told: set[str] = set()
         if not self._ends(outcome):
             for finished in engine.explain(self._to_do(plan, engine.about.inputs, set(done))):
                 now = perf_counter()
@@ -157,6 +162,7 @@ class Run:
                 outcome.fresh += len(finished.records)
                 outcome.failed += finished.failed
                 if watcher is not None:
+                    _tell(watcher, finished, told)
                     watcher.finishes(finished)
                 if self._ends(outcome):
                     self.stop.set()
@@ -206,6 +212,14 @@ class Run:
         if self.max_errors is not None and outcome.failed > self.max_errors:
             outcome.stopped = "too many failures"
         return outcome.stopped is not None
+
+
+def _tell(watcher: Watcher, finished: Finished, told: set[str]) -> None:
+    """Say what came up in a block, unless another process has said it already."""
+    for said in (it for record in finished.records for it in record.said):
+        if str(said.message) not in told:
+            told.add(str(said.message))
+            (watcher.warns if said.warning else watcher.notes)(said.message)
 
 
 def _assemble(folder: Folder, plan: Plan, shard: int, missing: list[int]) -> None:

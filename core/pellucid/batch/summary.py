@@ -18,6 +18,7 @@ QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
 class Summary:
     """Counts and sums. `errors` are the approx_error of each first label.
 
+    `pixels` is what was assumed of pictures, by input, with what speaks against it.
     A feature has a mean if its attributions have the same shape in all instances.
     """
 
@@ -27,12 +28,14 @@ class Summary:
     errors: list[float] = field(default_factory=list)
     sums: dict[str, Array] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    pixels: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Summary:
         """Count the records of one block."""
         summary = cls()
         for record in records:
+            summary._assume(record.pixels)
             if record.error is not None:
                 summary.failed += 1
                 continue
@@ -61,6 +64,7 @@ class Summary:
         self.failed += other.failed
         self.warned += other.warned
         self.errors += other.errors
+        self._assume(other.pixels)
         for name, value in other.sums.items():
             self._count(name, value, other.counts[name])
 
@@ -81,7 +85,12 @@ class Summary:
             "withWarnings": self.warned,
             "approxError": quantiles,
             "meanAttributions": means,
+            **({"pixels": self.pixels} if self.pixels else {}),
         }
+
+    def _assume(self, pixels: Mapping[str, Mapping[str, Any]]) -> None:
+        for name, found in pixels.items():
+            self.pixels[name] = {**self.pixels.get(name, {}), **found}
 
     def _count(self, name: str, value: Array, times: int) -> None:
         total = self.sums.get(name)

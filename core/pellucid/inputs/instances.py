@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.images import decode_picture, picture_notes, holds_picture, to_tensor
+from pellucid.inputs.images import decode_picture, holds_picture, picture_notes, to_tensor
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import (
     InputInfo,

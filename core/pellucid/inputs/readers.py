@@ -21,8 +21,8 @@ from pellucid.inputs.csv import Row, open_table
 from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
 from pellucid.inputs.images import (
     decode_picture,
-    picture_notes,
     image_input_of,
+    picture_notes,
     to_tensor,
 )
 from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
