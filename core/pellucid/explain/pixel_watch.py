@@ -129,7 +129,8 @@ class PixelWatch:
             better = _asked_elsewhere(model, one, assumed.input, answers, logits=named)
         if better is None:
             if assumed.sentence is not None:
-                self.note(Notice(assumed.sentence, self._where, assumed.hint))
+                say = self.warn if assumed.contradicts else self.note
+                say(Notice(assumed.sentence, self._where, assumed.hint))
             return
         doubt = (
             f"pixels are {range_text(assumed.low, assumed.high)}, since nothing says otherwise, "
