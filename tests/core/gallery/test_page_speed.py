@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from browser import until
 from gallery_run import make_large_run
 
 if TYPE_CHECKING:
@@ -88,15 +89,9 @@ def test_where_scrolling_ends_the_pictures_are_loaded(
 ) -> None:
     page = open_page(runs[3000], before=COUNTING)
     page.evaluate(SCROLL, 3000)
-    loaded = """async () => {
-        const there = (it) => it.src && it.complete && it.naturalWidth;
-        const all = () => [...document.querySelectorAll(".card img")].every(there);
-        for (let frame = 0; frame < 1000 && !all(); frame++)
-            await new Promise((done) => requestAnimationFrame(done));
-        return all() && document.querySelectorAll(".card img").length;
-    }"""
-    # The page's policy forbids what wait_for_function does.
-    assert page.evaluate(loaded) > 0
+    pictures = "document.querySelectorAll('.card img')"
+    until(page, f"[...{pictures}].every((it) => it.src && it.complete && it.naturalWidth)")
+    assert page.evaluate(f"{pictures}.length") > 0
 
 
 def test_a_search_and_a_sort_are_shown_before_their_event_is_over(
