@@ -34,7 +34,6 @@ _FOREIGN = {
     "a JPEG XL picture": (0, b"\xff\x0a"),
     "an SVG drawing": (0, b"<svg"),
     "a DICOM file": (128, b"DICM"),
-    "a PDF file": (0, b"%PDF"),
 }
 
 # ITU-R 601-2, the weights of Pillow's own conversion to grayscale.

@@ -102,6 +102,13 @@ class Scope:
             self._children[name] = scope
         return self._children[name]
 
+    def forget(self) -> None:
+        """Let go of the bodies that were entered: they know their callers, a cycle."""
+        for scope in self._children.values():
+            if scope is not None:
+                scope.forget()
+        self._children.clear()
+
     def index_of(self, tensor: str) -> int:
         """Return which output of its operation a tensor is, as it is written in this body."""
         node, _, rest = tensor.partition(":")
