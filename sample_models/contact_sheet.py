@@ -7,6 +7,7 @@ LIME and Shapley values.
 import os
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,14 @@ from pellucid.metadata import SETTINGS
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.panel import encode
 from pellucid_cli.commands.visualize import visualize
-from pellucid_cli.options.visualize import take_view
+from pellucid_cli.options.visualize import ViewOptions, view_of
 
 PHOTOS = Path(__file__).resolve().parent / "photos"
 # What is asked of the method; the rest is about drawing.
 KNOWN = {*SETTINGS, "method"}
 EVERYTHING = "--set clip_below_percentile=0"
 REGIONS = f"--set color_map=viridis --set blur_sigma=0 {EVERYTHING}"
-LONGEST = 206
+LONGEST = 184
 
 # A row for each photo: what is drawn of it after the original.
 ROWS = {
@@ -65,7 +66,8 @@ def cells() -> list[Cell]:
         for arguments in row:
             words = ["model", "photo", *shlex.split(arguments)]
             options = visualize.make_context("visualize", words).params
-            view, _ = take_view(options, None)
+            looking = {it.name: options[it.name] for it in fields(ViewOptions)}
+            view = view_of(ViewOptions(**looking), None)
             settings = {k: v for k, v in options.items() if k in KNOWN and v is not None}
             key = repr(settings)
             if key not in explained:

@@ -7,6 +7,7 @@ disk, its own folder: pages of this project need no network.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -109,6 +110,24 @@ class Pages:
         """Close all pages."""
         for context in self.browser.contexts:
             context.close()
+
+
+def until(page: Page, expression: str, argument: Any = None) -> None:
+    """Wait, frame by frame, until an expression of the page, or of ``it``, the argument, is true.
+
+    Playwright's ``wait_for_function`` evaluates text in the page, again and again, which the
+    policies of our pages forbid from the second time on.
+    """
+    page.evaluate(
+        f"""async (it) => {{
+            for (let frame = 0; frame < {PATIENCE // 16}; frame++) {{
+                if ({expression}) return;
+                await new Promise((done) => requestAnimationFrame(done));
+            }}
+            throw new Error({json.dumps(expression)} + " never came true");
+        }}""",
+        argument,
+    )
 
 
 def is_at_home(url: str, page: str) -> bool:

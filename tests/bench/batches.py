@@ -63,6 +63,9 @@ class Memory:
     def warns(self, sentence: str) -> None:
         """Nothing is said."""
 
+    def notes(self, sentence: str) -> None:
+        """Nothing is said."""
+
     def begins(self, total: int, done: int, failed: int) -> None:
         """Nothing is said."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import tiny_pictures
 from forked import Forks
 from places import SAMPLES
 
@@ -148,3 +150,26 @@ def test_a_port_that_is_taken_is_said(program: Any) -> None:
         run = program("serve", "--port", port, WINE)
     assert run.code == 2
     assert f"127.0.0.1:{port}: cannot listen there: Address already in use" in run.err
+
+
+@pytest.mark.slow
+def test_what_pictures_are_taken_for_is_said_once_and_in_each_answer(
+    forks: Forks, tmp_path: Path
+) -> None:
+    model = tiny_pictures.build(tmp_path, "trained_on_bytes")
+    request = {"instances": [{"b64": base64.b64encode(tiny_pictures.png()).decode()}]}
+    with started(forks, model) as (run, url):
+        until_ready(url)
+        doubt = (
+            "pixels are 0..1, since nothing says otherwise, and the model's answer hardly depends "
+            "on them; at 0..255 it does"
+        )
+        for _ in range(2):
+            status, answer = ask(f"{url}/v1/models/trained_on_bytes:explain", request)
+            assert status == 200
+            (found,) = answer["explanations"][0]["diagnostics"]
+            assert found["pixels"]["image"]["warning"] == doubt
+        run.send_signal(signal.SIGTERM)
+        err = run.communicate(timeout=300)[1]
+    said = [line for line in err.splitlines() if "pixels are" in line]
+    assert said == [f"warning: {model}: input 'image': {doubt}; try --pixels 0..255"]

@@ -218,6 +218,20 @@ def asserted(x: Any) -> Any:
     return x / 255.0
 
 
+@tf.autograph.experimental.do_not_convert
+def halved(x: Any) -> Any:
+    """By 8, which a single look at the body of the loop does not tell."""
+    going = lambda n, x: n < 3  # noqa: E731
+    return tf.while_loop(going, lambda n, x: (n + 1, x / 2.0), (0, x))[1]
+
+
+@tf.autograph.experimental.do_not_convert
+def counted(x: Any) -> Any:
+    """By 256, which begins as 1, and becomes 4 in the first round."""
+    going = lambda n, k: n < 4  # noqa: E731
+    return x / tf.while_loop(going, lambda n, k: (n + 1, k * 4.0), (0, tf.constant(1.0)))[1]
+
+
 UNIT_RGB = Expected(0, 1, "rgb")
 FIRST = np.reshape(MEAN, (1, 3, 1, 1)), np.reshape(DEVIATION, (1, 3, 1, 1))
 module("torch", torch, UNIT_RGB)
@@ -270,7 +284,30 @@ module(
 )
 module("asserted", asserted, BYTES)
 module("mean_in_variables", lambda x, m, s: (x - m) / s, UNIT_RGB, variables=[MEAN, DEVIATION])
+for each, mapped in (("map_fn", tf.map_fn), ("vectorized_map", tf.vectorized_map)):
+    module(f"{each}_signed", lambda x, t=mapped: t(lambda it: it / 127.5 - 1, x), BYTES)  # type: ignore[misc]
+    module(
+        f"{each}_caffe",
+        lambda x, t=mapped: t(lambda it: it[..., ::-1] - CAFFE, x),  # type: ignore[misc]
+        RGB_BYTES,
+    )
+module(
+    "map_fn_with_variables",
+    lambda x, m, s: tf.map_fn(lambda it: (it - m) / s, x),
+    UNIT_RGB,
+    variables=[MEAN, DEVIATION],
+)
+module(
+    "map_fn_resized", lambda x: tf.map_fn(lambda it: tf.image.resize(it / 255, (9, 9)), x), BYTES
+)
 # What looks like it and is not
+module(
+    "map_fn_by_picture",
+    lambda x: tf.map_fn(tf.image.per_image_standardization, x),
+    None,
+)
+module("halved_in_a_loop", halved, None)
+module("divided_by_a_counter", counted, None)
 module("nothing", lambda x: x, None)
 module("standardized_by_picture", tf.image.per_image_standardization, None)
 module("by_its_maximum", lambda x: tf.where(tf.reduce_max(x) > 1, x / 255.0, x), None)

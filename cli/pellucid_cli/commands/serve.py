@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pellucid.notices import Where
 from pellucid_cli.options.serve import (
     ServeOptions,
     access_log_of,
@@ -26,6 +27,7 @@ from pellucid_cli.options.shared import (
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
+    from pellucid.api import LoadOptions
     from pellucid.metadata import ExplainOptions
     from pellucid.serve import Guard
 
@@ -63,18 +65,13 @@ def serve(
         drain=serving.drain,
     )
     options = load_options(console, model, method)
-
-    def loaded(directory: Path) -> LoadedModel:
-        # What a single explanation warns of is no news for whoever runs the server.
-        return replace(load(console, directory, options), warn=lambda message: None)
-
     listening = server.listen(serving.host, serving.port)
     url = server.address(listening)
     click.echo(url)
     with access_log_of(serving.access_log, quiet=bool(console.quiet)) as write_log:
         interrupted = server.run(
             entries,
-            loaded,
+            lambda directory: _loaded(console, directory, options),
             listening,
             settings,
             say=console.warn,
@@ -83,6 +80,16 @@ def serve(
         )
     if interrupted:
         raise click.exceptions.Exit(130)
+
+
+def _loaded(console: Console, directory: Path, options: LoadOptions) -> LoadedModel:
+    """Return a model that warns of no single explanation, which is no news for a server.
+
+    What its pictures are taken for is, once, and of which model.
+    """
+    model = load(console, directory, options)
+    pixels = model.pixels.heard_by(console.say, console.warn, Where(file=str(directory)))
+    return replace(model, warn=lambda message: None, pixels=pixels)
 
 
 def _guard(serving: ServeOptions) -> Guard:

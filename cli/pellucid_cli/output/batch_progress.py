@@ -78,7 +78,10 @@ class Lines:
         self._next = 0.0
 
     def warns(self, message: Message) -> None:
-        self.console.warn(message)
+        self.say(click.style("warning: ", fg="yellow") + told(message))
+
+    def notes(self, message: Message) -> None:
+        self.say(told(message))
 
     def begins(self, total: int, done: int, failed: int) -> None:
         self.pace.begin(total, done, failed)
@@ -153,6 +156,9 @@ class JsonLog(Lines):
 
     def warns(self, message: Message) -> None:
         self.event("warning", message=told(message))
+
+    def notes(self, message: Message) -> None:
+        self.event("note", message=told(message))
 
     def begins(self, total: int, done: int, failed: int) -> None:
         self.pace.begin(total, done, failed)

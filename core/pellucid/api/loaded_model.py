@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,8 +92,9 @@ class LoadedModel:
         items: list[Explanation | None] = [None] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
-            request = stack(group, self.inputs)
-            explained = self.explainer.explain(request, [r.index for r in group])
+            with _naming(group):
+                request = stack(group, self.inputs)
+                explained = self.explainer.explain(request, [r.index for r in group])
             pictures = [r.pictures for r in group]
             said = self.pixels.explained(self.explainer.model, request, explained, pictures)
             for i, explanation in zip(places, said, strict=True):
@@ -116,7 +118,8 @@ class LoadedModel:
         said: list[Array | dict[str, Array]] = [{}] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
-            outputs = self.compiler.signature_outputs(stack(group, self.inputs))
+            with _naming(group):
+                outputs = self.compiler.signature_outputs(stack(group, self.inputs))
             for row, i in enumerate(places):
                 found = {name: value[row] for name, value in outputs.items()}
                 said[i] = found if len(found) > 1 else next(iter(found.values()))
@@ -268,3 +271,18 @@ class LoadedModel:
             return records
         request = read_request({"instances": items}, self.inputs, extras=extras)
         return list(request.instances)
+
+
+@contextmanager
+def _naming(group: Sequence[Instance]) -> Iterator[None]:
+    """Give an InstanceError the place of its instance: the file, and where it is in it."""
+    try:
+        yield
+    except InstanceError as error:
+        index, row = error.where.instance, error.row
+        found = [it for it in group if it.index == index]
+        if index is None and row is not None:
+            found = list(group[row : row + 1])
+        if not found:
+            raise
+        raise error.at(found[0].where) from error

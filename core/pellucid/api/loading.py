@@ -24,7 +24,14 @@ from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.examples import ExampleSearch
 from pellucid.explain import Explainer, PixelWatch
-from pellucid.linter import assume_pixels, check, infer_metadata, refuse_ragged, refuse_unsafe
+from pellucid.linter import (
+    PIXELS,
+    assume_pixels,
+    check,
+    infer_metadata,
+    refuse_ragged,
+    refuse_unsafe,
+)
 from pellucid.metadata import (
     METADATA_FILE,
     CallSettings,
@@ -227,6 +234,8 @@ def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
             parameters=it.parameters,
             file=str(it.file),
         )
+        if options.pixels.low is not None:  # which takes the place of the domain
+            problems = tuple(it for it in problems if it.code != PIXELS)
         raise_errors(problems, say)
     if not options.allow_unsafe_ops:
         tensors = _tensors(it.metadata, it.meta_graph, it.signature)
@@ -240,6 +249,8 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
     metadata, assumed = assume_pixels(
         described.metadata, described.saved, described.meta_graph, signature, options.pixels
     )
+    if options.pixels != PixelSettings() and not assumed:
+        say(Notice("no input of the model takes a picture as numbers, whatever pixels are"))
     compiler = Compiler(
         directory,
         described.meta_graph,

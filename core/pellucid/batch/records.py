@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.batch.paths import printable
-from pellucid.notices import Notice
+from pellucid.notices import Message, Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Something that came up while instances were explained: a warning, or what was assumed."""
+
+    message: Message
+    warning: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +24,9 @@ class Record:
 
     `result` is its line of results, None if it failed; `error` says why. `files` are paths below
     the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
-    label, score and error; `features` are what counts for the mean attributions, `general` what is
-    said of the model, and `held` what was not explained.
+    label, score and error; `features` are what counts for the mean attributions, `pixels` what was
+    assumed of pictures, by input, and `held` what was not explained. `said` came up in its block,
+    which knows no other place.
     """
 
     name: str
@@ -27,8 +36,9 @@ class Record:
     shown: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
     warned: bool = False
-    general: tuple[Notice, ...] = ()
     held: tuple[str, ...] = ()
+    pixels: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[Said, ...] = ()
 
     @classmethod
     def failed(cls, name: str, why: Notice) -> Record:
@@ -43,11 +53,6 @@ class Finished:
     number: int
     stamp: str
     records: tuple[Record, ...]
-
-    @property
-    def general(self) -> frozenset[Notice]:
-        """What is said of the model."""
-        return frozenset(notice for record in self.records for notice in record.general)
 
     @property
     def failed(self) -> int:

@@ -18,7 +18,7 @@ from PIL import Image
 from pellucid.api import Explanations
 from pellucid.batch.items import Item
 from pellucid.batch.paths import fitting, shown
-from pellucid.batch.records import Record
+from pellucid.batch.records import Record, Said
 from pellucid.model import Array
 from pellucid.responses import encode, pack, response
 from pellucid.visualize import SMALL, Drawing
@@ -94,8 +94,9 @@ def _record(
         },
         features={name: it for name, it in features.items() if it.size <= LARGEST_MEAN},
         warned=len(explanation.warnings) > len(explanation.general),
-        general=explanation.general,
+        pixels=explanation.pixels,
         held=explanation.held,
+        said=tuple(Said(message=it, warning=True) for it in explanation.general),
     )
 
 

@@ -23,7 +23,7 @@ from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.inputs import InputInfo
-from pellucid.notices import Message, Notice, Where, Words, python_words
+from pellucid.notices import Message, Where, Words, python_words
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 
@@ -33,6 +33,10 @@ class Watcher(Protocol):
 
     def warns(self, message: Message) -> None:
         """Something is worth knowing."""
+        ...
+
+    def notes(self, message: Message) -> None:
+        """Something was assumed."""
         ...
 
     def begins(self, total: int, done: int, failed: int) -> None:
@@ -146,7 +150,7 @@ class Run:
         missing = [len(set(plan.shard(it)) - done.keys()) for it in range(plan.shards)]
         for shard in range(plan.shards):
             _assemble(folder, plan, shard, missing)
-        said = frozenset[Notice]()
+        told: set[str] = set()
         if not self._ends(outcome):
             for finished in engine.explain(self._to_do(plan, engine.about.inputs, set(done))):
                 now = perf_counter()
@@ -158,9 +162,7 @@ class Run:
                 outcome.fresh += len(finished.records)
                 outcome.failed += finished.failed
                 if watcher is not None:
-                    for notice in finished.general - said:
-                        watcher.warns(notice)
-                    said |= finished.general
+                    _tell(watcher, finished, told)
                     watcher.finishes(finished)
                 if self._ends(outcome):
                     self.stop.set()
@@ -210,6 +212,14 @@ class Run:
         if self.max_errors is not None and outcome.failed > self.max_errors:
             outcome.stopped = "too many failures"
         return outcome.stopped is not None
+
+
+def _tell(watcher: Watcher, finished: Finished, told: set[str]) -> None:
+    """Say what came up in a block, unless another process has said it already."""
+    for said in (it for record in finished.records for it in record.said):
+        if str(said.message) not in told:
+            told.add(str(said.message))
+            (watcher.warns if said.warning else watcher.notes)(said.message)
 
 
 def _assemble(folder: Folder, plan: Plan, shard: int, missing: list[int]) -> None:

@@ -18,6 +18,7 @@ QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
 class Summary:
     """Counts and sums. `errors` are the approx_error of each first label.
 
+    `pixels` is what was assumed of pictures, by input, with what speaks against it.
     A feature has a mean if its attributions have the same shape in all instances; `held` are those
     that have none, since the method left them as they are.
     """
@@ -29,12 +30,14 @@ class Summary:
     sums: dict[str, Array] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
+    pixels: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Summary:
         """Count the records of one block."""
         summary = cls()
         for record in records:
+            summary._assume(record.pixels)
             if record.error is not None:
                 summary.failed += 1
                 continue
@@ -65,6 +68,7 @@ class Summary:
         self.warned += other.warned
         self.errors += other.errors
         self._hold(other.held)
+        self._assume(other.pixels)
         for name, value in other.sums.items():
             self._count(name, value, other.counts[name])
 
@@ -86,10 +90,15 @@ class Summary:
             "approxError": quantiles,
             "meanAttributions": means,
             **({"held": self.held} if self.held else {}),
+            **({"pixels": self.pixels} if self.pixels else {}),
         }
 
     def _hold(self, names: Sequence[str]) -> None:
         self.held += [name for name in names if name not in self.held]
+
+    def _assume(self, pixels: Mapping[str, Mapping[str, Any]]) -> None:
+        for name, found in pixels.items():
+            self.pixels[name] = {**self.pixels.get(name, {}), **found}
 
     def _count(self, name: str, value: Array, times: int) -> None:
         total = self.sums.get(name)

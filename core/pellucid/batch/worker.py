@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,12 +22,12 @@ import numpy as np
 from pellucid.api import Explanations, LoadedModel, LoadOptions, load_model
 from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
-from pellucid.batch.records import Finished, Record
+from pellucid.batch.records import Finished, Record, Said
 from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.inputs import InputInfo, Instance
 from pellucid.metadata import FileBaseline
-from pellucid.notices import Message, Notice
+from pellucid.notices import Message, Notice, Warn
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
@@ -74,19 +75,27 @@ class Recipe:
     def load(self) -> Work:
         """Return the model, loaded. Raises what `pellucid.load` raises."""
         warnings: list[Message] = []
+        notes: list[Message] = []
         options = replace(self.options, parallel_batches=parallel_batches_here())
-        model = load_model(self.directory, options, warnings.append)
-        return Work(model, self.wanted, warnings)
+        model = load_model(self.directory, options, warnings.append, notes.append)
+        return Work(model, self.wanted, warnings, notes)
 
 
 class Work:
     """A loaded model and what is wanted of it."""
 
     def __init__(
-        self, model: LoadedModel, wanted: Wanted, warnings: Sequence[Message] = ()
+        self,
+        model: LoadedModel,
+        wanted: Wanted,
+        warnings: Sequence[Message] = (),
+        notes: Sequence[Message] = (),
     ) -> None:
-        # A million warnings are none: they are counted, and the errors are in the summary.
-        self.model = replace(model, warn=lambda sentence: None)
+        # A million warnings are none: they are counted, and the errors are in the summary. What is
+        # said of pixels comes once, and not in results: those are the same whoever is first.
+        pixels = model.pixels.heard_by(self._hears(False), self._hears(True), certain=True)
+        self.model = replace(model, warn=lambda sentence: None, pixels=pixels)
+        self._said = deque(Said(message=it, warning=False) for it in notes)
         self.wanted = wanted
         self._warnings = tuple(warnings)
         self.stopping = threading.Event()
@@ -148,11 +157,23 @@ class Work:
         for pairs in groups.values():
             for record, item in self._explained(pairs):
                 records[item.number] = record
+        first, *others = (records[item.number] for item in block.items)
         return Finished(
-            number=block.number,
-            stamp=block.stamp,
-            records=tuple(records[item.number] for item in block.items),
+            number=block.number, stamp=block.stamp, records=(self._saying(first), *others)
         )
+
+    def _hears(self, warning: bool) -> Warn:
+        return lambda message: self._said.append(Said(message=message, warning=warning))
+
+    def _saying(self, record: Record) -> Record:
+        """Return a record with what has come up, in whichever block."""
+        said = []
+        with suppress(IndexError):
+            while True:
+                said.append(self._said.popleft())
+        doubts = {name: {"warning": doubt} for name, doubt in self.model.pixels.doubts.items()}
+        pixels = {name: {**record.pixels.get(name, {}), **it} for name, it in doubts.items()}
+        return replace(record, said=(*record.said, *said), pixels={**record.pixels, **pixels})
 
     def _explained(self, pairs: Sequence[tuple[Item, Instance]]) -> Iterator[tuple[Record, Item]]:
         """Yield the record of each instance; settings are those of the first, as of all others."""
@@ -169,7 +190,7 @@ class Work:
                 yield from zip(render(found, items, self.wanted), items, strict=True)
             else:
                 (item,) = items
-                yield Record.failed(item.name, found.at(item.where)), item
+                yield Record.failed(item.name, _in_its_file(found, item)), item
 
     def _size(self) -> int:
         sizes = [
@@ -214,6 +235,13 @@ def _decoded_bytes(block: Block) -> int:
             with suppress(OSError):  # it will be said when it is read
                 total += os.stat(item.path).st_size
     return DECODED * total
+
+
+def _in_its_file(why: Notice, item: Item) -> Notice:
+    """Return why an instance failed with its place in its file, not that in the run."""
+    if why.where.instance is None:
+        return why.at(item.where)
+    return replace(why, where=replace(item.where, path=why.where.path))
 
 
 def _isolated(

@@ -155,15 +155,16 @@ class Explainer:
         """
         n = len(next(iter(request.values())))
         numbers = list(range(n)) if numbers is None else list(numbers)
+        method = self.parameters.method
         try:
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
             prediction = self.model.predict(x)
             near = self._neighbors(request)
+            names = None if isinstance(method, Examples) else self._names(request)
         except InstanceError as error:
             raise _placed(error, numbers) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
-        method = self.parameters.method
         if isinstance(method, Examples):
             general = self._of_the_model(x, scores)
             return [
@@ -178,7 +179,6 @@ class Explainer:
                 for i in range(n)
             ]
         chosen = targets_of(prediction, self.parameters)
-        names = self._names(request)
 
         def named(target: int) -> str:
             index = _index(target, prediction.shape[1:])

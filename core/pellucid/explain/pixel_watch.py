@@ -17,7 +17,7 @@ from pellucid.errors import InstanceError, ModelError
 from pellucid.explain.results import Explanation
 from pellucid.metadata import AssumedPixels, PixelSource, range_text
 from pellucid.model import Array, Tensors
-from pellucid.notices import Hint, Notice, Warn
+from pellucid.notices import Hint, Notice, Warn, Where
 
 Range = tuple[float, float]
 
@@ -25,7 +25,7 @@ OTHERS: tuple[Range, ...] = ((0.0, 255.0), (-1.0, 1.0))
 _MOST_PICTURES = 2
 # In natural logarithms of probabilities: what a picture changes in an answer that hardly depends on
 # it, and the share of the probability that it moves in one that does.
-_NOISE, _MOVED = 0.15, 0.25
+_NOISE, _MOVED = 0.15, 0.1
 
 
 class Asked(Protocol):
@@ -53,22 +53,38 @@ class PixelWatch:
     """What is assumed of the pictures of a model, for as long as it is loaded.
 
     `note` is given a sentence on what is assumed, with the first picture; `warn` one where another
-    range seems to be right.
+    range seems to be right. `doubts` are those, by input, in words for documents.
     """
 
-    def __init__(self, assumed: Sequence[AssumedPixels], note: Warn, warn: Warn) -> None:
+    def __init__(
+        self,
+        assumed: Sequence[AssumedPixels],
+        note: Warn,
+        warn: Warn,
+        where: Where = Where(),
+        *,
+        certain: bool = False,
+    ) -> None:
+        self._where, self._certain = where, certain
         self.assumed = {it.input: it for it in assumed}
         self.note, self.warn = note, warn
+        self.doubts: dict[str, str] = {}
         self._said: set[str] = set()
         self._saying = Lock()
 
-    def heard_by(self, note: Warn, warn: Warn) -> PixelWatch:
-        """Return a new watch of the same model that speaks to others."""
-        return PixelWatch(tuple(self.assumed.values()), note, warn)
+    def heard_by(
+        self, note: Warn, warn: Warn, where: Where = Where(), *, certain: bool = False
+    ) -> PixelWatch:
+        """Return a new watch of the same model that speaks to others, of the model at `where`.
 
-    def document(self) -> dict[str, object]:
-        """Return what is assumed as JSON, by input."""
-        return {name: it.document() for name, it in self.assumed.items()}
+        With `certain`, documents are the same whichever picture was the first: without doubts.
+        """
+        return PixelWatch(tuple(self.assumed.values()), note, warn, where, certain=certain)
+
+    def document(self, name: str) -> dict[str, object]:
+        """Return what is assumed of an input as JSON, and what speaks against it."""
+        doubt = {} if self._certain or name not in self.doubts else {"warning": self.doubts[name]}
+        return {**self.assumed[name].document(), **doubt}
 
     def explained(
         self,
@@ -90,7 +106,9 @@ class PixelWatch:
                 rows = [row for row, names in enumerate(pictures) if name in names]
                 self._say(self.assumed[name], model, request, explanations, rows[:_MOST_PICTURES])
         return [
-            replace(it, pixels={k: self.assumed[k].document() for k in names if k in self.assumed})
+            replace(
+                it, pixels={name: self.document(name) for name in names if name in self.assumed}
+            )
             for it, names in zip(explanations, pictures, strict=True)
         ]
 
@@ -111,46 +129,67 @@ class PixelWatch:
             better = _asked_elsewhere(model, one, assumed.input, answers, logits=named)
         if better is None:
             if assumed.sentence is not None:
-                self.note(Notice(assumed.sentence, hint=assumed.hint))
+                say = self.warn if assumed.contradicts else self.note
+                say(Notice(assumed.sentence, self._where, assumed.hint))
             return
-        what = (
-            f"input '{assumed.input}': pixels are {range_text(assumed.low, assumed.high)}, since "
-            "nothing says otherwise, and the model's answer hardly depends on them; at "
-            f"{range_text(*better)} it does"
+        doubt = (
+            f"pixels are {range_text(assumed.low, assumed.high)}, since nothing says otherwise, "
+            f"and the model's answer hardly depends on them; at {range_text(*better)} it does"
         )
-        self.warn(Notice(what, hint=Hint("try {pixels:{range}}", range=range_text(*better))))
+        self.doubts[assumed.input] = doubt
+        hint = Hint("try {pixels:{range}}", range=range_text(*better))
+        self.warn(Notice(f"input '{assumed.input}': {doubt}", self._where, hint))
 
 
 def _asked_elsewhere(
     model: Asked, request: Tensors, name: str, answers: Array, *, logits: bool
 ) -> Range | None:
-    """Ask the same pictures and a negative at other ranges: at most three rows for each range."""
+    """Ask the same pictures and a negative at other ranges: at most three rows for each range.
+
+    At the range that was taken these are black, the negative, and half of it white, half black: a
+    model that sees that much does see pictures.
+    """
     unit = np.concatenate([request[name], 1 - request[name][:1]])
     count = len(unit)
     rows = [*range(count - 1), 0]
     scaled = [(low + unit * (high - low)).astype(unit.dtype) for low, high in OTHERS]
-    pixels = np.concatenate([np.zeros_like(unit[:1]), unit[-1:], *scaled])
-    places = [0, 0, *rows * len(OTHERS)]
+    pixels = np.concatenate([np.zeros_like(unit[:1]), unit[-1:], _halves(unit[:1]), *scaled])
+    places = [0, 0, 0, *rows * len(OTHERS)]
     asked = {k: v[places] if len(v) == count - 1 else v for k, v in request.items()}
     try:
         found = model.predict(model.encode(model.preprocess({**asked, name: pixels})))
     except (InstanceError, ModelError):
         return None  # what the model refuses there is no news here
-    others = {span: found[2 + k * count : 2 + (k + 1) * count] for k, span in enumerate(OTHERS)}
-    return better_range(np.concatenate([answers, found[1:2]]), found[:1], others, logits=logits)
+    others = {span: found[3 + k * count : 3 + (k + 1) * count] for k, span in enumerate(OTHERS)}
+    return better_range(
+        np.concatenate([answers, found[1:2]]), found[:1], others, halves=found[2:3], logits=logits
+    )
+
+
+def _halves(like: Array) -> Array:
+    """Return a picture of the shape [1, …] whose first half, row by row, is white."""
+    flat = np.zeros(like.size, like.dtype)
+    flat[: like.size // 2] = 1
+    return flat.reshape(like.shape)
 
 
 def better_range(
-    answers: Array, black: Array, others: Mapping[Range, Array], *, logits: bool = False
+    answers: Array,
+    black: Array,
+    others: Mapping[Range, Array],
+    *,
+    halves: Array | None = None,
+    logits: bool = False,
 ) -> Range | None:
     """Return the range at which a model sees pictures that it does not see as it was asked.
 
-    `answers` [n, …] are those to the pictures, `black` [1, …] that to a black one, `others` those
-    to the same pictures at other ranges. All are probabilities, or `logits` of such. None if the
-    answers differ from that to black, or among themselves, by more than noise; among themselves
-    that takes three pictures and three classes, since two answers are alike by chance.
+    `answers` [n, …] are those to the pictures, `black` [1, …] that to a black one, `halves` that to
+    one of black and white, and `others` those to the same pictures at other ranges. All are
+    probabilities, or `logits` of such. None if the answers differ from that to black, or among
+    themselves, by more than noise; among themselves that takes three pictures and three classes,
+    since two answers are alike by chance.
     """
-    arrays = [answers, black, *others.values()]
+    arrays = [answers, black, black if halves is None else halves, *others.values()]
     if any(np.asarray(it).dtype.kind != "f" for it in arrays):
         return None
     flat = [np.asarray(it, np.float64).reshape(len(it), -1) for it in arrays]
@@ -162,8 +201,11 @@ def better_range(
         if not logits or classes < 2:
             return None
         flat = [_softmax(it) for it in flat]
-    asked, dark, *elsewhere = flat
-    alike = len(asked) > 2 and classes > 2 and _distance(asked, asked[:1]) < _NOISE
+    asked, dark, drawn, *elsewhere = flat
+    several = len(asked) > 2 and classes > 2
+    if halves is not None:
+        asked = np.concatenate([asked, drawn])
+    alike = several and _distance(asked, asked[:1]) < _NOISE
     if _distance(asked, dark) >= _NOISE and not alike:
         return None
     for span, found in zip(others, elsewhere, strict=True):

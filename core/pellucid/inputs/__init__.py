@@ -18,7 +18,7 @@ from pellucid.inputs.readers import (
     read_request_values,
     stack,
 )
-from pellucid.inputs.strict_json import decode_text, parse_json
+from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tensors import BEYOND_BFLOAT16, InputInfo, is_binary, shape_text
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "instance_of",
     "is_binary",
     "json_form",
+    "kind_of",
     "looks_binary",
     "open_table",
     "opened",

@@ -18,12 +18,23 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pellucid.errors import InstanceError, meant
 from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata import Domain
+from pellucid.metadata import Domain, range_text
 from pellucid.model import Array
 from pellucid.notices import Notice, Where
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.
 SMALLEST_FLAT_PICTURE = 64
+
+DEPTHS = "save it with 8 or 16 bits"
+# Kinds of pictures that are not read: where in the file they say so, and how.
+_FOREIGN = {
+    "a HEIC picture": (4, b"ftyphei"),
+    "a HEIF picture": (4, b"ftypmif1"),
+    "an AVIF picture": (4, b"ftypavif"),
+    "a JPEG XL picture": (0, b"\xff\x0a"),
+    "an SVG drawing": (0, b"<svg"),
+    "a DICOM file": (128, b"DICM"),
+}
 
 # ITU-R 601-2, the weights of Pillow's own conversion to grayscale.
 _LUMA = (0.299, 0.587, 0.114)
@@ -73,7 +84,8 @@ def decode_picture(data: bytes, where: Where, *, upright: bool = True) -> Image.
     """Return the picture in a PNG, JPEG, BMP, GIF (first frame), WebP or TIFF file as 8-bit RGB.
 
     EXIF orientation is applied if `upright`. Transparency is laid over white, palettes and CMYK are
-    converted, 16-bit gray is divided by 257. Raises `InstanceError` with the place.
+    converted, 16-bit gray is divided by 257, floating-point gray scaled from the first of 0..1,
+    -1..1, 0..255 and 0..65535 that holds it. Raises `InstanceError` with the place.
     """
     if not data:
         raise InstanceError("the file is empty", where=where)
@@ -85,40 +97,58 @@ def decode_picture(data: bytes, where: Where, *, upright: bool = True) -> Image.
         picture.load()
         if upright:
             picture = ImageOps.exif_transpose(picture)
-        return _rgb(picture)
+        return _rgb(picture, where)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = Image.MAX_IMAGE_PIXELS or 0
         raise InstanceError(
             f"the picture has more than {limit:,} pixels", where=where, hint="make it smaller first"
         ) from None
     except UnidentifiedImageError:
-        raise InstanceError(
-            "not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)", where=where
-        ) from None
+        raise _unknown(data, where) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
         raise InstanceError(f"the picture is damaged ({error})", where=where) from None
 
 
-def frame_notes(data: bytes) -> tuple[Notice, ...]:
-    """Return what there is to say of a file that holds more than one picture: a sentence, or none.
+def _unknown(data: bytes, where: Where) -> InstanceError:
+    """Return the error for a file that Pillow does not know, by what it is if that shows."""
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        what = "a TIFF file whose values are of a type that cannot be read"
+        return InstanceError(what, where=where, hint=DEPTHS)
+    for kind, (place, mark) in _FOREIGN.items():
+        if data[place : place + len(mark)] == mark:
+            what = f"{kind} cannot be read"
+            return InstanceError(what, where=where, hint="save it as PNG or JPEG")
+    what = "not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)"
+    return InstanceError(what, where=where)
+
+
+def picture_notes(data: bytes) -> tuple[Notice, ...]:
+    """Return what there is to say of a picture's file: what was taken of it, and for what.
 
     The second frame is looked for, and no further: a file can have very many.
     """
+    notes = []
     try:
         with Image.open(BytesIO(data)) as picture:
             if picture.format not in ("GIF", "TIFF", "WEBP", "PNG"):
                 return ()
+            if picture.mode == "F":
+                span = range_text(*_range_of_floats(np.asarray(picture, np.float64)))
+                if span != "0..1":
+                    notes.append(Notice(f"its floating-point values were read as {span}"))
             picture.seek(1)
-    except EOFError:
-        return ()
-    except (OSError, SyntaxError, ValueError, struct.error):
-        return ()  # the first frame was read; what is wrong with the next does not matter
-    return (Notice("the file holds several frames; the first was taken"),)
+            notes.append(Notice("the file holds several frames; the first was taken"))
+    except (EOFError, OSError, SyntaxError, ValueError, struct.error):
+        pass  # the first frame was read; what is wrong with the next does not matter
+    return tuple(notes)
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+def _rgb(picture: Image.Image, where: Where) -> Image.Image:
     if picture.mode == "F" or picture.mode.startswith("I"):
-        return Image.fromarray(_deep_gray(np.asarray(picture))).convert("RGB")
+        try:
+            return Image.fromarray(_deep_gray(np.asarray(picture))).convert("RGB")
+        except ValueError as error:
+            raise InstanceError(str(error), where=where, hint=DEPTHS) from None
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
@@ -127,15 +157,30 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 
 def _deep_gray(gray: Array) -> Array:
-    """Return gray of more than 8 bits as uint8: 0..65535 is divided by 257, 0..1 times 255."""
+    """Return gray of more than 8 bits as uint8: integers are divided by 257."""
     values = gray.astype(np.float64)
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 65535:
-        raise ValueError("its gray values are not in 0 to 65535")
     if gray.dtype.kind == "f":
-        scale = 255.0 if values.max() <= 1 else 1.0 if values.max() <= 255 else 1 / 257
+        low, high = _range_of_floats(values)
     else:
-        scale = 1 / 257
-    return np.rint(values * scale).astype(np.uint8)
+        low, high = 0.0, 65535.0
+        if values.min() < low or values.max() > high:
+            raise ValueError(f"its gray values run {_from_to(values)}, and not within 0..65535")
+    return np.rint((values - low) / (high - low) * 255).astype(np.uint8)
+
+
+def _range_of_floats(values: Array) -> tuple[float, float]:
+    """Return black and white of floating-point gray. Raises ValueError where nobody can tell."""
+    if not np.isfinite(values).all():
+        raise ValueError("its gray values are not all finite numbers")
+    for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0)):
+        if low <= values.min() and values.max() <= high:
+            return low, high
+    usual = "0..1, -1..1, 0..255 or 0..65535"
+    raise ValueError(f"its gray values run {_from_to(values)}, and not within {usual}")
+
+
+def _from_to(values: Array) -> str:
+    return f"from {values.min():.4g} to {values.max():.4g}"
 
 
 def to_tensor(picture: Image.Image, info: InputInfo) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.images import decode_picture, holds_picture, to_tensor
+from pellucid.inputs.images import decode_picture, holds_picture, picture_notes, to_tensor
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import (
     InputInfo,
@@ -139,6 +139,7 @@ def instance_of(
     return Instance(
         value, tensors, index, source, lone[0],
         extras=extras or {}, encoded=lone[1], pictures=tuple(pictures),
+        notes=tuple(note for _, data in pictures.values() for note in picture_notes(data)),
     )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ from pellucid.inputs.csv import Row, open_table
 from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
 from pellucid.inputs.images import (
     decode_picture,
-    frame_notes,
     image_input_of,
+    picture_notes,
     to_tensor,
 )
 from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
@@ -199,7 +199,7 @@ def read_image(
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
     decoded = decode_picture(data, where, upright=not info.is_string)
-    notes = () if info.is_string else frame_notes(data)
+    notes = () if info.is_string else picture_notes(data)
     others = [other for other in inputs if other.name != info.name]
     given = dict(values or {})
     check_names(list(given), {other.name: other for other in others}, where, "input")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_graph import refuse_ragged
-from pellucid.linter.check_model import check, shape_text
+from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
@@ -12,6 +12,7 @@ from pellucid.linter.lint_model import Linted, keep, lint
 from pellucid.linter.safety import refuse_unsafe
 
 __all__ = [
+    "PIXELS",
     "Draft",
     "Linted",
     "Reach",

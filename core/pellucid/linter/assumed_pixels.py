@@ -16,6 +16,7 @@ from pellucid.metadata import (
     PixelSettings,
     PixelSource,
 )
+from pellucid.notices import Hint
 from pellucid.saved_model import (
     MetaGraph,
     Pixels,
@@ -41,11 +42,13 @@ def assume_pixels(
     """Return metadata that say what was found, and what is assumed of each input of a request.
 
     In this order: what is `asked` for, the domain of the metadata, the graph; else pixels are 0..1,
-    or the bytes of a type that holds such. Only images are given a domain. Raises ModelError where
-    attributes of the graph are damaged.
+    or the bytes of a type that holds such. Only images are given a domain. Raises SpecError where
+    channels cannot stand where they are asked to, and ModelError where attributes of the graph are
+    damaged.
     """
     given = {} if _before(meta_graph, signature) else _features(metadata, meta_graph, signature)
     requested = _before(meta_graph, signature) or signature
+    _check_channels(requested, asked)
     found = tuple(_assumed(model, meta_graph, requested, given, asked))
     by_input = {it.input: it for it in found}
     inputs = []
@@ -88,7 +91,7 @@ def _assumed(
     asked: PixelSettings,
 ) -> Iterator[AssumedPixels]:
     for key, info in requested.inputs.items():
-        if info.dtype not in _NUMBERS or not (info.shape is None or may_be_picture(info.shape)):
+        if not _takes_pixels(info):
             continue
         found = find_pixels(meta_graph, requested, key, model.directory)
         feature = given.get(key)
@@ -97,7 +100,7 @@ def _assumed(
         )
         order = asked.order or (found.order if found is not None else None) or "rgb"
         first = asked.channels_first
-        if first is None and found is not None:
+        if (first is None or not _may_stand(info, first)) and found is not None:
             first = found.channels_first
         yield AssumedPixels(
             input=key,
@@ -107,7 +110,35 @@ def _assumed(
             source=source,
             reason=None if found is None else found.reason,
             graph=graph_range(found),
+            graph_order=found.order if found is not None else None,
         )
+
+
+def _takes_pixels(info: TensorInfo) -> bool:
+    return info.dtype in _NUMBERS and (info.shape is None or may_be_picture(info.shape))
+
+
+def _may_stand(info: TensorInfo, first: bool) -> bool:
+    """Whether the channels of a picture may be first, or last: the other axis is not 1, 3 or 4."""
+    if info.shape is None or len(info.shape) < 4:
+        return True
+    here, there = (1, -1) if first else (-1, 1)
+    return info.shape[here] in (1, 3, 4, None) and (
+        info.shape[here] is not None or info.shape[there] not in (1, 3, 4)
+    )
+
+
+def _check_channels(requested: Signature, asked: PixelSettings) -> None:
+    first = asked.channels_first
+    pictures = {key: it for key, it in requested.inputs.items() if _takes_pixels(it)}
+    if first is None or not pictures or any(_may_stand(it, first) for it in pictures.values()):
+        return
+    key = next(iter(pictures))
+    words = ("first", "last") if first else ("last", "first")
+    raise SpecError(
+        f"channels-{words[0]} was asked for, and the channels of input '{key}' come {words[1]}",
+        hint=Hint("leave it out of {pixels}"),
+    )
 
 
 def _range(

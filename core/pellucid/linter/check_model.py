@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from pellucid.errors import ModelError, SpecError, meant
+from pellucid.linter.assumed_pixels import graph_range
 from pellucid.metadata import (
     Baseline,
     Dialect,
+    Domain,
     ExplanationMetadata,
     ExplanationParameters,
     FileBaseline,
@@ -18,6 +20,8 @@ from pellucid.metadata import (
     Nested,
     OutputSpec,
     ValueBaseline,
+    range_text,
+    same_range,
 )
 from pellucid.metadata.documents import Finding, Path, path_text, problems_of, quoted, spelled
 from pellucid.notices import Hint
@@ -31,6 +35,7 @@ from pellucid.saved_model import (
     Signature,
     TensorInfo,
     choose_signature,
+    find_pixels,
     resolve_tensor,
     tensor_info,
 )
@@ -38,6 +43,8 @@ from pellucid.saved_model import (
 FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 # What is found of a model without metadata in another way, as the same rule.
 NO_SIGNATURE, NO_FLOATS = "MD101", "MD103"
+# What a caller may say better.
+PIXELS = "MD114"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ def check(
         key = () if signature_key or metadata.signature_key is None else ("serving_sigdef_key",)
         finding = Finding(code=NO_SIGNATURE, message=error.what, path=key, hint=error.hint)
         return problems_of([finding], None, file), ()
-    checker = _Checker(metadata, meta_graph, signature, parameters)
+    checker = _Checker(metadata, meta_graph, signature, parameters, saved_model.directory)
     checker.preprocess()
     for feature in metadata.inputs:
         checker.input(feature)
@@ -86,8 +93,10 @@ class _Checker:
         meta_graph: MetaGraph,
         signature: Signature,
         parameters: ExplanationParameters | None,
+        directory: FilePath,
     ) -> None:
         self.dialect = metadata.dialect
+        self.directory = directory
         self.meta_graph = meta_graph
         self.signature = signature
         self.method = parameters.method if parameters else None
@@ -161,6 +170,8 @@ class _Checker:
             self.gradient(encoded, self.at(path, "encoded_tensor_name"), hint=False)
         if feature.modality is Modality.IMAGE:
             self.image(encoded if tensor and tensor.dtype == "string" else tensor, path)
+        if feature.domain is not None:
+            self.domain(feature.domain, feature.modality, tensor, self.at(path, "domain"))
         self.baselines(feature.input_baselines, tensor, self.at(path, "input_baselines"))
         self.baselines(feature.encoded_baselines, encoded, self.at(path, "encoded_baselines"))
         self.feature_names(feature, tensor, path)
@@ -190,6 +201,24 @@ class _Checker:
             f"3, height, width] and {quoted(info.name)} is {shape_text(shape)}"
         )
         self.find("MD104", message, self.at(path, "modality"))
+
+    def domain(
+        self, domain: Domain, modality: Modality, info: TensorInfo | None, path: Path
+    ) -> None:
+        """A domain tells what pictures are scaled to, and so does what the graph does to them."""
+        keys = [] if info is None else [k for k, it in self.signature.inputs.items() if it == info]
+        flat = info is not None and info.shape is not None and len(info.shape) < 4
+        if not keys or (flat and modality is not Modality.IMAGE):
+            return
+        found = find_pixels(self.meta_graph, self.signature, keys[0], self.directory)
+        span = graph_range(found)
+        if found is None or span is None or same_range(domain.range, span):
+            return
+        if info is not None and info.dtype not in FLOAT_TYPES and domain.minimum is None:
+            return  # bytes are not standardized before they come
+        message = f"pixels are {range_text(*domain.range)} here, and in the graph {found.reason}"
+        low, high = (f"{round(it, 3):g}" for it in span)
+        self.find(PIXELS, message, path, hint=f"write {low} and {high}, or leave the domain out")
 
     def baselines(self, baselines: Sequence[Baseline], info: TensorInfo | None, path: Path) -> None:
         for place, baseline in enumerate(baselines):

@@ -33,6 +33,7 @@ from pellucid.metadata.pixels import (
     PixelSource,
     is_channels_first,
     range_text,
+    same_range,
 )
 from pellucid.metadata.published_schemas import published_schema
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
@@ -116,6 +117,7 @@ __all__ = [
     "published_schema",
     "range_text",
     "rule_matches",
+    "same_range",
     "setting_names",
     "spelling_of",
     "with_kserve_keys",

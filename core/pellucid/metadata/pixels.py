@@ -62,8 +62,8 @@ class PixelSource(Enum):
 class AssumedPixels:
     """What the input `input` of a request is taken to want of a picture, and why.
 
-    `low` is black and `high` is white; `reason` is what the graph says, if it says anything, and
-    `graph` the range that it says.
+    `low` is black and `high` is white; `reason` is what the graph says, if it says anything,
+    `graph` the range and `graph_order` the order of channels that it says.
     """
 
     input: str
@@ -73,22 +73,41 @@ class AssumedPixels:
     source: PixelSource
     reason: str | None = None
     graph: tuple[float, float] | None = None
+    graph_order: ChannelOrder | None = None
+
+    @property
+    def contradicts_range(self) -> bool:
+        """Whether another range was asked for than the graph says."""
+        asked = self.source is PixelSource.OPTION and self.graph is not None
+        return asked and not same_range((self.low, self.high), self.graph)
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether something else was asked for than the graph says."""
+        return self.contradicts_range or self.graph_order not in (None, self.layout.order)
 
     @property
     def sentence(self) -> str | None:
         """Say what is assumed; None where nothing had to be assumed."""
-        start = f"input '{self.input}': pixels are {pixels_text(self.low, self.high, self.layout)}"
+        said = f"input '{self.input}': pixels are {pixels_text(self.low, self.high, self.layout)}"
         match self.source:
             case PixelSource.OPTION:
-                other = self.graph is not None and self.graph != (self.low, self.high)
-                return f"{start}, as was asked for" + (
-                    f", although in the graph {self.reason}" if other else ""
+                although = (
+                    f", although in the graph {self.reason}" if self.contradicts_range else ""
                 )
+                said = f"{said}, as was asked for{although}"
             case PixelSource.GRAPH:
-                return f"{start}, since in the graph {self.reason}"
+                said = f"{said}, since in the graph {self.reason}"
             case PixelSource.DEFAULT:
-                return f"{start}, since nothing says otherwise"
-        return None
+                said = f"{said}, since nothing says otherwise"
+            case _ if not self.contradicts:
+                return None
+        if self.graph_order not in (None, self.layout.order):
+            said += (
+                f"; {self.layout.order.upper()} was asked for, although the graph takes "
+                f"{str(self.graph_order).upper()}"
+            )
+        return said
 
     @property
     def hint(self) -> Hint | None:
@@ -108,6 +127,14 @@ class AssumedPixels:
         if self.reason is not None:
             said["reason"] = self.reason
         return said
+
+
+def same_range(one: tuple[float, float], other: tuple[float, float] | None) -> bool:
+    """Whether two ranges are the same, but for what nobody sees: 0..254 and 0..255."""
+    if other is None:
+        return False
+    slack = 0.02 * max(one[1] - one[0], other[1] - other[0])
+    return all(abs(a - b) <= slack for a, b in zip(one, other, strict=True))
 
 
 def range_text(low: float, high: float) -> str:

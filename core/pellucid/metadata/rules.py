@@ -255,6 +255,12 @@ _ALL = (
         "preprocess-outputs",
         "The outputs of the signature xai_preprocess are the inputs of xai_model, by name.",
     ),
+    _warning(
+        "MD114",
+        "pixel-range",
+        "The domain of a picture is the range that the graph takes, as far as the graph tells. The "
+        "domain is followed.",
+    ),
     _error(
         "MD120",
         "no-gradient",

@@ -38,7 +38,15 @@ def predictions(values: Sequence[Array | Mapping[str, Array]]) -> list[Any]:
 def encode(document: Any, *, indent: bool = True) -> bytes:
     """Return a document as UTF-8 JSON; numpy arrays are written as nested lists."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(document, option=options | (orjson.OPT_INDENT_2 if indent else 0))
+    indented = orjson.OPT_INDENT_2 if indent else 0
+    return orjson.dumps(document, default=_lists, option=options | indented)
+
+
+def _lists(value: object) -> object:
+    """Return what orjson leaves of numpy: an array of no axes is a number."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def diagnostics_json(

@@ -22,7 +22,14 @@ from pellucid.runtime.backends.base import Backend, CompileSpec, held
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
 from pellucid.runtime.backends.function import FunctionBackend
 from pellucid.runtime.backends.v1_loader import V1LoaderBackend
-from pellucid.runtime.engine.failures import DATA, FAILURES, NoGradient, sentence
+from pellucid.runtime.engine.failures import (
+    DATA,
+    FAILURES,
+    AllRefusedError,
+    NoGradient,
+    refused_row,
+    sentence,
+)
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import (
     RowBatches,
@@ -40,6 +47,8 @@ BACKENDS: tuple[Callable[[CompileSpec], Backend], ...] = (
     FunctionBackend,
     V1LoaderBackend,
 )
+# Questions that fail because of what is asked; a gradient may fail by itself.
+_ANSWERS = ("encode", "outputs", "coalition_scores")
 Answer = TypeVar("Answer")
 
 
@@ -167,8 +176,8 @@ class TensorFlowModel:
                 return self._gathered(
                     request, function.encode, function.compile_spec.batch, function
                 )
-        except DATA as error:
-            raise InstanceError(refused(error), _only(request)) from error
+        except (AllRefusedError, *DATA) as error:
+            raise InstanceError(refused(error), refused_row(error)) from error
         except FAILURES as error:
             raise ModelError(sentence(error), where=self._where) from error
 
@@ -334,7 +343,7 @@ class TensorFlowModel:
                 self._rows.use(RowBatches(self._rows.cut.rows // 2, 1))
             except FAILURES as error:
                 # Where the backend has answered before, or none goes further, it is the data.
-                data = isinstance(error, DATA) and kernel in ("encode", "outputs")
+                data = kernel in _ANSWERS and isinstance(error, (AllRefusedError, *DATA))
                 self._failures.append(Failure(error, kernel))
                 try:
                     if data and kernel in self._answered:
@@ -351,7 +360,7 @@ class TensorFlowModel:
                             self._rows.use(first.cut())
                     if not data:
                         raise
-                    raise InstanceError(refused(error)) from error
+                    raise InstanceError(refused(error), refused_row(error)) from error
 
     def _next_backend(self, kernel: str | None) -> Backend:
         while self._backends:
@@ -372,7 +381,3 @@ class TensorFlowModel:
     @property
     def _where(self) -> Where:
         return Where(file=str(self.compile_spec.directory))
-
-
-def _only(tensors: Tensors) -> int | None:
-    return 0 if len(any_of(tensors)) == 1 else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError
 from pellucid.model import Array, Tensors
-from pellucid.runtime.engine.failures import DATA
+from pellucid.runtime.engine.failures import DATA, AllRefusedError
 from pellucid.runtime.engine.row_batches import (
     RowBatches,
     Rows,
@@ -89,7 +89,10 @@ class RowBlocks:
 
 
 def _blame(x: Tensors, rows: Array, question: Question, batch: Batch, why: Exception) -> None:
-    """Raise InstanceError if some rows of a block fail alone and others do not."""
+    """Raise InstanceError if some rows of a block fail alone and others do not.
+
+    Where all fail, the model may be at fault, or this way to run it: AllRefusedError.
+    """
     bad: list[int] = []
     fine = False
     for row in dict.fromkeys(rows.tolist()):
@@ -102,6 +105,8 @@ def _blame(x: Tensors, rows: Array, question: Question, batch: Batch, why: Excep
             why = error if len(bad) == 1 else why
     if bad and fine:
         raise InstanceError(refused(why), bad[0]) from why
+    if bad:
+        raise AllRefusedError(bad[0], why) from why
 
 
 def any_of(tensors: Tensors) -> Any:

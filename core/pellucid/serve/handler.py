@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from pellucid.api import Explanations, LoadedModel
-from pellucid.errors import PellucidError, SpecError
-from pellucid.inputs import Instance, parse_json, read_request
+from pellucid.errors import InstanceError, PellucidError, SpecError
+from pellucid.inputs import Instance, kind_of, parse_json, read_request
 from pellucid.notices import Where
 from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
@@ -152,7 +152,10 @@ class Handler:
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
         document = parse_json(body)
-        instances = document.get("instances") if isinstance(document, dict) else None
+        if not isinstance(document, dict):  # a list of records is a file's way, no protocol's
+            what = 'a request is an object, {"instances": […]}, got '
+            raise InstanceError(what + kind_of(document))
+        instances = document.get("instances")
         if isinstance(instances, list):
             self.limits.check_count(len(instances))  # before any of them is looked at
         request = read_request(document, loaded.model.inputs, extras=loaded.model.extras)

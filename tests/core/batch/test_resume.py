@@ -206,6 +206,8 @@ def broken_off(source: Path, out: Path, **options: Any) -> None:
 
         def warns(self, sentence: str) -> None: ...
 
+        def notes(self, sentence: str) -> None: ...
+
         def begins(self, total: int, done: int, failed: int) -> None: ...
 
         def finishes(self, finished: object) -> None:
@@ -287,6 +289,8 @@ def test_one_run_at_a_time_writes_a_folder(source: Path, tmp_path: Path) -> None
 
     class Second:
         def warns(self, sentence: str) -> None: ...
+
+        def notes(self, sentence: str) -> None: ...
 
         def begins(self, total: int, done: int, failed: int) -> None:
             with pytest.raises(OutputError, match="another run is writing here"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from browser import until
 from gallery_run import COUNT, make_large_run, make_run
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def test_the_grid_tells_readers_where_they_are(open_page: Open, tmp_path: Path) 
     assert int(grid.get_attribute("aria-rowcount") or 0) == -(-1000 // across)
     assert page.locator(".card").count() < 100
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
-    page.wait_for_function("document.querySelectorAll('[role=row]')[3].ariaRowIndex > 50")
+    until(page, "document.querySelectorAll('[role=row]')[3].ariaRowIndex > 50")
     rows = page.locator("[role=row]").evaluate_all(
         "all => all.map(row => [Number(row.ariaRowIndex), row.getBoundingClientRect().top])"
     )
@@ -170,7 +171,7 @@ def test_the_focus_is_seen_and_stays_in_the_large_view(open_page: Open, run: Pat
     assert page.evaluate(outline) == "3px"
     page.keyboard.press("Enter")
     # The large view opens by way of the address, a moment after the key; without it this times out.
-    page.wait_for_function("document.activeElement.id === 'detail-label'")
+    until(page, "document.activeElement.id === 'detail-label'")
     stops = []
     for _ in range(8):
         page.keyboard.press("Tab")

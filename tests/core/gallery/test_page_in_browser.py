@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from browser import until
 from gallery_run import BROKEN, COUNT, LABELS, entries, make_run, name_of
 from pellucid.gallery.page import Entry, shown, write_gallery
 
@@ -27,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def names(page: Page) -> list[str]:
     """The names on the cards, in order; all of this small run is drawn."""
     page.set_viewport_size({"width": 1280, "height": 4000})
-    page.wait_for_function("document.querySelectorAll('.card').length > 0 || !empty.hidden")
+    until(page, "document.querySelectorAll('.card').length > 0 || !empty.hidden")
     return page.locator(".card .line bdi[title]").evaluate_all(
         "all => all.filter(it => it.title.startsWith('in/')).map(it => it.title)"
     )  # type: ignore[no-any-return]
@@ -44,9 +45,10 @@ def press_label(page: Page, label: str, *keys: Any) -> None:
 
 
 def is_loaded(page: Page, selector: str) -> bool:
-    page.wait_for_function(
-        "s => { const i = document.querySelector(s); return i && i.complete && i.naturalWidth }",
-        arg=selector,
+    until(
+        page,
+        "document.querySelector(it)?.complete && document.querySelector(it).naturalWidth",
+        selector,
     )
     return True
 
@@ -57,8 +59,9 @@ def test_every_input_has_a_card_and_every_picture_is_found(open_page: Open, run:
     assert page.title() == page.inner_text("h1") == "Pets & <birds>"
     assert page.inner_text("#counts") == "37 explained · 3 failed"
     # Names with spaces, #, ?, %, newlines and bytes that are not UTF-8 are found, too.
-    page.wait_for_function(
-        "[...document.querySelectorAll('.card img')].every(i => i.complete && i.naturalWidth == 96)"
+    until(
+        page,
+        "[...document.querySelectorAll('.card img')].every(i => i.complete && i.naturalWidth == 96)",
     )
     assert page.locator(".card img").count() == COUNT - len(BROKEN)
 
@@ -214,7 +217,7 @@ def test_the_slider_follows_a_finger(open_page: Open, run: Path) -> None:
         point = {"x": box["x"] + box["width"] * place, "y": middle}
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_function("Math.abs(document.getElementById('slider').value - 25) <= 1")
+    until(page, "Math.abs(document.getElementById('slider').value - 25) <= 1")
     assert share(page) == pytest.approx(0.25, abs=0.01)
 
 
@@ -259,7 +262,7 @@ def test_the_keys_go_through_the_grid_and_the_large_view(open_page: Open, run: P
     page.keyboard.press("Escape")
     page.wait_for_selector("#detail", state="hidden")
     # Where one was last, not where one came from; the browser says that it is closed a bit later.
-    page.wait_for_function(f"{focused} === '2'")
+    until(page, f"{focused} === '2'")
     page.keyboard.press("?")
     assert page.is_visible("#help")
     page.keyboard.press("Escape")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from browser import until
 from gallery_run import make_large_run
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def test_where_scrolling_ends_the_pictures_are_loaded(
 ) -> None:
     page = open_page(runs[3000], before=COUNTING)
     page.evaluate(SCROLL, 3000)
-    page.wait_for_function(
-        "[...document.querySelectorAll('.card img')].every(it => it.src && it.complete && it.naturalWidth)"
-    )
+    pictures = "document.querySelectorAll('.card img')"
+    until(page, f"[...{pictures}].every((it) => it.src && it.complete && it.naturalWidth)")
+    assert page.evaluate(f"{pictures}.length") > 0
 
 
 def test_a_search_and_a_sort_are_shown_before_their_event_is_over(

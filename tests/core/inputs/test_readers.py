@@ -591,10 +591,46 @@ def test_floating_point_gray_is_read_on_its_own_scale() -> None:
     unit = np.linspace(0, 1, 24, dtype=np.float32).reshape(4, 6)
     got = pixels_of(encoded(Image.fromarray(unit), "TIFF"), GRAY)
     assert np.abs(got - unit).max() <= 0.5 / 255 + 1e-6
-    bad = Image.fromarray(np.full((4, 6), -1, np.float32))
-    assert message(lambda: pixels_of(encoded(bad, "TIFF"))) == (
-        "the picture: the picture is damaged (its gray values are not in 0 to 65535)"
-    )
+    for low, high in ((-1, 1), (0, 255), (0, 65535)):
+        data = encoded(Image.fromarray(low + unit * (high - low)), "TIFF")
+        instance = read_image(data, [GRAY])
+        assert np.abs(instance.tensors["image"] - unit).max() <= 0.5 / 255 + 1e-6
+        said = f"its floating-point values were read as {low}..{high}"
+        assert [str(note) for note in instance.notes] == [said]
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (np.float32([[-5, 5]]), "its gray values run from -5 to 5, and not within 0..1, -1..1, "),
+        (np.float32([[0, 1e6]]), "its gray values run from 0 to 1e+06, and not within 0..1, "),
+        (np.float32([[0, np.nan]]), "its gray values are not all finite numbers; "),
+        (np.int32([[-1, 5]]), "its gray values run from -1 to 5, and not within 0..65535; "),
+    ],
+)
+def test_gray_on_no_usual_scale_is_refused_and_not_called_damaged(values: Any, what: str) -> None:
+    said = message(lambda: pixels_of(encoded(Image.fromarray(values), "TIFF")))
+    assert said.startswith(f"the picture: {what}")
+    assert said.endswith("; save it with 8 or 16 bits")
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (
+            b"\0\0\0\x18ftypheic" + b"\0" * 99,
+            "a HEIC picture cannot be read; save it as PNG or JPEG",
+        ),
+        (b"\0" * 128 + b"DICM" + b"\0" * 99, "a DICOM file cannot be read; save it as PNG or JPEG"),
+        (b"<svg width='1'></svg>", "an SVG drawing cannot be read; save it as PNG or JPEG"),
+        (
+            b"II*\0\x08\0\0\0" + b"\0" * 99,
+            "a TIFF file whose values are of a type that cannot be read; save it with 8 or 16 bits",
+        ),
+    ],
+)
+def test_a_picture_of_a_kind_that_is_not_read_is_called_what_it_is(data: bytes, what: str) -> None:
+    assert message(lambda: pixels_of(data)) == f"the picture: {what}"
 
 
 def test_cmyk_is_converted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,26 @@ def other_names(directory: Path) -> None:
         del outputs["tokens"]
 
     edited(directory, edit)
+
+
+@fault("MD114")
+def half_a_range(directory: Path) -> None:
+    def network(image: Any) -> dict[str, Any]:
+        return {"y": tf.reduce_mean(tf.multiply(image, 1 / 255, name="scale"), (1, 2))}
+
+    spec = tf.TensorSpec((None, 8, 8, 3), name="image")
+    module = tf.Module()
+    call = tf.function(network).get_concrete_function(spec)
+    tf.saved_model.save(module, str(directory), signatures=call)
+    features = {
+        "image": {
+            "input_tensor_name": "image",
+            "modality": "image",
+            "domain": {"min": 0, "max": 1},
+        }
+    }
+    document = {"inputs": features, "outputs": {"y": {"output_tensor_name": "y"}}}
+    (directory / METADATA).write_text(json.dumps({**document, "framework": "tensorflow"}))
 
 
 @fault("MD120")
@@ -183,6 +204,7 @@ MESSAGES = {
     "MD100": "MD100 : is empty (0 bytes); copy or export the model again",
     "MD112": "MD112 : signature 'serving_default' has several outputs; choose one of 'y', 'z' with draft_metadata(output=…)",
     "MD113": "MD113 : xai_preprocess gives 'words' and xai_model takes 'tokens'; give them the same names",
+    "MD114": "MD114 inputs.image.domain: pixels are 0..1 here, and in the graph 'PartitionedCall/PartitionedCall/scale' maps 0..255 to 0..1; write 0 and 255, or leave the domain out",
     "MD120": "MD120 : no gradient gets from 'y:0' to 'x:0': operation 'whole' (Round) in between has none; name a tensor behind it in encoded_tensor_name or use sampled Shapley",
     "MD121": "MD121 : the gradient at 'x:0' is 0 everywhere: operation 'sign' (Sign) in between is a step; integrated gradients would say that it does not matter; name a tensor behind it in encoded_tensor_name or use sampled Shapley",
     "MD122": "MD122 : 'y:0' does not depend on 'z:0', so that every attribution is 0",

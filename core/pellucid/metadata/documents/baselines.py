@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.errors import did_you_mean
 from pellucid.metadata.documents.document import INVALID, Finding, Section, describe
 from pellucid.metadata.documents.json_positions import quoted
+from pellucid.metadata.published_schemas import EXACT
 from pellucid.metadata.spec import (
     Baseline,
     DomainBaseline,
@@ -53,7 +54,7 @@ def parse_baselines(
         try:
             baseline = _baseline(item, directory, words=words)
         except _ValuesError as fault:
-            findings.append(Finding(code="MD037", message=str(fault), path=here))
+            findings.append(Finding(code=EXACT, message=str(fault), path=here))
             continue
         if isinstance(baseline, DomainBaseline) and not _has_ends(feature):
             message = f"{quoted(baseline.end)} is the end of a domain, but the input has none"

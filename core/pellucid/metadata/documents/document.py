@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pellucid.metadata.documents.json_positions import (
     DEEPEST,
+    NOT_A_NUMBER,
     JsonSource,
     Path,
     load,
@@ -117,7 +118,7 @@ def plain(value: object, findings: list[Finding], path: Path = ()) -> Any:
     match value:
         case float() if not math.isfinite(value):
             message = f"{_CONSTANTS.get(str(value), 'NaN')} is not JSON; write a number"
-            findings.append(Finding(code="MD003", message=message, path=path))
+            findings.append(Finding(code=NOT_A_NUMBER, message=message, path=path))
             return 0
         case Mapping() | list() | tuple() if len(path) > DEEPEST:
             message = f"lists and objects are nested more than {DEEPEST} deep"

@@ -27,6 +27,8 @@ _WORD = re.compile(r"[-+]?[A-Za-z_][A-Za-z_0-9]*")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_INTEGER = 4000
 DEEPEST = 200
+NOT_A_NUMBER = "MD003"
+"""The rule of what JSON has no number for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,12 +248,12 @@ class _Reader:
             made = float(text)
             if math.isinf(made):
                 short = text if len(text) <= 20 else text[:20] + "…"
-                self.fault("MD003", f"{short} has no finite value", path, at)
+                self.fault(NOT_A_NUMBER, f"{short} has no finite value", path, at)
                 made = 0.0
             return made, number.end()
         constant = _WORD.match(self.text, at)
         if constant and constant[0].lstrip("+-") in ("NaN", "Infinity"):
-            self.fault("MD003", f"{constant[0]} is not JSON; write a number", path, at)
+            self.fault(NOT_A_NUMBER, f"{constant[0]} is not JSON; write a number", path, at)
             return 0, constant.end()
         raise _JsonSyntaxError(f"expected a value{self.found(at)}", at)
 

@@ -23,7 +23,7 @@ from pellucid.runtime.backends.base import (
     session_config,
 )
 from pellucid.runtime.backends.session import SessionGraph
-from pellucid.runtime.engine.failures import FAILURES, Unsupported, sentence
+from pellucid.runtime.engine.failures import FAILURES, NETWORK, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
 from pellucid.runtime.graph.conditions import decided_by_values
 from pellucid.runtime.graph.effects import changes_state, makes_state, random_ops
@@ -180,7 +180,10 @@ class FlatGraphBackend(FlatSession, Backend):
             with tf.control_dependencies([self.graph.get_operation_by_name(name)]):
                 replaced[f"^{name}"] = tf.constant(0)
         (output,) = tf.import_graph_def(
-            self._moving, input_map=replaced, return_elements=[self._output], name="network"
+            self._moving,
+            input_map=replaced,
+            return_elements=[self._output],
+            name=NETWORK.rstrip("/"),
         )
         return output
 

@@ -19,6 +19,7 @@ from pellucid.runtime.backends.base import (
     without_bfloat16,
 )
 from pellucid.runtime.engine import kernels as kernels
+from pellucid.runtime.engine.failures import NETWORK
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import threads_flush
 from pellucid.runtime.engine.tensorflow import CallableOptions, tf
@@ -84,7 +85,7 @@ class SessionGraph(Compiled):
     def row_bytes(self) -> int | None:
         total = 0
         for op in self.graph.get_operations():
-            if op.name.startswith("network/"):
+            if op.name.startswith(NETWORK):
                 for tensor in op.outputs:
                     shape = tensor.shape
                     if shape.rank and tensor.dtype.is_floating and None not in shape[1:].as_list():

@@ -6,6 +6,9 @@ import re
 
 from pellucid.runtime.engine.tensorflow import UnliftableError, tf
 
+NETWORK = "network/"
+"""The beginning of the names of operations that were imported to be differentiated."""
+
 
 class Unsupported(Exception):
     """This backend does not carry this model; the sentence says why."""
@@ -23,9 +26,18 @@ class NoGradient(Exception):
         self.feature, self.node, self.op, self.lacking = feature, node, op, lacking
 
 
+class AllRefusedError(Exception):
+    """Every row of a block is refused by itself: `why` is what was said of the first, at `row`."""
+
+    def __init__(self, row: int, why: Exception) -> None:
+        super().__init__(str(row))
+        self.row, self.why = row, why
+
+
 # What TensorFlow raises when it cannot import, differentiate or run a graph.
 FAILURES = (
     Unsupported,
+    AllRefusedError,
     tf.errors.OpError,
     ValueError,
     TypeError,
@@ -38,13 +50,30 @@ FAILURES = (
     OSError,
     UnliftableError,
 )
-# What it raises for values that an operation does not take, such as a damaged JPEG.
-DATA = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, tf.errors.DataLossError)
+# What it raises for values that an operation does not take, such as a damaged JPEG. Where its words
+# quote bytes that are no text, Python cannot read them, and raises what it says of that instead.
+DATA = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.OutOfRangeError,
+    tf.errors.DataLossError,
+    UnicodeDecodeError,
+)
+# What TensorFlow says may quote a whole record.
+LONGEST = 300
+
+
+def refused_row(error: Exception) -> int | None:
+    """Return which row of a block was refused, if that is known."""
+    return error.row if isinstance(error, AllRefusedError) else None
 
 
 def sentence(error: Exception) -> str:
     """Return the line of a TensorFlow error that says what happened, and where."""
+    if isinstance(error, AllRefusedError):
+        return sentence(error.why)
     text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        text = error.object.decode("utf-8", "backslashreplace")
     nodes = re.findall(r"{{node ([^}]+)}}", text) or re.findall(r"^Node: '([^']+)'", text, re.M)
     found = ""
     for line in text.splitlines():
@@ -54,8 +83,12 @@ def sentence(error: Exception) -> str:
         found = _TAGS.sub("", _ITEM.sub("", line)).strip().rstrip(".")
         if found:
             break
+    found = "".join(it if it.isprintable() else ascii(it)[1:-1] for it in found)
+    if len(found) > LONGEST:
+        found = f"{found[: LONGEST - 60]}…{found[-59:]}"
     found = found or type(error).__name__
-    return f"{found} (at '{nodes[0]}')" if nodes and nodes[0] not in found else found
+    node = nodes[0].removeprefix(NETWORK) if nodes else ""
+    return f"{found} (at '{node}')" if node and node not in found else found
 
 
 _NOISE = re.compile(

@@ -104,6 +104,22 @@ def padded(step: Step) -> View | None:
     return replace(view, shape=tuple(grown))
 
 
+# Lists of pictures, of which a view is that of the batch
+
+
+def item(step: Step) -> View | None:
+    """Return the view of one picture of a list."""
+    return without_axes(step.view, {0}) if step.place == 0 else None
+
+
+def listed(step: Step) -> View | None:
+    """Return the view of a list that a picture is put into."""
+    if step.place != 2:
+        return None
+    view = with_axis(step.view, 0)
+    return replace(view, shape=(None, *view.shape[1:]))
+
+
 # Channels
 
 
@@ -130,8 +146,11 @@ def turned(step: Step) -> View | None:
 
 
 def gathered(step: Step) -> View | None:
-    """Return the channels that are chosen by a list of indices."""
+    """Return the channels that are chosen by a list of indices, or pictures of a batch."""
     indices, axis = step.constant(1), step.integers(2) if len(step.inputs) > 2 else (0,)
+    batch = indices is None and axis == (0,) and len(step.view.shape) == 4
+    if batch and not step.place:  # as `tf.vectorized_map` does
+        return replace(step.view, shape=(None, *step.view.shape[1:]))
     if step.place or indices is None or indices.integers is None or not axis:
         return None
     if len(indices.shape) > 1 or step.number("batch_dims"):

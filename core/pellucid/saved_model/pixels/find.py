@@ -59,13 +59,20 @@ def _find(
     meta_graph: MetaGraph, signature: Signature, info: TensorInfo, directory: Path
 ) -> Pixels | None:
     scope = Scope.of_signature(meta_graph, signature)
+    try:
+        return _found(scope, info, Variables(meta_graph, directory))
+    finally:
+        scope.forget()
+
+
+def _found(scope: Scope, info: TensorInfo, variables: Variables) -> Pixels | None:
     start = scope.resolve(info.name)
     shape = info.shape if info.shape is not None else _placeholder_shape(scope, start.name)
     sizes = (None,) * 4 if shape is None else shape
     if info.dtype not in _NUMBERS or not may_be_picture(sizes):
         return None
     try:
-        ends = ends_of(start, sizes, Variables(meta_graph, directory))
+        ends = ends_of(start, sizes, variables)
     except (TooDeepError, LookupError, ArithmeticError, ValueError):
         return None  # a graph that does not fit together, which is for others to say
     verdict = _agreed(ends)

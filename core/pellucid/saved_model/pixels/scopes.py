@@ -15,6 +15,8 @@ from pellucid.saved_model.op_table import output_place
 from pellucid.saved_model.reader import Function, MetaGraph, Signature
 
 _DEEPEST = 32
+_LOOPS = ("While", "StatelessWhile")
+_VARIANT = 21  # the type of lists of tensors
 
 
 class TooDeepError(Exception):
@@ -45,7 +47,9 @@ class Read(NamedTuple):
 class Scope:
     """The top-level graph as far as the outputs of a signature need it, or a function's body.
 
-    `call` is the scope and the operation that call the function.
+    `call` is the scope and the operation that call the function. The body of a loop is entered for
+    the lists that it reads and writes item by item, as `tf.map_fn` does; what else goes round in it
+    is something new each time.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Scope:
         self.function = function
         self.call = call
         self.prefix: str = "" if call is None else f"{call[0].prefix}{call[1].name}/"
+        self.loops: bool = call is not None and call[1].op in _LOOPS
         self.depth: int = 0 if call is None else call[0].depth + 1
         if self.depth > _DEEPEST:
             raise TooDeepError
@@ -80,17 +85,29 @@ class Scope:
         return {name: place for place, name in enumerate(names)}
 
     def child(self, message: Any) -> Scope | None:
-        """Return the body of the function that an operation calls and does nothing else, if any."""
+        """Return the body of the function that an operation calls and does nothing else, if any.
+
+        That of a loop, too.
+        """
         name = message.name
         if name not in self._children:
             called = self.nodes.called(name)
+            if message.op in _LOOPS:
+                called = str(self.nodes.attributes(name)["body"].func.name)
             scope = None
-            if called is not None:
+            if called is not None and called in self.meta_graph.functions:
                 function = self.meta_graph.functions[called]
                 ends = tuple(function.returns.values())
                 scope = Scope(self.meta_graph, ends, function, (self, message))
             self._children[name] = scope
         return self._children[name]
+
+    def forget(self) -> None:
+        """Let go of the bodies that were entered: they know their callers, a cycle."""
+        for scope in self._children.values():
+            if scope is not None:
+                scope.forget()
+        self._children.clear()
 
     def index_of(self, tensor: str) -> int:
         """Return which output of its operation a tensor is, as it is written in this body."""
@@ -113,13 +130,29 @@ class Scope:
         if message is None:
             if self.call is not None and name in self.arguments:
                 scope, call = self.call
-                return scope.resolve(data_inputs(call)[self.arguments[name]])
+                place = self.arguments[name]
+                if not self.loops or self._stays(place):
+                    return scope.resolve(data_inputs(call)[place])
             return Ref(self, name, 0)
         index = self.index_of(tensor)
         child = self.child(message)
         if child is not None and index < len(child.ends):
             return child.resolve(child.ends[index])
         return Ref(self, name, index)
+
+    def _stays(self, place: int) -> bool:
+        """Whether an argument of a loop's body is given back as it is."""
+        name, end = self.function_argument(place), self.ends[place].partition(":")[0]
+        while (message := self.nodes.find(end)) is not None and message.op == "Identity":
+            end = message.input[0].partition(":")[0]
+        return end == name
+
+    def takes(self, place: int) -> bool:
+        """Whether what is given to a call is what its function works on."""
+        if not self.loops:
+            return place < len(self.arguments)
+        assert self.function is not None, "a loop has a body"
+        return bool(self.function.message.signature.input_arg[place].type == _VARIANT)
 
     @cached_property
     def _readers(self) -> dict[str, list[tuple[Any, int, str]]]:
@@ -169,14 +202,16 @@ class Scope:
             if self.index_of(tensor) != ref.output:
                 continue
             child = self.child(message)
-            if child is None:
+            if child is None or (child.loops and not child.takes(place)):
                 yield Read(self, message, place)
-            elif place < len(child.arguments):
+            elif child.takes(place):
                 yield from child.reads(Ref(child, child.function_argument(place), 0))
         if self.call is None:
             return
         caller, call = self.call
         for place, end in enumerate(self.ends):
+            if self.loops and not self.takes(place):
+                continue
             if end.partition(":")[0] == ref.name and self.index_of_end(end) == ref.output:
                 yield from caller.reads(Ref(caller, call.name, place))
 

@@ -13,7 +13,9 @@ from pellucid.saved_model.pixels.step import Step
 from pellucid.saved_model.pixels.view import View, fitted
 
 # These ask for the picture's size or type, and leave it alone.
-IGNORED = frozenset(["Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"])
+IGNORED = frozenset(
+    ["Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "TensorListLength"]
+)
 _UINT8 = 4
 
 
@@ -142,6 +144,9 @@ _ELEMENTWISE = frozenset(_ON_ELEMENTS)
 _CHANGES: Mapping[str, Change] = {
     **_ON_ELEMENTS,
     "BiasAdd": _bias,
+    **dict.fromkeys(("TensorListFromTensor", "TensorListStack"), _same),
+    "TensorListGetItem": axes.item,
+    "TensorListSetItem": axes.listed,
     "Transpose": axes.transposed,
     "ExpandDims": axes.expanded,
     "Squeeze": axes.squeezed,

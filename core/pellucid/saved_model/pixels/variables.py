@@ -47,7 +47,8 @@ class Variables:
         if not restore:
             return {}
         found: dict[str, str] = {}
-        waiting = [(Scope(self.meta_graph, ()), node_name(restore))]
+        root = Scope(self.meta_graph, ())
+        waiting = [(root, node_name(restore))]
         seen = set(waiting)
         while waiting:
             scope, name = waiting.pop()
@@ -68,6 +69,7 @@ class Variables:
                 if step not in seen:
                     seen.add(step)
                     waiting.append(step)
+        root.forget()
         return found
 
     @cached_property
@@ -84,6 +86,7 @@ class Variables:
                 read = scope.nodes.find(value.name)
                 if read is not None and read.op == "ReadVariableOp":
                     found[node_name(read.input[0])] = copy.name
+        scope.forget()
         return found
 
 

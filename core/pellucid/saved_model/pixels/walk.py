@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pellucid.saved_model.nodes import Shape
@@ -46,11 +47,7 @@ def ends_of(start: Ref, shape: Sizes, variables: Variables) -> tuple[End, ...]:
 class _Walk:
     def __init__(self, variables: Variables) -> None:
         self.views: dict[Ref, View] = {}
-        self.constants = Constants(variables.read, self._shape)
-
-    def _shape(self, ref: Ref) -> Shape:
-        found = self.views.get(ref)
-        return None if found is None else found.shape
+        self.constants = Constants(variables.read, partial(_shape, self.views))
 
     def ends(self, start: Ref, view: View) -> Iterator[End]:
         self.views[start] = view
@@ -128,6 +125,11 @@ class _Walk:
     def _axis(self, at: Ref, place: int) -> int | None:
         found = self.constants.input(at, place)
         return found.integers[0] if found is not None and found.integers else None
+
+
+def _shape(views: Mapping[Ref, View], ref: Ref) -> Shape:
+    found = views.get(ref)
+    return None if found is None else found.shape
 
 
 def _state(view: View) -> tuple[Any, ...]:
