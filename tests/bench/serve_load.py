@@ -100,7 +100,9 @@ class Client(asyncio.Protocol):
 
 async def clients(port: int, count: int, seconds: float) -> Load:
     bodies = [json.dumps({"instances": [instance]}).encode() for instance in instances()]
-    head = "POST /v1/models/digits:explain HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+    head = (
+        "POST /v1/models/digits:explain HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n"
+    )
     requests = [head.format(len(body)).encode() + body for body in bodies]
     load = Load()
     loop = asyncio.get_running_loop()

@@ -102,7 +102,7 @@ def _guard(serving: ServeOptions) -> Guard:
             f"{serving.host} can be reached by others: give --token-file, or --insecure to do "
             "without"
         )
-    return Guard(token)
+    return Guard(token, serving.host, serving.allowed_host)
 
 
 def _check_several(model: ModelOptions) -> None:

@@ -27,6 +27,7 @@ class ServeOptions:
     port: int
     token_file: Path | None
     insecure: bool
+    allowed_host: tuple[str, ...]
     access_log: Path | None
     queue: int
     timeout: float
@@ -53,6 +54,13 @@ serve_options = record(
         help="File with the bearer token to require [default: $PELLUCID_SERVE_TOKEN].",
     ),
     click.option("--insecure", is_flag=True, help="Allow other machines without a token."),
+    click.option(
+        "--allowed-host",
+        multiple=True,
+        metavar="NAME",
+        help="A name clients may ask by, beside localhost and the bound address; *.example.com "
+        "for all below one, * for any.",
+    ),
     click.option(
         "--access-log",
         type=click.Path(path_type=Path, dir_okay=False),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pellucid.cancellation import check
 from pellucid.errors import InstanceError
 from pellucid.model import Array, Tensors
 from pellucid.runtime.engine.failures import DATA, AllRefusedError
@@ -44,8 +45,8 @@ class RowBlocks:
     def each_block(
         self, total: int, batch: Batch, answer: Callable[[Rows], Answer]
     ) -> Iterator[tuple[Rows, Answer]]:
-        """Yield the blocks and what `answer` says to each, in order."""
-        several = blocks(total, self._size(batch), batch.rows)
+        """Yield the blocks and what `answer` says to each, in order, until they are given up."""
+        several = _unless_given_up(blocks(total, self._size(batch), batch.rows))
         if self.cut.parallel_batches == 1:
             return ((block, answer(block)) for block in several)
         return side_by_side(several, answer, self._threads, self.cut.parallel_batches)
@@ -86,6 +87,12 @@ class RowBlocks:
     def _size(self, batch: Batch) -> int:
         """Return how many rows of a block count."""
         return 1 if self.mixes_rows or not batch.axis else batch.rows or self.cut.rows
+
+
+def _unless_given_up(several: Iterator[Rows]) -> Iterator[Rows]:
+    for block in several:
+        check()
+        yield block
 
 
 def _blame(x: Tensors, rows: Array, question: Question, batch: Batch, why: Exception) -> None:

@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT, AccessLog
+from pellucid.serve.auth import Guard
 from pellucid.serve.handler import Handler
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.metrics import CONTENT_TYPE
@@ -85,7 +86,27 @@ def application(
     handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
     app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
     app.router.redirect_slashes = False  # a path is what it is, and clients follow no POST
-    return AccessLog(app, handler.metrics, write_log)
+    return AccessLog(_ByName(app, handler.guard), handler.metrics, write_log)
+
+
+class _ByName:
+    """Wraps an application: what is asked by a foreign name is answered by nobody in it."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+            try:
+                self._guard.check_host(hosts, scope["http_version"])
+            except HttpError as http_error:
+                scope[VISIT].error = http_error.message[:500]
+                status, body = protocol_of(scope["path"]).refused(http_error)
+                await _json(body, status)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _Endpoint:

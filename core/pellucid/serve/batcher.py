@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pellucid.cancellation import cancelled_when
 from pellucid.errors import PellucidError
 
 T = TypeVar("T")
@@ -123,7 +124,9 @@ class Batcher:
             if not block:
                 block.extend(self._gathered())
             started = time.perf_counter()
-            return _answers(block) if block else []
+            # What is late, or was left by its client, is not computed to the end for nobody.
+            with cancelled_when(lambda: all(work.done.cancelled() for work in block)):
+                return _answers(block) if block else []
 
         def computed(future: Future[list[Sequence[Any] | PellucidError]]) -> None:
             # Closed meanwhile, the threads or the loop: nobody waits any more.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from pellucid.api import Explanations, LoadedModel
 from pellucid.errors import InstanceError, PellucidError, SpecError
 from pellucid.inputs import Instance, kind_of, parse_json, read_request
+from pellucid.metadata import ExplanationMetadata
 from pellucid.notices import Where
 from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
@@ -86,14 +88,28 @@ class Handler:
         try:
             self.guard.check(request.headers)
             seconds = self._seconds(request)
+            started = time.monotonic()
             slow = "the body of the request did not come in time"
-            with Deadline(seconds, HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)) as deadline:
-                await self._admit(request, protocol)
-                self._admitted += 1
-                try:
-                    data = await self._answered(request, handle, deadline, seconds)
-                finally:
-                    self._admitted -= 1
+            with Deadline(
+                min(seconds, self.limits.body_seconds), HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)
+            ):
+                await self._check_place(request, protocol)
+                body = await self._body(request, protocol)
+            late = (
+                f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
+                "or samples"
+            )
+            left = seconds - (time.monotonic() - started)
+            # Bodies count until they are answered; whoever sends one slowly takes nobody's place.
+            self._bytes += len(body)
+            self._admitted += 1
+            try:
+                with Deadline(left, HttpError(HTTPStatus.GATEWAY_TIMEOUT, late)) as deadline:
+                    deadline.watch(request)
+                    data = await handle(body)
+            finally:
+                self._admitted -= 1
+                self._bytes -= len(body)
             return Response(data, media_type="application/json")
         except (PellucidError, HttpError) as error:
             http_error = error if isinstance(error, HttpError) else http_error_of(error)
@@ -168,18 +184,23 @@ class Handler:
         own = {k: v for k, v in request.parameters.items() if k in protocol.override}
         model = protocol.configured(loaded.model, own) if target.verb == "explain" else loaded.model
         most = self.limits.check(
-            request.instances, model.parameters, loaded.model.parameters, loaded.outputs
+            request.instances,
+            model.parameters,
+            loaded.model.parameters,
+            loaded.outputs,
+            baselines_of(model.metadata),
+            baselines_of(loaded.model.metadata),
         )
         key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
         return Read(request.instances, model, key, most)
 
-    async def _admit(self, request: Request, protocol: Protocol) -> None:
-        """Refuse a request for which there is no place."""
+    async def _check_place(self, request: Request, protocol: Protocol, own: int = 0) -> None:
+        """Refuse a request for which there is no place; `own` of the bytes held are its own."""
         if self.draining:
             raise HttpError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5
             )
-        if self._admitted >= self.limits.queue or self._bytes > self.limits.bodies:
+        if self._admitted >= self.limits.queue or self._bytes - own > self.limits.bodies:
             await self._discard(request)
             wait = min(60, math.ceil(max(1.0, self.batcher.seconds_to_wait)))
             raise HttpError(
@@ -188,14 +209,8 @@ class Handler:
                 retry_after=wait,
             )
 
-    async def _answered(
-        self,
-        request: Request,
-        handle: Callable[[bytes], Awaitable[bytes]],
-        deadline: Deadline,
-        seconds: float,
-    ) -> bytes:
-        """Read the body, and have it answered; its bytes count until then."""
+    async def _body(self, request: Request, protocol: Protocol) -> bytes:
+        """Return the body of a request that has a place when it is there, too."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise HttpError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed; send it as it is"
@@ -211,17 +226,15 @@ class Handler:
                     parts.clear()
                     await self._discard(request)
                     raise self._too_large()
-            deadline.late = HttpError(
-                HTTPStatus.GATEWAY_TIMEOUT,
-                f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
-                "or samples",
-            )
-            deadline.watch(request)
-            return await handle(b"".join(parts))
+                if self._bytes - size > self.limits.bodies:
+                    parts.clear()
+                    await self._check_place(request, protocol, own=size)
         except ClientDisconnect:
             raise HttpError(CLIENT_GONE, "the client went away") from None
         finally:
             self._bytes -= size
+        await self._check_place(request, protocol)
+        return b"".join(parts)
 
     async def _discard(self, request: Request) -> None:
         """Read what is still coming, up to a point: who is still sending does not see an answer."""
@@ -260,6 +273,12 @@ class Handler:
                 )
             seconds = min(seconds, wanted)
         return seconds
+
+
+def baselines_of(metadata: ExplanationMetadata) -> int:
+    """Return how many baselines each instance is compared with."""
+    counts = [len(it.encoded_baselines or it.input_baselines) for it in metadata.inputs]
+    return max([1, *counts])
 
 
 def _canonical(settings: dict[str, object]) -> str:

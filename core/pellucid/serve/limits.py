@@ -6,6 +6,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -18,6 +19,7 @@ from pellucid.serve.http_errors import HttpError
 
 MEBIBYTE = 2**20
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")
+FRAME = 2**12
 TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -28,10 +30,12 @@ class Limits:
     `queue` counts the requests that are admitted and not yet answered, `body` the bytes of one
     request and `bodies` of all that are admitted; `evaluations` what one instance may cost, in
     runs of the model, `neighbors` how many it may have, and `values` the numbers of its
-    explanation; `seconds` is the deadline of a request.
+    explanation; `seconds` is the deadline of a request,
+    and `body_seconds` that of its body.
     """
 
     queue: int = 128
+    body_seconds: float = 30.0
     body: int = 16 * MEBIBYTE
     bodies: int = 256 * MEBIBYTE
     instances: int = 1024
@@ -47,11 +51,14 @@ class Limits:
         wanted: ExplanationParameters,
         own: ExplanationParameters,
         outputs: int,
+        baselines: int = 1,
+        own_baselines: int = 1,
     ) -> int:
         """Return how many instances may be computed together; refuse what a request may not ask.
 
         `wanted` are its parameters, `own` those of the server, which are never too much; `outputs`
-        is the number of the model's outputs.
+        is the number of the model's outputs, `baselines` that of the baselines, for each of which
+        the method is run, and `own_baselines` that of the server's.
         """
         for instance in instances:
             for value in instance.tensors.values():
@@ -65,13 +72,13 @@ class Limits:
                 f"most {self.neighbors:,} are given here",
             )
         elements = max(sum(v.size for v in i.tensors.values()) for i in instances)
-        cost = _evaluations(wanted, elements, outputs)
-        if cost > max(self.evaluations, _evaluations(own, elements, outputs)):
+        cost = baselines * _evaluations(wanted, elements, outputs)
+        if cost > max(self.evaluations, own_baselines * _evaluations(own, elements, outputs)):
             raise HttpError(
                 TOO_LARGE,
                 f"the parameters ask for {cost:,} evaluations of the model for each instance; at "
                 f"most {self.evaluations:,} are done here: lower the number of steps, paths, "
-                "samples or outputs",
+                "samples, baselines or outputs",
             )
         values = elements * _outputs(wanted, outputs)
         if values > max(self.values, elements * _outputs(own, outputs)):
@@ -97,8 +104,7 @@ class Limits:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 with Image.open(io.BytesIO(data)) as picture:
-                    frames = getattr(picture, "n_frames", 1)
-                    pixels = frames * math.prod(picture.size)
+                    pixels = self._pixels_of(picture)
         except Image.DecompressionBombError:
             pixels = self.pixels + 1
         except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError):
@@ -113,6 +119,22 @@ class Limits:
                 TOO_LARGE,
                 f"{where}: the picture has more than {self.pixels:,} pixels; make it smaller first",
             )
+
+    def _pixels_of(self, picture: Image.Image) -> int:
+        """Return the pixels of all frames; of what has too many, those that were counted.
+
+        A frame is more work than its pixels, so that a small one counts as `FRAME`; to say how many
+        there are, Pillow would look at every one.
+        """
+        frame = math.prod(picture.size)
+        pixels, frames = frame, 1
+        if getattr(picture, "is_animated", False) or picture.format == "TIFF":
+            with suppress(EOFError):
+                while pixels <= self.pixels:
+                    picture.seek(frames)
+                    frames += 1
+                    pixels += max(frame, FRAME)
+        return pixels
 
 
 def _bytes_in(value: Array) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from pellucid.notices import Warn, Where
 from pellucid.serve.app import application
 from pellucid.serve.auth import Guard
 from pellucid.serve.batcher import Batcher
+from pellucid.serve.connection import Connection
 from pellucid.serve.handler import Handler
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
@@ -145,6 +146,8 @@ async def _run(
         app,
         access_log=False,
         log_config=None,
+        http=Connection,
+        ws="none",
         lifespan="on",
         proxy_headers=False,
         server_header=False,
