@@ -163,7 +163,8 @@ FAULTS: list[tuple[object, list[str]]] = [
         "MD020 : has no \"framework\": \"tensorflow\", which is assumed",
     ]),
     (document(None, {"index_name_mapping": ["a", ["b", "a"]]}), [
-        "MD031 outputs.p.index_name_mapping[1][1]: 'a' is there already, at index 0",
+        "MD031 outputs.p.index_name_mapping[1][1]: 'a' is there already, at index 0; the two are "
+        "told apart by their index",
     ]),
     (vertex(None, {"integratedGradientsAttribution": {}}), [
         "MD011 parameters.integratedGradientsAttribution: has no 'stepCount', which is required; "
@@ -174,18 +175,19 @@ FAULTS: list[tuple[object, list[str]]] = [
         "range 1 to 100; it is used anyway",
     ]),
     (vertex(None, {"sampledShapleyAttribution": {"pathCount": 0}}), [
-        "MD014 parameters.sampledShapleyAttribution.pathCount: 0 is out of range, must be 1 to 50",
+        "MD011 parameters.sampledShapleyAttribution: has no 'pathCount' (0 means that it is not "
+        "set), which is required; 50 is a good value to start",
     ]),
     (vertex(None, {"sampledShapleyAttribution": {"pathCount": "7"}}), [
         "MD012 parameters.sampledShapleyAttribution.pathCount: must be an integer, "
         "not the string '7'",
     ]),
-    (vertex(None, {"topK": 0, "sampledShapleyAttribution": {"pathCount": 7}}), [
-        "MD014 parameters.topK: 0 is out of range, must be 1 or more, or -1 for all",
+    (vertex(None, {"topK": -2, "sampledShapleyAttribution": {"pathCount": 7}}), [
+        "MD014 parameters.topK: -2 is out of range, must be 1 or more, or -1 for all",
     ]),
     (vertex(None, {"topK": 2}), [
         "MD060 parameters: has no method; add one of integratedGradientsAttribution, "
-        "xraiAttribution, sampledShapleyAttribution, examples",
+        "xraiAttribution, sampledShapleyAttribution, limeAttribution, examples",
     ]),
     (vertex(None, {"xraiAttribution": {"stepCount": 9}, "examples": {}}), [
         "MD060 parameters: has 'xraiAttribution' and 'examples'; keep exactly one method",
