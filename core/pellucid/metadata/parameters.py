@@ -96,8 +96,9 @@ class CallSettings:
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
     takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
     permutations, `players` ``elements`` or ``regions``; `samples`, `segmentation`, `top_labels`,
-    `min_weight` and `positive_only` are those of LIME. `neighbors` is the number of examples to find, `index` the file that they are in, `query`
-    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    `min_weight` and `positive_only` are those of LIME. `neighbors` is the number of examples to
+    find, `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all)
+    or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -262,7 +263,8 @@ class Lime(BaseMethod):
     """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
 
     `top_labels` outputs are explained where no others are chosen; `positive_only` and `min_weight`
-    are the patches that are shown of each. `hide_color` is what hidden patches are painted with, on the model's own scale.
+    choose the patches that are shown of each. `hide_color` is what hidden patches are painted with,
+    on the model's own scale.
     """
 
     top_labels: int = spelled(

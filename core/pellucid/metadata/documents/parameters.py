@@ -38,10 +38,10 @@ def parse_parameters(
 ) -> tuple[ExplanationParameters | None, tuple[Problem, ...]]:
     """Read parameters, a JSON text or an object in either spelling; None if a problem is an error.
 
-    A whole ExplanationSpec, or the Model that has it, is accepted too: its ``parameters`` are read. What the document
-    leaves out is taken from `base`; without a base it must choose a method. `inputs` are the names
-    that ``featureNoiseSigma`` may use. AI Platform's parameters have a default of 50 steps or
-    paths, Vertex requires them. `file` is named in the problems.
+    A whole ExplanationSpec, or the Model that has it, is accepted too: its ``parameters`` are read.
+    What the document leaves out is taken from `base`; without a base it must choose a method.
+    `inputs` are the names that ``featureNoiseSigma`` may use. AI Platform's parameters have a
+    default of 50 steps or paths, Vertex requires them. `file` is named in the problems.
     """
     document = opened(given)
     in_text = document.problems(file)

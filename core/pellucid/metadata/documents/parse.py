@@ -188,8 +188,8 @@ def _vertex_signs(document: Mapping[str, object]) -> Iterator[bool]:
                     fields += part.items() if isinstance(part, dict) else ()
     for key, value in fields:
         yield key in _VERTEX_KEYS or (key != key.lower() and snake(key) != key.lower())
-        enum = isinstance(value, str) and value.isupper()
-        yield enum and (key == "encoding" or value.endswith("_UNSPECIFIED"))
+        if isinstance(value, str) and value.isupper():
+            yield key == "encoding" or value.endswith("_UNSPECIFIED")
 
 
 def _metadata(
