@@ -195,9 +195,9 @@ method_options = record(
         help="LIME: the weight from which on a patch is shown [default: 0.01].",
     ),
     click.option(
-        "--positive-only/--both-signs",
+        "--positive-only/--no-positive-only",
         default=None,
-        help="LIME: show only patches that speak for a label [default: positive only].",
+        help="LIME: show only patches that speak for a label [default: True].",
     ),
     click.option(
         "--segmentation",

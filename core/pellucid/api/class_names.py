@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,14 +41,7 @@ def with_class_names(
     }
     if written is not None:
         names, source = class_names_of(written)
-        fitting = [name for name, count in counts.items() if count in (None, len(names))]
-        if not fitting:
-            sizes = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
-            raise SpecError(
-                f"{_number(len(names))}, and the output {sizes}",
-                where=Where(file=source),
-                hint="each class needs a name, in the order of the output",
-            )
+        fitting = _fitting(names, source, counts)
     else:
         document = document.explaining([_told_apart(it) for it in document.outputs])
         unnamed = {
@@ -77,6 +70,19 @@ def with_class_names(
             for it in document.outputs
         ]
     )
+
+
+def _fitting(names: Sequence[str], source: str, counts: Mapping[str, int | None]) -> Sequence[str]:
+    """Return the outputs that names are for. Raises SpecError where there is none."""
+    fitting = [output for output, count in counts.items() if count in (None, len(names))]
+    if not fitting:
+        sizes = ", ".join(f"'{output}' has {count}" for output, count in counts.items())
+        raise SpecError(
+            f"{_number(len(names))}, and the output {sizes}",
+            where=Where(file=source),
+            hint="each class needs a name, in the order of the output",
+        )
+    return fitting
 
 
 def _told_apart(output: OutputSpec) -> OutputSpec:

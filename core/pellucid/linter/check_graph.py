@@ -63,10 +63,7 @@ def gradient_findings(
         for tensor, way in ways(meta_graph, output, explained).items():
             feature, field = explained[tensor]
             if way.reach is Reach.UNKNOWN and notes is not None:
-                notes.append(
-                    f"whether a gradient gets from {quoted(output)} to {quoted(tensor)} is not "
-                    f"known: more than {MOST_STEPS} operations are not followed"
-                )
+                notes.append(_unknown(output, tensor))
             slopes = gradients and _floats(meta_graph, signature, tensor)
             said = _said(way, tensor, output, field, slopes)
             if said is not None:
@@ -77,6 +74,13 @@ def gradient_findings(
                     Finding(code=code, message=message, path=path, severity=severity, hint=hint)
                 )
     return findings
+
+
+def _unknown(output: str, tensor: str) -> str:
+    return (
+        f"whether a gradient gets from {quoted(output)} to {quoted(tensor)} is not known: more "
+        f"than {MOST_STEPS} operations are not followed"
+    )
 
 
 def _said(
