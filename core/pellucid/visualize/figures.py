@@ -174,7 +174,8 @@ def _overlay(drawing: Drawing, name: Callable[[str], str], view: View) -> Iterat
     kind = "panel" if view.panel else "overlay"
     if view.frames is None:
         made = drawing.panel() if view.panel else drawing.overlay
-        said = {drawing.title: drawing.said} if drawing.said else {}
+        picked = drawing.settings_chosen
+        said = {drawing.title: picked} if picked else {}
         yield _raster(name(kind), made, view.form, drawing.empty, chosen=said)
         return
     frames = []
@@ -204,7 +205,7 @@ def _labels(shown: Sequence[Shown], feature: str, view: View) -> tuple[Array, Ch
             Polarity.NEGATIVE: "Negative for",
         }.get(drawing.visualization.polarity or Polarity.POSITIVE, "For and against")
         if drawing.said:
-            said[drawing.title] = drawing.said
+            said[drawing.title] = drawing.settings_chosen
         title = f"{sign} {label_text(one.label)}"
         if view.actual is not None:
             title += f" Actual {view.actual}"
@@ -229,7 +230,11 @@ def _methods(shown: Sequence[Shown], feature: str, view: View) -> tuple[Array, C
             visualization=drawing.visualization,
         )
         cells.append(cell)
-    said = {one.method: it.said for one, it in zip(shown, drawings, strict=True) if it.said}
+    said = {
+        one.method: drawing.settings_chosen
+        for one, drawing in zip(shown, drawings, strict=True)
+        if drawing.said
+    }
     return grid(cells, columns=len(cells), title=shown[0].title), said
 
 

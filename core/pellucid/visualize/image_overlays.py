@@ -54,9 +54,14 @@ class Drawing:
     written_format: OutputFormat | None = None
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def settings_chosen(self) -> tuple[str, ...]:
         """The settings that nobody wrote and were chosen for this picture, as ``key=value``."""
         return () if self.chosen is None else tuple(words(self.chosen))
+
+    @property
+    def said(self) -> str | None:
+        """The same in one line, None where everything was written."""
+        return " ".join(self.settings_chosen) or None
 
     def as_file(self, form: str | None = None) -> tuple[bytes, str]:
         """Return the overlay for people, and its form: PNG unless JPEG is asked for or written."""
@@ -70,7 +75,7 @@ class Drawing:
 
     def panel(self, note: str = "") -> Array:
         """Return original and overlay side by side, with title, method, error and colour bar."""
-        picked = f"chosen for this picture: {' '.join(self.said)}" if self.said else None
+        picked = f"chosen for this picture: {self.said}" if self.said else None
         lines = [self.subtitle, *filter(None, [note, self.empty, picked])]
         return panel(
             self.image,
