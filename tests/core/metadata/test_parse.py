@@ -152,6 +152,11 @@ FAULTS: list[tuple[object, list[str]]] = [
     (document({"modality": "image", "visualization": {"clip_above_percentile": 101}}), [
         "MD014 inputs.x.visualization.clip_above_percentile: 101 is out of range, must be 0 to 100",
     ]),
+    (document({"modality": "image", "visualization": {"clip_above_percentile": 50}}), [
+        "MD045 inputs.x.visualization.clip_above_percentile: the upper clip percentile 50 must be "
+        "above the lower one, which is 62 where it is not written",
+    ]),
+    (document({"modality": "image", "visualization": {"clip_above_percentile": 63}}), []),
     (document(preparer_version="1.2"), [
         "MD025 preparer_version: '1.2' is not a semantic version such as '1.2.3'",
     ]),
