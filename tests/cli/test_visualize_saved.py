@@ -164,7 +164,7 @@ def test_settings_that_nobody_wrote_are_said_so_that_they_can_be_typed(
     run = program(
         *("explain", model, cat, "--steps", 4, "-v", "--raw", raw, "-o", tmp_path / "answer.json")
     )
-    (words,) = re.findall(r"cat.jpg, image: chosen for this picture: (.*)", run.err)
+    (words,) = re.findall(r"cat.jpg, [^,]+, image: chosen for this picture: (.*)", run.err)
     picked = dict(it.split("=") for it in words.split(" ")[1::2])
     assert set(picked) == {"blur_sigma", "clip_below_percentile"}
     with np.load(raw) as archive:

@@ -120,7 +120,8 @@ def explain(
             place = explanations.instances[number].place
             for label in explanation.labels:
                 for feature, words in explanations.chosen(label).items():
-                    console.note(chosen_text(f"{place}, {feature}", words))
+                    what = f"{place}, {label.name or label.output}, {feature}"
+                    console.note(chosen_text(what, words))
 
 
 def _as_lime(method: ExplainOptions) -> ExplainOptions:
