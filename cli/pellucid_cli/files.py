@@ -102,7 +102,7 @@ def read_inputs(
     if not instances:
         raise InstanceError("there are no instances in the input")
     for name, other in chosen:
-        if other.explainer != chosen[0][1].explainer:
+        if other.explainers != chosen[0][1].explainers:
             raise InstanceError(
                 f"brings other settings than {chosen[0][0]}",
                 where=Where(file=name),

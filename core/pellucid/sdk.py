@@ -107,7 +107,7 @@ class LocalModel(model.Model):  # type: ignore[misc]  # the SDK has no types
         if not params.baselines:
             return chosen
         metadata = _with_baselines(chosen, params.baselines)
-        return replace(chosen, explainer=replace(chosen.explainer, metadata=metadata))
+        return chosen.described(metadata)
 
     def _written(
         self, explanations: Explanations, number: int, explanation: Explanation, instance: Instance
@@ -127,7 +127,7 @@ class LocalModel(model.Model):  # type: ignore[misc]  # the SDK has no types
             shown[name] = {f"b64_{form}": base64.b64encode(picture).decode()}
         index = label.index
         return Attribution(
-            output_name=self._model.metadata.output.name,
+            output_name=label.output,
             baseline_score=label.baseline_score,
             example_score=label.score,
             values_dict=dict(instance.tensors),

@@ -285,3 +285,17 @@ def test_an_instance_that_the_model_cannot_take_is_left_out_of_its_block(
     good.write_text("\n".join(json.dumps(it) for it in rows[:2]))
     program("batch", samples / "diabetes/model", good, "-o", tmp_path / "other")
     assert lines(tmp_path / "out" / RESULTS) == lines(tmp_path / "other" / RESULTS)
+
+
+def test_overlays_are_of_the_format_that_is_asked_for(
+    program: Any, digits: Path, seven: Path, tmp_path: Path
+) -> None:
+    for form, suffix in (("jpeg", "jpg"), ("png", "png")):
+        out = tmp_path / form
+        run = program("batch", digits, seven, "-o", out, "--steps", 2, "--overlay-format", form)
+        assert run.code == 0, run.err
+        with Image.open(out / "overlays" / f"seven.png.{suffix}") as overlay:
+            assert overlay.format == form.upper()
+            # 4:4:4, or outlines of one pixel smear.
+            layers = {it[1:3] for it in getattr(overlay, "layer", [])}
+            assert layers == ({(1, 1)} if form == "jpeg" else set())

@@ -99,3 +99,30 @@ def test_requests_with_different_settings_are_refused(
         f"b.json: brings other settings than {tmp_path}/a.json; explain them one at a time"
         in run.err
     )
+
+
+def test_its_parameters_are_options_and_keys_of_a_specification(
+    program: Any, digits: Path, seven: Path, tmp_path: Path
+) -> None:
+    chosen = {"numSamples": 60, "topLabels": 2, "minWeight": 0, "positiveOnly": False}
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps({"limeAttribution": {**chosen, "segmentationAlg": "SLIC"}}))
+    options = ("--num-samples", 60, "--top-labels", 2, "--min-weight", 0, "--no-positive-only")
+    typed = program(
+        *("explain", digits, seven, "--format", "kserve", "-q", *options),
+        *("--segmentation", "slic"),
+    )
+    written = program("explain", digits, seven, "--format", "kserve", "-q", "--spec", spec)
+    body = request_of(
+        seven, num_samples=60, top_labels=2, min_weight=0, positive_only=False,
+        segmentation_alg="slic",
+    )  # fmt: skip
+    asked = program("explain", digits, "-", "--format", "kserve", "-q", stdin=body)
+    assert typed.code == written.code == 0, typed.err + written.err
+    assert json.loads(typed.out) == json.loads(written.out) == json.loads(asked.out)
+    assert -1 in np.unique(json.loads(typed.out)["explanations"]["masks"])
+    plain = program(
+        *("explain", digits, seven, "--method", "lime", "--num-samples", 20, "--top-labels", 3),
+    )
+    (found,) = json.loads(plain.out)["explanations"]
+    assert len(found["attributions_by_label"]) == 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +121,59 @@ def test_a_file_that_is_not_there_or_not_ours_costs_one_sentence(
     wrong.write_bytes(b"no archive")
     run = program("visualize", wrong)
     assert run.code == 1 and run.err.startswith(f"error: {wrong}: not an .npz file")
+
+
+def test_an_edited_file_says_how_to_draw_again(
+    program: Any, samples: Path, saved: Path, tmp_path: Path
+) -> None:
+    """ "To create another visualization with the same model, update the settings in the file." """
+    document = json.loads((samples / "photos/model/explanation_metadata.json").read_text())
+    (feature,) = document["inputs"].values()
+    settings = {"type": "Pixels", "polarity": "both", "overlay_type": "none"}
+    feature["visualization"] = {**feature.get("visualization", {}), **settings}
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(document))
+    words = [f"--set={key}={value}" for key, value in settings.items()]
+    drawn, typed, plain = (tmp_path / name for name in ("drawn", "typed", "plain"))
+    assert program("visualize", saved, "--metadata", edited, "-o", drawn).code == 0
+    assert program("visualize", saved, *words, "-o", typed).code == 0
+    assert program("visualize", saved, "-o", plain).code == 0
+    name = "cat.overlay.png"
+    assert (drawn / name).read_bytes() == (typed / name).read_bytes()
+    assert (drawn / name).read_bytes() != (plain / name).read_bytes()
+    document["inputs"] = {"other": feature}
+    edited.write_text(json.dumps(document))
+    run = program("visualize", saved, "--metadata", edited, "-o", drawn)
+    assert run.code == 2
+    assert (
+        f"{edited}: inputs: describes 'other', and the pictures that were explained are" in run.err
+    )
+
+
+def test_settings_that_nobody_wrote_are_said_so_that_they_can_be_typed(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(samples / "photos/model", model)
+    file = model / "explanation_metadata.json"
+    document = json.loads(file.read_text())
+    (feature,) = document["inputs"].values()
+    feature.pop("visualization", None)
+    file.write_text(json.dumps(document))
+    cat, raw = samples / "photos/images/cat.jpg", tmp_path / "cat.npz"
+    run = program(
+        *("explain", model, cat, "--steps", 4, "-v", "--raw", raw, "-o", tmp_path / "answer.json")
+    )
+    (words,) = re.findall(r"cat.jpg, [^,]+, image: chosen for this picture: (.*)", run.err)
+    picked = dict(it.split("=") for it in words.split(" ")[1::2])
+    assert set(picked) == {"blur_sigma", "clip_below_percentile"}
+    with np.load(raw) as archive:
+        written = json.loads(archive["pellucid.json"].tobytes())
+    assert written["instances"][0]["labels"][0]["chosen"] == {
+        "image": [f"{key}={value}" for key, value in picked.items()]
+    }
+    by_itself = program("visualize", raw, "-v", "-o", tmp_path / "a.png")
+    assert f"chosen for this picture: {words}" in by_itself.err
+    typed = program("visualize", raw, "-v", *words.split(" "), "-o", tmp_path / "b.png")
+    assert "chosen" not in typed.err
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -25,6 +25,7 @@ def label(values: dict[str, Any], *, name: str = "cat", index: int = 0, **given:
     total = sum(float(value.sum()) for value in arrays.values())
     return LabelAttribution(
         **{
+            "output": "subject",
             "index": (index,),
             "name": name,
             "score": 0.25 + total,

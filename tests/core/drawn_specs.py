@@ -95,23 +95,30 @@ def inputs(draw: st.DrawFn, name: str, dialect: Dialect, baselines: int) -> Inpu
 
 
 @st.composite
+def outputs(draw: st.DrawFn, name: str, dialect: Dialect) -> OutputSpec:
+    mapping = draw(st.none() | st.lists(names, unique=True, min_size=1, max_size=3).map(tuple))
+    return OutputSpec(
+        name=name,
+        tensor_name=draw(names if dialect is Dialect.AI_PLATFORM else tensors),
+        index_name_mapping=mapping,
+        index_name_mapping_key=None if mapping is not None else draw(tensors),
+    )
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> ExplanationMetadata:
     dialect = draw(st.sampled_from(Dialect))
     ours = dialect is Dialect.AI_PLATFORM
     baselines = draw(st.integers(0, 2))
     keys = draw(st.lists(names, unique=True, min_size=1, max_size=3))
-    mapping = draw(st.none() | st.lists(names, unique=True, max_size=3).map(tuple))
+    first, *others = draw(st.lists(names, unique=True, min_size=1, max_size=2 if ours else 1))
     return ExplanationMetadata(
         dialect=dialect,
         inputs=tuple(draw(inputs(key, dialect, baselines)) for key in keys),
-        output=OutputSpec(
-            name=draw(names),
-            tensor_name=draw(names if ours else tensors),
-            index_name_mapping=mapping,
-            index_name_mapping_key=None if mapping is not None else draw(tensors),
-        ),
+        output=draw(outputs(first, dialect)),
+        others=tuple(draw(outputs(name, dialect)) for name in others),
         framework="tensorflow" if ours else None,
         signature_key=draw(tensors) if ours else None,
-        tags=draw(st.none() | st.lists(names).map(tuple)) if ours else None,
+        tags=draw(st.none() | st.lists(names, min_size=1).map(tuple)) if ours else None,
         latent_space_source=None if ours else draw(tensors),
     )

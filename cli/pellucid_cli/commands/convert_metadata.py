@@ -34,8 +34,8 @@ def convert_metadata(
 ) -> None:
     """Convert explanation metadata from AI Platform's dialect to Vertex AI's, or back.
 
-    FILE is an explanation_metadata.json, an ExplanationMetadata or an ExplanationSpec; - is stdin.
-    What the other format cannot express is reported on stderr.
+    FILE is an explanation_metadata.json, an ExplanationMetadata, an ExplanationSpec, or a Model
+    that has one; - is stdin. What the other format cannot express is reported on stderr.
     """
     import json
     import sys

@@ -14,6 +14,7 @@ from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
     ModelOptions,
+    chosen_text,
     load,
     load_options,
     method_options,
@@ -101,7 +102,7 @@ def explain(
     if response.form == "kserve":
         loaded = loaded.as_kserve()
     from pellucid.errors import InstanceError
-    from pellucid.responses import encode, pack
+    from pellucid.responses import encode
     from pellucid_cli.files import read_inputs, write
 
     try:
@@ -112,8 +113,15 @@ def explain(
         response.deliver(encode({"error": error.sentence(flag)}))
         raise
     if response.raw is not None:
-        write(response.raw, pack(explanations), force=response.force)
+        write(response.raw, explanations.pack(), force=response.force)
     response.deliver(_written(explanations, response.form))
+    if console.verbose and response.form not in ("table", "kserve"):
+        for number, explanation in enumerate(explanations):
+            place = explanations.instances[number].place
+            for label in explanation.labels:
+                for feature, words in explanations.chosen(label).items():
+                    what = f"{place}, {label.name or label.output}, {feature}"
+                    console.note(chosen_text(what, words))
 
 
 def _as_lime(method: ExplainOptions) -> ExplainOptions:

@@ -13,6 +13,7 @@ from pellucid.notices import Where
 from pellucid_cli.options.shared import (
     Console,
     ModelOptions,
+    chosen_text,
     method_options,
     model_options,
     verbosity_options,
@@ -75,7 +76,8 @@ def visualize(
     """Draw which pixels, regions, words or columns made the model say what it said.
 
     INPUT is a picture, or anything that explain takes; SAVED.npz is what explain --raw wrote, or a
-    folder of such files, to be drawn again without the model. Pictures become overlays, text
+    folder of such files, to be drawn again without the model, with --metadata as an edited file
+    says. Pictures become overlays, text
     becomes words on coloured ground (PNG and HTML), columns become a chart. Prints the paths of the
     files it writes.
     """
@@ -124,4 +126,6 @@ def _drawn(
             if target.form in (None, SUFFIXES[Path(file.name).suffix]):
                 if file.note:
                     console.warn(f"{file.name}: {file.note}")
+                for title, words in file.chosen.items():
+                    console.note(chosen_text(f"{file.name}, {title}", words))
                 yield file

@@ -30,6 +30,7 @@ class FolderOptions:
     out: Path
     no_overlays: bool
     no_gallery: bool
+    overlay_format: str | None
     raw: bool
     force: bool
 
@@ -77,6 +78,11 @@ folder_options = record(
     click.option("-o", "--out", type=FILE, required=True, help="The folder to write."),
     click.option("--no-overlays", is_flag=True, help="Do not write pictures or the gallery."),
     click.option("--no-gallery", is_flag=True, help="Do not write index.html and thumbnails."),
+    click.option(
+        "--overlay-format",
+        type=click.Choice(["png", "jpeg"]),
+        help="Format of the overlays [default: output_format of the metadata, else png].",
+    ),
     click.option("--raw", is_flag=True, help="Also write the attributions as arrays, .npz files."),
     click.option("--force", is_flag=True, help="Start over, replacing earlier results."),
 )

@@ -67,6 +67,7 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
         overlays=overlays,
         gallery=overlays and not folder.no_gallery,
         raw=folder.raw,
+        overlay_format=folder.overlay_format,
     )
     return Recipe(directory=model_dir.absolute(), options=options, wanted=wanted)
 

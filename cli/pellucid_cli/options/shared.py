@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,11 @@ class ModelOptions:
     device: str
     allow_unsafe_ops: bool
     pixels: PixelSettings | None
+
+
+def chosen_text(what: str, words: Iterable[str]) -> str:
+    """Return which settings were chosen for a picture, as they are typed."""
+    return f"{what}: chosen for this picture: {' '.join(f'--set {word}' for word in words)}"
 
 
 def console_of(verbose: int, quiet: int) -> Console:
@@ -172,7 +178,26 @@ method_options = record(
         help="Shapley: what gets an attribution; regions are for images [default: elements].",
     ),
     click.option(
-        "--samples", type=click.IntRange(2), help="LIME: number of samples [default: 1000]."
+        "--samples",
+        "--num-samples",
+        "samples",
+        type=click.IntRange(2),
+        help="LIME: number of samples [default: 1000].",
+    ),
+    click.option(
+        "--top-labels",
+        type=click.IntRange(1),
+        help="LIME: explain the K highest outputs, unless --top-k or --output-index say which.",
+    ),
+    click.option(
+        "--min-weight",
+        type=float,
+        help="LIME: the weight from which on a patch is shown [default: 0.01].",
+    ),
+    click.option(
+        "--positive-only/--no-positive-only",
+        default=None,
+        help="LIME: show only patches that speak for a label [default: True].",
     ),
     click.option(
         "--segmentation",

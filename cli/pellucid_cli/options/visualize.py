@@ -16,7 +16,7 @@ from pellucid_cli.options.shared import Console, ModelOptions, load, load_option
 if TYPE_CHECKING:
     from pellucid import Explanations, LoadedModel
     from pellucid.inputs import Instance
-    from pellucid.metadata import CallSettings, ExplainOptions
+    from pellucid.metadata import CallSettings, ExplainOptions, ExplanationMetadata
     from pellucid.visualize import View
 
 SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".html": "html"}
@@ -158,7 +158,7 @@ def explained(
     """
     names = [file for name in names for file in _saved_in(name)]
     if any(name.endswith(".npz") for name in names):
-        yield from _saved(names, view, methods, console)
+        yield from _saved(names, view, methods, model.metadata, console)
         return
     if len(names) < 2:
         raise click.UsageError("no input: name a picture or a request, or - for stdin")
@@ -184,10 +184,15 @@ def _saved_in(name: str) -> list[str]:
 
 
 def _saved(
-    names: Sequence[str], view: View, methods: Sequence[CallSettings], console: Console
+    names: Sequence[str],
+    view: View,
+    methods: Sequence[CallSettings],
+    edited: Path | None,
+    console: Console,
 ) -> Iterator[Explained]:
     from pellucid.api import unpack
     from pellucid.metadata import CallSettings
+    from pellucid.metadata.documents import read_document
 
     wrong = [name for name in names if not name.endswith(".npz")]
     if wrong:
@@ -197,6 +202,7 @@ def _saved(
     if methods:
         raise click.UsageError("--compare explains anew: name the model and its inputs")
     explaining = {it.name for it in (*fields(ModelOptions), *fields(CallSettings))} | {"seed"}
+    explaining -= {"metadata"}  # which say how to draw, too
     context = click.get_current_context()
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
@@ -204,16 +210,32 @@ def _saved(
             raise click.UsageError(
                 f"{parameter.opts[-1]} is for explaining; what was saved is explained already"
             )
+    metadata = None
+    if edited is not None:
+        metadata, _, _ = read_document(Path(), edited, console.warn)
     stems = Stems()
     for name in names:
         found = unpack(Path(name).read_bytes(), name)
         _refuse_examples(found)
+        if metadata is not None:
+            found = _described(found, metadata, edited)
         for number, explanation in enumerate(found):
             stem = stems.of(found.instances[number])
-            if view.labels is not None and len(explanation.labels) < view.labels:
-                count = len(explanation.labels)
+            count = max(map(len, explanation.by_output.values()), default=0)
+            if view.labels is not None and count < view.labels:
                 console.warn(f"{stem}: {count} labels were saved; see explain --top-k")
             yield stem, [found], number
+
+
+def _described(
+    found: Explanations, metadata: ExplanationMetadata, file: Path | None
+) -> Explanations:
+    from pellucid.errors import SpecError
+
+    try:
+        return found.described(metadata)
+    except SpecError as error:
+        raise error.at(file=str(file)) from None
 
 
 def _refuse_examples(explained: LoadedModel | Explanations) -> None:

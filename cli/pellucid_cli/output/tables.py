@@ -35,7 +35,7 @@ def table(explanations: Explanations) -> str:
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
             title = (
-                f"{source}: {explanations.metadata.output.name} {what} = {label.score:.4g} "
+                f"{source}: {label.output} {what} = {label.score:.4g} "
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
             console.print(Text(title, "bold"), soft_wrap=True)

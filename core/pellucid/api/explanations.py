@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid import responses
+from pellucid.errors import SpecError
 from pellucid.explain import LabelAttribution, Results
-from pellucid.metadata import Dialect, Visualization
-from pellucid.visualize import Drawing, draw_explanation
+from pellucid.metadata import Dialect, ExplanationMetadata, Modality, Visualization
+from pellucid.notices import Where, Words, python_words
+from pellucid.visualize import Drawing, chosen_settings, draw_explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,41 @@ class Explanations(Results):
         """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
         return responses.kserve(self.items, self.parameters)
 
+    def pack(self, words: Words = python_words) -> bytes:
+        """Return an ``.npz`` archive of them, from which `unpack` makes them again."""
+        return responses.pack(self, words, self.chosen)
+
+    def chosen(self, label: LabelAttribution) -> dict[str, list[str]]:
+        """Return the visualization settings that nobody wrote and that are chosen for a label.
+
+        They are given for each feature that is a picture, as ``key=value``.
+        """
+        return chosen_settings(self, label)
+
+    def described(self, metadata: ExplanationMetadata) -> Explanations:
+        """Return the same, to be drawn with the visualization settings of other metadata.
+
+        Raises SpecError where these have none of the pictures that were explained.
+        """
+        written = {it.name: it for it in metadata.inputs}
+        pictures = [it.name for it in self.metadata.inputs if it.modality is Modality.IMAGE]
+        if not any(name in written for name in pictures):
+            raise SpecError(
+                f"describes {_listed(written)}, and the pictures that were explained are "
+                f"{_listed(pictures)}"
+                if pictures
+                else "is for pictures, and none was explained",
+                where=Where(path="inputs"),
+            )
+        inputs = (
+            replace(it, visualization=written[it.name].visualization)
+            if it.name in pictures and it.name in written
+            else it
+            for it in self.metadata.inputs
+        )
+        changed = replace(self.metadata, inputs=tuple(inputs), dialect=metadata.dialect)
+        return Explanations(self.items, self.instances, changed, self.parameters)
+
     def draw(
         self,
         number: int,
@@ -47,6 +85,10 @@ class Explanations(Results):
     ) -> dict[str, Drawing]:
         """Return the overlay of each image feature of one instance, as `draw_explanation` does."""
         return draw_explanation(self, number, label, own_size=own_size, visualization=visualization)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def unpack(data: bytes, where: str) -> Explanations:

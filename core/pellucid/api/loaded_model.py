@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.api.explanations import Explanations
-from pellucid.errors import InstanceError, OutputError, SpecError
+from pellucid.errors import InstanceError, ModelError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import (
     MIXED_ROWS,
@@ -36,7 +36,7 @@ from pellucid.metadata import (
 from pellucid.metadata.documents import (
     overridden,
 )
-from pellucid.model import Array
+from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Warn, Where
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A SavedModel that is ready to explain.
 
-    `inputs` are what an instance has to give; `inferred` tells that the metadata were; `pixels`
-    knows what pictures are taken to be.
+    `inputs` are what an instance has to give; `explainers` explain an output each; `inferred` tells
+    that the metadata were; `pixels` knows what pictures are taken to be.
     """
 
     directory: Path
     inputs: tuple[InputInfo, ...]
-    explainer: Explainer
+    explainers: tuple[Explainer, ...]
     signature: str
     inferred: bool
     compiler: Compiler = field(repr=False)
@@ -61,8 +61,13 @@ class LoadedModel:
     warn: Warn = field(repr=False)
 
     @property
+    def explainer(self) -> Explainer:
+        """What explains the first output; all others differ in their output alone."""
+        return self.explainers[0]
+
+    @property
     def metadata(self) -> ExplanationMetadata:
-        return self.explainer.metadata
+        return self.explainer.metadata.explaining([it.metadata.output for it in self.explainers])
 
     @property
     def parameters(self) -> ExplanationParameters:
@@ -94,7 +99,7 @@ class LoadedModel:
             group = [records[i] for i in places]
             with _naming(group):
                 request = stack(group, self.inputs)
-                explained = self.explainer.explain(request, [r.index for r in group])
+                explained = self._explained(request, [r.index for r in group])
             pictures = [r.pictures for r in group]
             said = self.pixels.explained(self.explainer.model, request, explained, pictures)
             for i, explanation in zip(places, said, strict=True):
@@ -107,6 +112,35 @@ class LoadedModel:
             for notice in (*record.notes, *explanation.warnings[len(explanation.general) :]):
                 self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
+
+    def _explained(self, request: Tensors, numbers: list[int]) -> list[Explanation]:
+        """Return what is said of each output of rows of a request, and what the model answers."""
+        if isinstance(self.parameters.method, Examples):
+            found = self.explainer.explain(request, numbers)  # whatever is predicted, they are near
+        else:
+            first, *others = (self._of_one(it, request, numbers) for it in self.explainers)
+            found = [it.with_others([o[row] for o in others]) for row, it in enumerate(first)]
+        if len(self.compiler.signature.outputs) == 1:
+            return found
+        try:
+            outputs = self.compiler.signature_outputs(request)
+        except (InstanceError, ModelError) as error:
+            notice = error.notice.under("not all outputs can be predicted")
+            return [replace(it, warnings=(*it.warnings, notice)) for it in found]
+        return [
+            replace(it, outputs={k: np.asarray(v[row], v.dtype) for k, v in outputs.items()})
+            for row, it in enumerate(found)
+        ]
+
+    def _of_one(
+        self, explainer: Explainer, request: Tensors, numbers: list[int]
+    ) -> list[Explanation]:
+        try:
+            return explainer.explain(request, numbers)
+        except (InstanceError, ModelError, SpecError) as error:
+            if len(self.explainers) == 1:
+                raise
+            raise error.at(path=f"outputs.{explainer.metadata.output.name}") from error
 
     def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
         """Return what the model says of each instance, without an explanation.
@@ -141,14 +175,17 @@ class LoadedModel:
         if options.visualization is not None:
             inputs = (replace(i, visualization=options.visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
-        explainer = replace(
-            self.explainer,
-            model=self.compiler.model(gradients=chosen.method.uses_gradients),
-            parameters=chosen,
-            metadata=metadata,
-            seed=self.explainer.seed if options.seed is None else options.seed,
+        gradients = chosen.method.uses_gradients
+        explainers = (
+            replace(
+                it,
+                model=self.compiler.of(it.metadata.output).model(gradients=gradients),
+                parameters=chosen,
+                seed=it.seed if options.seed is None else options.seed,
+            )
+            for it in self.explainers
         )
-        configured = replace(self, explainer=explainer)
+        configured = replace(self, explainers=tuple(explainers)).described(metadata)
         configured.say_noise()
         return configured
 
@@ -160,6 +197,14 @@ class LoadedModel:
             self.pixels.note(chosen)
         for notice in noise_warnings(method, specs):
             self.warn(notice)
+
+    def described(self, metadata: ExplanationMetadata) -> LoadedModel:
+        """Return the same model with what other metadata say of its inputs."""
+        explainers = (
+            replace(it, metadata=metadata.explaining([it.metadata.output]))
+            for it in self.explainers
+        )
+        return replace(self, explainers=tuple(explainers))
 
     def index(
         self,
@@ -238,13 +283,13 @@ class LoadedModel:
                 where=Where(path="signature_name"),
                 hint=Hint("load the model with {signature:{key}}", key=signature),
             )
-        metadata, parameters = overridden(self.metadata, self.parameters, request)
+        before = self.metadata
+        metadata, parameters = overridden(before, self.parameters, request)
         parameters = with_kserve_keys(request, parameters, self.warn)
-        if metadata is self.metadata and parameters is self.parameters:
+        if metadata is before and parameters is self.parameters:
             return self
-        return replace(
-            self, explainer=replace(self.explainer, metadata=metadata, parameters=parameters)
-        )
+        explainers = tuple(replace(it, parameters=parameters) for it in self.explainers)
+        return replace(self, explainers=explainers).described(metadata)
 
     def as_kserve(self) -> LoadedModel:
         """Return the same model as KServe's explainer had it: LIME of the ``top_labels`` best.

@@ -173,7 +173,8 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
     inferred = document is None
     if document is None:
         document = _inferred(saved.directory, signature, options.output, say)
-    metadata = _with_output(document, meta_graph, signature, options.output)
+    metadata = replace(document, latent_space_source=document.latent_tensor_name)
+    metadata = _with_output(metadata, meta_graph, signature, options.output)
     names = options.class_names
     metadata = with_class_names(metadata, meta_graph, signature, saved.directory, names, say)
     if parameters is not None and isinstance(parameters.method, Examples):
@@ -215,10 +216,13 @@ def _inferred(
 def _with_output(
     document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature, output: str | None
 ) -> ExplanationMetadata:
-    if output is None or output == document.output.name:
+    if output is None:
         return document
+    written = [it for it in document.outputs if it.name == output]
+    if written:
+        return document.explaining(written)
     resolve_tensor(meta_graph, signature, output, role="output")  # or say what there is instead
-    return replace(document, output=OutputSpec(name=output, tensor_name=output))
+    return document.explaining([OutputSpec(name=output, tensor_name=output)])
 
 
 def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
@@ -262,19 +266,23 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         assumed,
     )
     parameters = described.parameters or ExplanationParameters()
-    explainer = Explainer(
-        model=compiler.model(gradients=parameters.method.uses_gradients),
-        metadata=metadata,
-        parameters=parameters,
-        input_keys=compiler.input_keys,
-        companions=compiler.companions,
-        explicit=not described.inferred,
-        examples=ExampleSearch(directory, signature.key, compiler.inputs, compiler),
-    )
+    search = ExampleSearch(directory, signature.key, compiler.inputs, compiler)
+    explainers = [
+        Explainer(
+            model=compiler.of(output).model(gradients=parameters.method.uses_gradients),
+            metadata=metadata.explaining([output]),
+            parameters=parameters,
+            input_keys=compiler.input_keys,
+            companions=compiler.companions,
+            explicit=not described.inferred,
+            examples=search,
+        )
+        for output in metadata.outputs
+    ]
     return LoadedModel(
         directory=directory,
         inputs=compiler.inputs,
-        explainer=explainer,
+        explainers=tuple(explainers),
         signature=signature.key,
         inferred=described.inferred,
         compiler=compiler,
@@ -287,12 +295,12 @@ def _tensors(
     document: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
 ) -> list[str]:
     """Return the tensors that explaining asks for, by their flat names."""
-    output = document.output
     names = [it.tensor_name or it.name for it in document.inputs]
     names += [it.encoded_tensor_name for it in document.inputs if it.encoded_tensor_name]
     found = [resolve_tensor(meta_graph, signature, it, role="input").tensor for it in names]
-    written = output.tensor_name or output.name
-    return [*found, resolve_tensor(meta_graph, signature, written, role="output").tensor]
+    asked = [it.tensor_name or it.name for it in document.outputs]
+    found += [resolve_tensor(meta_graph, signature, it, role="output").tensor for it in asked]
+    return found
 
 
 def _python_warning(message: Message) -> None:

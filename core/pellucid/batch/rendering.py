@@ -19,8 +19,9 @@ from pellucid.api import Explanations
 from pellucid.batch.items import Item
 from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record, Said
+from pellucid.explain import LabelAttribution
 from pellucid.model import Array
-from pellucid.responses import encode, pack, response
+from pellucid.responses import encode, predictions, response
 from pellucid.visualize import SMALL, Drawing
 from pellucid.visualize import encode as encode_picture
 
@@ -40,12 +41,16 @@ Drawn: TypeAlias = tuple[Drawing, tuple[bytes, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to write of each explanation into the folder `out`, beside its line."""
+    """What to write of each explanation into the folder `out`, beside its line.
+
+    `overlay_format`, ``png`` or ``jpeg``, goes before that of the metadata.
+    """
 
     out: str
     overlays: bool = True
     gallery: bool = True
     raw: bool = False
+    overlay_format: str | None = None
 
 
 def render(explanations: Explanations, items: Sequence[Item], wanted: Wanted) -> Iterator[Record]:
@@ -64,24 +69,33 @@ def _record(
 ) -> Record:
     explanation, instance = explanations[number], explanations.instances[number]
     first = explanation.labels[0] if explanation.labels else None  # neighbours have none
+    # Of several outputs each has its pictures, named after it.
+    several = len(explanation.by_output) > 1
+    best = {
+        f"{output}." if several else "": labels[0]
+        for output, labels in explanation.by_output.items()
+    }
     drawn: dict[str, Drawn] = {}
-    pictures: dict[tuple[int, ...], dict[str, tuple[bytes, str]]] = {}
+    pictures: dict[int, dict[str, tuple[bytes, str]]] = {}
     for label in explanation.labels:
         each = _encoded(explanations.draw(number, label, own_size=False))
-        pictures[label.index] = {feature: data for feature, (_, data) in each.items()}
-        drawn = each if label is first else drawn
-    body = response([explanation], explanations.metadata, lambda _, label: pictures[label.index])
+        pictures[id(label)] = {feature: data for feature, (_, data) in each.items()}
+        for output, one in best.items():
+            drawn |= {f"{output}{name}": it for name, it in each.items() if label is one}
+    body = response([explanation], explanations.metadata, lambda _, label: pictures[id(label)])
     line = {
         "instance": instance.value,
-        "prediction": explanation.prediction,
+        "prediction": predictions([explanation.answer])[0],
         "explanation": body["explanations"][0],
     }
     made = _Pictures()
     if wanted.overlays and drawn:
-        own = _at_own_size(explanations, number, drawn, instance.image)
+        own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
         made = _pictures(own, item, wanted, of_file=instance.image is not None)
         line["overlays"] = made.overlays
-    features = first.features if first is not None else {}
+    features = {
+        f"{output}{k}": it for output, one in best.items() for k, it in one.features.items()
+    }
     return Record(
         name=item.name,
         result=encode(line, indent=False),
@@ -107,19 +121,28 @@ def _encoded(drawings: Mapping[str, Drawing]) -> dict[str, Drawn]:
 def _at_own_size(
     explanations: Explanations,
     number: int,
+    best: Mapping[str, LabelAttribution],
     drawn: dict[str, Drawn],
     photo: Image.Image | None,
+    wanted: Wanted,
 ) -> dict[str, Drawn]:
-    """Return the drawings for people: at the photo's own size, small ones magnified, PNG."""
+    """Return the drawings for people: at the photo's own size, small ones magnified."""
     sizes = {drawing.image.shape[:2] for drawing, _ in drawn.values()}
     same = photo is None or all(
         np.array_equal(np.asarray(photo), drawing.image) for drawing, _ in drawn.values()
     )
     if not same or any(max(size) < SMALL for size in sizes):
-        drawings = explanations.draw(number)
+        drawings = {
+            f"{output}{name}": drawing
+            for output, label in best.items()
+            for name, drawing in explanations.draw(number, label).items()
+        }
     else:
         drawings = {name: drawing for name, (drawing, _) in drawn.items()}
-    return {name: (drawing, drawing.as_file()) for name, drawing in drawings.items()}
+    return {
+        name: (drawing, drawing.as_file(wanted.overlay_format))
+        for name, drawing in drawings.items()
+    }
 
 
 @dataclass(slots=True)
@@ -211,5 +234,5 @@ def _packed(
             explanations.metadata,
             explanations.parameters,
         )
-        packed[numbers[0]] = [(f"attributions/{place}.npz", pack(part))]
+        packed[numbers[0]] = [(f"attributions/{place}.npz", part.pack())]
     return packed

@@ -100,7 +100,8 @@ class Work:
         self._warnings = tuple(warnings)
         self.stopping = threading.Event()
         self._room = _Room(DECODED_BYTES)
-        _ = model.explainer.model.differentiable  # one that cannot be explained fails here, once
+        for explainer in model.explainers:
+            _ = explainer.model.differentiable  # one that cannot be explained fails here, once
 
     @cached_property
     def about(self) -> About:

@@ -130,7 +130,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
-    """A model and what is to be explained of it.
+    """A model and what is to be explained of one of its outputs.
 
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
     `companions` which others belong to it;
@@ -308,6 +308,7 @@ class Explainer:
         error = attribution.approx_error
         values = {name: value[j] for name, value in attribution.values.items()}
         return LabelAttribution(
+            output=self.metadata.output.name,
             index=index,
             name=name_at(names, index),
             score=float(attribution.score[j]),

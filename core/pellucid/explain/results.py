@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
@@ -20,14 +20,16 @@ from pellucid.notices import Notice
 class LabelAttribution:
     """Why one output of one instance is what it is.
 
-    `index` is () for a scalar output; `values` are the attributions of the explained tensors,
-    `features` what they mean for each feature; `approx_error` is None where it is undefined;
-    `evaluations` is the number of gradients or paths that were taken for it, `ranks` the ranks of
-    regions, `segments` the patch that each pixel of a picture is in, [h, w], where a method works
-    on patches, and `diagnostics` what else the method says of itself; `flat` tells that gradients
-    were 0 wherever they were taken, or that hidden patches look as they are.
+    `output` is the name that the metadata give the tensor of outputs. `index` is () for a scalar
+    output; `values` are the attributions of the explained tensors, `features` what they mean for
+    each feature; `approx_error` is None where it is undefined; `evaluations` is the number of
+    gradients or paths that were taken for it, `ranks` the ranks of regions, `segments` the patch
+    that each pixel of a picture is in, [h, w], where a method works on patches, and
+    `diagnostics` what else the method says of itself; `flat` tells that gradients were 0 wherever
+    they were taken, or that hidden patches look as they are.
     """
 
+    output: str
     index: tuple[int, ...]
     name: str | None
     score: float
@@ -59,6 +61,8 @@ class Explanation:
     `neighbors`, nearest first, and no labels. `pixels` is what was assumed of each input that was
     made of a picture, as JSON. `general` are those of the `warnings` that are of the model and not
     of this instance; `held` names what was left as the instance has it, and not explained.
+    `outputs` are all of the signature's outputs by name, where there are several. Labels of several
+    explained outputs stand in the order of the outputs.
     """
 
     prediction: Array
@@ -70,6 +74,40 @@ class Explanation:
     held: tuple[str, ...] = ()
     neighbors: tuple[Neighbor, ...] | None = None
     pixels: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def answer(self) -> Array | Mapping[str, Array]:
+        """What the model says: its output, or all of them by name."""
+        return self.outputs or self.prediction
+
+    @property
+    def by_output(self) -> Mapping[str, tuple[LabelAttribution, ...]]:
+        """The labels of each explained output, by its name."""
+        names = dict.fromkeys(label.output for label in self.labels)
+        return {name: tuple(it for it in self.labels if it.output == name) for name in names}
+
+    def with_others(self, others: Sequence[Explanation]) -> Explanation:
+        """Return the explanation with the labels of other outputs of the same instance.
+
+        What is not said of all of the outputs is said with the output's name.
+        """
+        parts = (self, *others)
+        if len(parts) == 1:
+            return self
+        common = [it for it in self.warnings if all(it in each.warnings for each in others)]
+        own = [
+            notice.at(path=f"outputs.{part.labels[0].output}")
+            for part in parts
+            for notice in part.warnings
+            if notice not in common
+        ]
+        labels = tuple(label for part in parts for label in part.labels)
+        general = tuple(it for it in self.general if it in common)
+        held = dict.fromkeys(name for part in parts for name in part.held)
+        return replace(
+            self, labels=labels, warnings=(*common, *own), general=general, held=tuple(held)
+        )
 
 
 @dataclass(frozen=True, slots=True)

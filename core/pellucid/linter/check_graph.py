@@ -52,9 +52,6 @@ def gradient_findings(
 
     method = parameters.method if parameters else None
     gradients = method is None or method.uses_gradients
-    output = resolved(metadata.output.tensor_name or metadata.output.name, "output")
-    if output is None or not _floats(meta_graph, signature, output):
-        return []
     explained: dict[str, tuple[InputSpec, str]] = {}
     for feature in metadata.inputs:
         encoded = feature.encoded_tensor_name if gradients else None
@@ -63,23 +60,31 @@ def gradient_findings(
             field = "encoded_tensor_name" if encoded else "input_tensor_name"
             explained[tensor] = feature, field
     findings = []
-    for tensor, way in ways(meta_graph, output, explained).items():
-        feature, field = explained[tensor]
-        if way.reach is Reach.UNKNOWN and notes is not None:
-            notes.append(
-                f"whether a gradient gets from {quoted(output)} to {quoted(tensor)} is not known: "
-                f"more than {MOST_STEPS} operations are not followed"
-            )
-        slopes = gradients and _floats(meta_graph, signature, tensor)
-        said = _said(way, tensor, output, field, slopes)
-        if said is not None:
-            code, message, hint = said
-            path = ("inputs", feature.name, spelled(field, metadata.dialect))
-            severity = Severity.WARNING if code == "MD120" and method is None else None
-            findings.append(
-                Finding(code=code, message=message, path=path, severity=severity, hint=hint)
-            )
+    outputs = (resolved(it.tensor_name or it.name, "output") for it in metadata.outputs)
+    for output in dict.fromkeys(outputs):
+        if output is None or not _floats(meta_graph, signature, output):
+            continue
+        for tensor, way in ways(meta_graph, output, explained).items():
+            feature, field = explained[tensor]
+            if way.reach is Reach.UNKNOWN and notes is not None:
+                notes.append(_unknown(output, tensor))
+            slopes = gradients and _floats(meta_graph, signature, tensor)
+            said = _said(way, tensor, output, field, slopes)
+            if said is not None:
+                code, message, hint = said
+                path = ("inputs", feature.name, spelled(field, metadata.dialect))
+                severity = Severity.WARNING if code == "MD120" and method is None else None
+                findings.append(
+                    Finding(code=code, message=message, path=path, severity=severity, hint=hint)
+                )
     return findings
+
+
+def _unknown(output: str, tensor: str) -> str:
+    return (
+        f"whether a gradient gets from {quoted(output)} to {quoted(tensor)} is not known: more "
+        f"than {MOST_STEPS} operations are not followed"
+    )
 
 
 def _said(

@@ -81,8 +81,9 @@ def check(
     checker.preprocess()
     for feature in metadata.inputs:
         checker.input(feature)
-    checker.output(metadata.output)
-    checker.resolve((), "latent_space_source", metadata.latent_space_source, "output")
+    for output in metadata.outputs:
+        checker.output(output)
+    checker.resolve((), "latent_space_source", metadata.latent_tensor_name, "output")
     return problems_of(checker.findings, None, file), tuple(checker.resolutions)
 
 

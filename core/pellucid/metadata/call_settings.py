@@ -82,10 +82,14 @@ def with_settings(
         _check_range(name, value)
     method.check()
     result = replace(parameters, method=method)
-    if settings.top_k is not None:
-        if settings.top_k < 1 and settings.top_k != -1:
-            raise _beyond("top_k", settings.top_k, "1 or more, or -1 for all")
-        result = replace(result, top_k=settings.top_k, output_indices=None)
+    top_k = settings.top_k
+    if top_k is None and settings.output_indices is None:
+        counts = (it for it in fields(method) if spelling_of(it).counts_outputs)
+        top_k = next((getattr(settings, str(spelling_of(it).setting)) for it in counts), None)
+    if top_k is not None:
+        if top_k < 1 and top_k != -1:
+            raise _beyond("top_k", top_k, "1 or more, or -1 for all")
+        result = replace(result, top_k=top_k, output_indices=None)
     if settings.output_indices is not None:
         indices = [(i,) if isinstance(i, int) else tuple(i) for i in settings.output_indices]
         result = replace(result, output_indices=tuple(indices))

@@ -50,10 +50,10 @@ def with_kserve_keys(
         warn(Notice(what))
         return parameters
     for key, value in given.items():
-        name = _FIELDS[key].name
+        field = _FIELDS[key]
         made = _read(key, value)
-        parameters = replace(parameters, method=replace(parameters.method, **{name: made}))
-        if name == "top_labels":
+        parameters = replace(parameters, method=replace(parameters.method, **{field.name: made}))
+        if spelling_of(field).counts_outputs:
             parameters = replace(parameters, top_k=made, output_indices=None)
     return parameters
 

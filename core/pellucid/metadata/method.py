@@ -29,7 +29,8 @@ class Spelling(NamedTuple):
     `setting` is its name in a call (see `CallSettings`). `keys` are its names in the parameters of
     a document, in snake case, the first of them Vertex's; they stand in the object `inside`, if
     any. `kserve` are its names in a request to KServe's explainer. `record` is the class of a field
-    that is an object itself. A setting unsets `instead_of`.
+    that is an object itself. A setting unsets `instead_of`; one that `counts_outputs` says how many
+    are explained, too, unless that is chosen otherwise.
     """
 
     setting: str | None = None
@@ -38,6 +39,7 @@ class Spelling(NamedTuple):
     kserve: tuple[str, ...] = ()
     record: Any = None
     instead_of: str | None = None
+    counts_outputs: bool = False
 
 
 def spelled(
@@ -48,9 +50,10 @@ def spelled(
     kserve: tuple[str, ...] = (),
     record: Any = None,
     instead_of: str | None = None,
+    counts_outputs: bool = False,
 ) -> T:
     """Return a field of a record, with its default and the names it goes under."""
-    names = Spelling(setting, keys, inside, kserve, record, instead_of)
+    names = Spelling(setting, keys, inside, kserve, record, instead_of, counts_outputs)
     return field(default=default, metadata={"spelling": names})
 
 

@@ -97,9 +97,9 @@ class CallSettings:
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (by default 0.1 of the range of
     an input, or 0.1 where that is not known); `blur_sigma` takes the blurred image as the baseline,
     in pixels. `paths` is the number of sampled permutations, `players` ``elements`` or ``regions``;
-    `samples` and `segmentation` are those of LIME. `neighbors` is the number of examples to find,
-    `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or
-    `output_indices` choose the outputs.
+    `samples`, `segmentation`, `top_labels`, `min_weight` and `positive_only` are those of LIME.
+    `neighbors` is the number of examples to find, `index` the file that they are in, `query`
+    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -110,6 +110,9 @@ class CallSettings:
     players: str | Players | None = _setting(Players)
     samples: int | None = _setting(int, least=2)
     segmentation: str | Segmentation | None = _setting(Segmentation)
+    top_labels: int | None = _setting(int, least=1)
+    min_weight: float | None = _setting(float)
+    positive_only: bool | None = _setting(bool)
     index: str | PathLike[str] | None = _setting(Path)
     neighbors: int | None = _setting(int, least=1)
     query: str | Query | None = _setting(Query)
@@ -272,24 +275,31 @@ class SampledShapley(BaseMethod):
 class Lime(BaseMethod):
     """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
 
-    `hide_color` is what hidden patches are painted with, on the model's own scale.
+    `top_labels` outputs are explained where no others are chosen; `positive_only` and `min_weight`
+    choose the patches that are shown of each. `hide_color` is what hidden patches are painted with,
+    on the model's own scale.
     """
 
-    top_labels: int = spelled(10, kserve=("top_labels",))
+    top_labels: int = spelled(
+        10, "top_labels", setting="top_labels", kserve=("top_labels",), counts_outputs=True
+    )
     segmentation_alg: Segmentation = spelled(
         Segmentation.QUICKSHIFT,
+        *("segmentation_alg", "segmentation_algorithm"),
         setting="segmentation",
         kserve=("segmentation_alg", "segmentation_algorithm"),  # its option is the longer one
     )
-    num_samples: int = spelled(1000, setting="samples", kserve=("num_samples",))
-    positive_only: bool = spelled(True, kserve=("positive_only",))
-    min_weight: float = spelled(0.01, kserve=("min_weight",))
+    num_samples: int = spelled(1000, "num_samples", setting="samples", kserve=("num_samples",))
+    positive_only: bool = spelled(
+        True, "positive_only", setting="positive_only", kserve=("positive_only",)
+    )
+    min_weight: float = spelled(0.01, "min_weight", setting="min_weight", kserve=("min_weight",))
     hide_color: float = 0.0
 
     name = "lime"
     title = "LIME"
     label = "LIME, patches"
-    key = None
+    key = "lime_attribution"
     presets: ClassVar[Presets] = {}
     for_images: ClassVar[Settings] = {}
     effort = Effort("samples", 500)

@@ -8,7 +8,7 @@ there twice in two spellings.)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,6 +20,19 @@ NAMES = (*(it.value for it in Dialect), "parameters")
 EXACT = "MD037"
 """The rule of what is Pellucid's own, baselines: their keys have one spelling."""
 _OURS = ("x-rule", "x-ignore-case")
+
+
+def unset_values(rule: Mapping[str, Any], dialect: Dialect) -> list[Any]:
+    """Return the values of a field by which protobuf spells out that it is not set.
+
+    Those are ``""`` and ``[]``, and in Vertex, whose documents are messages, 0 where the field
+    could not be 0, as a number of steps, and for an enum. (``…_UNSPECIFIED`` is one of its words.)
+    """
+    kinds = rule.get("type", ())
+    found: list[Any] = [""] if kinds == "string" else [[]] if "array" in kinds else []
+    positive = rule.get("minimum", 0) > 0 or "exclusiveMinimum" in rule or "not" in rule
+    number = kinds in ("integer", "number") and positive
+    return [*found, 0] if dialect is Dialect.VERTEX and ("enum" in rule or number) else found
 
 
 @cache
@@ -67,15 +80,18 @@ def _references(rule: Any) -> Iterator[str]:
             yield from _references(part)
 
 
-def _widened(rule: Any, dialect: Dialect, place: str) -> Any:
+def _widened(
+    rule: Any, dialect: Dialect, place: str, fields: Mapping[str, Any] | None = None
+) -> Any:
     """Return the part of a schema at `place` with every spelling that is understood.
 
     The services' own spelling stays in ``properties``, which is what editors offer; the others are
-    patterns that lead there.
+    patterns that lead there. `fields` are the properties of the object that is asked about.
     """
     if not isinstance(rule, dict):
         return rule
     made = {key: part for key, part in rule.items() if key not in _OURS}
+    fields = rule.get("properties", {}) if fields is None else fields
     if rule.get("x-rule") == EXACT:
         return made
     for key in ("$defs", "properties", "patternProperties"):
@@ -84,13 +100,18 @@ def _widened(rule: Any, dialect: Dialect, place: str) -> Any:
                 name: _widened(part, dialect, f"{place}/{key}/{name}")
                 for name, part in made[key].items()
             }
+    if "properties" in made:
+        made["properties"] = {
+            name: _optional(part, unset_values(fields[name], dialect))
+            for name, part in made["properties"].items()
+        }
     for key in ("items", "additionalProperties"):
         if key in made:
             made[key] = _widened(made[key], dialect, f"{place}/{key}")
     if "if" in made:  # a kind of document is told by its keys in any letter case, and no more
         made["if"] = _widened(made["if"], Dialect.AI_PLATFORM, "")
     if "anyOf" in made:
-        made["anyOf"] = [_widened(it, dialect, "") for it in made["anyOf"]]
+        made["anyOf"] = [_widened(it, dialect, "", fields) for it in made["anyOf"]]
     if "properties" in made:
         others = {
             other_spellings(name, dialect): {"$ref": f"{place}/properties/{name}"}
@@ -98,17 +119,29 @@ def _widened(rule: Any, dialect: Dialect, place: str) -> Any:
         }
         made["patternProperties"] = {**made.get("patternProperties", {}), **others}
     if "required" in made:
-        made["allOf"] = [_has(key, dialect) for key in made.pop("required")]
+        made["allOf"] = [
+            _has(key, dialect, unset_values(fields.get(key, {}), dialect))
+            for key in made.pop("required")
+        ]
     if rule.get("x-ignore-case"):
         words = made.pop("enum")
         pattern = "|".join(map(any_case, dict.fromkeys(map(lowered, words))))
-        made["anyOf"] = [{"enum": words}, {"pattern": f"^({pattern})$"}]
+        made["anyOf"] = [{"enum": words}, {"type": "string", "pattern": f"^({pattern})$"}]
     return made
 
 
-def _has(key: str, dialect: Dialect) -> dict[str, Any]:
-    """Return a schema of the objects that have a key in one of its spellings."""
-    other = {"pattern": other_spellings(key, dialect)}
-    return {
-        "anyOf": [{"required": [key]}, {"not": {"propertyNames": {"not": other}}}],
-    }
+def _optional(rule: dict[str, Any], unset: list[Any]) -> dict[str, Any]:
+    """Return the schema of a field that may be spelled out as not set."""
+    refuses = {"enum", "anyOf", "pattern", "minItems", "minimum", "exclusiveMinimum"}
+    if not unset or not refuses & rule.keys():
+        return rule
+    if "anyOf" in rule:  # what ignores case has several forms already
+        others = {key: part for key, part in rule.items() if key != "type"}
+        return {**others, "anyOf": [*rule["anyOf"], {"enum": unset}]}
+    return {"description": rule["description"], "anyOf": [rule, {"enum": unset}]}
+
+
+def _has(key: str, dialect: Dialect, unset: list[Any]) -> dict[str, Any]:
+    """Return a schema of the objects that have a key in one of its spellings, and set."""
+    written = f"{other_spellings(key, dialect)}|^{key}$"
+    return {"not": {"patternProperties": {written: {"enum": unset} if unset else False}}}

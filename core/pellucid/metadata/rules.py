@@ -96,7 +96,11 @@ _ALL = (
         "parameters-missing",
         "An ExplanationSpec must have parameters. Integrated gradients in 50 steps is assumed.",
     ),
-    _error("MD023", "one-output", 'Exactly one output: "Currently only one key is allowed."'),
+    _error(
+        "MD023",
+        "one-output",
+        "Vertex metadata have exactly one output, and AI Platform's at least one.",
+    ),
     _error(
         "MD024", "no-input", "At least one input is needed, or there is nothing to attribute to."
     ),
@@ -114,7 +118,8 @@ _ALL = (
     _error(
         "MD031",
         "duplicate-name",
-        "A name occurs twice, so that two attributions could not be told apart.",
+        "A name occurs twice, so that two attributions could not be told apart. Names of classes "
+        "are told apart by their index, and this is a warning.",
     ),
     _error(
         "MD032",

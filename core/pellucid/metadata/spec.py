@@ -7,7 +7,7 @@ dialect or on the method are filled in by `Visualization.resolved`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
@@ -272,7 +272,7 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
-    """The output to be explained. "Currently only one key is allowed.\""""
+    """An output to be explained."""
 
     name: str
     tensor_name: str | None = None
@@ -282,7 +282,11 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationMetadata:
-    """Which tensors are features and which is the prediction."""
+    """Which tensors are features and which is the prediction.
+
+    AI Platform explains several outputs, `others` beside the first; of Vertex, "currently only one
+    key is allowed".
+    """
 
     dialect: Dialect = Dialect.AI_PLATFORM
     inputs: tuple[InputSpec, ...]
@@ -291,3 +295,23 @@ class ExplanationMetadata:
     signature_key: str | None = None
     tags: tuple[str, ...] | None = None
     latent_space_source: str | None = None
+    others: tuple[OutputSpec, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[OutputSpec, ...]:
+        """All outputs to be explained, in the order of the document."""
+        return (self.output, *self.others)
+
+    def explaining(self, outputs: Sequence[OutputSpec]) -> ExplanationMetadata:
+        """Return a copy that explains these outputs, at least one."""
+        first, *others = outputs
+        return replace(self, output=first, others=tuple(others))
+
+    @property
+    def latent_tensor_name(self) -> str | None:
+        """The tensor in whose space examples are compared: it may be given by an output's key."""
+        source = self.latent_space_source
+        for output in self.outputs:
+            if output.name == source:
+                return output.tensor_name or output.name
+        return source

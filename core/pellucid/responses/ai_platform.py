@@ -30,7 +30,7 @@ def ai_platform(
                         "example_score": label.score,
                         "label_index": _label_index(label.index),
                         **({} if label.name is None else {"label_name": label.name}),
-                        "output_name": metadata.output.name,
+                        "output_name": label.output,
                     }
                     for label in labels
                 ],

@@ -35,9 +35,11 @@ def kserve(
 
 
 def _explained(explanation: Explanation, choice: PatchChoice) -> dict[str, Any]:
-    name, segments = next(iter(explanation.labels[0].segments.items()))
-    coefficients = np.zeros((len(explanation.labels), int(segments.max()) + 1))
-    for row, label in zip(coefficients, explanation.labels, strict=True):
+    # The protocol has no names for outputs: of several, it is the first.
+    labels = next(iter(explanation.by_output.values()))
+    name, segments = next(iter(labels[0].segments.items()))
+    coefficients = np.zeros((len(labels), int(segments.max()) + 1))
+    for row, label in zip(coefficients, labels, strict=True):
         row[segments] = label.values[name]  # all pixels of a patch say the same
     shown = lime.masks(coefficients, segments, choice)
     shape = explanation.prediction.shape
@@ -45,8 +47,7 @@ def _explained(explanation: Explanation, choice: PatchChoice) -> dict[str, Any]:
         "temp": lime.marked(_rgb(explanation.inputs[name], segments.shape), shown[-1], choice),
         "masks": shown,
         "top_labels": [
-            int(np.ravel_multi_index(label.index, shape)) if label.index else 0
-            for label in explanation.labels
+            int(np.ravel_multi_index(label.index, shape)) if label.index else 0 for label in labels
         ],
     }
 

@@ -2,9 +2,9 @@
 
 ```python
 >>> import pellucid
->>> from pellucid.responses.npz import pack, unpack
+>>> from pellucid.api import unpack
 >>> model = pellucid.load("sample_models/digits/model")  # doctest: +SKIP
->>> saved = pack(model.explain([image]))  # doctest: +SKIP
+>>> saved = model.explain([image]).pack()  # doctest: +SKIP
 >>> unpack(saved, "five.npz").draw(0)  # doctest: +SKIP
 
 ```
@@ -13,11 +13,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from enum import Enum
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -41,23 +41,29 @@ from pellucid.notices import Hint, Notice, Where, Words, python_words
 
 Record = TypeVar("Record", bound=Any)
 
+Chosen: TypeAlias = Callable[[LabelAttribution], Mapping[str, Sequence[str]]]
+
 FORMAT = 1
 AGAIN = Hint("explain again with {raw}")
 _DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments")
 
 
-def pack(explanations: Results, words: Words = python_words) -> bytes:
+def pack(
+    explanations: Results, words: Words = python_words, chosen: Chosen = lambda label: {}
+) -> bytes:
     """Return an uncompressed ``.npz`` archive of explanations, from which `unpack` makes them.
 
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
     float64, ``i/j/index`` int64, ``i/j/scores`` float64 [score, baseline_score, approx_error] (NaN
     where undefined), with XRAI ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not
     the same as the values; ``i/inputs/FEATURE``, the tensor that was explained, and
-    ``i/given/FEATURE`` where the model was given another; ``i/prediction``; ``i/picture``, the
+    ``i/given/FEATURE`` where the model was given another; ``i/prediction``, and ``i/outputs/NAME``
+    where the model has several; ``i/picture``, the
     bytes of the picture's file; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
     float64. ``pellucid.json`` holds the metadata, the method, names and words,
-    as UTF-8; settings that warnings advise are written in `words`.
+    as UTF-8; settings that warnings advise are written in `words`. `chosen` tells the visualization
+    settings that nobody wrote and that are chosen for a label, ``key=value`` by feature.
     """
     arrays: dict[str, Array] = {}
     instances = []
@@ -71,6 +77,12 @@ def pack(explanations: Results, words: Words = python_words) -> bytes:
         for name, tensor in explanation.inputs.items():
             if tensor.dtype != object:
                 arrays[f"{i}/inputs/{name}"] = tensor
+        said = {}
+        for name, tensor in explanation.outputs.items():
+            if tensor.dtype == object:
+                said[name] = _text(tensor).tolist()
+            else:
+                arrays[f"{i}/outputs/{name}"] = tensor
         for name, tensor in explanation.given.items():
             if name in images or tensor is explanation.inputs.get(name):
                 continue
@@ -100,15 +112,19 @@ def pack(explanations: Results, words: Words = python_words) -> bytes:
                 "index": instance.index,
                 "upright": not _decoded_by_model(instance),
                 "given": texts,
+                "outputs": list(explanation.outputs),
+                "texts": said,
                 "warnings": [it.sentence(words) for it in explanation.warnings],
                 "pixels": explanation.pixels,
                 "held": list(explanation.held),
                 "labels": [
                     {
+                        "output": label.output,
                         "name": label.name,
                         "features": list(label.features),
                         "evaluations": label.evaluations,
                         "diagnostics": label.diagnostics,
+                        "chosen": {name: list(it) for name, it in chosen(label).items()},
                     }
                     for label in explanation.labels
                 ],
@@ -159,9 +175,8 @@ def unpack(data: bytes, where: str) -> Results:
         parsed = parse_metadata(document["metadata"])
         if parsed.metadata is None:
             raise InstanceError("its metadata are damaged", where=place, hint=AGAIN)
-        names = [spec.name for spec in parsed.metadata.inputs]
         found = [
-            (_explanation(arrays, i, entry, names), _instance(arrays, i, entry, where))
+            (_explanation(arrays, i, entry, parsed.metadata), _instance(arrays, i, entry, where))
             for i, entry in enumerate(document["instances"])
         ]
         method = _read(document["method"])
@@ -179,8 +194,11 @@ def unpack(data: bytes, where: str) -> Results:
 
 
 def _explanation(
-    arrays: Mapping[str, Array], i: int, entry: Mapping[str, Any], names: list[str]
+    arrays: Mapping[str, Array], i: int, entry: Mapping[str, Any], metadata: ExplanationMetadata
 ) -> Explanation:
+    names = [spec.name for spec in metadata.inputs]
+    outputs = _group(arrays, f"{i}/outputs/")
+    outputs |= {name: np.array(texts, object) for name, texts in entry.get("texts", {}).items()}
     inputs = _group(arrays, f"{i}/inputs/")
     given = {**inputs, **_group(arrays, f"{i}/given/")}
     given |= {name: np.array(words, object) for name, words in entry["given"].items()}
@@ -191,6 +209,7 @@ def _explanation(
         features = {**kinds["values"], **kinds.pop("features")}
         labels.append(
             LabelAttribution(
+                output=said.get("output", metadata.output.name),
                 index=tuple(arrays[f"{i}/{j}/index"].tolist()),
                 name=said["name"],
                 score=score,
@@ -216,6 +235,7 @@ def _explanation(
         warnings=tuple(map(Notice, entry["warnings"])),
         pixels=entry.get("pixels", {}),
         held=tuple(entry.get("held", ())),
+        outputs={name: outputs[name] for name in entry.get("outputs", ())},
     )
 
 

@@ -35,12 +35,12 @@ def vertex(
                         **({"outputIndex": list(label.index)} if label.index else {}),
                         **({} if label.name is None else {"outputDisplayName": label.name}),
                         "approximationError": label.approx_error,
-                        "outputName": metadata.output.name,
+                        "outputName": label.output,
                     }
                     for label in explanation.labels
                 ],
                 **diagnostics_json(explanation.labels, explanation),
             }
         )
-    predicted = predictions([explanation.prediction for explanation in explanations])
+    predicted = predictions([explanation.answer for explanation in explanations])
     return {"explanations": result, "predictions": predicted, "deployedModelId": "local"}

@@ -16,6 +16,7 @@ from pellucid.metadata import (
     AssumedPixels,
     Domain,
     ExplanationMetadata,
+    OutputSpec,
     PixelLayout,
     PixelSource,
 )
@@ -61,6 +62,20 @@ class Compiler:
     pixels: tuple[AssumedPixels, ...] = ()
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
+    _siblings: dict[str, Compiler] = field(default_factory=dict, repr=False)
+
+    def of(self, output: OutputSpec) -> Compiler:
+        """Return what compiles the same model for one of several outputs, made once."""
+        if output == self.metadata.output:
+            return self
+        if output.name not in self._siblings:
+            metadata = self.metadata.explaining([output])
+            fresh = Compiler(
+                self.directory, self.meta_graph, self.signature, metadata, self.device, self.logits,
+                self.parallel_batches, self.pixels,
+            )  # fmt: skip
+            self._siblings[output.name] = fresh
+        return self._siblings[output.name]
 
     def model(self, *, gradients: bool) -> TensorFlowModel:
         """Return the model whose explained tensors are those that a method needs."""
@@ -99,7 +114,7 @@ class Compiler:
         It is what is written, here or in the metadata, else the input of the last layer, else the
         output itself.
         """
-        written = written or self.metadata.latent_space_source
+        written = written or self.metadata.latent_tensor_name
         if written is not None:
             return self._tensor(written, "output"), f"'{written}'"
         flat = FlatGraph(self._message)

@@ -57,7 +57,7 @@ def find_class_names(
         files = {path: names for path, names in _label_files(directory) if len(names) == count}
         if len(files) == 1:
             path, names = files.popitem()
-            if _differ(names):
+            if all(names):  # which may occur twice, as ImageNet's cranes
                 where = path.relative_to(directory).as_posix()
                 return ClassNames(names=names, source=where)
     for key, info in texts.items():

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pellucid.errors import SpecError
 from pellucid.notices import Where
@@ -18,6 +18,7 @@ BESIDE: Final = (
 )
 """What a file of class names is usually called, in the model's directory and among its assets."""
 
+Names = TypeVar("Names")
 _LARGEST: Final = 1 << 24
 
 
@@ -82,18 +83,29 @@ def label_files(directory: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
                     continue
 
 
-def told_apart(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def told_apart(names: Names) -> tuple[Names, tuple[str, ...]]:
     """Return names of which each occurs once, by index where it did not, and those that did not.
 
-    ImageNet has two cranes: they become ``crane (134)`` and ``crane (517)``.
+    They may be nested, as those of an output with several axes. ImageNet has two cranes: they
+    become ``crane (134)`` and ``crane (517)``.
     """
-    counts = Counter(names)
+    counts = Counter(_leaves(names))
     twice = tuple(name for name, count in counts.items() if count > 1)
-    if not twice:
-        return names, ()
-    return tuple(
-        f"{name} ({index})" if counts[name] > 1 else name for index, name in enumerate(names)
-    ), twice
+    return (_by_index(names, set(twice), ()) if twice else names), twice
+
+
+def _leaves(names: Any) -> Iterator[str]:
+    if isinstance(names, tuple):
+        for part in names:
+            yield from _leaves(part)
+    else:
+        yield names
+
+
+def _by_index(names: Any, twice: set[str], index: tuple[int, ...]) -> Any:
+    if isinstance(names, tuple):
+        return tuple(_by_index(it, twice, (*index, at)) for at, it in enumerate(names))
+    return f"{names} ({', '.join(map(str, index))})" if names in twice else names
 
 
 def _of_json(value: object, where: Where) -> tuple[str, ...]:

@@ -48,11 +48,12 @@ class Loaded:
 
     @property
     def outputs(self) -> int:
-        """How many outputs the explained tensor has, as far as its shape says."""
+        """How many outputs the explained tensors have, as far as their shapes say."""
         infos = self.model.compiler.signature.outputs
-        name = self.model.metadata.output.name
-        info = infos.get(name) or next(iter(infos.values()))
-        return math.prod(size or MANY for size in (info.shape or (None, None))[1:])
+        first = next(iter(infos.values()))
+        found = [infos.get(it.name, first) for it in self.model.metadata.outputs]
+        shapes = (it.shape or (None, None) for it in found)
+        return sum(math.prod(size or MANY for size in shape[1:]) for shape in shapes)
 
 
 @dataclass(slots=True)

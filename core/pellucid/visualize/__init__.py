@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pellucid.visualize.animation import FRAMES
 from pellucid.visualize.figures import File, Shown, View, files, shown
-from pellucid.visualize.image_overlays import SMALL, Drawing, draw_explanation
+from pellucid.visualize.image_overlays import (
+    SMALL,
+    Drawing,
+    chosen_settings,
+    draw_explanation,
+)
 from pellucid.visualize.named_parts import Part, Text
 from pellucid.visualize.panel import encode
 from pellucid.visualize.terminal import character_picture, half_blocks
@@ -21,6 +26,7 @@ __all__ = [
     "Text",
     "View",
     "character_picture",
+    "chosen_settings",
     "draw_explanation",
     "encode",
     "files",

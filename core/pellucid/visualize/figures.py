@@ -6,9 +6,10 @@ chart; of one label, of several, or of several methods side by side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from pellucid.visualize.named_parts import Part, Text, parts, texts
 from pellucid.visualize.panel import encode, framed, label_text, method_text, number, title_text
 from pellucid.visualize.text_highlight import Section, page, picture
 from pellucid.visualize.waterfall import waterfall
+
+Chosen: TypeAlias = Mapping[str, tuple[str, ...]]
 
 COLUMNS = 5
 """Labels in one row of a sheet, as on the page of KServe's explainer."""
@@ -48,11 +51,15 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file to write: its name and its bytes; `note` is what people should know of it."""
+    """A file to write: its name and its bytes; `note` is what people should know of it.
+
+    `chosen` are the settings of its pictures that nobody wrote, as ``key=value``, by their titles.
+    """
 
     name: str
     data: bytes
     note: str | None = None
+    chosen: Chosen = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Shown:
 
     @property
     def title(self) -> str:
-        return title_text(self.label, self.explanations.metadata.output.name)
+        return title_text(self.label)
 
     @property
     def method(self) -> str:
@@ -97,32 +104,49 @@ class Shown:
         )
 
 
-def shown(sets: Sequence[Results], number: int, view: View) -> list[Shown]:
-    """Return what is looked at of an instance: its best label, several, or that of each method."""
+def shown(
+    sets: Sequence[Results], number: int, view: View, output: str | None = None
+) -> list[Shown]:
+    """Return what is looked at of an instance: its best label, several, or that of each method.
+
+    They are those of one output, by default the first that was explained.
+    """
+    output = output or sets[0][number].labels[0].output
     if view.labels is not None:
-        return [Shown(sets[0], number, label) for label in sets[0][number].labels[: view.labels]]
-    return [Shown(each, number, each[number].labels[0]) for each in sets]
+        labels = sets[0][number].by_output[output]
+        return [Shown(sets[0], number, label) for label in labels[: view.labels]]
+    return [Shown(each, number, each[number].by_output[output][0]) for each in sets]
 
 
 def files(sets: Sequence[Results], number: int, stem: str, view: View) -> Iterator[File]:
     """Yield what there is to see of an instance, the `number`-th of each of the `sets`.
 
     Several sets are those of several methods, which are shown side by side. `stem` begins the
-    files' names. Yields nothing for an explanation without anything to draw.
+    files' names; where several outputs were explained, the name of each comes next. Yields nothing
+    for an explanation without anything to draw.
     """
-    first, *_ = several = shown(sets, number, view)
+    outputs = list(sets[0][number].by_output)
+    for output in outputs:
+        begin = f"{stem}.{_safe(output)}" if len(outputs) > 1 else stem
+        yield from _of_one_output(sets, number, begin, view, output)
+
+
+def _of_one_output(
+    sets: Sequence[Results], number: int, stem: str, view: View, output: str
+) -> Iterator[File]:
+    first, *_ = several = shown(sets, number, view, output)
     images, written, has_parts = first.drawings(view), first.texts(), bool(first.parts())
     alone = len(images) + len(written) + has_parts == 1
 
     def name(feature: str, kind: str) -> str:
-        feature = "".join(c if c.isalnum() or c in "-_." else "_" for c in feature)
-        return f"{stem}.{kind}" if alone else f"{stem}.{feature}.{kind}"
+        return f"{stem}.{kind}" if alone else f"{stem}.{_safe(feature)}.{kind}"
 
     kind = "labels" if view.labels is not None else "compare" if len(sets) > 1 else None
     for feature, drawing in images.items():
         if kind is not None:
             extras = _labels if kind == "labels" else _methods
-            yield _raster(name(feature, kind), extras(several, feature, view), view.form)
+            made, said = extras(several, feature, view)
+            yield _raster(name(feature, kind), made, view.form, chosen=said)
         else:
             if view.actual is not None:
                 drawing = replace(drawing, title=f"{drawing.title}, actual {view.actual}")
@@ -140,12 +164,19 @@ def files(sets: Sequence[Results], number: int, stem: str, view: View) -> Iterat
         yield _raster(name("columns", kind or "chart"), waterfalls, view.form)
 
 
+def _safe(name: str) -> str:
+    """Return a name as a part of a file's."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+
+
 def _overlay(drawing: Drawing, name: Callable[[str], str], view: View) -> Iterator[File]:
     """Yield one picture, or, for a sweep, all its frames."""
     kind = "panel" if view.panel else "overlay"
     if view.frames is None:
         made = drawing.panel() if view.panel else drawing.overlay
-        yield _raster(name(kind), made, view.form, drawing.empty)
+        picked = drawing.settings_chosen
+        said = {drawing.title: picked} if picked else {}
+        yield _raster(name(kind), made, view.form, drawing.empty, chosen=said)
         return
     frames = []
     for level, each in sweep(drawing, view.frames):
@@ -161,9 +192,9 @@ def _overlay(drawing: Drawing, name: Callable[[str], str], view: View) -> Iterat
         yield _raster(name(f"{kind}.{k:0{digits}}"), frame, view.form, drawing.empty)
 
 
-def _labels(shown: Sequence[Shown], feature: str, view: View) -> Array:
+def _labels(shown: Sequence[Shown], feature: str, view: View) -> tuple[Array, Chosen]:
     """Return a picture for each label, in rows of five, as seen on the page of KServe's LIME."""
-    cells = []
+    cells, said = [], {}
     for one in shown:
         drawing = one.drawings(view)[feature]
         choice = one.explanations.parameters.method.shown_patches
@@ -173,15 +204,17 @@ def _labels(shown: Sequence[Shown], feature: str, view: View) -> Array:
             Polarity.POSITIVE: "Positive for",
             Polarity.NEGATIVE: "Negative for",
         }.get(drawing.visualization.polarity or Polarity.POSITIVE, "For and against")
-        title = f"{sign} {label_text(one.label, one.explanations.metadata.output.name)}"
+        if drawing.said:
+            said[drawing.title] = drawing.settings_chosen
+        title = f"{sign} {label_text(one.label)}"
         if view.actual is not None:
             title += f" Actual {view.actual}"
         lines = [f"score {number(one.label.score)}", *filter(None, [drawing.empty])]
         cells.append(Cell(picture=drawing.overlay, title=title, caption="\n".join(lines)))
-    return grid(cells, columns=COLUMNS, subtitle=shown[0].method)
+    return grid(cells, columns=COLUMNS, subtitle=shown[0].method), said
 
 
-def _methods(shown: Sequence[Shown], feature: str, view: View) -> Array:
+def _methods(shown: Sequence[Shown], feature: str, view: View) -> tuple[Array, Chosen]:
     """Return the original and, beside it, the overlay of each method."""
     drawings = [one.drawings(view)[feature] for one in shown]
     cells = [Cell(picture=drawings[0].image, title="original")]
@@ -197,7 +230,12 @@ def _methods(shown: Sequence[Shown], feature: str, view: View) -> Array:
             visualization=drawing.visualization,
         )
         cells.append(cell)
-    return grid(cells, columns=len(cells), title=shown[0].title)
+    said = {
+        one.method: drawing.settings_chosen
+        for one, drawing in zip(shown, drawings, strict=True)
+        if drawing.said
+    }
+    return grid(cells, columns=len(cells), title=shown[0].title), said
 
 
 def _stacked(pictures: Sequence[Array], columns: int) -> Array:
@@ -206,6 +244,9 @@ def _stacked(pictures: Sequence[Array], columns: int) -> Array:
     return grid([Cell(picture=each, finished=True) for each in pictures], columns=columns)
 
 
-def _raster(name: str, pixels: Array, form: str, note: str | None = None) -> File:
+def _raster(
+    name: str, pixels: Array, form: str, note: str | None = None, chosen: Chosen | None = None
+) -> File:
     suffix = "jpg" if form == "jpeg" else form
-    return File(name=f"{name}.{suffix}", data=encode(pixels, form), note=note)
+    data = encode(pixels, form)
+    return File(name=f"{name}.{suffix}", data=data, note=note, chosen=chosen or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,13 +54,18 @@ class Drawing:
     written_format: OutputFormat | None = None
 
     @property
-    def said(self) -> str | None:
-        """The settings that nobody wrote and were chosen for this picture, as they are written."""
-        return None if self.chosen is None else " ".join(words(self.chosen))
+    def settings_chosen(self) -> tuple[str, ...]:
+        """The settings that nobody wrote and were chosen for this picture, as ``key=value``."""
+        return () if self.chosen is None else tuple(words(self.chosen))
 
-    def as_file(self) -> tuple[bytes, str]:
-        """Return the overlay for people, PNG unless `written_format` says JPEG, and its form."""
-        form = (self.written_format or OutputFormat.PNG).value
+    @property
+    def said(self) -> str | None:
+        """The same in one line, None where everything was written."""
+        return " ".join(self.settings_chosen) or None
+
+    def as_file(self, form: str | None = None) -> tuple[bytes, str]:
+        """Return the overlay for people, and its form: PNG unless JPEG is asked for or written."""
+        form = form or (self.written_format or OutputFormat.PNG).value
         return encode(self.overlay, form), form
 
     def encoded(self) -> tuple[bytes, str]:
@@ -109,18 +115,8 @@ def draw_images(
     factor, pixel by pixel.
     """
     drawings = {}
-    regions = parameters.method.by_regions
-    for spec in metadata.inputs:
-        value = label.values.get(spec.name)
-        if spec.modality is not Modality.IMAGE or value is None or spec.group_name is not None:
-            continue
-        written = (spec.visualization or Visualization()).updated(visualization)
-        settings = written.resolved(metadata.dialect, regions=regions)
-        plane = _plane(value)
-        # "Start with no clip values for XRAI": its regions are readable as they are.
-        picked = None if regions or not is_unwritten(written) else chosen(plane, settings)
-        if picked is not None:
-            settings = settings.updated(picked)
+    for spec, plane in _planes(label, metadata):
+        written, settings, picked = _settings(spec, plane, metadata, parameters, visualization)
         tensor = explanation.inputs[spec.name]
         if photo is not None:
             below = np.asarray(photo.convert("RGB"))
@@ -136,11 +132,52 @@ def draw_images(
             chosen=picked,
             written_format=written.output_format,
             visualization=settings,
-            title=title_text(label, metadata.output.name),
+            title=title_text(label),
             subtitle=f"{method_text(parameters.method, label)}\n"
             f"baseline {number(label.baseline_score)}, {label.quality}",
         )
     return drawings
+
+
+def _planes(
+    label: LabelAttribution, metadata: ExplanationMetadata
+) -> Iterator[tuple[InputSpec, Array]]:
+    """Yield the features that are pictures, with their attributions [h, w, c] or [h, w]."""
+    for spec in metadata.inputs:
+        value = label.values.get(spec.name)
+        if spec.modality is Modality.IMAGE and value is not None and spec.group_name is None:
+            yield spec, _plane(value)
+
+
+def _settings(
+    spec: InputSpec,
+    plane: Array,
+    metadata: ExplanationMetadata,
+    parameters: ExplanationParameters,
+    visualization: Visualization,
+) -> tuple[Visualization, Visualization, Visualization | None]:
+    """Return what was written, what is drawn with, and what of that was chosen for readability."""
+    regions = parameters.method.by_regions
+    written = (spec.visualization or Visualization()).updated(visualization)
+    settings = written.resolved(metadata.dialect, regions=regions)
+    # "Start with no clip values for XRAI": its regions are readable as they are.
+    if regions or not is_unwritten(written):
+        return written, settings, None
+    picked = chosen(plane, settings)
+    return written, settings.updated(picked), picked
+
+
+def chosen_settings(results: Results, label: LabelAttribution) -> dict[str, list[str]]:
+    """Return the settings that nobody wrote and that are chosen for a label, as ``key=value``.
+
+    They are given for each feature that is a picture.
+    """
+    found = {}
+    for spec, plane in _planes(label, results.metadata):
+        *_, picked = _settings(spec, plane, results.metadata, results.parameters, Visualization())
+        if picked is not None:
+            found[spec.name] = words(picked)
+    return found
 
 
 def _enlarged(below: Array, plane: Array) -> tuple[Array, Array]:

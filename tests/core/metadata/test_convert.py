@@ -42,6 +42,7 @@ def kept(metadata: ExplanationMetadata) -> ExplanationMetadata:
             for it in metadata.inputs
         ),
         output=replace(output, tensor_name=output.tensor_name or output.name),
+        others=(),
         signature_key=None,
         tags=None,
         latent_space_source=None,
@@ -85,6 +86,7 @@ def test_what_is_converted_is_valid_and_means_the_same(metadata: ExplanationMeta
 def test_each_thing_that_is_lost_is_said(metadata: ExplanationMetadata) -> None:
     said = {notice.where.path for notice in convert_metadata(text_of(metadata)).lost}
     expected = {
+        "outputs": metadata.others or None,
         "serving_sigdef_key": metadata.signature_key,
         "tags": metadata.tags,
         "latentSpaceSource": metadata.latent_space_source,
@@ -203,7 +205,7 @@ def test_a_baseline_file_stays_the_same_file(tmp_path: Path) -> None:
         (
             {**EVERYTHING, "outputs": {}},
             None,
-            "m.json:1:183: outputs: has 0 outputs; exactly one can be explained [MD023 one-output]",
+            "m.json:1:183: outputs: has no output; add the one to explain [MD023 one-output]",
         ),
     ],
 )

@@ -110,7 +110,7 @@ def test_sources_are_relative_to_their_document(tmp_path: Path) -> None:
             {"gcsSource": {}, "exampleGcsSource": {"gcsSource": {}}},
             "MD063 examples: has both 'exampleGcsSource' and 'gcsSource'; keep one",
         ),
-        ({"neighborCount": 0}, "MD014 examples.neighborCount: 0 is out of range, must be 1"),
+        ({"neighborCount": -1}, "MD014 examples.neighborCount: -1 is out of range, must be 1"),
         ({"presets": {"modality": "SOUND"}}, "MD013 examples.presets.modality: 'SOUND' is not"),
         ({"presets": {"query": "QUICK"}}, "MD013 examples.presets.query: 'QUICK' is not known"),
         (
@@ -183,7 +183,7 @@ def test_a_request_chooses_among_the_examples() -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ({"neighborCount": 0}, r"examplesOverride\.neighborCount: 0 is out of range"),
+        ({"neighborCount": -1}, r"examplesOverride\.neighborCount: -1 is out of range"),
         ({"neighbours": 3}, r"examplesOverride\.neighbours: is not a known key; did you mean"),
         ({"returnEmbeddings": True}, "embeddings are neither taken in nor returned"),
         ({"dataFormat": "EMBEDDINGS"}, "embeddings are neither taken in nor returned"),

@@ -131,8 +131,8 @@ def test_baselines_and_visualization_of_one_input() -> None:
             "cannot change it; xrai needs a deployment of its own",
         ),
         (
-            override(parameters={"integratedGradientsAttribution": {"stepCount": 0}}),
-            "explanationSpecOverride.parameters.integratedGradientsAttribution.stepCount: 0 is out "
+            override(parameters={"integratedGradientsAttribution": {"stepCount": -1}}),
+            "explanationSpecOverride.parameters.integratedGradientsAttribution.stepCount: -1 is out "
             "of range, must be 1 to 100",
         ),
         (

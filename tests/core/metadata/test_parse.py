@@ -152,6 +152,11 @@ FAULTS: list[tuple[object, list[str]]] = [
     (document({"modality": "image", "visualization": {"clip_above_percentile": 101}}), [
         "MD014 inputs.x.visualization.clip_above_percentile: 101 is out of range, must be 0 to 100",
     ]),
+    (document({"modality": "image", "visualization": {"clip_above_percentile": 50}}), [
+        "MD045 inputs.x.visualization.clip_above_percentile: the upper clip percentile 50 must be "
+        "above the lower one, which is 62 where it is not written",
+    ]),
+    (document({"modality": "image", "visualization": {"clip_above_percentile": 63}}), []),
     (document(preparer_version="1.2"), [
         "MD025 preparer_version: '1.2' is not a semantic version such as '1.2.3'",
     ]),
@@ -163,7 +168,8 @@ FAULTS: list[tuple[object, list[str]]] = [
         "MD020 : has no \"framework\": \"tensorflow\", which is assumed",
     ]),
     (document(None, {"index_name_mapping": ["a", ["b", "a"]]}), [
-        "MD031 outputs.p.index_name_mapping[1][1]: 'a' is there already, at index 0",
+        "MD031 outputs.p.index_name_mapping[1][1]: 'a' is there already, at index 0; the two are "
+        "told apart by their index",
     ]),
     (vertex(None, {"integratedGradientsAttribution": {}}), [
         "MD011 parameters.integratedGradientsAttribution: has no 'stepCount', which is required; "
@@ -174,18 +180,19 @@ FAULTS: list[tuple[object, list[str]]] = [
         "range 1 to 100; it is used anyway",
     ]),
     (vertex(None, {"sampledShapleyAttribution": {"pathCount": 0}}), [
-        "MD014 parameters.sampledShapleyAttribution.pathCount: 0 is out of range, must be 1 to 50",
+        "MD011 parameters.sampledShapleyAttribution: has no 'pathCount' (0 means that it is not "
+        "set), which is required; 50 is a good value to start",
     ]),
     (vertex(None, {"sampledShapleyAttribution": {"pathCount": "7"}}), [
         "MD012 parameters.sampledShapleyAttribution.pathCount: must be an integer, "
         "not the string '7'",
     ]),
-    (vertex(None, {"topK": 0, "sampledShapleyAttribution": {"pathCount": 7}}), [
-        "MD014 parameters.topK: 0 is out of range, must be 1 or more, or -1 for all",
+    (vertex(None, {"topK": -2, "sampledShapleyAttribution": {"pathCount": 7}}), [
+        "MD014 parameters.topK: -2 is out of range, must be 1 or more, or -1 for all",
     ]),
     (vertex(None, {"topK": 2}), [
         "MD060 parameters: has no method; add one of integratedGradientsAttribution, "
-        "xraiAttribution, sampledShapleyAttribution, examples",
+        "xraiAttribution, sampledShapleyAttribution, limeAttribution, examples",
     ]),
     (vertex(None, {"xraiAttribution": {"stepCount": 9}, "examples": {}}), [
         "MD060 parameters: has 'xraiAttribution' and 'examples'; keep exactly one method",

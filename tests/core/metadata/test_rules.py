@@ -66,7 +66,7 @@ MESSAGES = {
     "MD020": 'MD020 : has no "framework": "tensorflow", which is assumed',
     "MD021": "MD021 framework: 'pytorch' is not supported, must be 'tensorflow': Pellucid explains TensorFlow models",
     "MD022": "MD022 : has no 'parameters'; integrated gradients in 50 steps is assumed",
-    "MD023": "MD023 outputs: has 2 outputs; exactly one can be explained",
+    "MD023": "MD023 metadata.outputs: has 2 outputs; exactly one can be explained",
     "MD024": "MD024 inputs: has no input; add at least one feature",
     "MD025": "MD025 preparer_version: '1.2' is not a semantic version such as '1.2.3'",
     "MD030": "MD030 inputs.x.encoding: encoding 'bag_of_features' needs index_feature_mapping, a name per index",

@@ -16,6 +16,7 @@ from pellucid.responses import encode, response
 
 def label(index: tuple[int, ...], score: float, **options: Any) -> LabelAttribution:
     settings: dict[str, Any] = {
+        "output": "y",
         "name": None,
         "baseline_score": 0.0,
         "values": {"x": np.zeros(2)},

@@ -132,7 +132,7 @@ class Stub:
     parameters = ExplanationParameters()
     signature = "serving_default"
     extras = ()
-    metadata = SimpleNamespace(output=OutputSpec(name="y"), inputs=())
+    metadata = SimpleNamespace(outputs=(OutputSpec(name="y"),), inputs=())
 
     def __init__(self) -> None:
         output = TensorInfo(name="y:0", dtype="float32", shape=(None,))

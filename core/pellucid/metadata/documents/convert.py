@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import SpecError
+from pellucid.metadata.documents.document import within_model
 from pellucid.metadata.documents.json_positions import path_text
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.documents.serialize import dump_metadata
@@ -68,6 +69,7 @@ def convert_metadata(
     after = replace(
         before,
         dialect=other,
+        others=(),
         inputs=tuple(
             replace(it, tensor_name=_named(it.tensor_name, it.name, other)) for it in before.inputs
         ),
@@ -121,6 +123,10 @@ def _lost(
     if metadata.tags is not None:
         hint = Hint("pass {tags:{these}}", these=metadata.tags)
         yield Notice("Vertex metadata name no graph", Where(path="tags"), hint)
+    if metadata.others:
+        names = ", ".join(f"'{it.name}'" for it in metadata.others)
+        what = f"Vertex metadata have one output, here '{metadata.output.name}'; {names} left out"
+        yield Notice(what, Where(path="outputs"))
     if metadata.latent_space_source is not None:
         where = Where(path="latentSpaceSource")
         yield Notice("AI Platform had no explanations by examples", where)
@@ -135,7 +141,9 @@ def _lost(
 
 def _unused(document: Mapping[str, Any]) -> Iterator[Notice]:
     """Yield the fields of the source that mean nothing here, and so do not come along."""
-    inner = next((it for key, it in document.items() if key.lower() == "metadata"), document)
+    _, inner = within_model(document)
+    homes = ("metadata", "explanation_metadata", "explanationmetadata")
+    inner = next((it for key, it in inner.items() if key.lower() in homes), inner)
     sections: list[tuple[tuple[str | int, ...], Mapping[str, Any]]] = [((), inner)]
     for kind in ("inputs", "outputs"):
         found: Any = next((it for key, it in inner.items() if key.lower() == kind), {})

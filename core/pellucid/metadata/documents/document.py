@@ -45,12 +45,14 @@ class Section:
     """An object of the document: values by their common name, invalid ones left out.
 
     A name is ``in`` the section when the document has it, valid or not, so that one fault does not
-    bring about a second one.
+    bring about a second one. What is `unset` has the value by which protobuf says so, and is not in
+    it.
     """
 
     path: Path
     values: dict[str, Any] = field(default_factory=dict)
     spelled: dict[str, str] = field(default_factory=dict)
+    unset: dict[str, Any] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
         return name in self.spelled
@@ -134,6 +136,15 @@ def plain(value: object, findings: list[Finding], path: Path = ()) -> Any:
 _CONSTANTS: Final = {"inf": "Infinity", "-inf": "-Infinity"}
 
 
+def within_model(value: Any) -> tuple[Path, Any]:
+    """Return the ``explanationSpec`` of a Model and where it is; of anything else, itself."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key.lower() in ("explanationspec", "explanation_spec"):
+                return (key,), inner
+    return (), value
+
+
 def float_text(value: float) -> str:
     """Return a number in few digits, however long it is."""
     try:
@@ -215,21 +226,29 @@ def locate(problems: tuple[Problem, ...], given: str | Document) -> tuple[Proble
     if source is None:
         return problems
     places = {_folded(path_text(path)): path for path in source.values}
+    # An ExplanationSpec has its metadata one level down, and a Model one more.
+    homes = [path for path in source.values if path and _is_home(path)]
+    home = max(homes, key=len, default=())
+    prefix = f"{_folded(path_text(home))}." if home else ""
     located: list[Problem] = []
     for problem in problems:
         if problem.line is None:
             path = _folded(problem.path)
-            # An ExplanationSpec has its metadata one level down; a missing key has only parents.
-            while path and path not in places and f"metadata.{path}" not in places:
+            while path and prefix + path not in places:  # a missing key has only parents
                 shorter = re.sub(r"(\.?[^.\[\]]+|\[[^\]]*\])$", "", path)
                 path = shorter if shorter != path else ""
-            where = places.get(path, places.get(f"metadata.{path}", ()))
+            where = places[prefix + path] if path else ()
             line, column, end = source.place(where)
-            inner = bool(where) and str(where[0]).lower() == "metadata"
-            said = f"{where[0]}.{problem.path}" if inner else problem.path
+            said = f"{path_text(home)}.{problem.path}" if where and home else problem.path
             problem = replace(problem, path=said, line=line, column=column, end_column=end)
         located.append(problem)
     return tuple(sorted(located, key=lambda it: (it.line or 0, it.column or 0, it.code)))
+
+
+def _is_home(path: Path) -> bool:
+    """Whether the metadata of a document stand at a path of it, below its top level."""
+    *outer, last = (_folded(str(it)) for it in path)
+    return last in ("metadata", "explanationmetadata") and outer in ([], ["explanationspec"])
 
 
 def _folded(path: str) -> str:

@@ -136,7 +136,9 @@ def _metadata(value: object, where: str, before: ExplanationMetadata) -> Explana
     inputs = _object(_object(value, where, ("inputs",)).get("inputs", {}), f"{where}.inputs")
     known = {spec.name for spec in before.inputs}
     # Keys that only AI Platform has would make it a document of that dialect again.
-    bare = replace(before, dialect=Dialect.VERTEX, framework=None, signature_key=None, tags=None)
+    bare = replace(
+        before, dialect=Dialect.VERTEX, framework=None, signature_key=None, tags=None, others=()
+    )
     document = dump_metadata(bare)
     for name, override in inputs.items():
         if name not in known:

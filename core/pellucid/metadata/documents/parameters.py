@@ -8,7 +8,13 @@ from typing import Any
 
 from pellucid.errors import did_you_mean
 from pellucid.metadata.call_settings import converted
-from pellucid.metadata.documents.document import Finding, Section, opened, problems_of
+from pellucid.metadata.documents.document import (
+    Finding,
+    Section,
+    opened,
+    problems_of,
+    within_model,
+)
 from pellucid.metadata.documents.examples import read_examples
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.documents.schema_walk import walk
@@ -32,20 +38,20 @@ def parse_parameters(
 ) -> tuple[ExplanationParameters | None, tuple[Problem, ...]]:
     """Read parameters, a JSON text or an object in either spelling; None if a problem is an error.
 
-    A whole ExplanationSpec is accepted too, of which ``parameters`` is read. What the document
-    leaves out is taken from `base`; without a base it must choose a method. `inputs` are the names
-    that ``featureNoiseSigma`` may use. AI Platform's parameters have a default of 50 steps or
-    paths, Vertex requires them. `file` is named in the problems.
+    A whole ExplanationSpec, or the Model that has it, is accepted too: its ``parameters`` are read.
+    What the document leaves out is taken from `base`; without a base it must choose a method.
+    `inputs` are the names that ``featureNoiseSigma`` may use. AI Platform's parameters have a
+    default of 50 steps or paths, Vertex requires them. `file` is named in the problems.
     """
     document = opened(given)
     in_text = document.problems(file)
     if any(it.code == "MD001" for it in in_text):
         return None, in_text
-    path: Path = ()
-    value = document.value
+    path, value = within_model(document.value)
     for key in ("parameters", "explanation_parameters", "explanationParameters"):
-        if isinstance(document.value, dict) and key in document.value:
-            path, value = (key,), document.value[key]
+        if isinstance(value, dict) and key in value:
+            path, value = (*path, key), value[key]
+            break
     findings: list[Finding] = []
     made = read_parameters(value, findings, path, base=base, inputs=inputs, dialect=dialect)
     problems = (*in_text, *problems_of(findings, document, file))
@@ -100,12 +106,26 @@ def parameters_of(
         )
     made = base or ExplanationParameters()
     made = replace(made, method=method or made.method)
-    if section.get("top_k") is not None:
-        made = replace(made, top_k=section.get("top_k"))
+    top_k = section.get("top_k")
+    if top_k is None and chosen and section.get("output_indices") is None:
+        top_k = _count_of_outputs(_BY_KEY[chosen[0]], section.section(chosen[0]))
+    if top_k is not None:
+        made = replace(made, top_k=top_k)
     if section.get("output_indices") is not None:
         indices = _indices(section, findings)
         made = replace(made, output_indices=indices)
     return made if method else None
+
+
+def _count_of_outputs(kind: type[Method], section: Section | None) -> int | None:
+    """Return how many outputs the object of a method itself asks for, if it does."""
+    for it in fields(kind):
+        names = spelling_of(it)
+        for key in names.keys if names.counts_outputs and section is not None else ():
+            count: int | None = section.get(key) if section is not None else None
+            if count is not None:
+                return count
+    return None
 
 
 def _method(

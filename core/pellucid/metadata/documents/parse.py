@@ -1,7 +1,8 @@
 """Metadata documents of both dialects: the text in, the one internal model and every problem out.
 
 An AI Platform ``explanation_metadata.json`` is told from a Vertex ``ExplanationSpec`` or bare
-``ExplanationMetadata`` by the keys that only one of them has.
+``ExplanationMetadata`` by the keys that only one of them has. A Vertex ``Model``, as ``gcloud ai
+models describe`` prints it, is read for its ``explanationSpec``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pellucid.metadata.documents.document import (
     Section,
     opened,
     problems_of,
+    within_model,
 )
 from pellucid.metadata.documents.parameters import parameters_of, parse_parameters
 from pellucid.metadata.documents.reader import MetadataReader
@@ -126,27 +128,43 @@ def _read(
     document: object, directory: FilePath, inner: list[Finding], outer: list[Finding]
 ) -> tuple[ExplanationMetadata | None, ExplanationParameters | None]:
     """Return both parts of a document; `inner` are findings of its metadata, `outer` all others."""
+    path, document = within_model(document)
     keys = {key.lower() for key in document} if isinstance(document, dict) else set[str]()
-    if not keys & {"parameters", "metadata"}:
+    if not path and not keys & _PARTS:
         dialect = _dialect(document) if isinstance(document, dict) else Dialect.AI_PLATFORM
         section = walk(document, "metadata", dialect, inner)
         return (_metadata(section, dialect, None, directory, inner) if section else None), None
     # "A file with a `parameters` and a `metadata` key is an ExplanationSpec."
     found: list[Finding] = []
-    whole = walk(document, "spec", Dialect.VERTEX, found) or Section(())
-    inner += [it for it in found if it.path[:1] == whole.at("metadata")]
-    outer += [it for it in found if it.path[:1] != whole.at("metadata")]
-    section = whole.section("metadata")
+    whole = walk(document, "spec", Dialect.VERTEX, found, path) or Section(path)
+    name, choice = (
+        long if long in whole else short
+        for short, long in (
+            ("metadata", "explanation_metadata"),
+            ("parameters", "explanation_parameters"),
+        )
+    )
+    at = whole.at(name)
+    inner += [it for it in found if it.path[: len(at)] == at]
+    outer += [it for it in found if it.path[: len(at)] != at]
+    section = whole.section(name)
     listed = section.section("inputs") if section else None
     parameters = None
-    if "parameters" not in whole:
+    if choice not in whole:
         message = "has no 'parameters'; integrated gradients in 50 steps is assumed"
-        outer.append(Finding(code="MD022", message=message, path=()))
-    elif chosen := whole.section("parameters"):
+        outer.append(Finding(code="MD022", message=message, path=path))
+    elif chosen := whole.section(choice):
         inputs = list(listed.spelled) if listed else None
         parameters = parameters_of(chosen, outer, inputs=inputs)
     metadata = _metadata(section, Dialect.VERTEX, parameters, directory, inner) if section else None
     return metadata, parameters
+
+
+_PARTS: Final = {
+    *("parameters", "explanation_parameters", "explanationparameters"),
+    *("metadata", "explanation_metadata", "explanationmetadata"),
+}
+"""What makes a document an ExplanationSpec; the longer names are those that uploading gives."""
 
 
 def _dialect(document: Mapping[str, object]) -> Dialect:
@@ -170,7 +188,8 @@ def _vertex_signs(document: Mapping[str, object]) -> Iterator[bool]:
                     fields += part.items() if isinstance(part, dict) else ()
     for key, value in fields:
         yield key in _VERTEX_KEYS or (key != key.lower() and snake(key) != key.lower())
-        yield key == "encoding" and isinstance(value, str) and value.isupper()
+        if isinstance(value, str) and value.isupper():
+            yield key == "encoding" or value.endswith("_UNSPECIFIED")
 
 
 def _metadata(
@@ -180,18 +199,19 @@ def _metadata(
     directory: FilePath,
     findings: list[Finding],
 ) -> ExplanationMetadata | None:
-    reader = MetadataReader(findings, directory, parameters)
+    reader = MetadataReader(findings, directory, parameters, dialect)
     if dialect is Dialect.AI_PLATFORM:
         reader.framework(section)
     inputs = reader.inputs(section)
-    output = reader.output(section)
+    outputs = reader.outputs(section)
     tags = section.get("tags")
-    if inputs is None or output is None:
+    if inputs is None or not outputs:
         return None
     return ExplanationMetadata(
         dialect=dialect,
         inputs=inputs,
-        output=output,
+        output=outputs[0],
+        others=outputs[1:],
         framework=section.get("framework"),
         signature_key=section.get("serving_sigdef_key"),
         tags=tuple(tags) if tags is not None else None,

@@ -41,8 +41,10 @@ class MetadataReader:
         findings: list[Finding],
         directory: FilePath,
         parameters: ExplanationParameters | None,
+        dialect: Dialect,
     ) -> None:
         self.findings = findings
+        self.dialect = dialect
         self.directory = directory
         self.parameters = parameters
 
@@ -178,6 +180,8 @@ class MetadataReader:
         if section is None:
             return None
         low, high = section.get("min"), section.get("max")
+        if low == high == 0 and self.dialect is Dialect.VERTEX:
+            low = high = None  # not set: messages spell out their defaults
         if ("min" in section) != ("max" in section):
             there = "min" if "min" in section else "max"
             message = f"has {quoted(section.spelled[there])} alone; give both ends or neither"
@@ -197,10 +201,16 @@ class MetadataReader:
         section = feature.section("visualization")
         if section is None:
             return None
+        made = {name: _converted(section.get(name), it) for name, it in OPTIONS.items()}
+        for name, option in OPTIONS.items():
+            # A lower end of 0 says something beside an upper one, but not where all are defaults.
+            if option.below in section.unset and made[name] == 0:
+                made[name] = None
         if modality is not Modality.IMAGE and not _invalid(feature, "modality"):
+            if section.spelled and all(it is None for it in made.values()):
+                return None
             message = f"is for images only, modality is '{modality.value}'; set it to 'image'"
             self.find("MD044", message, feature.at("visualization"))
-        made = {name: _converted(section.get(name), it) for name, it in OPTIONS.items()}
         kind = made["type"]
         method = self.parameters.method if self.parameters else None
         for name, option in OPTIONS.items():
@@ -232,41 +242,47 @@ class MetadataReader:
             message = f"the lower {what} {low} must be below the upper one {high}"
             self.find("MD045", message, section.at(name))
         usual = option.usual(Dialect.AI_PLATFORM, regions=regions)
-        if high is not None and name not in section and high <= usual:
+        if high is not None and low is None and not _invalid(section, name) and high <= usual:
             message = (
                 f"the upper {what} {high} must be above the lower one, which is {usual:g} where it "
                 "is not written"
             )
             self.find("MD045", message, section.at(upper), Severity.WARNING)
 
-    def output(self, section: Section) -> OutputSpec | None:
-        """Return the first output, None if there is none."""
+    def outputs(self, section: Section) -> tuple[OutputSpec, ...]:
+        """Return the outputs of a document, in its order."""
         listed = section.section("outputs")
         if listed is None:
-            return None
-        for name, output in listed.sections():
-            mapping = output.get("index_name_mapping")
-            if "index_name_mapping" in output and "index_name_mapping_key" in output:
-                first = output.spelled["index_name_mapping"]
-                second = output.spelled["index_name_mapping_key"]
-                self.find("MD047", f"has both '{first}' and '{second}'; keep one", output.path)
-            return OutputSpec(
-                name=name,
-                tensor_name=output.get("output_tensor_name"),
-                index_name_mapping=self.names(mapping, output.at("index_name_mapping"), {})
-                if mapping is not None
-                else None,
-                index_name_mapping_key=output.get("index_name_mapping_key"),
-            )
-        return None
+            return ()
+        return tuple(self.output(name, output) for name, output in listed.sections())
+
+    def output(self, name: str, output: Section) -> OutputSpec:
+        """Return one output."""
+        mapping = output.get("index_name_mapping")
+        if "index_name_mapping" in output and "index_name_mapping_key" in output:
+            first = output.spelled["index_name_mapping"]
+            second = output.spelled["index_name_mapping_key"]
+            self.find("MD047", f"has both '{first}' and '{second}'; keep one", output.path)
+        return OutputSpec(
+            name=name,
+            tensor_name=output.get("output_tensor_name"),
+            index_name_mapping=self.names(mapping, output.at("index_name_mapping"), {})
+            if mapping is not None
+            else None,
+            index_name_mapping_key=output.get("index_name_mapping_key"),
+        )
 
     def names(self, value: Any, path: Path, seen: dict[str, Path]) -> Nested:
-        """Return names in nested tuples; every name once in all of them."""
+        """Return names in nested tuples; that one occurs twice is said, as ImageNet's crane."""
         if isinstance(value, list):
             return tuple(self.names(item, (*path, place), seen) for place, item in enumerate(value))
         if value in seen:
             index = ", ".join(map(str, seen[value]))
-            self.find("MD031", f"{quoted(value)} is there already, at index {index}", path)
+            message = (
+                f"{quoted(value)} is there already, at index {index}; the two are told apart by "
+                "their index"
+            )
+            self.find("MD031", message, path, Severity.WARNING)
         seen.setdefault(value, tuple(it for it in path if isinstance(it, int)))
         return value  # type: ignore[no-any-return]
 

@@ -6,6 +6,7 @@ each thing that is wrong with one value. What two values say about each other is
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -191,10 +192,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\$$", r"\\Z", pattern))
 
 
-def judge(document: Any, definition: str, dialect: Dialect) -> Iterator[Fault]:
+def judge(
+    document: Any, definition: str, dialect: Dialect, unset: Mapping[int, Mapping[str, Any]]
+) -> Iterator[Fault]:
     """Yield the faults of a folded document along a definition, in the order of the document.
 
-    A value of a wrong type has that fault alone.
+    A value of a wrong type has that fault alone. `unset` are the fields of each object, by
+    its identity, that were left out of it since their value says that they are not set.
     """
     orders: dict[int, dict[str, int]] = {}
     errors = list(grammar(dialect).validator(definition).iter_errors(document))
@@ -211,7 +215,8 @@ def judge(document: Any, definition: str, dialect: Dialect) -> Iterator[Fault]:
                 continue
             absent.add(path)
         harmless = keyword in _HARMLESS
-        for code, message in _said(keyword, error, dialect):
+        left_out = unset.get(id(error.instance), {})
+        for code, message in _said(keyword, error, dialect, left_out):
             yield Fault(
                 code=code,
                 message=message,
@@ -241,7 +246,9 @@ _OF_THE_WHOLE: Final = ("required", "anyOf", "minProperties", "maxProperties")
 _HARMLESS: Final = (*_OF_THE_WHOLE, "additionalProperties", "deprecated", "x-service-maximum")
 
 
-def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tuple[str, str]]:
+def _said(
+    keyword: str, error: ValidationError, dialect: Dialect, unset: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     """Yield what an error is, as the code of its rule and a sentence."""
     rule: Any = error.schema
     wanted: Any = error.validator_value
@@ -256,11 +263,12 @@ def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tu
         case "required":
             for key in wanted:
                 if key not in value:
-                    yield "MD011", f"has no '{key}', which is required"
+                    yield "MD011", f"has no '{key}'{_unset(key, unset, dialect)}, which is required"
         case "anyOf":
             key = wanted[0]["required"][0]
             good = rule["properties"][key]["examples"][0]
-            yield "MD011", f"has no '{key}', which is required; {good} is a good value to start"
+            said = f"has no '{key}'{_unset(key, unset, dialect)}, which is required"
+            yield "MD011", f"{said}; {good} is a good value to start"
         case "enum":
             yield "MD013", f"{quoted(value)} is not known, must be {_choices(value, wanted)}"
         case "x-service-maximum":
@@ -277,6 +285,12 @@ def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tu
             yield "MD013", f"{quoted(value)} does not match {wanted}"
         case _:
             yield "MD014", f"{shown(value)} is out of range, must be {_limits(value, rule)}"
+
+
+def _unset(key: str, unset: Mapping[str, Any], dialect: Dialect) -> str:
+    """Say of a key that is missing that it is there, with a value that means that it is not."""
+    name = common_name(key, dialect)
+    return f" ({json.dumps(unset[name])} means that it is not set)" if name in unset else ""
 
 
 def _kind(kind: str, rule: Rule) -> str:
@@ -296,7 +310,11 @@ def _framework(name: str) -> str:
 
 _OF_RULES: Final[Mapping[str, Callable[[Any], str]]] = {
     "MD021": _framework,
-    "MD023": lambda outputs: f"has {len(outputs)} outputs; exactly one can be explained",
+    "MD023": lambda outputs: (
+        f"has {len(outputs)} outputs; exactly one can be explained"
+        if outputs
+        else "has no output; add the one to explain"
+    ),
     "MD024": lambda _: "has no input; add at least one feature",
     "MD025": lambda text: f"{quoted(text)} is not a semantic version such as '1.2.3'",
 }

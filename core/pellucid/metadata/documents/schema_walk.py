@@ -15,7 +15,7 @@ from pellucid.metadata.documents.baselines import DEEPEST, baseline_message, is_
 from pellucid.metadata.documents.document import INVALID, Finding, Section
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.documents.schema_judge import Fault, Grammar, Rule, grammar, judge
-from pellucid.metadata.published_schemas import EXACT
+from pellucid.metadata.published_schemas import EXACT, unset_values
 from pellucid.metadata.spec import Dialect
 from pellucid.metadata.spellings import folded, lowered
 
@@ -38,7 +38,8 @@ def walk(
     """
     walker = _Walker(dialect, findings, path)
     document, read = walker.fold(value, grammar(dialect).definitions[definition], path)
-    for fault in judge(document, definition, dialect):
+    unset = {known: section.unset for known, (section, _) in walker.sections.items()}
+    for fault in judge(document, definition, dialect, unset):
         if not (defaults and fault.keyword == "anyOf"):
             walker.note(fault, document)
     return read if isinstance(read, Section) else None
@@ -95,6 +96,9 @@ class _Walker:
                     first = quoted(made.spelled[name])
                     self.find("MD002", f"the key is there already, as {first}", here, at_key=True)
                     continue
+                if self.is_unset(item, inner):
+                    made.unset[name] = item
+                    continue
             made.spelled[name] = key
             judged[own], read = (
                 self.fold(item, inner, (*path, key)) if isinstance(inner, dict) else (None, item)
@@ -102,6 +106,12 @@ class _Walker:
             if read is not INVALID:
                 made.values[name] = read
         return judged, made
+
+    def is_unset(self, value: Any, rule: Rule) -> bool:
+        """Whether a value spells out that its field is not set."""
+        if value or isinstance(value, bool) or value is None:
+            return False
+        return value in unset_values(self.grammar.resolved(rule), self.dialect)
 
     def items(self, value: list[Any], rule: Rule, path: Path) -> tuple[list[Any], Any]:
         rule = self.grammar.resolved(rule)

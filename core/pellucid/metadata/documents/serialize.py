@@ -23,7 +23,6 @@ from pellucid.metadata.spellings import spelled
 
 def dump_metadata(metadata: ExplanationMetadata) -> dict[str, Any]:
     """Return the canonical document; what has its default is left out."""
-    output = metadata.output
     document: dict[str, Any] = {
         "inputs": {feature.name: _input(feature) for feature in metadata.inputs},
         "outputs": {
@@ -32,6 +31,7 @@ def dump_metadata(metadata: ExplanationMetadata) -> dict[str, Any]:
                 "index_name_mapping": _listed(output.index_name_mapping),
                 "index_name_mapping_key": output.index_name_mapping_key,
             }
+            for output in metadata.outputs
         },
         "framework": metadata.framework,
         "serving_sigdef_key": metadata.signature_key,

@@ -271,7 +271,7 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
     explanation = explanations[0]
     label = explanation.labels[min(wanted.label, len(explanation.labels) - 1)]
     answer: dict[str, Any] = {
-        "labels": [_label(explanations, item) for item in explanation.labels],
+        "labels": [_label(item) for item in explanation.labels],
         "warnings": [it.sentence(server_words) for it in explanation.warnings],
     }
     drawings = explanations.draw(0, label, visualization=wanted.visualization)
@@ -293,11 +293,10 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
     return encode(answer, indent=False)
 
 
-def _label(explanations: Explanations, label: LabelAttribution) -> dict[str, Any]:
+def _label(label: LabelAttribution) -> dict[str, Any]:
     index = ", ".join(map(str, label.index))
-    output = explanations.metadata.output.name
     return {
-        "name": label.name or (f"{output} [{index}]" if index else output),
+        "name": label.name or (f"{label.output} [{index}]" if index else label.output),
         "score": label.score,
         "baseline": label.baseline_score,
         "quality": label.quality,
