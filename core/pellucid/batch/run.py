@@ -149,7 +149,7 @@ class Run:
         if not self._ends(outcome):
             for finished in engine.explain(self._to_do(plan, engine.about.inputs, set(done))):
                 now = perf_counter()
-                folder.commit(finished, now - clock)
+                finished = folder.commit(finished, now - clock)
                 clock = now
                 missing[plan.shard_of(finished.number)] -= 1
                 _assemble(folder, plan, plan.shard_of(finished.number), missing)
@@ -178,7 +178,7 @@ class Run:
             refuse_changes(folder, before, after, plan)
         if not folder.plan():
             folder.forget_all()
-        os.replace(path, folder.listing)
+        folder.take(path)
         changed = bool(before) and before["inputs"] != after["inputs"]
         return replace(plan, listing=folder.listing), changed
 

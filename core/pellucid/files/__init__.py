@@ -1,0 +1,33 @@
+"""Files: only regular ones are read, and what is written is there after a power cut."""
+
+from __future__ import annotations
+
+from pellucid.files.durable import (
+    Writer,
+    create,
+    make_folder,
+    put_in_place,
+    remove,
+    remove_tree,
+    rename,
+    sync,
+    sync_folder,
+)
+from pellucid.files.regular import check_regular, is_regular, open_file, read_bytes, read_text
+
+__all__ = [
+    "Writer",
+    "check_regular",
+    "create",
+    "is_regular",
+    "make_folder",
+    "open_file",
+    "put_in_place",
+    "read_bytes",
+    "read_text",
+    "remove",
+    "remove_tree",
+    "rename",
+    "sync",
+    "sync_folder",
+]
