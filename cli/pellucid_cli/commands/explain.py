@@ -107,13 +107,14 @@ def explain(
     try:
         loaded, instances = read_inputs(loaded, inputs, console.warn)
         explanations = loaded.explain(instances)
+        written = _written(explanations, response.form)
     except InstanceError as error:
         # "If explanation fails for any instance, the response body contains no explanations."
         response.deliver(encode({"error": error.sentence(flag)}))
         raise
     if response.raw is not None:
         write(response.raw, pack(explanations), force=response.force)
-    response.deliver(_written(explanations, response.form))
+    response.deliver(written)
 
 
 def _as_lime(method: ExplainOptions) -> ExplainOptions:

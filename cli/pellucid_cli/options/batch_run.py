@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
+from pellucid.files import open_file
 from pellucid_cli.flags import flag
 from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
 
@@ -40,7 +41,7 @@ def prepared(
 
         def names() -> Iterable[str]:
             assert listing is not None
-            with listing.open("rb") as file:
+            with open_file(listing) as file:
                 yield from names_in(file, null=chosen.null)
 
         selection = Selection(limit=chosen.limit, sample=chosen.sample, seed=chosen.shuffle_seed)

@@ -187,6 +187,7 @@ def _saved(
     names: Sequence[str], view: View, methods: Sequence[CallSettings], console: Console
 ) -> Iterator[Explained]:
     from pellucid.api import unpack
+    from pellucid.files import read_bytes
     from pellucid.metadata import CallSettings
 
     wrong = [name for name in names if not name.endswith(".npz")]
@@ -206,7 +207,7 @@ def _saved(
             )
     stems = Stems()
     for name in names:
-        found = unpack(Path(name).read_bytes(), name)
+        found = unpack(read_bytes(name), name)
         _refuse_examples(found)
         for number, explanation in enumerate(found):
             stem = stems.of(found.instances[number])

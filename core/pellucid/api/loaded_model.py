@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.api.explanations import Explanations
-from pellucid.errors import InstanceError, OutputError, SpecError
+from pellucid.errors import InstanceError, OutOfMemoryError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import MIXED_ROWS, Explainer, Explanation, PixelWatch
 from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
@@ -81,6 +81,17 @@ class LoadedModel:
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
         records = self._records(instances, self.extras)
+        try:
+            return self._explained(records)
+        except OutOfMemoryError:
+            raise
+        except MemoryError as error:
+            if len(records) == 1:
+                raise OutOfMemoryError(where=records[0].where) from error
+            what = f"there is not enough memory for {len(records):,} instances together"
+            raise OutOfMemoryError(what, hint="explain fewer at a time") from error
+
+    def _explained(self, records: Sequence[Instance]) -> Explanations:
         items: list[Explanation | None] = [None] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]

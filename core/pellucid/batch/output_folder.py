@@ -24,7 +24,15 @@ import orjson
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
-from pellucid.files import Writer, make_folder, put_in_place, remove, remove_tree, sync_folder
+from pellucid.files import (
+    Writer,
+    make_folder,
+    put_in_place,
+    read_bytes,
+    remove,
+    remove_tree,
+    sync_folder,
+)
 from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.responses import encode
 
@@ -227,7 +235,7 @@ class Folder:
 def _document(path: Path) -> dict[str, Any]:
     """Return a JSON object, or nothing where there is none, or a damaged one."""
     try:
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(read_bytes(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -94,16 +94,19 @@ class Run:
         folder.check(force=self.force)
         self._given.check()
         outcome = Outcome()
-        try:
-            with opened as engine, folder.claimed():
-                self._in(folder, engine, outcome, watcher)
-        except OSError as error:
-            done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
-            raise OutputError(
-                f"cannot be written: {error.strerror or error}",
-                where=Where(file=str(error.filename or self.out)),
-                hint=f"{done}, and the same command goes on from there" if outcome.total else "",
-            ) from error
+        with opened as engine:
+            try:
+                with folder.claimed():
+                    self._in(folder, engine, outcome, watcher)
+            except OSError as error:
+                done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
+                raise OutputError(
+                    f"cannot be written: {error.strerror or error}",
+                    where=Where(file=str(error.filename or self.out)),
+                    hint=f"{done}, and the same command goes on from there"
+                    if outcome.total
+                    else "",
+                ) from error
         return outcome
 
     def estimated(self, opened: Opened) -> Estimate:

@@ -13,9 +13,17 @@ from pellucid.files.durable import (
     sync,
     sync_folder,
 )
-from pellucid.files.regular import check_regular, is_regular, open_file, read_bytes, read_text
+from pellucid.files.regular import (
+    NO_FILE,
+    check_regular,
+    is_regular,
+    open_file,
+    read_bytes,
+    read_text,
+)
 
 __all__ = [
+    "NO_FILE",
     "Writer",
     "check_regular",
     "create",

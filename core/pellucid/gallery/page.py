@@ -25,7 +25,7 @@ import numpy as np
 import orjson
 
 from pellucid.errors import OutputError
-from pellucid.files import create, rename, sync, sync_folder
+from pellucid.files import create, open_file, rename, sync, sync_folder
 from pellucid.notices import Where
 
 PER_PAGE = 10_000
@@ -104,7 +104,7 @@ def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path
 
 def is_gallery(path: Path) -> bool:
     """Whether a file is a page that `write_gallery` wrote."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return b'<meta name="generator" content="Pellucid">' in file.read(4096)
 
 

@@ -1,4 +1,4 @@
-"""Pictures to tensors and back: decoding, resizing in floating point, and the model's own scale.
+"""Pictures to tensors and back: resizing in floating point, and the model's own scale.
 
 A picture is decoded once, to 8-bit RGB at its own resolution; the tensor is made from that, and so
 is the picture that attributions are drawn on.
@@ -7,20 +7,17 @@ is the picture that attributions are drawn on.
 from __future__ import annotations
 
 import math
-import struct
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from pellucid.errors import InstanceError, meant
 from pellucid.inputs.tensors import InputInfo
 from pellucid.metadata import Domain
 from pellucid.model import Array
-from pellucid.notices import Notice, Where
+from pellucid.notices import Where
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.
 SMALLEST_FLAT_PICTURE = 64
@@ -67,75 +64,6 @@ def layout_of(
                 if length >= SMALLEST_FLAT_PICTURE and side * side * depth == length:
                     return Layout(height=side, width=side, channels=depth)
     return None
-
-
-def decode_picture(data: bytes, where: Where, *, upright: bool = True) -> Image.Image:
-    """Return the picture in a PNG, JPEG, BMP, GIF (first frame), WebP or TIFF file as 8-bit RGB.
-
-    EXIF orientation is applied if `upright`. Transparency is laid over white, palettes and CMYK are
-    converted, 16-bit gray is divided by 257. Raises `InstanceError` with the place.
-    """
-    if not data:
-        raise InstanceError("the file is empty", where=where)
-    try:
-        # Filters are shared by threads, but the worst a race can do is leave this one in place.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture: Image.Image = Image.open(BytesIO(data))
-        picture.load()
-        if upright:
-            picture = ImageOps.exif_transpose(picture)
-        return _rgb(picture)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        limit = Image.MAX_IMAGE_PIXELS or 0
-        raise InstanceError(
-            f"the picture has more than {limit:,} pixels", where=where, hint="make it smaller first"
-        ) from None
-    except UnidentifiedImageError:
-        raise InstanceError(
-            "not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)", where=where
-        ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise InstanceError(f"the picture is damaged ({error})", where=where) from None
-
-
-def frame_notes(data: bytes) -> tuple[Notice, ...]:
-    """Return what there is to say of a file that holds more than one picture: a sentence, or none.
-
-    The second frame is looked for, and no further: a file can have very many.
-    """
-    try:
-        with Image.open(BytesIO(data)) as picture:
-            if picture.format not in ("GIF", "TIFF", "WEBP", "PNG"):
-                return ()
-            picture.seek(1)
-    except EOFError:
-        return ()
-    except (OSError, SyntaxError, ValueError, struct.error):
-        return ()  # the first frame was read; what is wrong with the next does not matter
-    return (Notice("the file holds several frames; the first was taken"),)
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return Image.fromarray(_deep_gray(np.asarray(picture))).convert("RGB")
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def _deep_gray(gray: Array) -> Array:
-    """Return gray of more than 8 bits as uint8: 0..65535 is divided by 257, 0..1 times 255."""
-    values = gray.astype(np.float64)
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 65535:
-        raise ValueError("its gray values are not in 0 to 65535")
-    if gray.dtype.kind == "f":
-        scale = 255.0 if values.max() <= 1 else 1.0 if values.max() <= 255 else 1 / 257
-    else:
-        scale = 1 / 257
-    return np.rint(values * scale).astype(np.uint8)
 
 
 def to_tensor(picture: Image.Image, info: InputInfo) -> Array:

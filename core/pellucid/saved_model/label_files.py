@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pellucid.errors import SpecError
+from pellucid.files import read_text
 from pellucid.notices import Where
 
 BESIDE: Final = (
@@ -49,7 +50,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     try:
         if path.stat().st_size > _LARGEST:
             raise SpecError("is too large for a list of class names", where=where)
-        text = path.read_text("utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except UnicodeDecodeError:
         raise SpecError("is not UTF-8 text", where=where) from None
     except OSError as error:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from PIL import Image
 
-from pellucid.inputs import Instance
+from pellucid.inputs import Instance, pixels_of
 from pellucid.metadata import Examples, ExplanationParameters
 from pellucid.model import Array
 from pellucid.serve.http_errors import HttpError
@@ -94,19 +91,13 @@ class Limits:
     def check_picture(self, data: bytes, where: str) -> None:
         """Refuse a picture that is small as a file and huge in memory; other bytes pass."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                with Image.open(io.BytesIO(data)) as picture:
-                    frames = getattr(picture, "n_frames", 1)
-                    pixels = frames * math.prod(picture.size)
+            pixels = pixels_of(data)
         except Image.DecompressionBombError:
             pixels = self.pixels + 1
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError):
+        if pixels is None:
             if data.startswith(_PICTURES):
                 # What cannot be measured is not passed on to decoders that may take it.
-                raise HttpError(
-                    HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged"
-                ) from None
+                raise HttpError(HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged")
             return
         if pixels > self.pixels:
             raise HttpError(

@@ -6,7 +6,7 @@ from pellucid.visualize.animation import FRAMES
 from pellucid.visualize.figures import File, Shown, View, files, shown
 from pellucid.visualize.image_overlays import SMALL, Drawing, draw_explanation
 from pellucid.visualize.named_parts import Part, Text
-from pellucid.visualize.panel import encode
+from pellucid.visualize.panel import encode, file_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
 from pellucid.visualize.waterfall import largest
@@ -23,6 +23,7 @@ __all__ = [
     "character_picture",
     "draw_explanation",
     "encode",
+    "file_of",
     "files",
     "grounds",
     "half_blocks",
