@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +26,7 @@ from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
 from pellucid.files import (
     Writer,
+    create,
     make_folder,
     put_in_place,
     read_bytes,
@@ -54,8 +55,9 @@ class Folder:
         self.state = path / ".batch"
         self.listing = self.state / "inputs.jsonl.gz"
         self._plan = self.state / "plan.json"
-        self._aside = self.state / "tmp"
+        self._aside, self._begun = self.state / "tmp", self.state / "begun"
         self._writer = Writer(path, self._aside)
+        self._mine = set[int]()
 
     def check(self, *, force: bool) -> None:
         """Raise OutputError if the folder cannot be written, or holds what no run has written."""
@@ -88,6 +90,9 @@ class Folder:
             try:
                 yield
             finally:
+                # What this process has begun has not killed it.
+                for number in self._mine:
+                    remove(self._begun / str(number))
                 self._writer.close()
                 # Where nothing was begun, or all is complete, there is nothing to go on from.
                 remove_tree(self._aside if self._plan.exists() else self.state)
@@ -124,9 +129,24 @@ class Folder:
     def forget_all(self) -> None:
         """Remove the blocks of a run whose plan is not there any more."""
         remove_tree(self.state / "blocks")
+        remove_tree(self._begun)
         sync_folder(self.state)
 
     # Blocks
+
+    def begin_block(self, number: int) -> None:
+        """Note that a block is in the works here; whoever comes after the process died sees it."""
+        self._mine.add(number)
+        with suppress(FileExistsError):
+            os.mkdir(self._begun)
+        create(self._begun / str(number)).close()
+
+    def begun(self) -> set[int]:
+        """Return the blocks that were in the works when an earlier process died."""
+        try:
+            return {int(name) for name in os.listdir(self._begun) if name.isdecimal()}
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
 
     def commit(self, finished: Finished, seconds: float) -> Finished:
         """Write a block: first its pictures and results, and, when they last, the record of them.
@@ -152,6 +172,8 @@ class Folder:
             "tally": Summary.of(records).document(),
         }
         self.write(self._block(finished.number, "json"), encode(record, indent=False))
+        remove(self._begun / str(finished.number))
+        self._mine.discard(finished.number)
         return replace(finished, records=records)
 
     def _pictured(self, record: Record) -> Record:

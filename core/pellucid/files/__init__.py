@@ -16,7 +16,6 @@ from pellucid.files.durable import (
 from pellucid.files.regular import (
     NO_FILE,
     check_regular,
-    is_regular,
     open_file,
     read_bytes,
     read_text,
@@ -27,7 +26,6 @@ __all__ = [
     "Writer",
     "check_regular",
     "create",
-    "is_regular",
     "make_folder",
     "open_file",
     "put_in_place",

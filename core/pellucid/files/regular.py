@@ -47,12 +47,6 @@ def check_regular(path: str | PathLike[str]) -> None:
     _check(os.stat(path).st_mode, os.fspath(path))
 
 
-def is_regular(path: str | PathLike[str]) -> bool:
-    """Whether a file can be read without waiting for anybody, or is one that a shell hands over."""
-    name = os.fspath(path)
-    return os.path.isfile(name) or _HANDED.fullmatch(name) is not None
-
-
 def read_bytes(path: str | PathLike[str]) -> bytes:
     """Return the content of a file. Raises OSError."""
     with open_file(path) as file:

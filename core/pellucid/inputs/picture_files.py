@@ -104,7 +104,7 @@ def pixels_of(data: bytes) -> int | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with open_picture(data) as picture:
-                return int(getattr(picture, "n_frames", 1)) * math.prod(picture.size)
+                return int(getattr(picture, "n_frames", 1) * math.prod(picture.size))
     except Image.DecompressionBombError:
         raise
     except FOREIGN:

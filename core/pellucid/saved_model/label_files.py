@@ -29,7 +29,7 @@ def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
     is not there, or that holds no names.
     """
     path = Path(written)
-    if path.is_file():
+    if path.exists():
         return read_class_names(path), written
     if "," in written and not path.suffix:
         return tuple(name.strip() for name in written.split(",")), "the names given"
