@@ -145,6 +145,74 @@ def test_errors_are_caught_by_name(module: str) -> None:
             assert not wide, f"{module}, line {node.lineno}"
 
 
+# Where decoders and encoders are called that may raise anything.
+STUMBLING = {
+    "pellucid.inputs.picture_files",
+    "pellucid.visualize.panel",
+    "pellucid.batch.items",
+    "pellucid.batch.worker",
+    "pellucid.batch.rendering",
+}
+
+
+def test_only_who_calls_decoders_and_encoders_catches_whatever_they_raise() -> None:
+    named = {
+        module
+        for module in SOURCES
+        for node in imports(module)
+        if "FOREIGN" in {alias.name for alias in node.names}
+    }
+    assert named == STUMBLING
+
+
+def opens_a_picture(node: ast.AST) -> bool:
+    """Whether this is a call of ``Image.open``, by whatever way."""
+    if isinstance(node, ast.ImportFrom) and node.module == "PIL.Image":
+        return "open" in {alias.name for alias in node.names}
+    function = node.func if isinstance(node, ast.Call) else None
+    if not isinstance(function, ast.Attribute) or function.attr != "open":
+        return False
+    owner = function.value
+    return getattr(owner, "id", getattr(owner, "attr", "")) == "Image"
+
+
+def test_a_picture_is_opened_in_one_place_and_its_formats_are_named() -> None:
+    samples = {str(it): ast.parse(it.read_text()) for it in ROOT.glob("sample_models/**/*.py")}
+    found = {}
+    for name, parsed in {**{module: tree(module) for module in SOURCES}, **samples}.items():
+        for node in filter(opens_a_picture, ast.walk(parsed)):
+            keywords = node.keywords if isinstance(node, ast.Call) else []
+            found[name] = [it.arg for it in keywords]
+    assert [it for it in found if it in SOURCES] == ["pellucid.inputs.picture_files"]
+    assert all(keywords == ["formats"] for keywords in found.values()), found
+
+
+# Files that are named by people: a pipe in the place of one must not be waited for. The gallery
+# fills in a page, and a run looks into what it has written itself, in this process.
+OWN = {
+    "pellucid.files.regular", "pellucid.files.durable", "pellucid.gallery.page",
+    "pellucid.examples.writer", "pellucid.batch.finish", "pellucid.batch.output_folder",
+    "pellucid_cli.files", "pellucid_cli.options.batch_run", "pellucid_cli.options.serve",
+    "pellucid.batch.plan", "pellucid_cli.main",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", [module for module in SOURCES if module not in OWN])
+def test_files_are_opened_by_what_refuses_pipes(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        function = node.func if isinstance(node, ast.Call) else None
+        if isinstance(function, ast.Name):
+            assert function.id != "open", f"line {node.lineno}"
+        if isinstance(function, ast.Attribute):
+            owner = ast.unparse(function.value)
+            ours = owner in ("files", "gzip") or owner.startswith(
+                ("files(", "(files(", "resources")
+            )
+            reads = function.attr in ("read_bytes", "read_text")
+            opens = function.attr == "open" and node.args and ast.unparse(node.args[0]) == "'rb'"
+            assert ours or not (reads or opens), f"line {node.lineno}: {ast.unparse(node)}"
+
+
 @pytest.mark.parametrize("module", SOURCES)
 def test_a_file_has_at_most_400_lines(module: str) -> None:
     assert SOURCES[module].read_text(encoding="utf-8").count("\n") <= LINES

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.errors import InstanceError, OutputError
+from pellucid.files import put_in_place
 from pellucid.notices import Where
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        put_in_place(Path(temporary), path)
     except OSError as error:
         what = f"cannot be written: {error.strerror or error}"
         raise OutputError(what, where=Where(file=str(path))) from error

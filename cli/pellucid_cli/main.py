@@ -24,6 +24,7 @@ from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
+from pellucid_cli.failing import colour, fail
 from pellucid_cli.flags import flag, learn
 from pellucid_cli.project_file import set_defaults
 
@@ -86,14 +87,7 @@ def cli(context: click.Context, color: str, traceback: bool) -> None:
         for name in ("NO_COLOR", "FORCE_COLOR"):
             os.environ.pop(name, None)
         os.environ["FORCE_COLOR" if color == "always" else "NO_COLOR"] = "1"
-    context.color = _colour()
-
-
-def _colour() -> bool | None:
-    """Whether to write colour; None leaves it to whether the stream is a terminal."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return True if os.environ.get("FORCE_COLOR") else None
+    context.color = colour()
 
 
 for command in (
@@ -125,36 +119,25 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = _fail("interrupted", 130)
+        code = fail("interrupted", 130)
     except click.ClickException as error:
         error.show()
         code = 2
     except ClosedPipeError:
-        code = _fail("the output was closed before all of it was written", 141)
+        code = fail("the output was closed before all of it was written", 141)
     except InstanceError as error:
-        code = _fail(error.sentence(flag), 1)
+        code = fail(error.sentence(flag), 1)
     except PellucidError as error:
-        code = _fail(error.sentence(flag), 2)
+        code = fail(error.sentence(flag), 2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        code = _fail(f"{place}{error.strerror or error}", 2)
+        code = fail(f"{place}{error.strerror or error}", 2)
     except MemoryError:
-        code = _fail("out of memory; explain fewer or smaller instances at a time", 2)
+        code = fail("out of memory; explain fewer or smaller instances at a time", 2)
     except Exception as error:
-        code = _fail(
+        code = fail(
             f"internal error, {type(error).__name__}: {error}; "
             "please report it with what --traceback shows",
             2,
         )
     raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def _fail(sentence: str, code: int) -> int:
-    if "--traceback" in sys.argv:
-        import traceback
-
-        traceback.print_exc()
-    for line in sentence.splitlines():
-        head = click.style("error: ", fg="red", bold=True)
-        click.echo(head + line.strip(), err=True, color=_colour())
-    return code

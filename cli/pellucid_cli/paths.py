@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from pellucid.errors import did_you_mean
+from pellucid.files import read_bytes
 from pellucid.metadata import METADATA_FILE
 from pellucid.saved_model import MODEL_NAMES
 
@@ -40,7 +41,7 @@ def _read_list(source: str, *, null: bool) -> list[str]:
         data = sys.stdin.buffer.read()
     else:
         try:
-            data = Path(source).read_bytes()
+            data = read_bytes(source)
         except OSError as error:
             message = f"--files-from: {source}: cannot be read: {error.strerror or error}"
             raise click.UsageError(message) from error

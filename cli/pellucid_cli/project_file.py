@@ -20,6 +20,7 @@ import click
 from click.core import ParameterSource
 
 from pellucid.errors import PellucidError, did_you_mean
+from pellucid.files import read_bytes
 
 PYPROJECT, OWN = "pyproject.toml", "pellucid.toml"
 META: Final = "pellucid.project_file"
@@ -80,7 +81,7 @@ def find(start: Path) -> ProjectFile | None:
 def _read(path: Path, only_with: bytes = b"") -> dict[str, object] | None:
     """Return what a TOML file says; None if there is none, or if it lacks a word."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     if only_with not in data:

@@ -6,7 +6,8 @@ is one sentence of them, for Python users, and `sentence` the same in the words 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, TypeVar
 
@@ -14,6 +15,10 @@ from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.problems import Problem, Severity
 
 Error = TypeVar("Error", bound="PellucidError")
+
+
+FOREIGN: tuple[type[Exception], ...] = (Exception,)
+"""What other people's decoders and encoders raise when they stumble over data: anything at all."""
 
 
 class PellucidError(Exception):
@@ -126,6 +131,31 @@ class InstanceError(PellucidError):
     def index(self) -> int | None:
         """The place of the instance in its request."""
         return self.row if self.where.instance is None else self.where.instance
+
+
+class OutOfMemoryError(InstanceError, MemoryError):
+    """An instance that there is not enough memory for."""
+
+    def __init__(
+        self,
+        what: str = "there is not enough memory for it",
+        row: int | None = None,
+        *,
+        where: Where | None = None,
+        hint: Hint | str | None = None,
+    ) -> None:
+        super().__init__(what, row, where=where, hint=hint or "make it smaller first")
+
+
+@contextmanager
+def memory_for(where: Where) -> Iterator[None]:
+    """Turn a MemoryError into an OutOfMemoryError that names whom there was no memory for."""
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError(where=where) from error
 
 
 class OutputError(PellucidError):

@@ -93,7 +93,7 @@ def write_names(model: Path, names: list[str]) -> None:
 
 def pixels(photo: Path) -> Any:
     """A photograph as the network takes it, float32 [1, 224, 224, 3] in 0..255."""
-    with Image.open(photo) as picture:
+    with Image.open(photo, formats=["JPEG"]) as picture:
         image = np.asarray(picture.convert("RGB"), np.float32)
     return tf.image.resize(image[None], (SIZE, SIZE), antialias=True)
 

@@ -54,7 +54,7 @@ def wrap() -> Any:
 
 def jpeg(name: str) -> bytes:
     """A shipped photograph as a JPEG file of a few kilobytes."""
-    picture = Image.open(PHOTOS / "images" / f"{name}.jpg")
+    picture = Image.open(PHOTOS / "images" / f"{name}.jpg", formats=["JPEG"])
     picture.thumbnail((256, 256))
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=85)

@@ -43,7 +43,7 @@ OUTLINES = {
 
 def photograph(name: str) -> Image.Image:
     """One of scikit-image's pictures, at most 480 pixels on its longer side."""
-    picture = Image.open(DATA / name).convert("RGB")
+    picture = Image.open(DATA / name, formats=["JPEG", "PNG"]).convert("RGB")
     picture.thumbnail((480, 480), Image.Resampling.LANCZOS)
     return picture
 

@@ -131,7 +131,8 @@ def main() -> None:
     accuracy = float(np.mean(found.argmax(1) == wanted.argmax(1)))
     print(f"accuracy on {len(found)} further pictures of the same photographs: {accuracy:.4f}")
     for name in ship():
-        picture = Image.open(HERE / "images" / f"{name}.jpg").resize((SIZE, SIZE))
+        photo = Image.open(HERE / "images" / f"{name}.jpg", formats=["JPEG"])
+        picture = photo.resize((SIZE, SIZE))
         scores = predict(image=tf.constant(np.asarray(picture, np.float32)[None] / 255))["output_0"]
         print(f"{name}.jpg: {NAMES[int(np.argmax(scores))]} {float(np.max(scores)):.3f}")
         assert NAMES[int(np.argmax(scores))] == name

@@ -15,7 +15,7 @@ from PIL import Image
 
 from forked import Forks
 
-KILLS = 12
+KILLS = 6
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,9 @@ def test_killed_at_random_points_a_run_ends_in_the_same_bytes(
         runs += 1
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_one_interrupt_ends_after_the_blocks_in_flight_and_says_how_to_go_on(
     forks: Forks,
     many: Path,
@@ -121,6 +123,29 @@ def test_one_interrupt_ends_after_the_blocks_in_flight_and_says_how_to_go_on(
     assert again.wait() == 1
     assert "of 137 are done; going on from there" in again.err
     assert contents(out) == undisturbed
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("place", [r"open .*/saved_model\.pb$", r"os\.rename .*/index\.html$"])
+def test_between_blocks_one_signal_ends_it_at_once(
+    forks: Forks,
+    many: Path,
+    samples: Path,
+    tmp_path: Path,
+    number: int,
+    code: int,
+    place: str,
+    undisturbed: dict[str, bytes],
+) -> None:
+    """While the model is loaded, and while the page is written."""
+    out = tmp_path / "out"
+    child = forks.start(*command(samples, many, out), at=(number, [place]))
+    assert child.wait() == code, child.err
+    assert child.err.endswith("stopped; the same command goes on from there\n")
+    assert not (out / "summary.json").exists()
+    if "index" in place:
+        assert forks.start(*command(samples, many, out)).wait() == 1
+        assert contents(out) == undisturbed
 
 
 def test_the_second_interrupt_ends_it_at_once(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,15 @@ def test_help_names_every_command(program: Any, flag: str) -> None:
 
 def test_version(program: Any) -> None:
     assert program("--version").out.decode() == f"pellucid, version {__version__}\n"
+
+
+def test_run_as_a_module_it_imports_nothing_from_the_current_directory(tmp_path: Path) -> None:
+    for name in ("click", "selectors", "tomllib", "pellucid"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w')\n")
+    command = [sys.executable, "-m", "pellucid_cli", "--version"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.stdout == f"pellucid, version {__version__}\n", run.stderr
+    assert not (tmp_path / "imported").exists()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -66,7 +66,7 @@ def batch(
             return
         with (
             progress(console, as_json=running.json_log) as shown,
-            stopping(run.stop, shown.say) as asked,
+            stopping(run.stop, shown.say, lambda: run.works.busy) as asked,
         ):
             try:
                 outcome = run.carry_out(opened, shown)

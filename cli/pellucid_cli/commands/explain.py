@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
+from pellucid_cli.failing import fail
 from pellucid_cli.flags import flag
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
@@ -24,6 +27,7 @@ from pellucid_cli.options.shared import (
 
 if TYPE_CHECKING:
     from pellucid import Explanations
+    from pellucid.inputs import Instance
     from pellucid.metadata import ExplainOptions
 
 
@@ -78,6 +82,12 @@ class ResponseOptions:
     ),
     click.option("--force", is_flag=True, help="Overwrite files that exist."),
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Give up when an instance takes longer [default: never].",
+)
 @model_options
 @method_options
 @verbosity_options
@@ -85,6 +95,7 @@ def explain(
     model_dir: Path,
     inputs: tuple[str, ...],
     response: ResponseOptions,
+    timeout: float | None,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -98,7 +109,9 @@ def explain(
     response.check()
     if response.form == "kserve":
         method = _as_lime(method)
+    started = monotonic()
     loaded = load(console, model_dir, load_options(console, model, method))
+    loading = monotonic() - started
     if response.form == "kserve":
         loaded = loaded.as_kserve()
     from pellucid.errors import InstanceError
@@ -107,14 +120,16 @@ def explain(
 
     try:
         loaded, instances = read_inputs(loaded, inputs, console.warn)
-        explanations = loaded.explain(instances)
+        with _limited(timeout, loading, instances, response):
+            explanations = loaded.explain(instances)
+        written = _written(explanations, response.form)
     except InstanceError as error:
         # "If explanation fails for any instance, the response body contains no explanations."
         response.deliver(encode({"error": error.sentence(flag)}))
         raise
     if response.raw is not None:
         write(response.raw, explanations.pack(), force=response.force)
-    response.deliver(_written(explanations, response.form))
+    response.deliver(written)
     if console.verbose and response.form not in ("table", "kserve"):
         for number, explanation in enumerate(explanations):
             place = explanations.instances[number].place
@@ -122,6 +137,31 @@ def explain(
                 for feature, words in explanations.chosen(label).items():
                     what = f"{place}, {label.name or label.output}, {feature}"
                     console.note(chosen_text(what, words))
+
+
+def _limited(
+    timeout: float | None, loading: float, instances: list[Instance], response: ResponseOptions
+) -> AbstractContextManager[None]:
+    """Give up where the instances take longer than all of them may.
+
+    They are compiled for meanwhile, which may take as long again as `loading` did.
+    """
+    from pellucid.errors import InstanceError
+    from pellucid.notices import Hint
+    from pellucid.responses import encode
+    from pellucid_cli.time_limit import time_limit
+
+    def give_up() -> int:
+        alone = len(instances) == 1
+        where = instances[0].where if alone else None
+        what = "was not" if alone else f"the {len(instances):,} instances were not"
+        what += f" explained within {timeout:g} s{'' if alone else ' each'}"
+        hint = Hint("give it longer with {timeout}")
+        sentence = InstanceError(what, where=where, hint=hint).sentence(flag)
+        response.deliver(encode({"error": sentence}))
+        return fail(sentence, 1)
+
+    return time_limit(timeout and timeout * len(instances) + loading, give_up)
 
 
 def _as_lime(method: ExplainOptions) -> ExplainOptions:

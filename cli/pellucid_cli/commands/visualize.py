@@ -113,6 +113,7 @@ def _drawn(
     found: Iterator[Explained], view: View, target: Target, console: Console
 ) -> Iterator[File]:
     """Yield the files of each instance that the target takes, and show it if that was asked for."""
+    from pellucid.errors import InstanceError, memory_for
     from pellucid.visualize import files
 
     for stem, sets, number in found:
@@ -122,7 +123,13 @@ def _drawn(
             preview(sets, number, stem, view, err=target.out is not None)
             if target.out is None:
                 continue
-        for file in files(sets, number, stem, view):
+        where = sets[0].instances[number].where
+        try:
+            with memory_for(where):
+                made = [*files(sets, number, stem, view)]
+        except InstanceError as error:
+            raise error.at(where) from error
+        for file in made:
             if target.form in (None, SUFFIXES[Path(file.name).suffix]):
                 if file.note:
                     console.warn(f"{file.name}: {file.note}")

@@ -45,6 +45,7 @@ class RunOptions:
     fail_fast: bool
     max_errors: int | None
     block_size: int | None
+    timeout: float | None
     dry_run: bool
     json_log: bool
 
@@ -110,6 +111,12 @@ run_options = record(
         "--block-size",
         type=click.IntRange(1),
         help="Instances to explain together [default: depends on their size, at most 256].",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Leave out an instance that takes longer, and name it [default: no limit].",
     ),
     click.option(
         "--dry-run",

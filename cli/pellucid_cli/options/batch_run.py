@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
+from pellucid.files import open_file, read_bytes
 from pellucid_cli.flags import flag
 from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
 
@@ -35,12 +36,14 @@ def prepared(
     from_stdin = [*inputs].count("-") + (str(listed) == "-")
     if from_stdin > 1:
         raise click.UsageError("stdin can be read only once")
-    with _stdin(bool(from_stdin)) as standard:
-        listing = standard if str(listed) == "-" else listed
+    with (
+        _stdin(bool(from_stdin)) as standard,
+        _listing(standard if str(listed) == "-" else listed) as listing,
+    ):
 
         def names() -> Iterable[str]:
             assert listing is not None
-            with listing.open("rb") as file:
+            with open_file(listing) as file:
                 yield from names_in(file, null=chosen.null)
 
         selection = Selection(limit=chosen.limit, sample=chosen.sample, seed=chosen.shuffle_seed)
@@ -76,6 +79,8 @@ def _opened(recipe: Recipe, run: Run, running: RunOptions) -> Opened:
     """Return what explains: this process, several, or a cluster."""
     jobs, file = running.jobs, running.scheduler_file
     if running.scheduler is not None or file is not None:
+        if running.timeout is not None:
+            raise click.UsageError("--timeout ends processes of this machine; leave it out")
         if jobs is not None or (running.scheduler is not None and file is not None):
             raise click.UsageError("choose one of --jobs, --scheduler and --scheduler-file")
         from pellucid.batch.engines import on_cluster
@@ -86,7 +91,21 @@ def _opened(recipe: Recipe, run: Run, running: RunOptions) -> Opened:
 
     # With --device gpu:N there is one to be seen.
     jobs = jobs or max(1, len(gpus()))
-    return in_processes(recipe, run.stop, jobs) if jobs > 1 else in_this_process(recipe, run.stop)
+    if jobs > 1 or running.timeout is not None:
+        return in_processes(recipe, run.stop, jobs, timeout=running.timeout)
+    return in_this_process(recipe, run.stop, run.out)
+
+
+@contextmanager
+def _listing(path: Path | None) -> Iterator[Path | None]:
+    """Keep a list that a shell hands over in a file, too: it is read more than once."""
+    if path is None or path.is_file():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as directory:
+        kept = Path(directory) / "names"
+        kept.write_bytes(read_bytes(path))
+        yield kept
 
 
 @contextmanager

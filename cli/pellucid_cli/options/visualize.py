@@ -191,6 +191,7 @@ def _saved(
     console: Console,
 ) -> Iterator[Explained]:
     from pellucid.api import unpack
+    from pellucid.files import read_bytes
     from pellucid.metadata import CallSettings
     from pellucid.metadata.documents import read_document
 
@@ -215,7 +216,7 @@ def _saved(
         metadata, _, _ = read_document(Path(), edited, console.warn)
     stems = Stems()
     for name in names:
-        found = unpack(Path(name).read_bytes(), name)
+        found = unpack(read_bytes(name), name)
         _refuse_examples(found)
         if metadata is not None:
             found = _described(found, metadata, edited)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid import responses
-from pellucid.errors import SpecError
+from pellucid.errors import InstanceError, SpecError, memory_for
 from pellucid.explain import LabelAttribution, Results
 from pellucid.metadata import Dialect, ExplanationMetadata, Modality, Visualization
 from pellucid.notices import Where, Words, python_words
@@ -24,11 +24,19 @@ class Explanations(Results):
         return cls(results.items, results.instances, results.metadata, results.parameters)
 
     def response(self, *, dialect: Dialect | None = None) -> dict[str, Any]:
-        """Return the response body, in the dialect of the metadata unless another is given."""
+        """Return the response body, in the dialect of the metadata unless another is given.
+
+        Raises InstanceError for an instance that cannot be drawn.
+        """
 
         def pictures(number: int, label: LabelAttribution) -> dict[str, tuple[bytes, str]]:
-            drawings = self.draw(number, label, own_size=False)
-            return {name: drawing.encoded() for name, drawing in drawings.items()}
+            where = self.instances[number].where
+            with memory_for(where):
+                drawings = self.draw(number, label, own_size=False)
+                try:
+                    return {name: drawing.encoded() for name, drawing in drawings.items()}
+                except InstanceError as error:
+                    raise error.at(where) from error
 
         return responses.response(self.items, self.metadata, pictures, dialect=dialect)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import ModelError
+from pellucid.files import open_file
 from pellucid.notices import Notice, Warn, Where
 
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
@@ -30,7 +31,7 @@ def saved_directory(model: Any, say: Warn, *, allow_code: bool) -> Path:
     path = Path(model)
     if not path.is_file():
         return path
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(8)
     if head[4:] == _TFLITE:
         raise ModelError(

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.api.explanations import Explanations
-from pellucid.errors import InstanceError, ModelError, OutputError, SpecError
+from pellucid.errors import (
+    InstanceError,
+    ModelError,
+    OutOfMemoryError,
+    OutputError,
+    SpecError,
+)
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import (
     MIXED_ROWS,
@@ -94,6 +100,17 @@ class LoadedModel:
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
         records = self._records(instances, self.extras)
+        try:
+            return self._together(records)
+        except OutOfMemoryError:
+            raise
+        except MemoryError as error:
+            if len(records) == 1:
+                raise OutOfMemoryError(where=records[0].where) from error
+            what = f"there is not enough memory for {len(records):,} instances together"
+            raise OutOfMemoryError(what, hint="explain fewer at a time") from error
+
+    def _together(self, records: Sequence[Instance]) -> Explanations:
         items: list[Explanation | None] = [None] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]

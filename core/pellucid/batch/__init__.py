@@ -8,7 +8,8 @@ in ``errors.jsonl``, and nothing else. `Run` puts it together.
 
 from __future__ import annotations
 
-from pellucid.batch.engines.threads import Engine, in_this_process, in_threads
+from pellucid.batch.engines.alone import in_this_process
+from pellucid.batch.engines.threads import Engine, in_threads
 from pellucid.batch.estimate import Estimate
 from pellucid.batch.inputs import names_in
 from pellucid.batch.plan import Selection

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
+from pellucid.files import NO_FILE, open_file
 from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
 from pellucid.notices import Where
 
@@ -177,13 +178,13 @@ def _input(path: str) -> Input:
         return Input(path=path, problem="is a directory, not a file")
     if not stat.S_ISREG(status.st_mode):
         # Nobody may ever write into that pipe.
-        return Input(path=path, problem="is a pipe, a socket or a device, not a file")
+        return Input(path=path, problem=NO_FILE)
     return Input(path=path, size=status.st_size, modified=status.st_mtime_ns)
 
 
 def _digest(path: str) -> int:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         while data := file.read(1 << 20):
             digest.update(data)
     return int.from_bytes(digest.digest()[:8], "big")

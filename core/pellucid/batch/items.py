@@ -10,12 +10,12 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pellucid.batch.inputs import STDIN, Input
 from pellucid.batch.paths import fitting, shown
-from pellucid.errors import InstanceError
+from pellucid.errors import FOREIGN, InstanceError
+from pellucid.files import read_bytes
 from pellucid.inputs import (
     ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -99,6 +99,9 @@ def items_of(
     except OSError as error:
         failed = Notice(f"cannot be read ({error.strerror})", Where(file=source))
         yield replace(first, number=number + count, kind="failed", content=failed, index=count)
+    except FOREIGN as error:
+        failed = Notice(f"cannot be read ({type(error).__name__}: {error})", Where(file=source))
+        yield replace(first, number=number + count, kind="failed", content=failed, index=count)
 
 
 def decode(item: Item, inputs: Sequence[InputInfo]) -> Instance:
@@ -113,7 +116,7 @@ def _decoded(item: Item, inputs: Sequence[InputInfo]) -> Instance:
     match item.kind:
         case "picture":
             try:
-                data = Path(item.path).read_bytes()
+                data = read_bytes(item.path)
             except OSError as error:
                 what = f"cannot be read ({error.strerror})"
                 raise InstanceError(what, where=item.where) from None

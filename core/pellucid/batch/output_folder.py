@@ -1,31 +1,49 @@
 """The folder that a run writes, such that it can be broken off at any moment and taken up again.
 
 While a run is not complete, ``.batch/`` keeps its plan and, for each block that is, its results and
-a record. A file is written there under another name and then renamed; the record comes last, and
-what has none is done again. Blocks are put together, in order, into files of results; when all are
-there, the summary is written and ``.batch/`` removed.
+a record. A file is written there under another name, synced, and then renamed; the record comes
+last, when what it speaks of would survive a power cut, and what has none is done again. Blocks are
+put together, in order, into files of results; when all are there, the summary is written and
+``.batch/`` removed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
-from pellucid.batch.records import Finished
+from pellucid.batch.records import Finished, Record
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
-from pellucid.notices import Hint, Where, Words, python_words
+from pellucid.files import (
+    Writer,
+    create,
+    make_folder,
+    put_in_place,
+    read_bytes,
+    remove,
+    remove_tree,
+    sync_folder,
+)
+from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.responses import encode
 
 ERRORS, SUMMARY, PAGE = "errors.jsonl", "summary.json", "index.html"
 TREES = ("overlays", "thumbnails", "originals", "attributions")
+# What is wrong with the name of one file; all else is refused by the folder.
+_OF_A_NAME = {
+    getattr(errno, name)
+    for name in ("ENAMETOOLONG", "ENOTDIR", "EISDIR", "EEXIST", "ELOOP", "EINVAL", "EILSEQ")
+}
 
 
 class Folder:
@@ -37,7 +55,9 @@ class Folder:
         self.state = path / ".batch"
         self.listing = self.state / "inputs.jsonl.gz"
         self._plan = self.state / "plan.json"
-        self._parents: set[Path] = set()
+        self._aside, self._begun = self.state / "tmp", self.state / "begun"
+        self._writer = Writer(path, self._aside)
+        self._mine = set[int]()
 
     def check(self, *, force: bool) -> None:
         """Raise OutputError if the folder cannot be written, or holds what no run has written."""
@@ -52,7 +72,7 @@ class Folder:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Keep other runs out. Raises OutputError while another one writes here."""
-        self.state.mkdir(parents=True, exist_ok=True)
+        make_folder(self.state)
         with (self.state / "lock").open("a+b") as file:
             if sys.platform != "win32":
                 import fcntl
@@ -65,14 +85,17 @@ class Folder:
                         where=Where(file=str(self.path)),
                         hint="wait for it, or stop it",
                     ) from None
-            shutil.rmtree(self.state / "tmp", ignore_errors=True)
-            (self.state / "tmp").mkdir()
+            remove_tree(self._aside)
+            os.mkdir(self._aside)
             try:
                 yield
             finally:
+                # What this process has begun has not killed it.
+                for number in self._mine:
+                    remove(self._begun / str(number))
+                self._writer.close()
                 # Where nothing was begun, or all is complete, there is nothing to go on from.
-                unfinished = self.state / "tmp" if self._plan.exists() else self.state
-                shutil.rmtree(unfinished, ignore_errors=True)
+                remove_tree(self._aside if self._plan.exists() else self.state)
 
     def plan(self) -> dict[str, Any]:
         """Return the plan of the run that was broken off, or nothing."""
@@ -93,40 +116,78 @@ class Folder:
             # Broken off in the middle of this, the folder must not pass for that of any run.
             self.write(self._plan, encode({"format": None}))
             for tree in TREES:
-                shutil.rmtree(self.path / tree, ignore_errors=True)
+                remove_tree(self.path / tree)
         for path in self.path.glob("explanation.results-?????-of-?????"):
-            path.unlink()
+            remove(path)
         for name in (ERRORS, SUMMARY, PAGE):
-            (self.path / name).unlink(missing_ok=True)
+            remove(self.path / name)
+        sync_folder(self.path)
         self.forget_all()
-        self._plan.unlink(missing_ok=True)
+        remove(self._plan)
+        sync_folder(self.state)
 
     def forget_all(self) -> None:
         """Remove the blocks of a run whose plan is not there any more."""
-        shutil.rmtree(self.state / "blocks", ignore_errors=True)
+        remove_tree(self.state / "blocks")
+        remove_tree(self._begun)
+        sync_folder(self.state)
 
     # Blocks
 
-    def commit(self, finished: Finished, seconds: float) -> None:
-        """Write a block: first its pictures, then its results, and last the record of both."""
-        for place, data in (file for record in finished.records for file in record.files):
-            self.write(self.path / place, data)
-        results = b"".join(it.result for it in finished.records if it.result is not None)
-        self.write(self._block(finished.number, "results"), results)
+    def begin_block(self, number: int) -> None:
+        """Note that a block is in the works here; whoever comes after the process died sees it."""
+        self._mine.add(number)
+        with suppress(FileExistsError):
+            os.mkdir(self._begun)
+        create(self._begun / str(number)).close()
+
+    def begun(self) -> set[int]:
+        """Return the blocks that were in the works when an earlier process died."""
+        try:
+            return {int(name) for name in os.listdir(self._begun) if name.isdecimal()}
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+
+    def commit(self, finished: Finished, seconds: float) -> Finished:
+        """Write a block: first its pictures and results, and, when they last, the record of them.
+
+        Returns the block as it was written: an input whose files have names that cannot be had has
+        failed. Raises OSError for what the folder refuses.
+        """
+        records = tuple(self._pictured(record) for record in finished.records)
+        results = b"".join(it.result for it in records if it.result is not None)
+        self._writer.add(self._block(finished.number, "results"), results)
+        self._writer.settle()
         record = {
             "stamp": finished.stamp,
             "bytes": len(results),
-            "files": [place for record in finished.records for place, _ in record.files],
+            "files": [place for record in records for place, _ in record.files],
             "seconds": seconds,
             "records": [
                 {"name": it.name, "error": it.error.sentence(self.words)}
                 if it.error is not None
                 else {"name": it.name, "shown": it.shown}
-                for it in finished.records
+                for it in records
             ],
-            "tally": Summary.of(finished.records).document(),
+            "tally": Summary.of(records).document(),
         }
         self.write(self._block(finished.number, "json"), encode(record, indent=False))
+        remove(self._begun / str(finished.number))
+        self._mine.discard(finished.number)
+        return replace(finished, records=records)
+
+    def _pictured(self, record: Record) -> Record:
+        """Write the files of an input; where their names cannot be had, it has failed."""
+        try:
+            for place, data in record.files:
+                self._writer.add(self.path / place, data)
+        except OSError as error:
+            if error.errno not in _OF_A_NAME:
+                raise
+            self._writer.discard(self.path / place for place, _ in record.files)
+            what = f"its files cannot be written ({error.strerror})"
+            return Record.failed(record.name, Notice(what, Where(name=record.name)))
+        return record
 
     def record(self, number: int) -> dict[str, Any]:
         """Return the record of a block, or nothing where it is to be done."""
@@ -137,11 +198,20 @@ class Folder:
         path = self._block(number, "results")
         return path.exists() and path.stat().st_size == record["bytes"]
 
-    def forget(self, number: int) -> None:
-        """Make a block one that is to be done, and remove its pictures."""
-        for place in self.record(number).get("files", ()):
-            (self.path / place).unlink(missing_ok=True)
-        self._block(number, "json").unlink(missing_ok=True)
+    def forget(self, numbers: Sequence[int], results: Iterable[Path]) -> None:
+        """Make blocks some that are to be done: remove files of results, pictures, and records.
+
+        What is removed first is gone for good before the next: a block with a record is complete.
+        """
+        for path in results:
+            remove(path)
+        sync_folder(self.path)
+        pictures = [self.path / it for n in numbers for it in self.record(n).get("files", ())]
+        for found in (pictures, [self._block(number, "json") for number in numbers]):
+            for path in found:
+                remove(path)
+            for folder in {path.parent for path in found}:
+                sync_folder(folder)
 
     def results(self, shard: int, shards: int) -> Path:
         """Return the path of a file of results: ``explanation.results-00000-of-00001``."""
@@ -154,7 +224,7 @@ class Folder:
                 with self._block(number, "results").open("rb") as part:
                     shutil.copyfileobj(part, file, 1 << 20)
         for number in blocks:
-            self._block(number, "results").unlink(missing_ok=True)
+            remove(self._block(number, "results"))
 
     def _block(self, number: int, suffix: str) -> Path:
         return self.state / "blocks" / f"{number // 1000:04d}" / f"{number:07d}.{suffix}"
@@ -162,35 +232,32 @@ class Folder:
     # Files
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write a file aside and rename it into place. Raises OSError."""
+        """Write a file aside and rename it into place, such that it stays. Raises OSError."""
         with self.aside(path) as file:
             file.write(data)
 
     @contextmanager
     def aside(self, path: Path) -> Iterator[BinaryIO]:
         """Open a file that appears at `path` when all of it is written."""
-        partial = self.state / "tmp" / f"{path.name[-80:]}.partial"
-        try:
-            with partial.open("wb") as file:
-                yield file
-            if path.parent not in self._parents:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._parents.add(path.parent)
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        with self._writer.opened(path) as file:
+            yield file
+        self._writer.settle()
+
+    def take(self, listing: Path) -> None:
+        """Keep the list of inputs, which was written aside."""
+        put_in_place(listing, self.listing)
 
     def remove_state(self) -> None:
         """Remove what is needed only to go on, the plan first: without it, a run is complete."""
-        self._plan.unlink(missing_ok=True)
-        shutil.rmtree(self.state)
+        remove(self._plan)
+        sync_folder(self.state)
+        remove_tree(self.state)
 
 
 def _document(path: Path) -> dict[str, Any]:
     """Return a JSON object, or nothing where there is none, or a damaged one."""
     try:
-        found = orjson.loads(path.read_bytes())
+        found = orjson.loads(read_bytes(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

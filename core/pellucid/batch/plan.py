@@ -56,11 +56,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Inputs that are explained together; `stamp` changes when one of their files does."""
+    """Inputs that are explained together; `stamp` changes when one of their files does.
+
+    A `suspect` was in the works when an earlier process died.
+    """
 
     number: int
     items: tuple[Item, ...]
     stamp: str = ""
+    suspect: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

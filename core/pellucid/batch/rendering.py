@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import TypeAlias
 
 import numpy as np
@@ -19,10 +18,12 @@ from pellucid.api import Explanations
 from pellucid.batch.items import Item
 from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record, Said
+from pellucid.errors import FOREIGN, PellucidError
 from pellucid.explain import LabelAttribution
 from pellucid.model import Array
+from pellucid.notices import Notice
 from pellucid.responses import encode, predictions, response
-from pellucid.visualize import SMALL, Drawing
+from pellucid.visualize import SMALL, Drawing, file_of
 from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
@@ -54,10 +55,21 @@ class Wanted:
 
 
 def render(explanations: Explanations, items: Sequence[Item], wanted: Wanted) -> Iterator[Record]:
-    """Yield the record of each explanation."""
+    """Yield the record of each explanation; one whose files cannot be made has failed.
+
+    Raises MemoryError.
+    """
     packed = _packed(explanations, items) if wanted.raw else {}
     for number, item in enumerate(items):
-        yield _record(explanations, number, item, wanted, packed.get(number, []))
+        try:
+            yield _record(explanations, number, item, wanted, packed.get(number, []))
+        except MemoryError:
+            raise
+        except PellucidError as error:
+            yield Record.failed(item.name, error.at(item.where).notice)
+        except FOREIGN as error:
+            what = f"its pictures cannot be made ({type(error).__name__}: {error})"
+            yield Record.failed(item.name, Notice(what, item.where))
 
 
 def _record(
@@ -210,9 +222,7 @@ def _is_shown_by_browsers(path: str) -> bool:
 def _thumbnail(overlay: Array) -> bytes:
     picture = Image.fromarray(overlay)
     picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    out = BytesIO()
-    picture.save(out, "JPEG", quality=85)
-    return out.getvalue()
+    return file_of(picture, "JPEG", quality=85)
 
 
 def _packed(

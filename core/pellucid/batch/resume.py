@@ -96,15 +96,16 @@ def done_blocks(
             done[number] = (record["tally"]["explained"], record["tally"]["failed"])
             stamps[number] = record["stamp"]
     if changed:
+        shards = set[int]()
+        lost = set[int]()
         for block in plan.cut(inputs):
             if block.number in done and stamps[block.number] != block.stamp:
                 shard = plan.shard_of(block.number)
-                lost = plan.shard(shard) if whole[shard] else (block.number,)
-                folder.results(shard, plan.shards).unlink(missing_ok=True)
-                for number in lost:
-                    folder.forget(number)
-                    done.pop(number, None)
-                whole[shard] = False
+                lost |= {*plan.shard(shard)} if whole[shard] else {block.number}
+                shards.add(shard)
+        folder.forget(sorted(lost), [folder.results(it, plan.shards) for it in sorted(shards)])
+        for number in lost:
+            done.pop(number, None)
     return done
 
 

@@ -22,8 +22,7 @@ from pellucid.batch.records import Finished
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.inputs import InputInfo
-from pellucid.notices import Message, Where, Words, python_words
+from pellucid.notices import Message, Notice, Where, Words, python_words
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 
@@ -67,6 +66,19 @@ class Outcome:
         return self.done - self.failed
 
 
+@dataclass(slots=True)
+class Works:
+    """How many blocks were begun, and how many of them are written."""
+
+    begun: int = 0
+    written: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether blocks are in the works, which would be lost."""
+        return self.begun > self.written
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A run to be: what to explain, where to write, and when to give up.
@@ -74,7 +86,8 @@ class Run:
     `named` are files, directories and patterns, `listed` files of a list, `standard` the file that
     stdin is in; `size` is how many instances are explained together, by default as many as suit the
     model. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after the
-    blocks in flight. `force` starts over; `words` are those in which settings are advised.
+    blocks in flight, of which `works` tells. `force` starts over; `words` are those in which
+    settings are advised.
     """
 
     named: Sequence[str]
@@ -88,6 +101,7 @@ class Run:
     gallery: bool = True
     words: Words = python_words
     stop: Event = field(default_factory=Event)
+    works: Works = field(default_factory=Works)
 
     def carry_out(self, opened: Opened, watcher: Watcher | None = None) -> Outcome:
         """Explain what is not explained yet, with a model that is opened for it.
@@ -98,16 +112,19 @@ class Run:
         folder.check(force=self.force)
         self._given.check()
         outcome = Outcome()
-        try:
-            with opened as engine, folder.claimed():
-                self._in(folder, engine, outcome, watcher)
-        except OSError as error:
-            done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
-            raise OutputError(
-                f"cannot be written: {error.strerror or error}",
-                where=Where(file=str(error.filename or self.out)),
-                hint=f"{done}, and the same command goes on from there" if outcome.total else "",
-            ) from error
+        with opened as engine:
+            try:
+                with folder.claimed():
+                    self._in(folder, engine, outcome, watcher)
+            except OSError as error:
+                done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
+                raise OutputError(
+                    f"cannot be written: {error.strerror or error}",
+                    where=Where(file=str(error.filename or self.out)),
+                    hint=f"{done}, and the same command goes on from there"
+                    if outcome.total
+                    else "",
+                ) from error
         return outcome
 
     def estimated(self, opened: Opened) -> Estimate:
@@ -152,10 +169,12 @@ class Run:
             _assemble(folder, plan, shard, missing)
         told: set[str] = set()
         if not self._ends(outcome):
-            for finished in engine.explain(self._to_do(plan, engine.about.inputs, set(done))):
+            suspects = self._suspects(folder, set(done), watcher)
+            for finished in engine.explain(self._to_do(folder, plan, engine, set(done), suspects)):
                 now = perf_counter()
-                folder.commit(finished, now - clock)
+                finished = folder.commit(finished, now - clock)
                 clock = now
+                self.works.written += 1
                 missing[plan.shard_of(finished.number)] -= 1
                 _assemble(folder, plan, plan.shard_of(finished.number), missing)
                 outcome.done += len(finished.records)
@@ -166,6 +185,7 @@ class Run:
                     watcher.finishes(finished)
                 if self._ends(outcome):
                     self.stop.set()
+        self.works.written = self.works.begun  # what was begun and is not written never will be
         if outcome.done < plan.chosen:
             outcome.stopped = outcome.stopped or "interrupted"
         elif outcome.stopped is None:
@@ -184,7 +204,7 @@ class Run:
             refuse_changes(folder, before, after, plan)
         if not folder.plan():
             folder.forget_all()
-        os.replace(path, folder.listing)
+        folder.take(path)
         changed = bool(before) and before["inputs"] != after["inputs"]
         return replace(plan, listing=folder.listing), changed
 
@@ -201,12 +221,26 @@ class Run:
             selection=self.selection,
         )
 
-    def _to_do(self, plan: Plan, inputs: Sequence[InputInfo], done: set[int]) -> Iterator[Block]:
-        for block in plan.cut(inputs):
+    def _suspects(self, folder: Folder, done: set[int], watcher: Watcher | None) -> set[int]:
+        """Return the blocks that may have killed an earlier process, and say that there are."""
+        suspects = folder.begun() - done
+        if suspects and watcher is not None:
+            count = f"{len(suspects)} block{'s' * (len(suspects) > 1)}"
+            what = f"an earlier run died with {count} in the works; another process tries them"
+            watcher.warns(Notice(what))
+        return suspects
+
+    def _to_do(
+        self, folder: Folder, plan: Plan, engine: Engine, done: set[int], suspects: set[int]
+    ) -> Iterator[Block]:
+        for block in plan.cut(engine.about.inputs):
             if self.stop.is_set():
                 return
             if block.number not in done:
-                yield block
+                self.works.begun += 1
+                if engine.here:
+                    folder.begin_block(block.number)
+                yield replace(block, suspect=block.number in suspects)
 
     def _ends(self, outcome: Outcome) -> bool:
         if self.max_errors is not None and outcome.failed > self.max_errors:

@@ -24,7 +24,14 @@ from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record, Said
 from pellucid.batch.rendering import Wanted, render
-from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
+from pellucid.errors import (
+    FOREIGN,
+    InstanceError,
+    NotDifferentiableError,
+    OutOfMemoryError,
+    SpecError,
+)
+from pellucid.files import read_bytes
 from pellucid.inputs import InputInfo, Instance
 from pellucid.metadata import FileBaseline
 from pellucid.notices import Message, Notice, Warn
@@ -108,7 +115,7 @@ class Work:
         """What the plan of a run has to know."""
         model, parameters = self.model, self.model.parameters
         files = [
-            Path(baseline.path).read_bytes()
+            read_bytes(baseline.path)
             for spec in model.metadata.inputs
             for baseline in (*spec.input_baselines, *spec.encoded_baselines)
             if isinstance(baseline, FileBaseline)
@@ -137,20 +144,58 @@ class Work:
         )
 
     def run(self, block: Block) -> Finished:
-        """Explain a block. Raises ModelError, SpecError, and StoppedError if it was too late."""
-        with self._room.taken(_decoded_bytes(block)):
-            if self.stopping.is_set():
-                raise StoppedError
-            return self._run(block)
+        """Explain a block. Raises ModelError, SpecError, and StoppedError if it was too late.
 
-    def _run(self, block: Block) -> Finished:
+        Where there is not enough memory, it is explained by halves, and nothing beside it.
+        """
+        try:
+            with self._room.taken(_decoded_bytes(block)):
+                records = self._run(block.items)
+        except MemoryError:
+            records = None
+        if records is None:
+            with self._room.taken(DECODED_BYTES):
+                records = self._halved(block.items)
+        first, *others = (records[item.number] for item in block.items)
+        return Finished(
+            number=block.number, stamp=block.stamp, records=(self._saying(first), *others)
+        )
+
+    def _halved(self, items: Sequence[Item]) -> dict[int, Record]:
+        """Explain items that are too many for the memory; one alone that is too large is named."""
+        if len(items) == 1:
+            try:
+                return self._run(items)
+            except MemoryError:
+                notice = OutOfMemoryError(where=items[0].where).notice
+                return {items[0].number: Record.failed(items[0].name, notice)}
+        records: dict[int, Record] = {}
+        middle = len(items) // 2
+        for half in (items[:middle], items[middle:]):
+            try:
+                found = self._run(half)
+            except MemoryError:
+                found = {}
+            # What was made of the half is let go before its own halves begin.
+            records |= found or self._halved(half)
+        return records
+
+    def _run(self, items: Sequence[Item]) -> dict[int, Record]:
+        """Return the record of each item by its number. Raises MemoryError."""
+        if self.stopping.is_set():
+            raise StoppedError
         records: dict[int, Record] = {}
         groups: dict[str, list[tuple[Item, Instance]]] = {}
-        for item in block.items:
+        for item in items:
             try:
                 instance = decode(item, self.model.inputs)
+            except MemoryError:
+                raise
             except InstanceError as error:
                 records[item.number] = Record.failed(item.name, error.notice)
+            except FOREIGN as error:
+                what = f"cannot be read ({type(error).__name__}: {error})"
+                records[item.number] = Record.failed(item.name, Notice(what, item.where))
             else:
                 groups.setdefault(str(item.settings), []).append((item, instance))
         if self.stopping.is_set():
@@ -158,10 +203,7 @@ class Work:
         for pairs in groups.values():
             for record, item in self._explained(pairs):
                 records[item.number] = record
-        first, *others = (records[item.number] for item in block.items)
-        return Finished(
-            number=block.number, stamp=block.stamp, records=(self._saying(first), *others)
-        )
+        return records
 
     def _hears(self, warning: bool) -> Warn:
         return lambda message: self._said.append(Said(message=message, warning=warning))
@@ -254,6 +296,8 @@ def _isolated(
     """
     try:
         yield pairs, model.explain([instance for _, instance in pairs])
+    except MemoryError:
+        raise
     except (InstanceError, NotDifferentiableError) as error:
         if len(pairs) == 1:
             yield pairs, error.notice

@@ -25,6 +25,7 @@ import numpy as np
 
 from pellucid.errors import SpecError
 from pellucid.examples.hnsw import Graph
+from pellucid.files import open_file
 from pellucid.metadata import Distance, Examples, Normalization, Query, Restriction
 from pellucid.methods import nearest_examples
 from pellucid.model import Array
@@ -210,7 +211,7 @@ def open_index(path: Path) -> ExampleIndex:
     """Return the index in a file. Raises SpecError for a file that is none."""
     where = Where(file=str(path))
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             header = json.loads(archive.read("index.json"))
         if header["format"] != FORMAT:
             raise SpecError(
@@ -259,9 +260,9 @@ def _lets(wanted: Restriction, restricts: Any) -> bool:
 
 def mapped(path: Path, name: str) -> Array:
     """Return an array of an uncompressed ``.npz`` archive, mapped into memory."""
-    with zipfile.ZipFile(path) as archive:
+    with open_file(path) as file, zipfile.ZipFile(file) as archive:
         start = archive.getinfo(f"{name}.npy").header_offset
-    with path.open("rb") as file:
+    with open_file(path) as file:
         file.seek(start + 26)  # in a member's own header: the lengths of its name and its extras
         file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
         np.lib.format.read_magic(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from pellucid.errors import InstanceError, ModelError, OutputError
 from pellucid.examples.hnsw import build_graph
 from pellucid.examples.index import FORMAT, ExampleIndex, Origin, open_index
+from pellucid.files import put_in_place
 from pellucid.metadata import Distance, Normalization, Query
 from pellucid.methods import nearest_examples
 from pellucid.model import Array
@@ -142,7 +142,7 @@ class IndexWriter(AbstractContextManager["IndexWriter"]):
                 _put(archive, "tags", np.array(self._tags, np.int32))
                 if self._query is Query.FAST:
                     _put(archive, "graph", build_graph(vectors, self._distance))
-            os.replace(done, self._path)
+            put_in_place(done, self._path)
         except OSError as error:
             raise self._unwritten(error) from error
         return open_index(self._path)

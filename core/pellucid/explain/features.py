@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.errors import SpecError
+from pellucid.errors import InstanceError, SpecError
+from pellucid.files import open_file, read_bytes
 from pellucid.metadata import (
     Baseline,
     Domain,
@@ -235,7 +236,8 @@ def _from_value(written: object, dtype: np.dtype, where: Where) -> Array:
 def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSpec) -> Array:
     try:
         if Path(path).suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
+            with open_file(path) as file:
+                return np.asarray(np.load(file, allow_pickle=False))
         from pellucid.inputs import InputInfo, decode_picture, to_tensor
 
         info = InputInfo(
@@ -246,7 +248,10 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
             pixel_layout=spec.pixel_layout,
             batch=False,
         )
-        return to_tensor(decode_picture(Path(path).read_bytes(), Where(file=path)), info)
+        return to_tensor(decode_picture(read_bytes(path), Where(file=path)), info)
+    except InstanceError as error:
+        what = f"baseline file {path}: {error.what}"
+        raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error
     except (OSError, ValueError) as error:
         what = f"baseline file {path}: {error}"
         raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error

@@ -11,7 +11,6 @@ import base64
 import hashlib
 import html
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -26,6 +25,7 @@ import numpy as np
 import orjson
 
 from pellucid.errors import OutputError
+from pellucid.files import create, open_file, rename, sync, sync_folder
 from pellucid.notices import Where
 
 PER_PAGE = 10_000
@@ -82,9 +82,11 @@ def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path
                 with partial.open("r+b") as file:
                     file.seek(place)
                     file.write(_run(number, len(pages), total, failed))
+                    sync(file)
             # The first page last: it shows the others only when they are there.
             for partial, path, _ in reversed(pages):
-                os.replace(partial, path)
+                rename(partial, path)
+            sync_folder(folder)
         finally:
             for partial, _, _ in pages:
                 partial.unlink(missing_ok=True)
@@ -102,7 +104,7 @@ def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path
 
 def is_gallery(path: Path) -> bool:
     """Whether a file is a page that `write_gallery` wrote."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return b'<meta name="generator" content="Pellucid">' in file.read(4096)
 
 
@@ -165,7 +167,8 @@ class _Page:
         path = folder / (INDEX if number == 1 else f"index-{number}.html")
         partial = folder / f".{path.name}.partial"
         try:
-            partial.write_bytes(page)
+            with create(partial) as file:
+                file.write(page)
         except OSError:
             partial.unlink(missing_ok=True)
             raise

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from pellucid.errors import SpecError
+from pellucid.files import open_file
 from pellucid.gallery.page import Entry
 from pellucid.inputs import IMAGE_SUFFIXES
 from pellucid.notices import Where
@@ -102,7 +103,7 @@ def _text(row: Mapping[str, Any]) -> str | None:
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open("rb") as lines:
+    with open_file(file) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Table, open_table
 from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
-from pellucid.inputs.images import decode_picture, image_input_of, to_picture, to_tensor
+from pellucid.inputs.images import image_input_of, to_picture, to_tensor
 from pellucid.inputs.instances import instance_of, same_shapes
+from pellucid.inputs.picture_files import decode_picture, open_picture, pixels_of
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
     Instance,
@@ -38,9 +39,11 @@ __all__ = [
     "json_form",
     "kind_of",
     "looks_binary",
+    "open_picture",
     "open_table",
     "opened",
     "parse_json",
+    "pixels_of",
     "read_data",
     "read_file",
     "read_image",

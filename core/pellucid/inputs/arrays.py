@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.errors import InstanceError
+from pellucid.files import check_regular, open_file
 from pellucid.inputs.tensors import InputInfo, check_names, fits, shape_text
 from pellucid.model import Array
 from pellucid.notices import Where
@@ -53,8 +54,9 @@ def _loaded(source: str, inputs: Sequence[InputInfo]) -> dict[str, Array]:
     where = Where(file=source)
     try:
         if Path(source).suffix.lower() == ".npy":
+            check_regular(source)
             return _of_one(np.lib.format.open_memmap(source, mode="r"), inputs, source)
-        with Path(source).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open_file(source) as file, np.load(file, allow_pickle=False) as arrays:
             if isinstance(arrays, np.ndarray):  # an array under another name
                 return _of_one(arrays, inputs, source)
             if SAVED in arrays:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from pellucid.errors import InstanceError
+from pellucid.files import open_file
 from pellucid.inputs.strict_json import decode_text
 from pellucid.inputs.tensors import InputInfo, is_binary
 from pellucid.notices import Where
@@ -35,10 +36,10 @@ def opened(path: str | PathLike[str], source: str | None = None) -> Iterator[IO[
     source = fspath(path) if source is None else source
     try:
         if Path(path).suffix.lower() == ".gz":
-            with gzip.open(path, "rb") as unpacked:
+            with open_file(path) as packed, gzip.open(packed, "rb") as unpacked:
                 yield cast(IO[bytes], unpacked)
         else:
-            with Path(path).open("rb") as file:
+            with open_file(path) as file:
                 yield file
     except EOFError:
         what = "is cut off: the gzip file has no end"

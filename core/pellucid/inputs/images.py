@@ -1,4 +1,4 @@
-"""Pictures to tensors and back: decoding, resizing in floating point, and the model's own scale.
+"""Pictures to tensors and back: resizing in floating point, and the model's own scale.
 
 A picture is decoded once, to 8-bit RGB at its own resolution; the tensor is made from that, and so
 is the picture that attributions are drawn on.
@@ -7,34 +7,20 @@ is the picture that attributions are drawn on.
 from __future__ import annotations
 
 import math
-import struct
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from pellucid.errors import InstanceError, meant
 from pellucid.inputs.tensors import InputInfo
-from pellucid.metadata import Domain, range_text
+from pellucid.metadata import Domain
 from pellucid.model import Array
-from pellucid.notices import Notice, Where
+from pellucid.notices import Where
 
 # A vector shorter than this is taken for a row of a table, not for a flattened 8 x 8 picture.
 SMALLEST_FLAT_PICTURE = 64
-
-DEPTHS = "save it with 8 or 16 bits"
-# Kinds of pictures that are not read: where in the file they say so, and how.
-_FOREIGN = {
-    "a HEIC picture": (4, b"ftyphei"),
-    "a HEIF picture": (4, b"ftypmif1"),
-    "an AVIF picture": (4, b"ftypavif"),
-    "a JPEG XL picture": (0, b"\xff\x0a"),
-    "an SVG drawing": (0, b"<svg"),
-    "a DICOM file": (128, b"DICM"),
-}
 
 # ITU-R 601-2, the weights of Pillow's own conversion to grayscale.
 _LUMA = (0.299, 0.587, 0.114)
@@ -78,109 +64,6 @@ def layout_of(
                 if length >= SMALLEST_FLAT_PICTURE and side * side * depth == length:
                     return Layout(height=side, width=side, channels=depth)
     return None
-
-
-def decode_picture(data: bytes, where: Where, *, upright: bool = True) -> Image.Image:
-    """Return the picture in a PNG, JPEG, BMP, GIF (first frame), WebP or TIFF file as 8-bit RGB.
-
-    EXIF orientation is applied if `upright`. Transparency is laid over white, palettes and CMYK are
-    converted, 16-bit gray is divided by 257, floating-point gray scaled from the first of 0..1,
-    -1..1, 0..255 and 0..65535 that holds it. Raises `InstanceError` with the place.
-    """
-    if not data:
-        raise InstanceError("the file is empty", where=where)
-    try:
-        # Filters are shared by threads, but the worst a race can do is leave this one in place.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture: Image.Image = Image.open(BytesIO(data))
-        picture.load()
-        if upright:
-            picture = ImageOps.exif_transpose(picture)
-        return _rgb(picture, where)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        limit = Image.MAX_IMAGE_PIXELS or 0
-        raise InstanceError(
-            f"the picture has more than {limit:,} pixels", where=where, hint="make it smaller first"
-        ) from None
-    except UnidentifiedImageError:
-        raise _unknown(data, where) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise InstanceError(f"the picture is damaged ({error})", where=where) from None
-
-
-def _unknown(data: bytes, where: Where) -> InstanceError:
-    """Return the error for a file that Pillow does not know, by what it is if that shows."""
-    if data[:4] in (b"II*\0", b"MM\0*"):
-        what = "a TIFF file whose values are of a type that cannot be read"
-        return InstanceError(what, where=where, hint=DEPTHS)
-    for kind, (place, mark) in _FOREIGN.items():
-        if data[place : place + len(mark)] == mark:
-            what = f"{kind} cannot be read"
-            return InstanceError(what, where=where, hint="save it as PNG or JPEG")
-    what = "not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)"
-    return InstanceError(what, where=where)
-
-
-def picture_notes(data: bytes) -> tuple[Notice, ...]:
-    """Return what there is to say of a picture's file: what was taken of it, and for what.
-
-    The second frame is looked for, and no further: a file can have very many.
-    """
-    notes = []
-    try:
-        with Image.open(BytesIO(data)) as picture:
-            if picture.format not in ("GIF", "TIFF", "WEBP", "PNG"):
-                return ()
-            if picture.mode == "F":
-                span = range_text(*_range_of_floats(np.asarray(picture, np.float64)))
-                if span != "0..1":
-                    notes.append(Notice(f"its floating-point values were read as {span}"))
-            picture.seek(1)
-            notes.append(Notice("the file holds several frames; the first was taken"))
-    except (EOFError, OSError, SyntaxError, ValueError, struct.error):
-        pass  # the first frame was read; what is wrong with the next does not matter
-    return tuple(notes)
-
-
-def _rgb(picture: Image.Image, where: Where) -> Image.Image:
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        try:
-            return Image.fromarray(_deep_gray(np.asarray(picture))).convert("RGB")
-        except ValueError as error:
-            raise InstanceError(str(error), where=where, hint=DEPTHS) from None
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def _deep_gray(gray: Array) -> Array:
-    """Return gray of more than 8 bits as uint8: integers are divided by 257."""
-    values = gray.astype(np.float64)
-    if gray.dtype.kind == "f":
-        low, high = _range_of_floats(values)
-    else:
-        low, high = 0.0, 65535.0
-        if values.min() < low or values.max() > high:
-            raise ValueError(f"its gray values run {_from_to(values)}, and not within 0..65535")
-    return np.rint((values - low) / (high - low) * 255).astype(np.uint8)
-
-
-def _range_of_floats(values: Array) -> tuple[float, float]:
-    """Return black and white of floating-point gray. Raises ValueError where nobody can tell."""
-    if not np.isfinite(values).all():
-        raise ValueError("its gray values are not all finite numbers")
-    for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0)):
-        if low <= values.min() and values.max() <= high:
-            return low, high
-    usual = "0..1, -1..1, 0..255 or 0..65535"
-    raise ValueError(f"its gray values run {_from_to(values)}, and not within {usual}")
-
-
-def _from_to(values: Array) -> str:
-    return f"from {values.min():.4g} to {values.max():.4g}"
 
 
 def to_tensor(picture: Image.Image, info: InputInfo) -> Array:

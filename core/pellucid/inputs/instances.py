@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pellucid.errors import InstanceError
-from pellucid.inputs.images import decode_picture, holds_picture, picture_notes, to_tensor
+from pellucid.errors import InstanceError, memory_for
+from pellucid.inputs.images import holds_picture, to_tensor
+from pellucid.inputs.picture_files import decode_picture, picture_notes
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import (
     InputInfo,
@@ -129,7 +130,8 @@ def instance_of(
         data = to_bytes(encoded, at)
         picture = decode_picture(data, at)
         pictures[info.name] = picture, data
-        given[info.name] = to_tensor(picture, info)
+        with memory_for(at):
+            given[info.name] = to_tensor(picture, info)
     index, source = where.instance or 0, where.file or None
     if not pictures:
         tensors = tensors_of(value, inputs, where)

@@ -15,17 +15,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.errors import InstanceError, meant
+from pellucid.errors import InstanceError, meant, memory_for
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Row, open_table
 from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
-from pellucid.inputs.images import (
-    decode_picture,
-    image_input_of,
-    picture_notes,
-    to_tensor,
-)
+from pellucid.inputs.images import image_input_of, to_tensor
 from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
+from pellucid.inputs.picture_files import decode_picture, picture_notes
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tensors import (
     InputInfo,
@@ -185,7 +181,7 @@ def read_image(
     index: int = 0,
     source: str | None = None,
 ) -> Instance:
-    """Return the instance that a PNG, JPEG, BMP, GIF, WebP or TIFF file is for this model.
+    """Return the instance that a PNG, JPEG, BMP, GIF, WebP, TIFF or AVIF file is for this model.
 
     A string input gets the file's bytes, a numeric one the resized and scaled pixels (see
     `images.to_tensor`). `image_input` says which input, where several could hold a picture;
@@ -209,7 +205,8 @@ def read_image(
         held[0] = data
         tensors[info.name] = held.reshape([1] * len(info.instance_shape or ()))
     else:
-        tensors[info.name] = to_tensor(decoded, info)
+        with memory_for(where):
+            tensors[info.name] = to_tensor(decoded, info)
     value: object = source if source else {"b64": base64.b64encode(data).decode()}
     if given:
         value = {info.name: value, **given}

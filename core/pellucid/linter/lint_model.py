@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pellucid.errors import ModelError, PellucidError, SpecError
+from pellucid.files import read_bytes
 from pellucid.linter.check_graph import (
     gradient_findings,
     operation_findings,
@@ -65,7 +66,7 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
             return Linted(path=path, text=None, problems=tuple(problems))
         return _infer(path, model, signature_key, tags)
     try:
-        text = file.read_bytes().decode("utf-8")
+        text = read_bytes(file).decode("utf-8")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         message, hint = f"byte {byte:#04x} at {error.start} is not UTF-8", "save the file as UTF-8"

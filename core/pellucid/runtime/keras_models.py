@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pellucid.errors import ModelError, UnsafeModelError
+from pellucid.files import open_file
 from pellucid.notices import Hint, Where
 from pellucid.runtime.engine.failures import FAILURES
 from pellucid.runtime.engine.tensorflow import tf
@@ -41,7 +42,7 @@ def exported_file(path: Path, *, allow_code: bool = False) -> tuple[Path, bool]:
     Raises ModelError where Keras cannot load or export it, UnsafeModelError for one that holds
     Python code.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(8)
     if not head.startswith(_MARKERS):
         raise ModelError(
@@ -133,7 +134,7 @@ def _holds_code(path: Path) -> UnsafeModelError:
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pellucid.errors import InstanceError, ModelError, PellucidError
+from pellucid.errors import InstanceError, ModelError, OutOfMemoryError, PellucidError
 from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
@@ -337,7 +337,7 @@ class TensorFlowModel:
                     or not self.compile_spec.batch.axis
                     or self._rows.cut.rows == 1
                 ):
-                    raise ModelError(
+                    raise OutOfMemoryError(
                         "the device does not have enough memory for a single row"
                     ) from error
                 self._rows.use(RowBatches(self._rows.cut.rows // 2, 1))

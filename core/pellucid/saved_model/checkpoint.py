@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import ModelError
+from pellucid.files import open_file, read_bytes
 from pellucid.notices import Where
 from pellucid.saved_model.directory import AGAIN
 
@@ -48,7 +49,7 @@ class Entry:
 
 def is_lfs_pointer(path: Path) -> bool:
     """Return whether the file is the small text that Git LFS leaves in place of a large file."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return file.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
@@ -71,7 +72,7 @@ def check_variables(directory: Path, messages: Callable[[str], Any]) -> None:
             raise _fault(path, "is a Git LFS pointer, not the weights", "run `git lfs pull`")
     if index.stat().st_size == 0:
         raise _fault(index, "is empty (0 bytes)", AGAIN)
-    lengths = _shard_lengths(index.read_bytes(), messages)
+    lengths = _shard_lengths(read_bytes(index), messages)
     counts = [len(lengths or ())] + [
         int(found[2]) for it in files if (found := _SHARD.fullmatch(it.name))
     ]
@@ -102,7 +103,7 @@ def checkpoint_entries(variables: Path, messages: Callable[[str], Any]) -> dict[
     found: dict[str, Entry] = {}
     shards = 1
     try:
-        for key, value in _entries((variables / "variables.index").read_bytes()):
+        for key, value in _entries(read_bytes(variables / "variables.index")):
             if not key:
                 shards = messages("tensorflow.BundleHeaderProto").FromString(value).num_shards
                 continue
@@ -125,7 +126,7 @@ def read_entry(variables: Path, entry: Entry) -> bytes | None:
     """Return the bytes of an entry, None where the file is missing or too short."""
     path = variables / f"variables.data-{entry.shard:05d}-of-{entry.shards:05d}"
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(entry.offset)
             content = file.read(entry.size)
     except OSError:

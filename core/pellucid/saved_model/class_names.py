@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pellucid.files import read_text
 from pellucid.saved_model.nodes import Node, Nodes, node_name
 from pellucid.saved_model.reader import Function, MetaGraph, Signature
 
@@ -74,9 +75,10 @@ def _label_files(directory: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield the lines of the text files among the assets that are named after labels."""
     for folder in ("assets", "assets.extra"):
         for path in sorted((directory / folder).glob("*.txt")):
-            if _LABELS.search(path.name) and path.stat().st_size <= _LARGEST:
+            small = path.is_file() and path.stat().st_size <= _LARGEST
+            if small and _LABELS.search(path.name):
                 try:
-                    yield path, tuple(path.read_text("utf-8").rstrip().splitlines())
+                    yield path, tuple(read_text(path).rstrip().splitlines())
                 except UnicodeDecodeError:
                     continue
 

@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import TypeAlias
 
+from pellucid.files import open_file
 from pellucid.saved_model.directory import MODEL_NAMES, model_file
 
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
@@ -29,7 +30,7 @@ def fingerprint(directory: Path) -> str:
     read = [it for it in variables if it.suffix == ".index"] or variables
     for path in (model_file(directory), *read, *_files(directory, "assets/**/*")):
         digest.update(f"{path.relative_to(directory).as_posix()} {path.stat().st_size}\n".encode())
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pellucid.errors import SpecError
+from pellucid.files import read_text
 from pellucid.notices import Where
 
 BESIDE: Final = (
@@ -29,7 +30,7 @@ def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
     is not there, or that holds no names.
     """
     path = Path(written)
-    if path.is_file():
+    if path.exists():
         return read_class_names(path), written
     if "," in written and not path.suffix:
         return tuple(name.strip() for name in written.split(",")), "the names given"
@@ -50,7 +51,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     try:
         if path.stat().st_size > _LARGEST:
             raise SpecError("is too large for a list of class names", where=where)
-        text = path.read_text("utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except UnicodeDecodeError:
         raise SpecError("is not UTF-8 text", where=where) from None
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import Any, final
 from weakref import ref
 
 from pellucid.errors import ModelError
+from pellucid.files import read_bytes
 from pellucid.notices import Where
 from pellucid.saved_model.checkpoint import check_variables, is_lfs_pointer
 from pellucid.saved_model.directory import AGAIN, model_file
@@ -234,7 +235,7 @@ def _parse(path: Path) -> tuple[MetaGraph, ...]:
             hint="export the model with its weights in variables/",
         )
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         if path.suffix == ".pbtxt":
             saved_model = messages()("tensorflow.SavedModel")
             data = text_format.Parse(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from pellucid.errors import SpecError
+from pellucid.files import read_text
 from pellucid.notices import Where
 from pellucid.serve.http_errors import HttpError
 
@@ -111,7 +112,7 @@ def read_token(file: Path | None) -> str | None:
         token = os.environ.get(TOKEN_VARIABLE, "").strip()
         return token or None
     try:
-        token = file.read_text(encoding="ascii").strip()
+        token = read_text(file, "ascii").strip()
     except OSError as error:
         raise SpecError(
             f"the token cannot be read: {error.strerror}", where=Where(file=str(file))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import math
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from PIL import Image
 
-from pellucid.inputs import Instance
+from pellucid.inputs import Instance, pixels_of
 from pellucid.metadata import Examples, ExplanationParameters
 from pellucid.model import Array
 from pellucid.serve.http_errors import HttpError
 
 MEBIBYTE = 2**20
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a")
-FRAME = 2**12
 TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -101,40 +96,19 @@ class Limits:
     def check_picture(self, data: bytes, where: str) -> None:
         """Refuse a picture that is small as a file and huge in memory; other bytes pass."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                with Image.open(io.BytesIO(data)) as picture:
-                    pixels = self._pixels_of(picture)
+            pixels = pixels_of(data, self.pixels)
         except Image.DecompressionBombError:
             pixels = self.pixels + 1
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError):
+        if pixels is None:
             if data.startswith(_PICTURES):
                 # What cannot be measured is not passed on to decoders that may take it.
-                raise HttpError(
-                    HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged"
-                ) from None
+                raise HttpError(HTTPStatus.BAD_REQUEST, f"{where}: the picture is damaged")
             return
         if pixels > self.pixels:
             raise HttpError(
                 TOO_LARGE,
                 f"{where}: the picture has more than {self.pixels:,} pixels; make it smaller first",
             )
-
-    def _pixels_of(self, picture: Image.Image) -> int:
-        """Return the pixels of all frames; of what has too many, those that were counted.
-
-        A frame is more work than its pixels, so that a small one counts as `FRAME`; to say how many
-        there are, Pillow would look at every one.
-        """
-        frame = math.prod(picture.size)
-        pixels, frames = frame, 1
-        if getattr(picture, "is_animated", False) or picture.format == "TIFF":
-            with suppress(EOFError):
-                while pixels <= self.pixels:
-                    picture.seek(frames)
-                    frames += 1
-                    pixels += max(frame, FRAME)
-        return pixels
 
 
 def _bytes_in(value: Array) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from pellucid.visualize.image_overlays import (
     draw_explanation,
 )
 from pellucid.visualize.named_parts import Part, Text
-from pellucid.visualize.panel import encode
+from pellucid.visualize.panel import encode, file_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
 from pellucid.visualize.waterfall import largest
@@ -29,6 +29,7 @@ __all__ = [
     "chosen_settings",
     "draw_explanation",
     "encode",
+    "file_of",
     "files",
     "grounds",
     "half_blocks",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy as np
 from PIL import Image
@@ -11,6 +10,7 @@ from PIL import Image
 from pellucid.metadata import Visualization
 from pellucid.model import Array
 from pellucid.visualize.image_overlays import Drawing
+from pellucid.visualize.panel import file_of
 
 FRAMES = 20
 """Frames of an animation, unless another number is asked for."""
@@ -42,9 +42,8 @@ def animated(pictures: Sequence[Array]) -> bytes:
         together.paste(frame, (0, k * frame.height))
     palette = together.quantize(256, method=Image.Quantize.MEDIANCUT)
     made = [frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
-    out = BytesIO()
     durations = [_EACH] * (len(made) - 1) + [_LAST]
-    made[0].save(
-        out, "GIF", save_all=True, append_images=made[1:], duration=durations, loop=0, optimize=True
-    )
-    return out.getvalue()
+    return file_of(
+        made[0], "GIF",
+        save_all=True, append_images=made[1:], duration=durations, loop=0, optimize=True,
+    )  # fmt: skip

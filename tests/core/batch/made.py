@@ -69,7 +69,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Made:
-    """A recipe without a model. An input of sevens kills its process."""
+    """A recipe without a model. An input of sevens kills its process, one of eights never ends."""
 
     about: About = ABOUT
 
@@ -86,5 +86,7 @@ class MadeWork:
         for item in block.items:
             if item.content == ["7", "7", "7"]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if item.content == ["8", "8", "8"]:
+                threading.Event().wait()
         (finished,) = explain([block])
         return finished

@@ -48,34 +48,20 @@ def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Callable[[], bool]:
 
         return changed
 
-    unlink = counted(os.unlink)
+    opened = os.open
 
-    def remove_tree(path: Path, ignore_errors: bool = False) -> None:
-        for directory, names, files in os.walk(path, topdown=False):
-            for name in files:
-                unlink(os.path.join(directory, name))
-            for name in names:
-                os.rmdir(os.path.join(directory, name))
-        if os.path.isdir(path):
-            os.rmdir(path)
-
-    real = Path.open
-
-    def opened(path: Path, mode: str = "r", **options: Any) -> Any:
-        file = real(path, mode, **options)
-        if "w" in mode:
+    def created(path: Any, flags: int, *rest: Any) -> int:
+        descriptor = opened(path, flags, *rest)
+        if flags & os.O_CREAT:
             left[0] -= 1
             if left[0] < 0:
-                file.close()  # it is there, and empty
+                os.close(descriptor)  # it is there, and empty
                 raise Killed
-        return file
+        return descriptor
 
-    monkeypatch.setattr(os, "replace", counted(os.replace))
-    monkeypatch.setattr(
-        Path, "unlink", lambda path, missing_ok=False: path.exists() and unlink(path)
-    )
-    monkeypatch.setattr(shutil, "rmtree", remove_tree)
-    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(os, "open", created)
+    for change in ("replace", "unlink", "rmdir", "mkdir"):
+        monkeypatch.setattr(os, change, counted(getattr(os, change)))
     return lambda: left[0] < 0
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from pellucid.errors import InstanceError, ModelError
 from pellucid.inputs.images import to_picture
+from pellucid.inputs.picture_files import NOT_READ
 from pellucid.inputs.readers import (
     InputInfo,
     Instance,
@@ -774,9 +775,7 @@ def test_files_that_are_no_pictures_cost_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(b"")
     assert message(lambda: list(read_file(path, [PHOTO]))) == f"{path}: the file is empty"
     path.write_bytes(b"hello, this is text")
-    assert message(lambda: read_image(path, [PHOTO])) == (
-        f"{path}: not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)"
-    )
+    assert message(lambda: read_image(path, [PHOTO])) == (f"{path}: {NOT_READ}")
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     whole = encoded(Image.fromarray(noise), "JPEG")
     path.write_bytes(whole[: len(whole) // 2])
@@ -854,9 +853,7 @@ def test_a_bad_picture_costs_one_error_in_a_run(tmp_path: Path) -> None:
     path.write_bytes(b"junk")
     errors: list[InstanceError] = []
     assert list(read_file(path, [PHOTO], on_error=errors.append)) == []
-    assert [str(error) for error in errors] == [
-        f"{path}: not a picture (PNG, JPEG, BMP, GIF, WebP and TIFF can be read)"
-    ]
+    assert [str(error) for error in errors] == [f"{path}: {NOT_READ}"]
 
 
 def test_warnings_and_faults_of_a_file_are_told(tmp_path: Path) -> None:

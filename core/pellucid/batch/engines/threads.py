@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
-from pellucid.batch.worker import About, Recipe, StoppedError, Work
+from pellucid.batch.worker import About, StoppedError, Work
 from pellucid.runtime.engine import cores
 
 Explain: TypeAlias = Callable[[Iterable[Block]], Iterator[Finished]]
@@ -26,12 +26,14 @@ Explain: TypeAlias = Callable[[Iterable[Block]], Iterator[Finished]]
 class Engine:
     """A model that is loaded somewhere; when asked to stop, it begins no further block.
 
-    `blocks` are as many as can be in the works at a time.
+    `blocks` are as many as can be in the works at a time; `here` tells that they are so in this
+    process, which an input may kill.
     """
 
     about: About
     explain: Explain
     blocks: int = 1
+    here: bool = False
 
 
 def threads_for(processors: int) -> int:
@@ -40,13 +42,6 @@ def threads_for(processors: int) -> int:
     One has the device; others are decoded, cut into regions, drawn and encoded meanwhile.
     """
     return max(3, min(8, processors // 2 + 2))
-
-
-@contextmanager
-def in_this_process(recipe: Recipe, stop: Event) -> Iterator[Engine]:
-    """Load the model here, and explain with a few threads."""
-    with in_threads(recipe.load(), stop) as engine:
-        yield engine
 
 
 @contextmanager
@@ -66,7 +61,7 @@ def in_threads(work: Work, stop: Event, threads: int | None = None) -> Iterator[
             yield from _result(waiting.popleft())
 
     try:
-        yield Engine(about=work.about, explain=explain, blocks=width)
+        yield Engine(about=work.about, explain=explain, blocks=width, here=True)
     finally:
         # What is not begun is not needed any more, and nobody waits for what is.
         stop.set()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pellucid import files
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata
@@ -53,7 +54,7 @@ def _located(parameters: ExplanationParameters | None, path: Path) -> Explanatio
 def read_text(path: str | Path) -> str:
     """Return the text of a document. Raises SpecError where it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return files.read_text(path, "utf-8-sig")
     except UnicodeDecodeError as error:
         where = Where(file=str(path))
         raise SpecError("is not UTF-8 text", where=where, hint="metadata are JSON") from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +18,7 @@ import pytest
 from made import Made, contents, engine, table
 
 from clusters import local_cluster
-from pellucid.batch import Engine, Finished, Run
+from pellucid.batch import Engine, Finished, Run, in_this_process
 from pellucid.batch.engines.cluster import on_cluster
 from pellucid.batch.engines.processes import environments, in_processes
 from pellucid.errors import PellucidError
@@ -126,6 +129,62 @@ def test_an_input_that_kills_its_worker_is_left_out_and_named(
     assert errors[0] == f'{{"input":"{name}","error":"{sentence}"}}' and len(errors) == 2
     results = found["explanation.results-00000-of-00001"].decode().splitlines()
     assert len(results) == 36 - 2
+
+
+def test_an_input_that_never_ends_is_left_out_and_named(source: Path, tmp_path: Path) -> None:
+    (source / "b.csv").write_text("a,b,c\n1,2,3\n8,8,8\n4,5,6\n7,7,7\n")
+    limited = in_processes(Made(), threading.Event(), 1, timeout=2)
+    found = explained(source, tmp_path / "out", limited)
+    errors = [json.loads(line) for line in found["errors.jsonl"].decode().splitlines()]
+    assert [(it["input"], it["error"].removeprefix(it["input"])) for it in errors] == [
+        (f"{source}/b.csv:3", ": was not explained within 2 s; give it longer with timeout=…"),
+        (f"{source}/b.csv:5", ": the process that explains it dies each time"),
+        (f"{source}/c.jsonl:2", errors[2]["error"].removeprefix(f"{source}/c.jsonl:2")),
+    ]
+    results = found["explanation.results-00000-of-00001"].decode().splitlines()
+    assert len(results) == 30 + 2 + 2
+
+
+def test_an_input_that_kills_the_only_process_is_named_when_the_run_goes_on(
+    source: Path, tmp_path: Path
+) -> None:
+    (source / "b.csv").write_text("a,b,c\n1,2,3\n7,7,7\n4,5,6\n")
+    run = (
+        "from made import Made; from pathlib import Path; from threading import Event\n"
+        "from pellucid.batch import Run, in_this_process\n"
+        f"out, stop = Path({str(tmp_path / 'out')!r}), Event()\n"
+        f"run = Run(named=({str(source)!r},), out=out, size=4, stop=stop)\n"
+        "run.carry_out(in_this_process(Made(), stop, out))\n"
+    )
+    paths = os.pathsep.join(filter(None, sys.path))
+    first = subprocess.run([sys.executable, "-c", run], env={**os.environ, "PYTHONPATH": paths})
+    assert first.returncode == -signal.SIGKILL
+    out, said = tmp_path / "out", list[str]()
+
+    class Hearing(Killing):
+        def warns(self, sentence: Any) -> None:
+            said.append(str(sentence))
+
+    again = in_this_process(Made(), threading.Event(), out)
+    found = explained(source, out, again, Hearing(lambda: None))
+    assert len(said) == 1 and "an earlier run died with" in said[0]
+    errors = [json.loads(line)["error"] for line in found["errors.jsonl"].decode().splitlines()]
+    assert errors[0] == f"{source}/b.csv:3: the process that explains it dies each time"
+    assert len(errors) == 2
+    results = found["explanation.results-00000-of-00001"].decode().splitlines()
+    assert len(results) == 30 + 2 + 2
+
+
+def test_a_process_imports_nothing_from_the_current_directory(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("selectors", "struct", "tempfile", "numpy", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    alone = explained(source, tmp_path / "one", engine())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    assert explained(source, tmp_path / "two", processes()) == alone
+    assert not (tmp_path / "imported").exists()
 
 
 def test_processes_share_the_processors_and_the_gpus() -> None:

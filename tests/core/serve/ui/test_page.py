@@ -194,6 +194,13 @@ def test_people_get_the_page_and_clients_an_answer(running: Running) -> None:
     assert running.get("/page/..%2fpage.py").status == 404
 
 
+def written(form: str) -> str:
+    """A picture in a format that is not read."""
+    held = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(held, form)
+    return base64.b64encode(held.getvalue()).decode()
+
+
 @pytest.mark.parametrize(
     "body, sentence",
     [
@@ -206,6 +213,8 @@ def test_people_get_the_page_and_clients_an_answer(running: Running) -> None:
         ({"model": "wine", "stesp": 3}, "unknown key 'stesp'; did you mean 'steps'?"),
         ({"model": "photos", "picture": "?"}, "the picture is not valid base64"),
         ({"model": "photos", "picture": "AAAA"}, "not a picture"),
+        ({"model": "photos", "picture": written("DDS")}, "not a picture we read"),
+        ({"model": "photos", "picture": written("EPS")}, "not a picture we read"),
         ({"model": "wine", "instance": WINES[0], "visualization": 3}, "must be an object"),
         ({"model": "wine", "instance": WINES[0], "label": -1}, "label: must be a whole number"),
         ({"model": "wine", "instance": WINES[0], "steps": 10**9}, "evaluations of the model"),

@@ -1,0 +1,39 @@
+"""Files: only regular ones are read, and what is written is there after a power cut."""
+
+from __future__ import annotations
+
+from pellucid.files.durable import (
+    Writer,
+    create,
+    make_folder,
+    put_in_place,
+    remove,
+    remove_tree,
+    rename,
+    sync,
+    sync_folder,
+)
+from pellucid.files.regular import (
+    NO_FILE,
+    check_regular,
+    open_file,
+    read_bytes,
+    read_text,
+)
+
+__all__ = [
+    "NO_FILE",
+    "Writer",
+    "check_regular",
+    "create",
+    "make_folder",
+    "open_file",
+    "put_in_place",
+    "read_bytes",
+    "read_text",
+    "remove",
+    "remove_tree",
+    "rename",
+    "sync",
+    "sync_folder",
+]
