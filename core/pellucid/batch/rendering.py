@@ -105,9 +105,6 @@ def _record(
         own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
         made = _pictures(own, item, wanted, of_file=instance.image is not None)
         line["overlays"] = made.overlays
-    features = {
-        f"{output}{k}": it for output, one in best.items() for k, it in one.features.items()
-    }
     return Record(
         name=item.name,
         result=encode(line, indent=False),
@@ -118,12 +115,22 @@ def _record(
             "score": first.score if first else None,
             "approx_error": first.approx_error if first else None,
         },
-        features={name: it for name, it in features.items() if it.size <= LARGEST_MEAN},
+        features=_features(best),
         warned=len(explanation.warnings) > len(explanation.general),
         pixels=explanation.pixels,
         held=explanation.held,
         said=tuple(Said(message=it, warning=True) for it in explanation.general),
     )
+
+
+def _features(best: Mapping[str, LabelAttribution]) -> dict[str, Array]:
+    """Return the attributions that count for the means over the run, by output and feature."""
+    return {
+        f"{output}{name}": value
+        for output, one in best.items()
+        for name, value in one.features.items()
+        if value.size <= LARGEST_MEAN
+    }
 
 
 def _encoded(drawings: Mapping[str, Drawing]) -> dict[str, Drawn]:

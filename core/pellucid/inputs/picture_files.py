@@ -130,7 +130,7 @@ def pixels_of(data: bytes, most: int) -> int | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with open_picture(data) as picture:
-                frame = picture.width * picture.height
+                frame: int = picture.width * picture.height
                 pixels, frames = frame, 1
                 if picture.format in _SEVERAL:
                     with suppress(EOFError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -100,16 +101,12 @@ class Handler:
                 "or samples"
             )
             left = seconds - (time.monotonic() - started)
-            # Bodies count until they are answered; whoever sends one slowly takes nobody's place.
-            self._bytes += len(body)
-            self._admitted += 1
-            try:
-                with Deadline(left, HttpError(HTTPStatus.GATEWAY_TIMEOUT, late)) as deadline:
-                    deadline.watch(request)
-                    data = await handle(body)
-            finally:
-                self._admitted -= 1
-                self._bytes -= len(body)
+            with (
+                self._place(len(body)),
+                Deadline(left, HttpError(HTTPStatus.GATEWAY_TIMEOUT, late)) as deadline,
+            ):
+                deadline.watch(request)
+                data = await handle(body)
             return Response(data, media_type="application/json")
         except (PellucidError, HttpError) as error:
             http_error = error if isinstance(error, HttpError) else http_error_of(error)
@@ -124,6 +121,17 @@ class Handler:
                 headers=http_error.headers,
                 media_type="application/json",
             )
+
+    @contextmanager
+    def _place(self, size: int) -> Iterator[None]:
+        """Take a place for a body that is there; whoever sends one slowly takes nobody's."""
+        self._bytes += size
+        self._admitted += 1
+        try:
+            yield
+        finally:
+            self._admitted -= 1
+            self._bytes -= size
 
     async def ask(self, request: Request, protocol: Protocol, target: Target) -> Response:
         """Answer ``:explain`` or ``:predict``."""
