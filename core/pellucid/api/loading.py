@@ -246,6 +246,8 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         options.logits,
         options.parallel_batches,
         assumed,
+        options.allow_unsafe_ops,
+        frozenset(_tensors(metadata, described.meta_graph, signature)),
     )
     parameters = described.parameters or ExplanationParameters()
     explainer = Explainer(

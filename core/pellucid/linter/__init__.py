@@ -9,6 +9,7 @@ from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import Linted, keep, lint
 from pellucid.linter.safety import refuse_unsafe
+from pellucid.linter.unsafe_ops import is_known
 
 __all__ = [
     "Draft",
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "draft_metadata",
     "infer_metadata",
+    "is_known",
     "keep",
     "lint",
     "refuse_unsafe",

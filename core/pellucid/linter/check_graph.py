@@ -154,7 +154,7 @@ def safety_findings(
         for name in escaping_assets(meta_graph)
     ]
     for touch in touches_of(meta_graph, signature, tensors):
-        message = f"{touch.where} {touch.what}"
+        message = f"{touch.where} {touch.what}{touch.because}"
         if touch.runs:
             hint = Hint("explaining refuses to run it without {allow_unsafe_ops:True}")
             findings.append(Finding(code="MD130", message=message, path=(), hint=hint))

@@ -20,10 +20,14 @@ _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """Where a function is called: by a node of the graph (`function` is None) or of a function."""
+    """Where a function is called: by a node of the graph (`function` is None) or of a function.
+
+    `op` is the type of the node.
+    """
 
     function: str | None
     node: str
+    op: str
     inputs: tuple[str, ...]
 
 
@@ -92,6 +96,20 @@ def running(meta_graph: MetaGraph, ends: Iterable[str], *, loading: bool = True)
     return found
 
 
+def everything(meta_graph: MetaGraph) -> Running:
+    """Return what would run if all did: the whole graph, and every function, called or not.
+
+    Raises ModelError where the file is damaged.
+    """
+    found = Running(nodes=set(meta_graph.nodes), bound=_bound(meta_graph))
+    bodies = ((name, it.nodes) for name, it in meta_graph.functions.items())
+    for name, nodes in ((None, meta_graph.nodes), *bodies):
+        if name is not None:
+            found.functions.setdefault(name, [])
+        _calls(meta_graph, found, name, nodes.messages())
+    return found
+
+
 def _calls(
     meta_graph: MetaGraph, found: Running, function: str | None, messages: Iterable[Any]
 ) -> list[str]:
@@ -100,7 +118,7 @@ def _calls(
     for message in messages:
         for name in functions_of(meta_graph, message):
             inputs = tuple(it for it in message.input if not it.startswith("^"))
-            site = CallSite(function, str(message.name), inputs)
+            site = CallSite(function, str(message.name), str(message.op), inputs)
             found.functions.setdefault(name, []).append(site)
             called.append(name)
     return called
@@ -136,13 +154,10 @@ def functions_of(meta_graph: MetaGraph, message: Any) -> Iterator[str]:
         yield message.op
     elif known is not None and not known.calls:
         return
-    for value in attributes_of(message).values():
-        yield from _named(value)
-
-
-def _named(value: Any) -> Iterator[str]:
-    for function in (value.func, *value.list.func):
-        if function.name:
-            yield function.name
-        for inner in function.attr.values():
-            yield from _named(inner)
+    waiting = list(attributes_of(message).values())
+    while waiting:
+        value = waiting.pop()
+        for function in (value.func, *value.list.func):
+            if function.name:
+                yield function.name
+            waiting += function.attr.values()

@@ -44,7 +44,9 @@ class CompileSpec:
     attributions are for (which may lie behind the request's), `output` is the explained output.
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
     `obstacle` returns the innermost operation (its flat name and its type) that stops gradients on
-    their way from the output to a tensor, as far as the graph tells.
+    their way from the output to a tensor, as far as the graph tells. `trusted` tells that the model
+    may touch more than tensors; `refuse_loader` raises UnsafeModelError where it is not, and
+    TensorFlow's own loader might do so: it is given the reason why that has to take the model.
     """
 
     directory: Path
@@ -57,6 +59,8 @@ class CompileSpec:
     device: str = "auto"
     parallel_batches: int = 1
     obstacle: Callable[[str], tuple[str, str] | None] = lambda tensor: None
+    trusted: bool = False
+    refuse_loader: Callable[[str], None] = lambda reason: None
 
     @property
     def checkpoint(self) -> str:
