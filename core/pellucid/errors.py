@@ -6,6 +6,7 @@ is one sentence of them, for Python users, and `sentence` the same in the words 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, TypeVar
@@ -134,6 +135,27 @@ class OutputError(PellucidError):
 
 class DependencyError(PellucidError):
     """An optional dependency that is needed and not installed; the sentence says what to type."""
+
+
+def refuse_remote(path: object, error: type[PellucidError] = PellucidError) -> None:
+    """Raise `error` for an address, ``gs://bucket/model``, in the place of a path.
+
+    Nothing here fetches it; taken for a path, it would be that of a folder called ``gs:``.
+    """
+    found = _SCHEME.match(str(path))
+    if found is None:
+        return
+    scheme, rest = found.groups()
+    where = Where(file=f"{scheme}://{rest}")
+    if scheme.lower() == "file":
+        raise error("is an address, not a path", where=where, hint="name the path alone")
+    writes = issubclass(error, OutputError)
+    hint = "write here and copy the result" if writes else "copy it here and name the copy"
+    raise error("is not on this machine", where=where, hint=hint)
+
+
+# A `Path` has one of the two slashes; one letter is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 
 def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:

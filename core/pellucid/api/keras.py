@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import ModelError
+from pellucid.errors import ModelError, refuse_remote
 from pellucid.notices import Notice, Warn, Where
 
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
@@ -27,6 +27,7 @@ def saved_directory(model: Any, say: Warn, *, allow_code: bool) -> Path:
         from pellucid.runtime import exported_model
 
         return exported_model(model)
+    refuse_remote(model, ModelError)
     path = Path(model)
     if not path.is_file():
         return path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.api.explanations import Explanations
-from pellucid.errors import InstanceError, OutputError, SpecError
+from pellucid.errors import InstanceError, OutputError, SpecError, refuse_remote
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import MIXED_ROWS, Explainer, Explanation, PixelWatch
 from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
@@ -162,6 +162,7 @@ class LoadedModel:
         """
         method = self.parameters.method
         wanted = method if isinstance(method, Examples) else Examples()
+        refuse_remote(path, OutputError)
         place = Path(path) if path is not None else self.directory / INDEX_FILE
         wanted = replace(wanted, index=str(place))
         if query is not None:

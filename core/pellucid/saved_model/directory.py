@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pellucid.errors import ModelError, meant
+from pellucid.errors import ModelError, meant, refuse_remote
 from pellucid.notices import Where
 
 MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
@@ -17,6 +17,7 @@ def model_file(directory: Path) -> Path:
 
     Raises `ModelError` that says what is there instead, and OSError.
     """
+    refuse_remote(directory, ModelError)
     if not directory.exists():
         raise ModelError(
             "does not exist",

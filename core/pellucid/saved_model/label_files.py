@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pellucid.errors import SpecError
+from pellucid.errors import SpecError, refuse_remote
 from pellucid.notices import Where
 
 BESIDE: Final = (
@@ -27,6 +27,7 @@ def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
     It is the path of a file, or names with commas between them. Raises SpecError for a file that
     is not there, or that holds no names.
     """
+    refuse_remote(written, SpecError)
     path = Path(written)
     if path.is_file():
         return read_class_names(path), written
