@@ -17,6 +17,9 @@ from pellucid.problems import Problem, Severity
 Error = TypeVar("Error", bound="PellucidError")
 
 
+_MOST_LINES = 200
+
+
 class PellucidError(Exception):
     """The root of all errors that Pellucid raises on purpose."""
 
@@ -90,8 +93,11 @@ class SpecError(PellucidError):
         """Return ``where: what; hint``, or a line for each error of a document."""
         if self.what or not self.problems:
             return super().sentence(words)
-        errors = (it for it in self.problems if it.severity is Severity.ERROR)
-        return "\n".join(it.sentence(words) for it in errors).encode("utf-8", "replace").decode()
+        errors = [it for it in self.problems if it.severity is Severity.ERROR]
+        lines = [it.sentence(words) for it in errors[:_MOST_LINES]]
+        if len(errors) > len(lines):
+            lines.append(f"{errors[0].file or 'the document'}: has more errors than are shown here")
+        return "\n".join(lines).encode("utf-8", "replace").decode()
 
 
 class ModelError(PellucidError):

@@ -7,7 +7,7 @@ from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
-from pellucid.linter.lint_model import Linted, keep, lint
+from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
 from pellucid.linter.safety import refuse_unsafe
 from pellucid.linter.unsafe_ops import is_known
 
@@ -21,6 +21,8 @@ __all__ = [
     "infer_metadata",
     "is_known",
     "keep",
+    "kept",
+    "limited",
     "lint",
     "refuse_unsafe",
     "shape_text",

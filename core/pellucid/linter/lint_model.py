@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pellucid.errors import ModelError, PellucidError, SpecError
@@ -17,7 +18,14 @@ from pellucid.metadata import (
     ExplanationParameters,
     rule_matches,
 )
-from pellucid.metadata.documents import locate, parse_metadata, printable, problems_of
+from pellucid.metadata.documents import (
+    MOST,
+    Left,
+    locate,
+    parse_metadata,
+    printable,
+    problems_of,
+)
 from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import MODEL_NAMES, SavedModelFile, choose_signature, model_file, read
@@ -27,7 +35,8 @@ from pellucid.saved_model import MODEL_NAMES, SavedModelFile, choose_signature, 
 class Linted:
     """What was found at one path; `text` is the document's, None where there is no document.
 
-    `notes` are what is worth knowing of the model, and no problem.
+    `notes` are what is worth knowing of the model, and no problem. `left` counts problems that are
+    not among `problems`, by rule and severity.
     """
 
     path: Path
@@ -36,13 +45,29 @@ class Linted:
     resolutions: tuple[Resolution, ...] = ()
     inferred: ExplanationMetadata | None = None
     notes: tuple[str, ...] = ()
+    left: Left = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> Counter[Severity]:
+        """How many problems there are of each severity, whether kept or not."""
+        counted = Counter(it.severity for it in self.problems)
+        for (_, severity), count in self.left.items():
+            counted[severity] += count
+        return counted
 
 
-def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | None = None) -> Linted:
+def lint(
+    path: Path,
+    signature_key: str | None = None,
+    tags: Sequence[str] | None = None,
+    *,
+    most: int | None = MOST,
+) -> Linted:
     """Check the metadata of a model directory, or a metadata file and the model beside it.
 
     A directory without metadata is checked for whether they can be inferred. A model that cannot
-    be read is one problem, and so is a file.
+    be read is one problem, and so is a file. Of each rule at most `most` problems of a document are
+    kept, all if it is None; the others are counted.
     """
     if path.name in MODEL_NAMES:
         path = path.parent
@@ -70,7 +95,7 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         message = f"cannot be read: {error.strerror or error}"
         problems.append(_problem("MD005", message, str(file)))
         return Linted(path=file, text=None, problems=tuple(problems))
-    parsed = parse_metadata(text, file=str(file))
+    parsed = parse_metadata(text, file=str(file), most=most)
     problems += parsed.problems
     resolutions: tuple[Resolution, ...] = ()
     notes: tuple[str, ...] = ()
@@ -82,7 +107,12 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         problems += [it for it in found if it.file != str(file)]
     ordered = sorted(problems, key=lambda it: (it.line or 0, it.column or 0, it.code))
     return Linted(
-        path=file, text=text, problems=tuple(ordered), resolutions=resolutions, notes=notes
+        path=file,
+        text=text,
+        problems=tuple(ordered),
+        resolutions=resolutions,
+        notes=notes,
+        left=parsed.left,
     )
 
 
@@ -157,13 +187,30 @@ def keep(
 
     ``MD0`` stands for every code that begins so.
     """
-    return tuple(
-        it for it in problems if (not select or _named(it, select)) and not _named(it, ignore)
+    return tuple(it for it in problems if _is_kept(it.code, select, ignore))
+
+
+def kept(linted: Linted, select: Collection[str], ignore: Collection[str]) -> Linted:
+    """Return what `keep` keeps of what was found at a path, and of what was only counted."""
+    left = ((it, count) for it, count in linted.left.items() if _is_kept(it[0], select, ignore))
+    problems = keep(linted.problems, select, ignore)
+    return replace(linted, problems=problems, left=Counter(dict(left)))
+
+
+def _is_kept(code: str, select: Collection[str], ignore: Collection[str]) -> bool:
+    selected, ignored = (
+        any(rule_matches(word, code, RULES[code].name) for word in words)
+        for words in (select, ignore)
     )
+    return (selected or not select) and not ignored
 
 
-def _named(problem: Problem, words: Collection[str]) -> bool:
-    return any(rule_matches(word, problem.code, problem.rule) for word in words)
+def limited(linted: Linted, most: int) -> Linted:
+    """Return the first `most` problems (all if it is 0), the others counted."""
+    if not most:
+        return linted
+    rest = Counter((it.code, it.severity) for it in linted.problems[most:])
+    return replace(linted, problems=linted.problems[:most], left=linted.left + rest)
 
 
 def _problem_of(code: str, error: PellucidError, file: str) -> Problem:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pellucid.errors import did_you_mean
@@ -191,17 +192,25 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\$$", r"\\Z", pattern))
 
 
-def judge(document: Any, definition: str, dialect: Dialect) -> Iterator[Fault]:
+def judge(
+    document: Any,
+    definition: str,
+    dialect: Dialect,
+    full: Callable[[str], bool] = lambda code: False,
+    most: int | None = None,
+) -> Iterator[Fault]:
     """Yield the faults of a folded document along a definition, in the order of the document.
 
-    A value of a wrong type has that fault alone.
+    A value of a wrong type has that fault alone. Behind the first `most` they come in any order;
+    what nobody reads of a rule, because it is `full`, is not spelled out.
     """
     orders: dict[int, dict[str, int]] = {}
-    errors = list(grammar(dialect).validator(definition).iter_errors(document))
+    found = grammar(dialect).validator(definition).iter_errors(document)
+    errors = list(islice(found, most))
     errors.sort(key=lambda it: _order(it, document, orders))
     typed = {tuple(it.path) for it in errors if it.validator == "type"}
     absent: set[Path] = set()
-    for error in errors:
+    for error in chain(errors, found):
         path: Path = tuple(error.path)
         keyword = str(error.validator)
         if keyword != "type" and path in typed:
@@ -211,7 +220,7 @@ def judge(document: Any, definition: str, dialect: Dialect) -> Iterator[Fault]:
                 continue
             absent.add(path)
         harmless = keyword in _HARMLESS
-        for code, message in _said(keyword, error, dialect):
+        for code, message in _said(keyword, error, dialect, full):
             yield Fault(
                 code=code,
                 message=message,
@@ -241,7 +250,9 @@ _OF_THE_WHOLE: Final = ("required", "anyOf", "minProperties", "maxProperties")
 _HARMLESS: Final = (*_OF_THE_WHOLE, "additionalProperties", "deprecated", "x-service-maximum")
 
 
-def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tuple[str, str]]:
+def _said(
+    keyword: str, error: ValidationError, dialect: Dialect, full: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
     """Yield what an error is, as the code of its rule and a sentence."""
     rule: Any = error.schema
     wanted: Any = error.validator_value
@@ -252,7 +263,8 @@ def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tu
             named = " or ".join(_kind(kind, rule) for kind in kinds)
             yield "MD012", f"must be {named}, not {describe(value)}"
         case "additionalProperties":
-            yield "MD010", f"is not a known key{_near(str(error.path[-1]), rule, dialect)}"
+            near = "" if full("MD010") else _near(str(error.path[-1]), rule, dialect)
+            yield "MD010", f"is not a known key{near}"
         case "required":
             for key in wanted:
                 if key not in value:
@@ -262,7 +274,8 @@ def _said(keyword: str, error: ValidationError, dialect: Dialect) -> Iterator[tu
             good = rule["properties"][key]["examples"][0]
             yield "MD011", f"has no '{key}', which is required; {good} is a good value to start"
         case "enum":
-            yield "MD013", f"{quoted(value)} is not known, must be {_choices(value, wanted)}"
+            choices = "" if full("MD013") else _choices(value, wanted)
+            yield "MD013", f"{quoted(value)} is not known, must be {choices}"
         case "x-service-maximum":
             limits = f"{rule['minimum']} to {wanted}"
             message = f"{shown(value)} is beyond the services' range {limits}; it is used anyway"
