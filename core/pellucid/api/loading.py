@@ -132,7 +132,7 @@ def load_model(
     """Load a model as `load` does, with its options as a record."""
     say = warn or _python_warning
     directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
-    described = _described(read(directory), options, say)
+    described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, note or (lambda message: None))
     unchanged = options.explain == ExplainOptions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,14 @@ from pellucid.metadata.documents import (
 )
 from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
-from pellucid.saved_model import MODEL_NAMES, SavedModelFile, choose_signature, model_file, read
+from pellucid.saved_model import (
+    MODEL_NAMES,
+    SavedModelFile,
+    choose_signature,
+    model_file,
+    read,
+    strays,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,10 @@ def lint(
     file = path / METADATA_FILE if path.is_dir() else path
     problems: list[Problem] = []
     model: SavedModelFile | None = None
-    if path.is_dir() or any((directory / name).exists() for name in MODEL_NAMES):
+    if path.is_dir() or any(os.path.lexists(directory / name) for name in MODEL_NAMES):
+        outside = [_problem_of("MD132", it, str(directory)) for it in strays(directory)]
+        if outside:
+            return Linted(path=path, text=None, problems=tuple(outside))
         try:
             model = read(directory)
         except ModelError as error:

@@ -309,7 +309,7 @@ _ALL = (
     _error(
         "MD132",
         "asset-path",
-        "An asset of the model lies outside of its directory of assets.",
+        "A file that the model reads lies outside of its directory.",
         of_models=True,
     ),
     _error(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
 from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
-from pellucid.saved_model.directory import MODEL_NAMES, model_file
+from pellucid.saved_model.directory import MODEL_NAMES, model_file, strays
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import (
@@ -73,6 +73,7 @@ __all__ = [
     "read",
     "resolve_tensor",
     "stamp",
+    "strays",
     "table_version",
     "tensor_info",
     "told_apart",

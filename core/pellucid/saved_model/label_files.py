@@ -11,12 +11,7 @@ from typing import Final
 
 from pellucid.errors import SpecError, refuse_remote
 from pellucid.notices import Where
-
-BESIDE: Final = (
-    *("labels.txt", "class_names.txt", "classes.txt", "labels.json", "class_names.json"),
-    *("classes.json", "imagenet_class_index.json"),
-)
-"""What a file of class names is usually called, in the model's directory and among its assets."""
+from pellucid.saved_model.directory import LABEL_FILES
 
 _LARGEST: Final = 1 << 24
 
@@ -73,7 +68,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 def label_files(directory: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield the files of names that lie beside a model or among its assets, with what they hold."""
     for folder in (directory, directory / "assets", directory / "assets.extra"):
-        for name in BESIDE:
+        for name in LABEL_FILES:
             path = folder / name
             # What a link leads to elsewhere is no part of the model.
             if path.is_file() and path.resolve().is_relative_to(directory.resolve()):

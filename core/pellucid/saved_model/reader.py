@@ -15,7 +15,7 @@ from weakref import ref
 from pellucid.errors import ModelError
 from pellucid.notices import Where
 from pellucid.saved_model.checkpoint import check_variables, is_lfs_pointer
-from pellucid.saved_model.directory import AGAIN, model_file
+from pellucid.saved_model.directory import AGAIN, model_file, refuse_strays
 from pellucid.saved_model.nodes import Nodes, Shape, shape_of, shapes_of, type_name
 from pellucid.saved_model.protobuf import WireError, fields, messages
 
@@ -192,14 +192,17 @@ class SavedModelFile:
         )
 
 
-def read(directory: str | Path) -> SavedModelFile:
+def read(directory: str | Path, *, trusted: bool = False) -> SavedModelFile:
     """Read a SavedModel directory and look whether its files are whole.
 
     Raises `ModelError` with the true reason: no such directory, no model in it, a Git LFS pointer,
-    an empty or damaged file, variables or assets that are missing or truncated.
+    an empty or damaged file, variables or assets that are missing or truncated; and
+    UnsafeModelError where files of a model that is not `trusted` are links to elsewhere.
     """
     directory = Path(directory)
     try:
+        if not trusted:
+            refuse_strays(directory)
         path = model_file(directory)
         graphs = _parse(path)
         if not graphs:
