@@ -108,6 +108,10 @@ class UnsafeModelError(ModelError):
     """A model that would touch more than tensors, and is not trusted to."""
 
 
+class EndlessCallsError(ModelError):
+    """A model whose functions call each other in a circle, too deep, or far too often."""
+
+
 class NotDifferentiableError(ModelError):
     """No gradient reaches an explained tensor, so a gradient method has nothing to say about it."""
 

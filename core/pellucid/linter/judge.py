@@ -95,7 +95,7 @@ class Judge:
         objects = self.meta_graph.objects.nodes
         if sources is not self.assets or place is None or not 0 <= place < len(objects):
             return False
-        return objects[place].WhichOneof("kind") == "asset"
+        return str(objects[place].WhichOneof("kind")) == "asset"
 
     def _captured(self, function: str, argument: str) -> int | None:
         """Return the number of the object that an argument of a function always is."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pellucid.errors import ModelError, PellucidError, SpecError
+from pellucid.errors import EndlessCallsError, ModelError, PellucidError, SpecError
 from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
 from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, Resolution, check
 from pellucid.linter.infer import infer_metadata
@@ -90,7 +90,8 @@ def lint(
         try:
             model = read(directory)
         except ModelError as error:
-            problems.append(_problem_of("MD100", error, str(directory)))
+            code = "MD126" if isinstance(error, EndlessCallsError) else "MD100"
+            problems.append(_problem_of(code, error, str(directory)))
     if path.is_dir() and not file.exists():
         if model is None:
             return Linted(path=path, text=None, problems=tuple(problems))

@@ -6,11 +6,11 @@ does a graph in which two nodes have one name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.saved_model import MetaGraph, attributes_of, node_name, operation, reachable
+from pellucid.saved_model import MetaGraph, functions_called, node_name, reachable
 
 _INIT_SIGNATURE = "__saved_model_init_op"
 _MAKERS = ("_create_resource", "_initialize", "_destroy_resource")
@@ -74,7 +74,7 @@ def running(meta_graph: MetaGraph, ends: Iterable[str], *, loading: bool = True)
     else:
         roots = [*ends, *(start_nodes(meta_graph) if loading else ())]
         found.nodes = set(reachable(nodes, roots))
-        messages = (nodes.message(name) for name in found.nodes)
+        messages = [nodes.message(name) for name in found.nodes]
     waiting = _calls(meta_graph, found, None, messages)
     if loading:
         found.bound = _bound(meta_graph)
@@ -116,7 +116,7 @@ def _calls(
     """Note every call of `messages` and return the functions that are called."""
     called: list[str] = []
     for message in messages:
-        for name in functions_of(meta_graph, message):
+        for name in functions_called(meta_graph.functions, message):
             inputs = tuple(it for it in message.input if not it.startswith("^"))
             site = CallSite(function, str(message.name), str(message.op), inputs)
             found.functions.setdefault(name, []).append(site)
@@ -145,19 +145,3 @@ def _alike(meta_graph: MetaGraph) -> Mapping[str, list[str]]:
         if _IMPLEMENTS in function.message.attr:
             groups.setdefault(function.message.attr[_IMPLEMENTS].s, []).append(name)
     return {name: group for group in groups.values() for name in group}
-
-
-def functions_of(meta_graph: MetaGraph, message: Any) -> Iterator[str]:
-    """Yield the functions that a node calls in one way or another."""
-    known = operation(message.op)
-    if message.op in meta_graph.functions:
-        yield message.op
-    elif known is not None and not known.calls:
-        return
-    waiting = list(attributes_of(message).values())
-    while waiting:
-        value = waiting.pop()
-        for function in (value.func, *value.list.func):
-            if function.name:
-                yield function.name
-            waiting += function.attr.values()

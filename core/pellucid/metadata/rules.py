@@ -294,6 +294,12 @@ _ALL = (
         of_models=True,
     ),
     _error(
+        "MD126",
+        "endless-calls",
+        "Functions of the model call each other in a circle, or without measure.",
+        of_models=True,
+    ),
+    _error(
         "MD130",
         "unsafe-operation",
         "Explaining would run an operation that touches more than tensors: files, the network, "

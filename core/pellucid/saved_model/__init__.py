@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
-from pellucid.saved_model.calls import reachable
+from pellucid.saved_model.calls import functions_called, reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file, strays
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
@@ -60,6 +60,7 @@ __all__ = [
     "find_class_names",
     "find_pixels",
     "fingerprint",
+    "functions_called",
     "is_shared",
     "label_files",
     "may_be_picture",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, TypeAlias, final
@@ -90,7 +90,7 @@ class Nodes(Mapping[str, Node]):
         place = self._places.get(name)
         return None if place is None else self._messages[place]
 
-    def messages(self) -> Iterable[Any]:
+    def messages(self) -> Sequence[Any]:
         """Return all nodes as they are in the file, namesakes included."""
         return self._messages
 

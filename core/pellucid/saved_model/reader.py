@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, final
 from weakref import ref
 
-from pellucid.errors import ModelError
+from pellucid.errors import EndlessCallsError, ModelError
 from pellucid.notices import Where
+from pellucid.saved_model.calls import refuse_endless_calls
 from pellucid.saved_model.checkpoint import check_variables, is_lfs_pointer
 from pellucid.saved_model.directory import AGAIN, model_file, refuse_strays
 from pellucid.saved_model.nodes import Nodes, Shape, shape_of, shapes_of, type_name
@@ -211,7 +212,11 @@ def read(directory: str | Path, *, trusted: bool = False) -> SavedModelFile:
                 where=Where(file=str(path)),
                 hint="export the model again",
             )
+        for graph in graphs:
+            refuse_endless_calls(graph)
         _check_files(directory, graphs)
+    except EndlessCallsError as error:
+        raise error.at(file=str(path)) from None
     except OSError as error:
         raise ModelError(
             f"cannot be read: {error.strerror or error}",

@@ -15,6 +15,7 @@ from pellucid.saved_model.op_table import output_place
 from pellucid.saved_model.reader import Function, MetaGraph, Signature
 
 _DEEPEST = 32
+_MOST_PASSES = 100_000
 
 
 class TooDeepError(Exception):
@@ -108,18 +109,22 @@ class Scope:
 
     def resolve(self, tensor: str) -> Ref:
         """Return what makes a tensor that is written in this body, through calls and arguments."""
-        name = tensor.partition(":")[0]
-        message = self.nodes.find(name)
-        if message is None:
-            if self.call is not None and name in self.arguments:
-                scope, call = self.call
-                return scope.resolve(data_inputs(call)[self.arguments[name]])
-            return Ref(self, name, 0)
-        index = self.index_of(tensor)
-        child = self.child(message)
-        if child is not None and index < len(child.ends):
-            return child.resolve(child.ends[index])
-        return Ref(self, name, index)
+        scope = self
+        for _ in range(_MOST_PASSES):
+            name = tensor.partition(":")[0]
+            message = scope.nodes.find(name)
+            if message is None:
+                if scope.call is None or name not in scope.arguments:
+                    return Ref(scope, name, 0)
+                outer, call = scope.call
+                tensor, scope = data_inputs(call)[scope.arguments[name]], outer
+                continue
+            index = scope.index_of(tensor)
+            child = scope.child(message)
+            if child is None or index >= len(child.ends):
+                return Ref(scope, name, index)
+            tensor, scope = child.ends[index], child
+        raise TooDeepError  # it is passed around in a circle
 
     @cached_property
     def _readers(self) -> dict[str, list[tuple[Any, int, str]]]:
@@ -165,6 +170,20 @@ class Scope:
 
     def reads(self, ref: Ref) -> Iterator[Read]:
         """Yield the operations that read a tensor of this body, inside and outside of calls."""
+        seen = {ref}
+        stack = [self._read_here(ref)]
+        while stack:
+            found = next(stack[-1], None)
+            if found is None:
+                stack.pop()
+            elif isinstance(found, Read):
+                yield found
+            elif found not in seen:
+                seen.add(found)
+                stack.append(found.scope._read_here(found))
+
+    def _read_here(self, ref: Ref) -> Iterator[Read | Ref]:
+        """Yield who reads a tensor in this body, and what it is called inside and outside."""
         for message, place, tensor in self._readers.get(ref.name, ()):
             if self.index_of(tensor) != ref.output:
                 continue
@@ -172,13 +191,13 @@ class Scope:
             if child is None:
                 yield Read(self, message, place)
             elif place < len(child.arguments):
-                yield from child.reads(Ref(child, child.function_argument(place), 0))
+                yield Ref(child, child.function_argument(place), 0)
         if self.call is None:
             return
         caller, call = self.call
         for place, end in enumerate(self.ends):
             if end.partition(":")[0] == ref.name and self.index_of_end(end) == ref.output:
-                yield from caller.reads(Ref(caller, call.name, place))
+                yield Ref(caller, call.name, place)
 
     def function_argument(self, place: int) -> str:
         """Return the name of an argument of the function."""
