@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -108,7 +107,7 @@ def keep_local(parameter: click.Parameter) -> None:
     error = OutputError if writes else PellucidError
     inner = parameter.callback
 
-    def read(context: click.Context, here: click.Parameter, value: Any) -> Any:
+    def read(context: click.Context, here: click.Parameter, value: object) -> object:
         for item in value if isinstance(value, tuple | list) else [value]:
             text = "" if item is None else str(item)
             refuse_remote(text, error)

@@ -10,9 +10,9 @@ from unicodedata import east_asian_width
 import click
 
 from pellucid.linter import Linted
-from pellucid.notices import Advice
 from pellucid.problems import Problem, Severity
 from pellucid_cli.flags import flag
+from pellucid_cli.output.left_out import errors_left, more
 
 _WIDTH = 100
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -36,22 +36,6 @@ def problems(linted: Sequence[Linted]) -> Iterator[Problem]:
     """Yield the findings of all files."""
     for one in linted:
         yield from one.problems
-
-
-def more(one: Linted) -> str | None:
-    """Return how many findings of a file are not shown, None if all are."""
-    count = sum(one.left.values())
-    if not count:
-        return None
-    errors = errors_left(one)
-    said = f"{count} more {'finding is' if count == 1 else 'findings are'} not shown"
-    kinds = f"{errors} of them {'an error' if errors == 1 else 'errors'}"
-    return f"{said}, {kinds}; add {flag(Advice('max_findings', 0))} to see all"
-
-
-def errors_left(one: Linted) -> int:
-    """Return how many errors of a file are not shown."""
-    return sum(n for (_, severity), n in one.left.items() if severity is Severity.ERROR)
 
 
 def summary(linted: Sequence[Linted]) -> str:

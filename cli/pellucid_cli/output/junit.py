@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from pellucid.linter import Linted
 from pellucid.problems import Problem, Severity
 from pellucid_cli.flags import flag
-from pellucid_cli.output.findings import more
+from pellucid_cli.output.left_out import more
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""

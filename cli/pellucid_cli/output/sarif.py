@@ -15,7 +15,7 @@ from pellucid.linter import Linted
 from pellucid.metadata import RULES, page
 from pellucid.problems import Problem
 from pellucid_cli.flags import flag
-from pellucid_cli.output.findings import more
+from pellucid_cli.output.left_out import more
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from pellucid.errors import SpecError
-from pellucid.linter.check_model import FLOAT_TYPES
+from pellucid.linter.check_model import FLOAT_TYPES, OUTSIDE
 from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
@@ -150,7 +150,7 @@ def safety_findings(
 ) -> list[Finding]:
     """Return what of the model touches more than tensors."""
     findings = [
-        Finding(code="MD132", message=f"the asset '{name}' lies outside of assets/", path=())
+        Finding(code=OUTSIDE, message=f"the asset '{name}' lies outside of assets/", path=())
         for name in escaping_assets(meta_graph)
     ]
     for touch in touches_of(meta_graph, signature, tensors):

@@ -39,6 +39,8 @@ from pellucid.saved_model import (
 FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 # What is found of a model without metadata in another way, as the same rule.
 NO_SIGNATURE, NO_FLOATS = "MD101", "MD103"
+# What lies outside of the model, wherever it is named.
+OUTSIDE = "MD132"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ class _Checker:
             here = (*path, place)
             if isinstance(baseline, FileBaseline) and self.leads_out(baseline.path):
                 message = f"the file '{baseline.path}' is a link that leads out of the directory"
-                self.find("MD132", message, here, hint="put the file there")
+                self.find(OUTSIDE, message, here, hint="put the file there")
                 continue
             if isinstance(baseline, FileBaseline) and not FilePath(baseline.path).is_file():
                 # A path is written in full, however long it is.

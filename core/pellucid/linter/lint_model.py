@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pellucid.errors import EndlessCallsError, ModelError, PellucidError, SpecError
 from pellucid.linter.check_graph import gradient_findings, operation_findings, safety_findings
-from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, Resolution, check
+from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, OUTSIDE, Resolution, check
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     METADATA_FILE,
@@ -84,29 +84,17 @@ def lint(
     problems: list[Problem] = []
     model: SavedModelFile | None = None
     if path.is_dir() or any(os.path.lexists(directory / name) for name in MODEL_NAMES):
-        outside = [_problem_of("MD132", it, str(directory)) for it in strays(directory)]
+        outside = [_problem_of(OUTSIDE, it, str(directory)) for it in strays(directory)]
         if outside:
             return Linted(path=path, text=None, problems=tuple(outside))
-        try:
-            model = read(directory)
-        except ModelError as error:
-            code = "MD126" if isinstance(error, EndlessCallsError) else "MD100"
-            problems.append(_problem_of(code, error, str(directory)))
+        model = _read(directory, problems)
     if path.is_dir() and not file.exists():
         if model is None:
             return Linted(path=path, text=None, problems=tuple(problems))
         return _infer(path, model, signature_key, tags)
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        message, hint = f"byte {byte:#04x} at {error.start} is not UTF-8", "save the file as UTF-8"
-        problems.append(_problem("MD001", message, str(file), Hint.plain(hint)))
-        return Linted(path=file, text=None, problems=tuple(problems))
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        problems.append(_problem("MD005", message, str(file)))
-        return Linted(path=file, text=None, problems=tuple(problems))
+    text = _text_of(file)
+    if isinstance(text, Problem):
+        return Linted(path=file, text=None, problems=(*problems, text))
     parsed = parse_metadata(text, file=str(file), most=most)
     problems += parsed.problems
     resolutions: tuple[Resolution, ...] = ()
@@ -126,6 +114,27 @@ def lint(
         notes=notes,
         left=parsed.left,
     )
+
+
+def _read(directory: Path, problems: list[Problem]) -> SavedModelFile | None:
+    try:
+        return read(directory)
+    except ModelError as error:
+        code = "MD126" if isinstance(error, EndlessCallsError) else "MD100"
+        problems.append(_problem_of(code, error, str(directory)))
+    return None
+
+
+def _text_of(file: Path) -> str | Problem:
+    """Return the text of a document, or why there is none."""
+    try:
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        message, hint = f"byte {byte:#04x} at {error.start} is not UTF-8", "save the file as UTF-8"
+        return _problem("MD001", message, str(file), Hint.plain(hint))
+    except OSError as error:
+        return _problem("MD005", f"cannot be read: {error.strerror or error}", str(file))
 
 
 def _infer(

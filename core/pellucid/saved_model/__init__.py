@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.saved_model.batch_axis import Batch, batch_of_signature, is_shared
-from pellucid.saved_model.calls import functions_called, reachable
+from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import MODEL_NAMES, model_file, strays
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
@@ -13,6 +13,7 @@ from pellucid.saved_model.nodes import (
     Nodes,
     Shape,
     attributes_of,
+    functions_called,
     node_name,
     output_index,
     type_name,

@@ -14,10 +14,16 @@ from weakref import ref
 
 from pellucid.errors import EndlessCallsError, ModelError
 from pellucid.notices import Where
-from pellucid.saved_model.calls import refuse_endless_calls
 from pellucid.saved_model.checkpoint import check_variables, is_lfs_pointer
 from pellucid.saved_model.directory import AGAIN, model_file, refuse_strays
-from pellucid.saved_model.nodes import Nodes, Shape, shape_of, shapes_of, type_name
+from pellucid.saved_model.nodes import (
+    Nodes,
+    Shape,
+    refuse_endless_calls,
+    shape_of,
+    shapes_of,
+    type_name,
+)
 from pellucid.saved_model.protobuf import WireError, fields, messages
 
 _PRIVATE_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
@@ -213,7 +219,7 @@ def read(directory: str | Path, *, trusted: bool = False) -> SavedModelFile:
                 hint="export the model again",
             )
         for graph in graphs:
-            refuse_endless_calls(graph)
+            refuse_endless_calls(graph.nodes, graph.functions)
         _check_files(directory, graphs)
     except EndlessCallsError as error:
         raise error.at(file=str(path)) from None
