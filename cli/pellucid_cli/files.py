@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.errors import InstanceError, OutputError
+from pellucid.errors import InstanceError, OutputError, refuse_remote
 from pellucid.files import put_in_place
 from pellucid.notices import Where
 
@@ -60,6 +60,7 @@ def write_stdout(data: bytes) -> None:
 
 def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
+    refuse_remote(path, OutputError)
     where = Where(file=str(path))
     if path.is_dir():
         raise OutputError("is a directory", where=where, hint="name a file in it")

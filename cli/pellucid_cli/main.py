@@ -26,6 +26,7 @@ from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.failing import colour, fail
 from pellucid_cli.flags import flag, learn
+from pellucid_cli.paths import keep_local
 from pellucid_cli.project_file import set_defaults
 
 SETTINGS: dict[str, object] = {
@@ -106,6 +107,7 @@ for command in (
     cli.add_command(command)
     learn(command)
     for parameter in command.params:
+        keep_local(parameter)
         if isinstance(parameter, click.Option) and parameter.envvar is None:
             # As its flag says, whatever the code calls it.
             written = max(parameter.opts, key=len).lstrip("-")

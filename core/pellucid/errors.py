@@ -6,6 +6,7 @@ is one sentence of them, for Python users, and `sentence` the same in the words 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import SequenceMatcher, get_close_matches
@@ -19,6 +20,8 @@ Error = TypeVar("Error", bound="PellucidError")
 
 FOREIGN: tuple[type[Exception], ...] = (Exception,)
 """What other people's decoders and encoders raise when they stumble over data: anything at all."""
+
+_MOST_LINES = 200
 
 
 class PellucidError(Exception):
@@ -94,8 +97,11 @@ class SpecError(PellucidError):
         """Return ``where: what; hint``, or a line for each error of a document."""
         if self.what or not self.problems:
             return super().sentence(words)
-        errors = (it for it in self.problems if it.severity is Severity.ERROR)
-        return "\n".join(it.sentence(words) for it in errors).encode("utf-8", "replace").decode()
+        errors = [it for it in self.problems if it.severity is Severity.ERROR]
+        lines = [it.sentence(words) for it in errors[:_MOST_LINES]]
+        if len(errors) > len(lines):
+            lines.append(f"{errors[0].file or 'the document'}: has more errors than are shown here")
+        return "\n".join(lines).encode("utf-8", "replace").decode()
 
 
 class ModelError(PellucidError):
@@ -104,6 +110,10 @@ class ModelError(PellucidError):
 
 class UnsafeModelError(ModelError):
     """A model that would touch more than tensors, and is not trusted to."""
+
+
+class EndlessCallsError(ModelError):
+    """A model whose functions call each other in a circle, too deep, or far too often."""
 
 
 class NotDifferentiableError(ModelError):
@@ -164,6 +174,27 @@ class OutputError(PellucidError):
 
 class DependencyError(PellucidError):
     """An optional dependency that is needed and not installed; the sentence says what to type."""
+
+
+def refuse_remote(path: object, error: type[PellucidError] = PellucidError) -> None:
+    """Raise `error` for an address, ``gs://bucket/model``, in the place of a path.
+
+    Nothing here fetches it; taken for a path, it would be that of a folder called ``gs:``.
+    """
+    found = _SCHEME.match(str(path))
+    if found is None:
+        return
+    scheme, rest = found.groups()
+    where = Where(file=f"{scheme}://{rest}")
+    if scheme.lower() == "file":
+        raise error("is an address, not a path", where=where, hint="name the path alone")
+    writes = issubclass(error, OutputError)
+    hint = "write here and copy the result" if writes else "copy it here and name the copy"
+    raise error("is not on this machine", where=where, hint=hint)
+
+
+# A `Path` has one of the two slashes; one letter is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 
 def did_you_mean(word: str, known: Sequence[str], *, count: int = 3, cutoff: float = 0.6) -> str:

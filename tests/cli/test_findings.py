@@ -254,3 +254,63 @@ def test_explain_prints_the_pages_of_rules(program: Any) -> None:
     done = program("validate-metadata", "--explain", "MD34")
     assert done.code == 2
     assert "'MD34' is not a rule; did you mean 'MD034'" in done.err
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A document with far more faults than anybody reads: 2,000 errors, and a warning."""
+    path = tmp_path_factory.mktemp("endless") / "metadata.json"
+    bad = {f"key {number}": 0 for number in range(2000)}
+    inputs = {"x": {"input_tensor_name": "x:0"}}
+    outputs = {"p": {"output_tensor_name": "p:0"}}
+    path.write_text(json.dumps({"inputs": inputs, "outputs": outputs, **bad}, indent=1), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("style", ["text", "json", "github", "sarif", "junit", "markdown"])
+def test_so_many_findings_are_shown_and_the_others_counted(
+    style: str, program: Any, endless: Path
+) -> None:
+    done = program("validate-metadata", "--format", style, endless)
+    assert (done.code, done.err) == (1, "1 file: 2000 errors, 1 warning\n")
+    text = done.out.decode()
+    assert text.count("is not a known key") in (199, 2 * 199)  # the warning is the first finding
+    said = "1801 more findings are not shown, 1801 of them errors; add --max-findings 0 to see all"
+    assert text.count(said) == 1
+    if style == "sarif":
+        (note,) = sarif(text)["invocations"][0]["toolExecutionNotifications"]
+        assert note["message"]["text"] == said
+    if style == "json":
+        assert len(json.loads(text)) == 201
+        assert json.loads(text)[-1]["count"] == 1801
+
+
+def test_how_many_findings_are_shown_is_for_people_to_say(program: Any, endless: Path) -> None:
+    def lines(*options: Any) -> list[str]:
+        done = program("validate-metadata", "--format", "github", *options, endless)
+        assert done.code == 1
+        return [str(line) for line in done.out.decode().splitlines()]
+
+    assert len(lines("--max-findings", 0)) == 2001
+    assert len(lines("--max-findings", 3)) == 4
+    ignored = lines("--ignore", "MD010", "--strict")
+    assert len(ignored) == 1 and "MD020" in ignored[0]
+    assert len(lines("--select", "MD010", "--max-findings", 2000)) == 2000
+
+
+def test_an_error_for_a_document_has_an_end(program: Any, endless: Path, digits: Path) -> None:
+    done = program("explain", digits, endless, "--metadata", endless)
+    assert done.code == 2
+    assert done.err.count("\n") == 201
+    assert done.err.endswith("has more errors than are shown here\n")
+
+
+def test_a_document_of_a_hundred_thousand_faults_is_counted_and_not_kept(tmp_path: Path) -> None:
+    from pellucid.linter import lint
+
+    path = tmp_path / "metadata.json"
+    keys = ", ".join(f'"k{number}": 0' for number in range(50_000))
+    path.write_text('{"inputs": {' + keys + '}, "outputs": {}, "x": [' + "NaN, " * 50_000 + "0]}")
+    found = lint(path)
+    assert len(found.problems) < 5000
+    assert sum(found.counts.values()) > 100_000

@@ -166,3 +166,39 @@ def test_metadata_that_are_a_folder_are_a_finding_among_others(program: Any, zoo
     assert done.out.decode() == (
         f"{zoo}/b/{METADATA}: error MD005 unreadable-file: cannot be read: Is a directory\n"
     )
+
+
+@pytest.mark.parametrize("scheme", ["gs", "s3", "hdfs", "http", "File"])
+def test_an_address_is_refused_wherever_a_path_is_taken(
+    scheme: str, program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.json").write_text('{"instances": []}')
+    (tmp_path / "list").write_text(f"{scheme}://bucket/x\n")
+    far, near = f"{scheme}://bucket/x", ("explain", digits, "in.json")
+    calls = [
+        (*near, "-o", far),
+        (*near, "--raw", far),
+        ("explain", far, "in.json"),
+        ("explain", digits, far),
+        *((*near, option, far) for option in ("--metadata", "--spec", "--class-names", "--index")),
+        ("visualize", digits, far),
+        ("visualize", digits, "in.json", "-o", f"{far}.png"),
+        ("batch", digits, "in.json", "-o", far),
+        ("batch", digits, far, "-o", "out"),
+        ("batch", digits, "--files-from", far, "-o", "out"),
+        ("index", digits, far),
+        ("serve", f"digits={far}"),
+        ("gallery", far),
+        ("validate-metadata", far),
+        ("validate-metadata", "--files-from", "list"),
+        ("init-metadata", digits, "-o", far),
+        ("convert-metadata", far),
+    ]
+    before = sorted(tmp_path.iterdir())
+    for call in calls:
+        done = program(*call)
+        assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1), call
+        assert done.err.startswith(f"error: {scheme}://bucket/x"), call
+        assert "is not on this machine; " in done.err or "is an address, not a path" in done.err
+    assert sorted(tmp_path.iterdir()) == before

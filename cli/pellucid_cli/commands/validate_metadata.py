@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class CheckOptions:
     ignore: tuple[str, ...]
     select: tuple[str, ...]
     run: bool
+    max_findings: int
     signature: str | None
     tag_set: str | None
 
@@ -42,19 +43,22 @@ class CheckOptions:
 
     def linted(self, paths: Sequence[Path]) -> list[Linted]:
         """Return what there is to say of each path, by the rules that were chosen."""
-        from pellucid.linter import lint
+        from pellucid.linter import limited
 
-        linted = [self._kept(lint(path, self.signature, self.tags)) for path in paths]
+        return [limited(self._found(path), self.max_findings) for path in paths]
+
+    def _found(self, path: Path) -> Linted:
+        from pellucid.linter import kept, lint
+
+        # Of one rule as many are kept as may be shown.
+        most = self.max_findings or None
+        found = lint(path, self.signature, self.tags, most=most)
+        found = kept(found, self.select, self.ignore)
         if not self.run:
-            return linted
+            return found
         from pellucid.api import smoke_test
 
-        return [self._kept(smoke_test(it, self.signature, self.tags)) for it in linted]
-
-    def _kept(self, found: Linted) -> Linted:
-        from pellucid.linter import keep
-
-        return replace(found, problems=keep(found.problems, self.select, self.ignore))
+        return kept(smoke_test(found, self.signature, self.tags), self.select, self.ignore)
 
 
 @click.command(name="validate-metadata", short_help="Check metadata, alone and against its model.")
@@ -108,6 +112,14 @@ class CheckOptions:
     click.option(
         "--run", is_flag=True, help="Also load the model and explain a baseline instance."
     ),
+    click.option(
+        "--max-findings",
+        type=click.IntRange(0),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="Show at most N findings of a file, and how many more there are; 0 shows all.",
+    ),
     click.option("--signature", metavar="KEY", help="The signature to check against."),
     click.option(
         "--tag-set",
@@ -131,7 +143,7 @@ def validate_metadata(paths: tuple[str, ...], checked: CheckOptions, console: Co
     """
     from pellucid.problems import Severity
     from pellucid_cli.files import write
-    from pellucid_cli.output.findings import notes, problems, summary, written
+    from pellucid_cli.output.findings import notes, summary, written
     from pellucid_cli.paths import chosen
 
     linted = checked.linted(chosen(paths, checked.files_from, null=checked.null))
@@ -147,5 +159,6 @@ def validate_metadata(paths: tuple[str, ...], checked: CheckOptions, console: Co
         click.echo(line, err=True)
     if not console.quiet:
         click.echo(summary(linted), err=True)
-    if any(checked.strict or it.severity is Severity.ERROR for it in problems(linted)):
+    counts = [it.counts for it in linted]
+    if any(it[Severity.ERROR] or (checked.strict and it.total()) for it in counts):
         click.get_current_context().exit(1)

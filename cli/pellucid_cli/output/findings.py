@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
@@ -11,6 +12,7 @@ import click
 from pellucid.linter import Linted
 from pellucid.problems import Problem, Severity
 from pellucid_cli.flags import flag
+from pellucid_cli.output.left_out import errors_left, more
 
 _WIDTH = 100
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -38,9 +40,9 @@ def problems(linted: Sequence[Linted]) -> Iterator[Problem]:
 
 def summary(linted: Sequence[Linted]) -> str:
     """Return ``3 files: 1 error, 2 warnings``."""
-    found = [it.severity for it in problems(linted)]
-    errors = found.count(Severity.ERROR)
-    counts = ((len(linted), "file"), (errors, "error"), (len(found) - errors, "warning"))
+    found = sum((it.counts for it in linted), Counter[Severity]())
+    errors, warnings = found[Severity.ERROR], found[Severity.WARNING]
+    counts = ((len(linted), "file"), (errors, "error"), (warnings, "warning"))
     files, *rest = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
     return f"{files}: {', '.join(rest)}"
 
@@ -79,6 +81,8 @@ def as_text(linted: Sequence[Linted]) -> str:
             lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {it.said(flag)}")
             if one.text is not None and it.file == str(one.path) and it.line:
                 lines += _excerpt(source[it.line - 1], it)
+        if said := more(one):
+            lines.append(f"{click.style(str(one.path), bold=True)}: {said}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -98,8 +102,17 @@ def _excerpt(whole: str, problem: Problem) -> list[str]:
 
 
 def as_json(linted: Sequence[Linted]) -> str:
-    """Return a JSON list with an object for each problem."""
-    return json.dumps([_object(it) for it in problems(linted)], indent=2) + "\n"
+    """Return a JSON list with an object for each problem, and one for those that are not shown."""
+    made = []
+    for one in linted:
+        made += [_object(it) for it in one.problems]
+        if said := more(one):
+            worst = Severity.ERROR if errors_left(one) else Severity.WARNING
+            rest = Problem(
+                message=said, severity=worst, code="", rule="more-findings", file=str(one.path)
+            )
+            made.append({**_object(rest), "count": sum(one.left.values())})
+    return json.dumps(made, indent=2) + "\n"
 
 
 def _object(it: Problem) -> dict[str, object]:
@@ -119,12 +132,18 @@ def _object(it: Problem) -> dict[str, object]:
 def as_github(linted: Sequence[Linted]) -> str:
     """Return a workflow command for each problem, which GitHub shows beside the line."""
     lines: list[str] = []
-    for it in problems(linted):
-        fields = {"title": f"{it.rule} ({it.code})", "file": it.file, "line": it.line}
-        fields["col"] = it.column
-        given = ",".join(f"{key}={_property(str(part))}" for key, part in fields.items() if part)
-        lines.append(f"::{it.severity.value} {given}::{_data(it.said(flag))}\n")
+    for one in linted:
+        lines += map(_command, one.problems)
+        if said := more(one):
+            lines.append(f"::notice file={_property(str(one.path))}::{_data(said)}\n")
     return "".join(lines)
+
+
+def _command(it: Problem) -> str:
+    fields = {"title": f"{it.rule} ({it.code})", "file": it.file, "line": it.line}
+    fields["col"] = it.column
+    given = ",".join(f"{key}={_property(str(part))}" for key, part in fields.items() if part)
+    return f"::{it.severity.value} {given}::{_data(it.said(flag))}\n"
 
 
 def _data(text: str) -> str:
@@ -145,6 +164,9 @@ def as_markdown(linted: Sequence[Linted]) -> str:
         place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
         rule = f"{it.severity.value} {it.code} {it.rule}"
         lines.append(f"| {_cell(place)} | {rule} | {_cell(it.said(flag))} |")
+    rest = [f"{_cell(str(one.path))}: {_cell(said)}" for one in linted if (said := more(one))]
+    for line in rest:
+        lines += ["", line]
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from pellucid.linter import Linted
 from pellucid.problems import Problem, Severity
 from pellucid_cli.flags import flag
+from pellucid_cli.output.left_out import more
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -26,6 +27,8 @@ def as_junit(linted: Sequence[Linted], *, strict: bool) -> str:
         if not failed:
             _add(suite, one, "explanation metadata")
         _count(suite, max(1, len(failed)), sum(failed))
+        if said := more(one):
+            ElementTree.SubElement(suite, "system-out").text = _xml(said)
     suites = list(top)
     _count(top, *(sum(int(it.get(key, 0)) for it in suites) for key in ("tests", "failures")))
     ElementTree.indent(top)

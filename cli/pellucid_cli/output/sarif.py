@@ -15,6 +15,7 @@ from pellucid.linter import Linted
 from pellucid.metadata import RULES, page
 from pellucid.problems import Problem
 from pellucid_cli.flags import flag
+from pellucid_cli.output.left_out import more
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -25,7 +26,7 @@ def as_sarif(linted: Sequence[Linted]) -> str:
     """Return one run with a result for each problem, and the rules that found something."""
     found = [it for one in linted for it in one.problems]
     codes = sorted({it.code for it in found})
-    run = {
+    run: dict[str, object] = {
         "tool": {
             "driver": {
                 "name": "pellucid",
@@ -37,7 +38,15 @@ def as_sarif(linted: Sequence[Linted]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(it, codes.index(it.code)) for it in found],
     }
+    told = [_notification(it, said) for it in linted if (said := more(it))]
+    if told:
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": told}]
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _notification(one: Linted, said: str) -> dict[str, object]:
+    place = {"physicalLocation": {"artifactLocation": _artifact(str(one.path))}}
+    return {"level": "note", "message": {"text": said}, "locations": [place]}
 
 
 def _rule(code: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import ModelError
+from pellucid.errors import ModelError, refuse_remote
 from pellucid.files import open_file
 from pellucid.notices import Notice, Warn, Where
 
@@ -28,6 +28,7 @@ def saved_directory(model: Any, say: Warn, *, allow_code: bool) -> Path:
         from pellucid.runtime import exported_model
 
         return exported_model(model)
+    refuse_remote(model, ModelError)
     path = Path(model)
     if not path.is_file():
         return path

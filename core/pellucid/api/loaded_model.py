@@ -17,6 +17,7 @@ from pellucid.errors import (
     OutOfMemoryError,
     OutputError,
     SpecError,
+    refuse_remote,
 )
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import (
@@ -248,6 +249,7 @@ class LoadedModel:
         """
         method = self.parameters.method
         wanted = method if isinstance(method, Examples) else Examples()
+        refuse_remote(path, OutputError)
         place = Path(path) if path is not None else self.directory / INDEX_FILE
         wanted = replace(wanted, index=str(place))
         if query is not None:

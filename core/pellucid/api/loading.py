@@ -139,7 +139,7 @@ def load_model(
     """Load a model as `load` does, with its options as a record."""
     say = warn or _python_warning
     directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
-    described = _described(read(directory), options, say)
+    described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, note or (lambda message: None))
     if options.explain != ExplainOptions():
@@ -264,6 +264,8 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         options.logits,
         options.parallel_batches,
         assumed,
+        options.allow_unsafe_ops,
+        frozenset(_tensors(metadata, described.meta_graph, signature)),
     )
     parameters = described.parameters or ExplanationParameters()
     search = ExampleSearch(directory, signature.key, compiler.inputs, compiler)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from pellucid.batch.paths import shown
-from pellucid.errors import InstanceError
+from pellucid.errors import InstanceError, refuse_remote
 from pellucid.files import NO_FILE, open_file
 from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
 from pellucid.notices import Where
@@ -76,6 +76,7 @@ class Inputs:
             yield _input(name)
 
     def _under(self, name: str) -> Iterator[Input]:
+        refuse_remote(name, InstanceError)
         if name == "-" and self.standard is not None:
             yield replace(_input(self.standard), modified=_digest(self.standard), source=STDIN)
         elif os.path.isdir(name):
@@ -171,9 +172,12 @@ def names_in(file: BinaryIO, *, null: bool) -> Iterator[str]:
 
 def _input(path: str) -> Input:
     try:
+        refuse_remote(path, InstanceError)
         status = os.stat(path)
     except OSError as error:
         return Input(path=path, problem=_reason(path, error))
+    except InstanceError as error:
+        return Input(path=path, problem=error.what)
     if stat.S_ISDIR(status.st_mode):
         return Input(path=path, problem="is a directory, not a file")
     if not stat.S_ISREG(status.st_mode):

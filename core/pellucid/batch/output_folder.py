@@ -23,7 +23,7 @@ import orjson
 
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.summary import Summary
-from pellucid.errors import OutputError
+from pellucid.errors import OutputError, refuse_remote
 from pellucid.files import (
     Writer,
     create,
@@ -61,6 +61,7 @@ class Folder:
 
     def check(self, *, force: bool) -> None:
         """Raise OutputError if the folder cannot be written, or holds what no run has written."""
+        refuse_remote(self.path, OutputError)
         where = Where(file=str(self.path))
         if self.path.exists() and not self.path.is_dir():
             raise OutputError("is a file", where=where, hint="name a folder")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import InstanceError
+from pellucid.errors import InstanceError, refuse_remote
 from pellucid.inputs import IMAGE_SUFFIXES, InputInfo, Instance, OnError, read_file
 from pellucid.notices import Warn, Where
 
@@ -30,9 +30,7 @@ def read_examples(
     example is passed on instead.
     """
     for path in paths:
-        if "://" in str(path) or str(path).startswith("gs:/"):
-            hint = "copy it here and name the copy"
-            raise InstanceError("is not on this machine", where=Where(file=str(path)), hint=hint)
+        refuse_remote(path, InstanceError)
         if not path.exists():
             raise InstanceError("no such file or directory", where=Where(file=str(path)))
     several = len(paths) > 1 or any(path.is_dir() for path in paths)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.errors import InstanceError, meant, memory_for
+from pellucid.errors import InstanceError, meant, memory_for, refuse_remote
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.csv import Row, open_table
 from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
@@ -248,6 +248,7 @@ def read_file(
     keys of `extras` are set aside, unless they are inputs. Raises `InstanceError` for a file that
     is missing, empty, a directory or not UTF-8.
     """
+    refuse_remote(path, InstanceError)
     source = fspath(path)
     suffix = suffix_of(path)
     if suffix in ARRAY_SUFFIXES:

@@ -8,8 +8,9 @@ from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
-from pellucid.linter.lint_model import Linted, keep, lint
+from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
 from pellucid.linter.safety import refuse_unsafe
+from pellucid.linter.unsafe_ops import is_known
 
 __all__ = [
     "PIXELS",
@@ -20,7 +21,10 @@ __all__ = [
     "check",
     "draft_metadata",
     "infer_metadata",
+    "is_known",
     "keep",
+    "kept",
+    "limited",
     "lint",
     "refuse_ragged",
     "refuse_unsafe",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.linter.check_model import FLOAT_TYPES
+from pellucid.linter.check_model import FLOAT_TYPES, OUTSIDE
 from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
@@ -181,11 +181,11 @@ def safety_findings(
 ) -> list[Finding]:
     """Return what of the model touches more than tensors."""
     findings = [
-        Finding(code="MD132", message=f"the asset '{name}' lies outside of assets/", path=())
+        Finding(code=OUTSIDE, message=f"the asset '{name}' lies outside of assets/", path=())
         for name in escaping_assets(meta_graph)
     ]
     for touch in touches_of(meta_graph, signature, tensors):
-        message = f"{touch.where} {touch.what}"
+        message = f"{touch.where} {touch.what}{touch.because}"
         if touch.runs:
             hint = Hint("explaining refuses to run it without {allow_unsafe_ops:True}")
             findings.append(Finding(code="MD130", message=message, path=(), hint=hint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -45,6 +46,8 @@ FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 NO_SIGNATURE, NO_FLOATS = "MD101", "MD103"
 # What a caller may say better.
 PIXELS = "MD114"
+# What lies outside of the model, wherever it is named.
+OUTSIDE = "MD132"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def check(
         key = () if signature_key or metadata.signature_key is None else ("serving_sigdef_key",)
         finding = Finding(code=NO_SIGNATURE, message=error.what, path=key, hint=error.hint)
         return problems_of([finding], None, file), ()
-    checker = _Checker(metadata, meta_graph, signature, parameters, saved_model.directory)
+    checker = _Checker(metadata, meta_graph, signature, parameters, saved_model.directory, file)
     checker.preprocess()
     for feature in metadata.inputs:
         checker.input(feature)
@@ -95,7 +98,9 @@ class _Checker:
         signature: Signature,
         parameters: ExplanationParameters | None,
         directory: FilePath,
+        file: str | None,
     ) -> None:
+        self.file = file
         self.dialect = metadata.dialect
         self.directory = directory
         self.meta_graph = meta_graph
@@ -224,6 +229,10 @@ class _Checker:
     def baselines(self, baselines: Sequence[Baseline], info: TensorInfo | None, path: Path) -> None:
         for place, baseline in enumerate(baselines):
             here = (*path, place)
+            if isinstance(baseline, FileBaseline) and self.leads_out(baseline.path):
+                message = f"the file '{baseline.path}' is a link that leads out of the directory"
+                self.find(OUTSIDE, message, here, hint="put the file there")
+                continue
             if isinstance(baseline, FileBaseline) and not FilePath(baseline.path).is_file():
                 # A path is written in full, however long it is.
                 message = f"the file '{baseline.path}' does not exist"
@@ -242,6 +251,13 @@ class _Checker:
                 )
                 hint = "write that shape without or with the batch axis, or one number"
                 self.find("MD105", message, here, hint=hint)
+
+    def leads_out(self, path: str) -> bool:
+        """Whether a file that is named as one beside the document lies elsewhere."""
+        home = FilePath(self.file).absolute().parent if self.file else None
+        if home is None or not FilePath(os.path.normpath(path)).is_relative_to(home):
+            return False
+        return not FilePath(path).resolve().is_relative_to(home.resolve())
 
     def feature_names(self, feature: InputSpec, info: TensorInfo | None, path: Path) -> None:
         names = feature.index_feature_mapping

@@ -18,6 +18,7 @@ from pellucid.linter.gradient_walk import (
 )
 from pellucid.saved_model import TRAINABLE, Function, MetaGraph
 
+_DEEPEST_NAME = 32
 # They read no values, so they are in the way of nothing.
 _SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
 
@@ -82,24 +83,26 @@ def ways(
 def _locate(meta_graph: MetaGraph, flat: str) -> _Place | None:
     """Return where a flat name leads: a call ``C`` and a node ``b`` of its function are ``C/b``."""
     name, _, number = flat.rpartition(":")
-    return _inside((Body(meta_graph),), (), name, int(number))
-
-
-def _inside(
-    bodies: tuple[Body, ...], chain: tuple[str, ...], rest: str, index: int
-) -> _Place | None:
-    body = bodies[-1]
-    if rest in body.nodes or rest in body.arguments:
-        return _Place(bodies, chain, rest, index)
-    for end, letter in enumerate(rest):
-        call = rest[:end]
-        if letter == "/" and call in body.nodes:
-            function = body.callee(call)
-            if function is not None and len(chain) < 32:
-                inner = (*bodies, Body(body.meta_graph, function))
-                found = _inside(inner, (*chain, call), rest[end + 1 :], index)
-                if found is not None:
-                    return found
+    waiting: list[tuple[tuple[Body, ...], tuple[str, ...], str]] = [((Body(meta_graph),), (), name)]
+    seen = set[tuple[str, str]]()
+    while waiting:
+        bodies, chain, rest = waiting.pop()
+        body = bodies[-1]
+        if rest in body.nodes or rest in body.arguments:
+            return _Place(bodies, chain, rest, int(number))
+        here = (body.function.name if body.function else "", rest)
+        if here in seen or len(chain) >= _DEEPEST_NAME:
+            continue
+        seen.add(here)
+        deeper = []
+        for end, letter in enumerate(rest):
+            call = rest[:end]
+            if letter == "/" and call in body.nodes:
+                function = body.callee(call)
+                if function is not None:
+                    inner = (*bodies, Body(body.meta_graph, function))
+                    deeper.append((inner, (*chain, call), rest[end + 1 :]))
+        waiting += reversed(deeper)
     return None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pellucid.errors import ModelError, PellucidError, SpecError
+from pellucid.errors import EndlessCallsError, ModelError, PellucidError, SpecError
 from pellucid.files import read_bytes
 from pellucid.linter.check_graph import (
     gradient_findings,
@@ -14,7 +16,7 @@ from pellucid.linter.check_graph import (
     ragged_findings,
     safety_findings,
 )
-from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, Resolution, check
+from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, OUTSIDE, Resolution, check
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     METADATA_FILE,
@@ -23,17 +25,32 @@ from pellucid.metadata import (
     ExplanationParameters,
     rule_matches,
 )
-from pellucid.metadata.documents import locate, parse_metadata, printable, problems_of
+from pellucid.metadata.documents import (
+    MOST,
+    Left,
+    locate,
+    parse_metadata,
+    printable,
+    problems_of,
+)
 from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
-from pellucid.saved_model import MODEL_NAMES, SavedModelFile, choose_signature, model_file, read
+from pellucid.saved_model import (
+    MODEL_NAMES,
+    SavedModelFile,
+    choose_signature,
+    model_file,
+    read,
+    strays,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
     """What was found at one path; `text` is the document's, None where there is no document.
 
-    `notes` are what is worth knowing of the model, and no problem.
+    `notes` are what is worth knowing of the model, and no problem. `left` counts problems that are
+    not among `problems`, by rule and severity.
     """
 
     path: Path
@@ -42,13 +59,29 @@ class Linted:
     resolutions: tuple[Resolution, ...] = ()
     inferred: ExplanationMetadata | None = None
     notes: tuple[str, ...] = ()
+    left: Left = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> Counter[Severity]:
+        """How many problems there are of each severity, whether kept or not."""
+        counted = Counter(it.severity for it in self.problems)
+        for (_, severity), count in self.left.items():
+            counted[severity] += count
+        return counted
 
 
-def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | None = None) -> Linted:
+def lint(
+    path: Path,
+    signature_key: str | None = None,
+    tags: Sequence[str] | None = None,
+    *,
+    most: int | None = MOST,
+) -> Linted:
     """Check the metadata of a model directory, or a metadata file and the model beside it.
 
     A directory without metadata is checked for whether they can be inferred. A model that cannot
-    be read is one problem, and so is a file.
+    be read is one problem, and so is a file. Of each rule at most `most` problems of a document are
+    kept, all if it is None; the others are counted.
     """
     if path.name in MODEL_NAMES:
         path = path.parent
@@ -56,27 +89,19 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
     file = path / METADATA_FILE if path.is_dir() else path
     problems: list[Problem] = []
     model: SavedModelFile | None = None
-    if path.is_dir() or any((directory / name).exists() for name in MODEL_NAMES):
-        try:
-            model = read(directory)
-        except ModelError as error:
-            problems.append(_problem_of("MD100", error, str(directory)))
+    if path.is_dir() or any(os.path.lexists(directory / name) for name in MODEL_NAMES):
+        outside = [_problem_of(OUTSIDE, it, str(directory)) for it in strays(directory)]
+        if outside:
+            return Linted(path=path, text=None, problems=tuple(outside))
+        model = _read(directory, problems)
     if path.is_dir() and not file.exists():
         if model is None:
             return Linted(path=path, text=None, problems=tuple(problems))
         return _infer(path, model, signature_key, tags)
-    try:
-        text = read_bytes(file).decode("utf-8")
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        message, hint = f"byte {byte:#04x} at {error.start} is not UTF-8", "save the file as UTF-8"
-        problems.append(_problem("MD001", message, str(file), Hint.plain(hint)))
-        return Linted(path=file, text=None, problems=tuple(problems))
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        problems.append(_problem("MD005", message, str(file)))
-        return Linted(path=file, text=None, problems=tuple(problems))
-    parsed = parse_metadata(text, file=str(file))
+    text = _text_of(file)
+    if isinstance(text, Problem):
+        return Linted(path=file, text=None, problems=(*problems, text))
+    parsed = parse_metadata(text, file=str(file), most=most)
     problems += parsed.problems
     resolutions: tuple[Resolution, ...] = ()
     notes: tuple[str, ...] = ()
@@ -88,8 +113,34 @@ def lint(path: Path, signature_key: str | None = None, tags: Sequence[str] | Non
         problems += [it for it in found if it.file != str(file)]
     ordered = sorted(problems, key=lambda it: (it.line or 0, it.column or 0, it.code))
     return Linted(
-        path=file, text=text, problems=tuple(ordered), resolutions=resolutions, notes=notes
+        path=file,
+        text=text,
+        problems=tuple(ordered),
+        resolutions=resolutions,
+        notes=notes,
+        left=parsed.left,
     )
+
+
+def _read(directory: Path, problems: list[Problem]) -> SavedModelFile | None:
+    try:
+        return read(directory)
+    except ModelError as error:
+        code = "MD127" if isinstance(error, EndlessCallsError) else "MD100"
+        problems.append(_problem_of(code, error, str(directory)))
+    return None
+
+
+def _text_of(file: Path) -> str | Problem:
+    """Return the text of a document, or why there is none."""
+    try:
+        return read_bytes(file).decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        message, hint = f"byte {byte:#04x} at {error.start} is not UTF-8", "save the file as UTF-8"
+        return _problem("MD001", message, str(file), Hint.plain(hint))
+    except OSError as error:
+        return _problem("MD005", f"cannot be read: {error.strerror or error}", str(file))
 
 
 def _infer(
@@ -164,13 +215,30 @@ def keep(
 
     ``MD0`` stands for every code that begins so.
     """
-    return tuple(
-        it for it in problems if (not select or _named(it, select)) and not _named(it, ignore)
+    return tuple(it for it in problems if _is_kept(it.code, select, ignore))
+
+
+def kept(linted: Linted, select: Collection[str], ignore: Collection[str]) -> Linted:
+    """Return what `keep` keeps of what was found at a path, and of what was only counted."""
+    left = ((it, count) for it, count in linted.left.items() if _is_kept(it[0], select, ignore))
+    problems = keep(linted.problems, select, ignore)
+    return replace(linted, problems=problems, left=Counter(dict(left)))
+
+
+def _is_kept(code: str, select: Collection[str], ignore: Collection[str]) -> bool:
+    selected, ignored = (
+        any(rule_matches(word, code, RULES[code].name) for word in words)
+        for words in (select, ignore)
     )
+    return (selected or not select) and not ignored
 
 
-def _named(problem: Problem, words: Collection[str]) -> bool:
-    return any(rule_matches(word, problem.code, problem.rule) for word in words)
+def limited(linted: Linted, most: int) -> Linted:
+    """Return the first `most` problems (all if it is 0), the others counted."""
+    if not most:
+        return linted
+    rest = Counter((it.code, it.severity) for it in linted.problems[most:])
+    return replace(linted, problems=linted.problems[:most], left=linted.left + rest)
 
 
 def _problem_of(code: str, error: PellucidError, file: str) -> Problem:

@@ -6,11 +6,11 @@ does a graph in which two nodes have one name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.saved_model import MetaGraph, attributes_of, node_name, operation, reachable
+from pellucid.saved_model import MetaGraph, functions_called, node_name, reachable
 
 _INIT_SIGNATURE = "__saved_model_init_op"
 _MAKERS = ("_create_resource", "_initialize", "_destroy_resource")
@@ -20,10 +20,14 @@ _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """Where a function is called: by a node of the graph (`function` is None) or of a function."""
+    """Where a function is called: by a node of the graph (`function` is None) or of a function.
+
+    `op` is the type of the node.
+    """
 
     function: str | None
     node: str
+    op: str
     inputs: tuple[str, ...]
 
 
@@ -70,7 +74,7 @@ def running(meta_graph: MetaGraph, ends: Iterable[str], *, loading: bool = True)
     else:
         roots = [*ends, *(start_nodes(meta_graph) if loading else ())]
         found.nodes = set(reachable(nodes, roots))
-        messages = (nodes.message(name) for name in found.nodes)
+        messages = [nodes.message(name) for name in found.nodes]
     waiting = _calls(meta_graph, found, None, messages)
     if loading:
         found.bound = _bound(meta_graph)
@@ -92,15 +96,29 @@ def running(meta_graph: MetaGraph, ends: Iterable[str], *, loading: bool = True)
     return found
 
 
+def everything(meta_graph: MetaGraph) -> Running:
+    """Return what would run if all did: the whole graph, and every function, called or not.
+
+    Raises ModelError where the file is damaged.
+    """
+    found = Running(nodes=set(meta_graph.nodes), bound=_bound(meta_graph))
+    bodies = ((name, it.nodes) for name, it in meta_graph.functions.items())
+    for name, nodes in ((None, meta_graph.nodes), *bodies):
+        if name is not None:
+            found.functions.setdefault(name, [])
+        _calls(meta_graph, found, name, nodes.messages())
+    return found
+
+
 def _calls(
     meta_graph: MetaGraph, found: Running, function: str | None, messages: Iterable[Any]
 ) -> list[str]:
     """Note every call of `messages` and return the functions that are called."""
     called: list[str] = []
     for message in messages:
-        for name in functions_of(meta_graph, message):
+        for name in functions_called(meta_graph.functions, message):
             inputs = tuple(it for it in message.input if not it.startswith("^"))
-            site = CallSite(function, str(message.name), inputs)
+            site = CallSite(function, str(message.name), str(message.op), inputs)
             found.functions.setdefault(name, []).append(site)
             called.append(name)
     return called
@@ -127,22 +145,3 @@ def _alike(meta_graph: MetaGraph) -> Mapping[str, list[str]]:
         if _IMPLEMENTS in function.message.attr:
             groups.setdefault(function.message.attr[_IMPLEMENTS].s, []).append(name)
     return {name: group for group in groups.values() for name in group}
-
-
-def functions_of(meta_graph: MetaGraph, message: Any) -> Iterator[str]:
-    """Yield the functions that a node calls in one way or another."""
-    known = operation(message.op)
-    if message.op in meta_graph.functions:
-        yield message.op
-    elif known is not None and not known.calls:
-        return
-    for value in attributes_of(message).values():
-        yield from _named(value)
-
-
-def _named(value: Any) -> Iterator[str]:
-    for function in (value.func, *value.list.func):
-        if function.name:
-            yield function.name
-        for inner in function.attr.values():
-            yield from _named(inner)

@@ -312,6 +312,12 @@ _ALL = (
         of_models=True,
     ),
     _error(
+        "MD127",
+        "endless-calls",
+        "Functions of the model call each other in a circle, or without measure.",
+        of_models=True,
+    ),
+    _error(
         "MD130",
         "unsafe-operation",
         "Explaining would run an operation that touches more than tensors: files, the network, "
@@ -327,7 +333,7 @@ _ALL = (
     _error(
         "MD132",
         "asset-path",
-        "An asset of the model lies outside of its directory of assets.",
+        "A file that the model reads lies outside of its directory.",
         of_models=True,
     ),
     _error(

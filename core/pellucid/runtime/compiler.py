@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.linter import Reach, ways
+from pellucid.linter import Reach, refuse_unsafe, ways
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
@@ -49,7 +49,9 @@ class Compiler:
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
     the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
-    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be.
+    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be. Unless the model
+    is `trusted`, every tensor that is named is looked at for what it would touch, but for those of
+    `judged`, for which that was done.
     """
 
     directory: Path
@@ -60,6 +62,8 @@ class Compiler:
     logits: bool = False
     parallel_batches: int = 1
     pixels: tuple[AssumedPixels, ...] = ()
+    trusted: bool = False
+    judged: frozenset[str] = frozenset()
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
     _siblings: dict[str, Compiler] = field(default_factory=dict, repr=False)
@@ -72,7 +76,7 @@ class Compiler:
             metadata = self.metadata.explaining([output])
             fresh = Compiler(
                 self.directory, self.meta_graph, self.signature, metadata, self.device, self.logits,
-                self.parallel_batches, self.pixels,
+                self.parallel_batches, self.pixels, self.trusted, self.judged,
             )  # fmt: skip
             self._siblings[output.name] = fresh
         return self._siblings[output.name]
@@ -129,7 +133,12 @@ class Compiler:
         """Return the model whose output is a tensor of `latent_tensor`."""
         if tensor not in self._latents:
             check_device(self.device)
-            compile_spec = replace(self._compile_spec(encoded=False), output=tensor)
+            self._refuse([tensor])  # an index may name any
+            compile_spec = replace(
+                self._compile_spec(encoded=False),
+                output=tensor,
+                refuse_loader=lambda reason: self._refuse([tensor], reason),
+            )
             self._latents[tensor] = TensorFlowModel(
                 compile_spec, lambda: self._before(compile_spec)
             )
@@ -208,7 +217,15 @@ class Compiler:
         return tf.compat.v1.MetaGraphDef.FromString(bytes(self.meta_graph.serialized))
 
     def _tensor(self, written: str, role: Role = "input") -> str:
-        return resolve_tensor(self.meta_graph, self.signature, written, role=role).tensor
+        tensor = resolve_tensor(self.meta_graph, self.signature, written, role=role).tensor
+        if tensor not in self.judged:
+            self._refuse([tensor])
+        return tensor
+
+    def _refuse(self, tensors: Iterable[str], loader: str | None = None) -> None:
+        """Raise UnsafeModelError where `tensors` would touch the world, or a loader would."""
+        if not self.trusted:
+            refuse_unsafe(self.meta_graph, self.signature, tensors, self.directory, loader)
 
     def _before_softmax(self, output: str) -> str:
         """Return the tensor that a softmax or sigmoid makes the output of."""
@@ -250,6 +267,8 @@ class Compiler:
             parallel_batches=self.parallel_batches,
             obstacles=lambda: self._obstacles(explained),
             squasher=lambda: self._squasher,
+            trusted=self.trusted,
+            refuse_loader=lambda reason: self._refuse([self._output, *explained.values()], reason),
         )
 
     def _obstacles(self, explained: Mapping[str, str]) -> dict[str, Obstacle]:

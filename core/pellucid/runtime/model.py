@@ -365,6 +365,9 @@ class TensorFlowModel:
     def _next_backend(self, kernel: str | None) -> Backend:
         while self._backends:
             make = self._backends.pop(0)
+            if make is not FlatGraphBackend:
+                failed = "; ".join(dict.fromkeys(sentence(it.error) for it in self._failures))
+                self.compile_spec.refuse_loader(failed or "the flat graph does not carry it")
             try:
                 backend = make(self.compile_spec)
                 backend.ready()

@@ -10,7 +10,7 @@ from pellucid.saved_model.batch_axis import (
 )
 from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
-from pellucid.saved_model.directory import MODEL_NAMES, model_file
+from pellucid.saved_model.directory import MODEL_NAMES, model_file, strays
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import (
@@ -18,6 +18,7 @@ from pellucid.saved_model.nodes import (
     Nodes,
     Shape,
     attributes_of,
+    functions_called,
     node_name,
     output_index,
     type_name,
@@ -65,6 +66,7 @@ __all__ = [
     "find_class_names",
     "find_pixels",
     "fingerprint",
+    "functions_called",
     "is_shared",
     "label_files",
     "may_be_picture",
@@ -79,6 +81,7 @@ __all__ = [
     "read",
     "resolve_tensor",
     "stamp",
+    "strays",
     "table_version",
     "tensor_info",
     "told_apart",

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from pellucid.errors import ModelError, meant
-from pellucid.notices import Where
+from pellucid.errors import ModelError, UnsafeModelError, meant, refuse_remote
+from pellucid.metadata import METADATA_FILE
+from pellucid.notices import Hint, Where
 
 MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
+LABEL_FILES = (
+    *("labels.txt", "class_names.txt", "classes.txt", "labels.json", "class_names.json"),
+    *("classes.json", "imagenet_class_index.json"),
+)
+"""What a file of class names is usually called, in the model's directory and among its assets."""
+# What is read of a model without being named.
+_BESIDE = (METADATA_FILE, "fingerprint.pb", "examples.npz", *LABEL_FILES)
+_FOLDERS = ("variables", "assets", "assets.extra", "debug")
 AGAIN = "copy or export the model again"
 """What helps against damaged files."""
 
@@ -17,6 +28,7 @@ def model_file(directory: Path) -> Path:
 
     Raises `ModelError` that says what is there instead, and OSError.
     """
+    refuse_remote(directory, ModelError)
     if not directory.exists():
         raise ModelError(
             "does not exist",
@@ -44,6 +56,39 @@ def model_file(directory: Path) -> Path:
         where=Where(file=str(directory)),
         hint="export one with model.export(...) or tf.saved_model.save(...)",
     )
+
+
+def refuse_strays(directory: Path) -> None:
+    """Raise UnsafeModelError where a file of a model, its links followed, lies elsewhere.
+
+    The directory itself may be a link, and so may what is in it, as long as it leads nowhere else.
+    """
+    for error in strays(directory):
+        raise error
+
+
+def strays(directory: Path) -> Iterator[UnsafeModelError]:
+    """Yield an error for each link among a model's files that leads out of its directory."""
+    home = directory.resolve()
+    waiting = [directory / name for name in (*MODEL_NAMES, *_BESIDE, *_FOLDERS)]
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop(0)
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError):  # a link to itself, which nobody can read
+            continue
+        if not target.is_relative_to(home):
+            yield UnsafeModelError(
+                "leads out of the model's directory, and loading would read what is there",
+                where=Where(file=str(path)),
+                hint=Hint(
+                    "put the file there, or, if you trust the model, add {allow_unsafe_ops:True}"
+                ),
+            )
+        elif target not in seen and target.is_dir():
+            seen.add(target)
+            waiting += (path / name for name in sorted(os.listdir(target)))
 
 
 def _near_name(directory: Path) -> str:

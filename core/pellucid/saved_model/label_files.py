@@ -9,15 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pellucid.errors import SpecError
+from pellucid.errors import SpecError, refuse_remote
 from pellucid.files import read_text
 from pellucid.notices import Where
-
-BESIDE: Final = (
-    *("labels.txt", "class_names.txt", "classes.txt", "labels.json", "class_names.json"),
-    *("classes.json", "imagenet_class_index.json"),
-)
-"""What a file of class names is usually called, in the model's directory and among its assets."""
+from pellucid.saved_model.directory import LABEL_FILES
 
 Names = TypeVar("Names")
 _LARGEST: Final = 1 << 24
@@ -29,6 +24,7 @@ def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
     It is the path of a file, or names with commas between them. Raises SpecError for a file that
     is not there, or that holds no names.
     """
+    refuse_remote(written, SpecError)
     path = Path(written)
     if path.exists():
         return read_class_names(path), written
@@ -74,7 +70,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 def label_files(directory: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield the files of names that lie beside a model or among its assets, with what they hold."""
     for folder in (directory, directory / "assets", directory / "assets.extra"):
-        for name in BESIDE:
+        for name in LABEL_FILES:
             path = folder / name
             # What a link leads to elsewhere is no part of the model.
             if path.is_file() and path.resolve().is_relative_to(directory.resolve()):

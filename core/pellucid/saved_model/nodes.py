@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, TypeAlias, final
 
-from pellucid.errors import ModelError
+from pellucid.errors import EndlessCallsError, ModelError
 from pellucid.saved_model.directory import AGAIN
-from pellucid.saved_model.op_table import output_place, output_types
+from pellucid.saved_model.op_table import operation, output_place, output_types
 from pellucid.saved_model.protobuf import messages
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+# Of Keras models in Keras models, ten are deep; of the largest networks, a million are many.
+MOST_DEEP = 100
+MOST_EXPANDED = 5_000_000
 Shape: TypeAlias = "tuple[int | None, ...] | None"
 """The length of each axis, None where it is free; None for an unknown rank."""
 
@@ -90,7 +93,7 @@ class Nodes(Mapping[str, Node]):
         place = self._places.get(name)
         return None if place is None else self._messages[place]
 
-    def messages(self) -> Iterable[Any]:
+    def messages(self) -> Sequence[Any]:
         """Return all nodes as they are in the file, namesakes included."""
         return self._messages
 
@@ -194,3 +197,83 @@ def shapes_of(attr: Mapping[str, Any]) -> tuple[Shape, ...]:
     if "shape" in attr and attr["shape"].WhichOneof("value") == "shape":
         return (shape_of(attr["shape"].shape),)
     return ()
+
+
+def functions_called(functions: Mapping[str, Any], message: Any) -> Iterator[str]:
+    """Yield the functions that a node calls in one way or another, known or not."""
+    known = operation(message.op)
+    if message.op in functions:
+        yield message.op
+    elif known is not None and not known.calls:
+        return
+    waiting = list(attributes_of(message).values())
+    while waiting:
+        value = waiting.pop()
+        for function in (value.func, *value.list.func):
+            if function.name:
+                yield function.name
+            waiting += function.attr.values()
+
+
+def refuse_endless_calls(graph: Nodes, functions: Mapping[str, Any]) -> None:
+    """Raise EndlessCallsError for functions that call each other in a circle, or without measure.
+
+    Calls are expanded in their places, by TensorFlow as well: what calls itself has no end, and of
+    thirty functions that call the next one twice, the last is there a thousand million times.
+    """
+    if not functions:
+        return
+    # By function, None being the graph: how deep its calls go, and how many nodes they become.
+    depth: dict[str | None, int] = {}
+    size: dict[str | None, int] = {}
+    within: dict[str | None, list[str]] = {}
+    for first in (None, *functions):
+        waiting: list[str | None] = [first]
+        while waiting:
+            name = waiting[-1]
+            if name in depth:
+                waiting.pop()
+            elif name not in within:
+                nodes = graph if name is None else functions[name].nodes
+                within[name] = _callees(functions, nodes)
+                for callee in dict.fromkeys(within[name]):
+                    if callee in within and callee not in depth:
+                        raise EndlessCallsError(_circle(waiting, callee))
+                    waiting.append(callee)
+            else:
+                nodes = graph if name is None else functions[name].nodes
+                called = within[name]
+                depth[name] = 1 + max((depth[it] for it in called), default=0)
+                size[name] = len(nodes.messages()) + sum(size[it] for it in called)
+                _refuse_measure(name, depth[name], size[name])
+
+
+def _callees(functions: Mapping[str, Any], nodes: Nodes) -> list[str]:
+    """Return the functions that nodes call, as often as they do."""
+    calling = {
+        op for op in nodes.ops if op in functions or (known := operation(op)) is None or known.calls
+    }
+    return [
+        name
+        for message in (nodes.messages() if calling else ())
+        if message.op in calling
+        for name in functions_called(functions, message)
+        if name in functions
+    ]
+
+
+def _circle(waiting: Sequence[str | None], callee: str) -> str:
+    caller = waiting[-1]
+    if caller == callee:
+        return f"the function '{callee}' calls itself"
+    return f"the functions '{callee}' and '{caller}' call each other, directly or not"
+
+
+def _refuse_measure(name: str | None, depth: int, size: int) -> None:
+    here = f"the function '{name}'" if name is not None else "the graph"
+    if depth > MOST_DEEP:
+        what = f"{here} calls functions that call others more than {MOST_DEEP} deep"
+        raise EndlessCallsError(what)
+    if size > MOST_EXPANDED:
+        what = f"{here} has more than {MOST_EXPANDED} operations once its calls are expanded"
+        raise EndlessCallsError(what)

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import Any, final
 from weakref import ref
 
-from pellucid.errors import ModelError
+from pellucid.errors import EndlessCallsError, ModelError
 from pellucid.files import read_bytes
 from pellucid.notices import Where
 from pellucid.saved_model.checkpoint import check_variables, is_lfs_pointer
-from pellucid.saved_model.directory import AGAIN, model_file
-from pellucid.saved_model.nodes import Nodes, Shape, shape_of, shapes_of, type_name
+from pellucid.saved_model.directory import AGAIN, model_file, refuse_strays
+from pellucid.saved_model.nodes import (
+    Nodes,
+    Shape,
+    refuse_endless_calls,
+    shape_of,
+    shapes_of,
+    type_name,
+)
 from pellucid.saved_model.protobuf import WireError, fields, messages
 
 _PRIVATE_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
@@ -193,14 +200,17 @@ class SavedModelFile:
         )
 
 
-def read(directory: str | Path) -> SavedModelFile:
+def read(directory: str | Path, *, trusted: bool = False) -> SavedModelFile:
     """Read a SavedModel directory and look whether its files are whole.
 
     Raises `ModelError` with the true reason: no such directory, no model in it, a Git LFS pointer,
-    an empty or damaged file, variables or assets that are missing or truncated.
+    an empty or damaged file, variables or assets that are missing or truncated; and
+    UnsafeModelError where files of a model that is not `trusted` are links to elsewhere.
     """
     directory = Path(directory)
     try:
+        if not trusted:
+            refuse_strays(directory)
         path = model_file(directory)
         graphs = _parse(path)
         if not graphs:
@@ -209,7 +219,11 @@ def read(directory: str | Path) -> SavedModelFile:
                 where=Where(file=str(path)),
                 hint="export the model again",
             )
+        for graph in graphs:
+            refuse_endless_calls(graph.nodes, graph.functions)
         _check_files(directory, graphs)
+    except EndlessCallsError as error:
+        raise error.at(file=str(path)) from None
     except OSError as error:
         raise ModelError(
             f"cannot be read: {error.strerror or error}",

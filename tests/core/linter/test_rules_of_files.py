@@ -197,6 +197,18 @@ def asset_elsewhere(directory: Path) -> None:
     edited(directory, edit)
 
 
+@fault("MD127")
+def calls_itself(directory: Path) -> None:
+    save(directory, lambda x: {"y": linear(x)})
+
+    def edit(graph: Any) -> None:
+        function = graph.graph_def.library.function.add()
+        function.signature.name = "itself"
+        function.node_def.add(name="again", op="itself")
+
+    edited(directory, edit)
+
+
 VERSION, GRAPHS = table_version()
 MESSAGES = {
     "MD004": "MD004 : the file starts with a byte order mark; save it as UTF-8 without",
@@ -212,6 +224,7 @@ MESSAGES = {
     "MD124": f"MD124 : was written by TensorFlow 99.1.0; operations that are newer than {VERSION} are not known here",
     "MD125": f"MD125 : asks for a TensorFlow that reads graphs of version 987654; {VERSION} reads them up to {GRAPHS}",
     "MD126": "MD126 : input 'r_1' of signature 'serving_default' says where the rows of a ragged tensor end: it has no value for each instance, so that no request can carry it; save a signature that takes a dense tensor, and makes it ragged itself",
+    "MD127": "MD127 : the function 'itself' calls itself",
     "MD130": "MD130 : operation 'read' (ReadFile) reads files; explaining refuses to run it without allow_unsafe_ops=True",
     "MD131": "MD131 : operation 'read' (ReadFile) reads files; explaining does not run it",
     "MD132": "MD132 : the asset '../secret.txt' lies outside of assets/",

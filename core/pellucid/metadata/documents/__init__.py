@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.metadata.documents.convert import convert_metadata
-from pellucid.metadata.documents.document import Finding, locate, problems_of
+from pellucid.metadata.documents.document import MOST, Finding, Left, locate, problems_of
 from pellucid.metadata.documents.files import (
     raise_errors,
     read_document,
@@ -17,7 +17,9 @@ from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.spellings import spelled
 
 __all__ = [
+    "MOST",
     "Finding",
+    "Left",
     "Path",
     "convert_metadata",
     "dump_metadata",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pellucid.metadata.documents.json_positions import (
     DEEPEST,
@@ -38,6 +39,37 @@ class Finding:
     at_key: bool = False
     severity: Severity | None = None
     hint: Hint | None = None
+
+
+Left: TypeAlias = "Counter[tuple[str, Severity]]"
+"""How many problems are counted and not kept, by rule and severity."""
+
+MOST: Final = 1_000
+"""So many problems of one rule are kept; a document of a million faults is read all the same."""
+
+
+class Findings(list[Finding]):
+    """What was found: at most `most` of each rule and severity; `left` counts the others."""
+
+    def __init__(self, most: int | None = MOST) -> None:
+        super().__init__()
+        self.most = most
+        self.left: Left = Counter()
+        self._kept: Left = Counter()
+
+    def append(self, finding: Finding) -> None:
+        """Keep a finding, or count it."""
+        kind = finding.code, finding.severity or RULES[finding.code].severity
+        if self.full(*kind):
+            self.left[kind] += 1
+            return
+        self._kept[kind] += 1
+        super().append(finding)
+
+    def full(self, code: str, severity: Severity | None = None) -> bool:
+        """Whether no more findings of a rule are kept, so that nobody will read what they say."""
+        kind = code, severity or RULES[code].severity
+        return self.most is not None and self._kept[kind] >= self.most
 
 
 @dataclass(slots=True)
@@ -97,6 +129,12 @@ class Document:
             self._source = read(self.text)
         return self._source
 
+    @property
+    def left(self) -> Left:
+        """How many more faults its text has."""
+        counted = self._source.left.items() if self._source else ()
+        return Counter({(code, RULES[code].severity): count for code, count in counted})
+
     def problems(self, file: str | None) -> tuple[Problem, ...]:
         """Return the faults that the document has before anything is asked of its values."""
         if self._source is None:
@@ -104,12 +142,15 @@ class Document:
         return text_problems(self._source, file) if self._source.faults else ()
 
 
-def opened(given: object) -> Document:
-    """Return the document of a JSON text, or of an object that stands for one."""
+def opened(given: object, most: int | None = MOST) -> Document:
+    """Return the document of a JSON text, or of an object that stands for one.
+
+    Of the faults of the text, at most `most` of each kind are kept.
+    """
     if isinstance(given, Document):
         return given
     if isinstance(given, str):
-        value, source = load(given)
+        value, source = load(given, most)
         return Document(value, given, _source=source)
     faults: list[Finding] = []
     return Document(plain(given, faults), faults=tuple(faults))

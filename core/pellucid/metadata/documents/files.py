@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid import files
-from pellucid.errors import SpecError
+from pellucid.errors import SpecError, refuse_remote
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.example_spec import Examples
@@ -53,6 +53,7 @@ def _located(parameters: ExplanationParameters | None, path: Path) -> Explanatio
 
 def read_text(path: str | Path) -> str:
     """Return the text of a document. Raises SpecError where it cannot be read."""
+    refuse_remote(path, SpecError)
     try:
         return files.read_text(path, "utf-8-sig")
     except UnicodeDecodeError as error:

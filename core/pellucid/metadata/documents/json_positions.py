@@ -11,6 +11,7 @@ import json.decoder
 import math
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn, TypeAlias
@@ -51,11 +52,15 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class JsonSource:
-    """A text as JSON: its value (None after a syntax error), faults and the span of each part."""
+    """A text as JSON: its value (None after a syntax error), faults and the span of each part.
+
+    `left` counts, by their codes, the faults that are not among `faults`.
+    """
 
     text: str
     value: Any = None
     faults: list[JsonFault] = field(default_factory=list)
+    left: Counter[str] = field(default_factory=Counter)
     keys: dict[Path, Span] = field(default_factory=dict)
     values: dict[Path, Span] = field(default_factory=dict)
     _line_ends: list[int] = field(default_factory=list)
@@ -102,28 +107,34 @@ class _JsonSyntaxError(Exception):
         self.offset = offset
 
 
-def load(text: str) -> tuple[Any, JsonSource | None]:
-    """Return the value of a text, and its source if anything in it is at fault."""
+def load(text: str, most: int | None = None) -> tuple[Any, JsonSource | None]:
+    """Return the value of a text, and its source if anything in it is at fault.
+
+    `most` is as in `read`.
+    """
     if text.startswith("\ufeff") or _ESCAPED_SURROGATE.search(text):
-        source = read(text)
+        source = read(text, most)
         return source.value, source if source.faults else None
     try:
         value = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
         )
     except (_RefusedError, ValueError, RecursionError):
-        source = read(text)
+        source = read(text, most)
         return source.value, source
     return value, None
 
 
-def read(text: str) -> JsonSource:
-    """Read a text slowly, keep the place of every key and value, and collect its faults."""
+def read(text: str, most: int | None = None) -> JsonSource:
+    """Read a text slowly, keep the place of every key and value, and collect its faults.
+
+    At most `most` faults of a kind are kept, all if it is None.
+    """
     source = JsonSource(text=text.removeprefix("\ufeff"))
     if len(source.text) < len(text):
         message = "the file starts with a byte order mark; save it as UTF-8 without"
         source.faults.append(JsonFault(code="MD004", message=message, path=(), offset=0))
-    reader = _Reader(source)
+    reader = _Reader(source, most)
     try:
         source.value, end = reader.value(reader.space(0), ())
         end = reader.space(end)
@@ -156,8 +167,10 @@ def _finite(text: str) -> float:
 
 
 class _Reader:
-    def __init__(self, source: JsonSource) -> None:
+    def __init__(self, source: JsonSource, most: int | None) -> None:
         self.source = source
+        self.most = most
+        self.kept: Counter[str] = Counter()
         self.text = source.text
 
     def space(self, at: int) -> int:
@@ -258,6 +271,10 @@ class _Reader:
         raise _JsonSyntaxError(f"expected a value{self.found(at)}", at)
 
     def fault(self, code: str, message: str, path: Path, offset: int) -> None:
+        if self.most is not None and self.kept[code] >= self.most:
+            self.source.left[code] += 1
+            return
+        self.kept[code] += 1
         self.source.faults.append(JsonFault(code=code, message=message, path=path, offset=offset))
 
     def found(self, at: int) -> str:

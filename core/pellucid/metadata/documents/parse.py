@@ -7,6 +7,7 @@ models describe`` prints it, is read for its ``explanationSpec``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
@@ -14,8 +15,11 @@ from typing import Final
 
 from pellucid.errors import SpecError
 from pellucid.metadata.documents.document import (
+    MOST,
     Document,
     Finding,
+    Findings,
+    Left,
     Section,
     opened,
     problems_of,
@@ -54,29 +58,31 @@ class Parsed:
     """What a document says; a part is None if the document has none or it holds an error.
 
     `draft` is what could be read of the metadata in spite of errors, good only for more checks;
-    `document` is what was given.
+    `document` is what was given. `left` counts problems that are not among `problems`.
     """
 
     metadata: ExplanationMetadata | None
     parameters: ExplanationParameters | None
     problems: tuple[Problem, ...]
+    left: Left = field(default_factory=Counter)
     document: Document = field(repr=False, compare=False)
     draft: ExplanationMetadata | None = None
 
 
-def parse_metadata(given: str | Mapping[str, object], *, file: str | None = None) -> Parsed:
+def parse_metadata(
+    given: str | Mapping[str, object], *, file: str | None = None, most: int | None = MOST
+) -> Parsed:
     """Read a document of either dialect, a JSON text or an object, and report all its problems.
 
-    They are in the order of the text. `file` is named in them, and baseline files are relative to
-    its directory.
+    They are in the order of the text, of each rule at most `most`. `file` is named in them, and
+    baseline files are relative to its directory.
     """
-    document = opened(given)
+    document = opened(given, most)
     in_text = document.problems(file)
     if any(problem.code == "MD001" for problem in in_text):
         return Parsed(metadata=None, parameters=None, problems=in_text, document=document)
     directory = FilePath(file).parent if file else FilePath()
-    inner: list[Finding] = []
-    outer: list[Finding] = []
+    inner, outer = Findings(most), Findings(most)
     metadata, parameters = _read(document.value, directory, inner, outer)
     in_metadata = problems_of(inner, document, file)
     in_rest = problems_of(outer, document, file)
@@ -89,6 +95,7 @@ def parse_metadata(given: str | Mapping[str, object], *, file: str | None = None
         metadata=None if fatal or _has_error(in_metadata) else metadata,
         parameters=None if fatal or _has_error(in_rest) else parameters,
         problems=tuple(problems),
+        left=document.left + inner.left + outer.left,
         document=document,
         draft=metadata,
     )
@@ -125,7 +132,7 @@ def _has_error(problems: tuple[Problem, ...]) -> bool:
 
 
 def _read(
-    document: object, directory: FilePath, inner: list[Finding], outer: list[Finding]
+    document: object, directory: FilePath, inner: Findings, outer: Findings
 ) -> tuple[ExplanationMetadata | None, ExplanationParameters | None]:
     """Return both parts of a document; `inner` are findings of its metadata, `outer` all others."""
     path, document = within_model(document)
@@ -135,7 +142,7 @@ def _read(
         section = walk(document, "metadata", dialect, inner)
         return (_metadata(section, dialect, None, directory, inner) if section else None), None
     # "A file with a `parameters` and a `metadata` key is an ExplanationSpec."
-    found: list[Finding] = []
+    found = Findings(inner.most)
     whole = walk(document, "spec", Dialect.VERTEX, found, path) or Section(path)
     name, choice = (
         long if long in whole else short
@@ -145,8 +152,9 @@ def _read(
         )
     )
     at = whole.at(name)
-    inner += [it for it in found if it.path[: len(at)] == at]
-    outer += [it for it in found if it.path[: len(at)] != at]
+    for it in found:
+        (inner if it.path[: len(at)] == at else outer).append(it)
+    outer.left += found.left
     section = whole.section(name)
     listed = section.section("inputs") if section else None
     parameters = None
@@ -197,7 +205,7 @@ def _metadata(
     dialect: Dialect,
     parameters: ExplanationParameters | None,
     directory: FilePath,
-    findings: list[Finding],
+    findings: Findings,
 ) -> ExplanationMetadata | None:
     reader = MetadataReader(findings, directory, parameters, dialect)
     if dialect is Dialect.AI_PLATFORM:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pellucid.errors import did_you_mean
@@ -193,19 +194,27 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def judge(
-    document: Any, definition: str, dialect: Dialect, unset: Mapping[int, Mapping[str, Any]]
+    document: Any,
+    definition: str,
+    dialect: Dialect,
+    unset: Mapping[int, Mapping[str, Any]],
+    full: Callable[[str], bool] = lambda code: False,
+    most: int | None = None,
 ) -> Iterator[Fault]:
     """Yield the faults of a folded document along a definition, in the order of the document.
 
     A value of a wrong type has that fault alone. `unset` are the fields of each object, by
-    its identity, that were left out of it since their value says that they are not set.
+    its identity, that were left out of it since their value says that they are not set. Behind
+    the first `most` they come in any order; what nobody reads of a rule, because it is `full`, is
+    not spelled out.
     """
     orders: dict[int, dict[str, int]] = {}
-    errors = list(grammar(dialect).validator(definition).iter_errors(document))
+    found = grammar(dialect).validator(definition).iter_errors(document)
+    errors = list(islice(found, most))
     errors.sort(key=lambda it: _order(it, document, orders))
     typed = {tuple(it.path) for it in errors if it.validator == "type"}
     absent: set[Path] = set()
-    for error in errors:
+    for error in chain(errors, found):
         path: Path = tuple(error.path)
         keyword = str(error.validator)
         if keyword != "type" and path in typed:
@@ -216,7 +225,7 @@ def judge(
             absent.add(path)
         harmless = keyword in _HARMLESS
         left_out = unset.get(id(error.instance), {})
-        for code, message in _said(keyword, error, dialect, left_out):
+        for code, message in _said(keyword, error, dialect, left_out, full):
             yield Fault(
                 code=code,
                 message=message,
@@ -247,7 +256,11 @@ _HARMLESS: Final = (*_OF_THE_WHOLE, "additionalProperties", "deprecated", "x-ser
 
 
 def _said(
-    keyword: str, error: ValidationError, dialect: Dialect, unset: Mapping[str, Any]
+    keyword: str,
+    error: ValidationError,
+    dialect: Dialect,
+    unset: Mapping[str, Any],
+    full: Callable[[str], bool],
 ) -> Iterator[tuple[str, str]]:
     """Yield what an error is, as the code of its rule and a sentence."""
     rule: Any = error.schema
@@ -259,7 +272,8 @@ def _said(
             named = " or ".join(_kind(kind, rule) for kind in kinds)
             yield "MD012", f"must be {named}, not {describe(value)}"
         case "additionalProperties":
-            yield "MD010", f"is not a known key{_near(str(error.path[-1]), rule, dialect)}"
+            near = "" if full("MD010") else _near(str(error.path[-1]), rule, dialect)
+            yield "MD010", f"is not a known key{near}"
         case "required":
             for key in wanted:
                 if key not in value:
@@ -270,7 +284,8 @@ def _said(
             said = f"has no '{key}'{_unset(key, unset, dialect)}, which is required"
             yield "MD011", f"{said}; {good} is a good value to start"
         case "enum":
-            yield "MD013", f"{quoted(value)} is not known, must be {_choices(value, wanted)}"
+            choices = "" if full("MD013") else _choices(value, wanted)
+            yield "MD013", f"{quoted(value)} is not known, must be {choices}"
         case "x-service-maximum":
             limits = f"{rule['minimum']} to {wanted}"
             message = f"{shown(value)} is beyond the services' range {limits}; it is used anyway"

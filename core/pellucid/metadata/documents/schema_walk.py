@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pellucid.metadata.documents.baselines import DEEPEST, baseline_message, is_too_deep
-from pellucid.metadata.documents.document import INVALID, Finding, Section
+from pellucid.metadata.documents.document import INVALID, Finding, Findings, Section
 from pellucid.metadata.documents.json_positions import Path, quoted
 from pellucid.metadata.documents.schema_judge import Fault, Grammar, Rule, grammar, judge
 from pellucid.metadata.published_schemas import EXACT, unset_values
@@ -39,7 +39,9 @@ def walk(
     walker = _Walker(dialect, findings, path)
     document, read = walker.fold(value, grammar(dialect).definitions[definition], path)
     unset = {known: section.unset for known, (section, _) in walker.sections.items()}
-    for fault in judge(document, definition, dialect, unset):
+    full = findings.full if isinstance(findings, Findings) else lambda code: False
+    most = findings.most if isinstance(findings, Findings) else None
+    for fault in judge(document, definition, dialect, unset, full, most):
         if not (defaults and fault.keyword == "anyOf"):
             walker.note(fault, document)
     return read if isinstance(read, Section) else None

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from pellucid.errors import ModelError
+from pellucid.errors import ModelError, UnsafeModelError
+from pellucid.linter import is_known
 from pellucid.model import Array, Tensors
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 from pellucid.runtime.backends.base import (
     Backend,
     CompileSpec,
@@ -50,7 +51,7 @@ class FlatSession(SessionGraph):
         self.flat = FlatGraph(compile_spec.meta_graph)
         self.flat.add(wanted)
         self.wanted = [self.flat.resolve(t) for t in wanted]
-        _refuse_unknown_ops(self.flat, self.wanted)
+        _refuse_unknown_ops(self)
         resolved = {key: self.flat.resolve(t) for key, t in compile_spec.request.items()}
         self.request = {key: t for key, t in resolved.items() if node_of(t) in self.flat.nodes}
         self._init, self._restore = self._initializers()
@@ -60,6 +61,8 @@ class FlatSession(SessionGraph):
         compile_spec = self.compile_spec
         state = [f"^{name}" for name in (*self._restore, *self._init)]
         base = self.flat.graph_def([*fetches, *state])
+        bodies = (function.node_def for function in base.library.function)
+        _refuse_unjudged_ops({it.op for nodes in (base.node, *bodies) for it in nodes}, self)
         self.graph = tf.Graph()
         with self.graph.as_default(), device_scope(compile_spec.device):
             tf.import_graph_def(base, name="")
@@ -244,8 +247,8 @@ def _downstream(flat: FlatGraph, inside: set[str], cuts: set[str]) -> set[str]:
     return moving
 
 
-def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
-    ops = flat.ops(flat.ancestors(wanted))
+def _refuse_unknown_ops(part: FlatSession) -> None:
+    ops = part.flat.ops(part.flat.ancestors(part.wanted))
     unknown = sorted(op for op in ops if op_def_registry.get(op) is None)
     if unknown:
         raise missing_ops(unknown)
@@ -254,6 +257,20 @@ def _refuse_unknown_ops(flat: FlatGraph, wanted: Iterable[str]) -> None:
             "the model calls a Python function (tf.py_function or tf.numpy_function), which is "
             "not in the file",
             hint="export it with TensorFlow operations in its place",
+        )
+    _refuse_unjudged_ops(ops, part)
+
+
+def _refuse_unjudged_ops(ops: set[str], part: FlatSession) -> None:
+    """Raise UnsafeModelError for what this TensorFlow has, and the one that was judged had not."""
+    unknown = sorted(op for op in ops if not is_known(op) and op_def_registry.get(op) is not None)
+    if unknown and not part.compile_spec.trusted:
+        names = ", ".join(f"'{op}'" for op in unknown)
+        raise UnsafeModelError(
+            f"refused, because nobody knows what the operation{'s' if len(unknown) > 1 else ''} "
+            f"{names} may do, of an add-on or of a TensorFlow that is newer than this program",
+            where=Where(file=str(part.compile_spec.directory)),
+            hint=Hint("if you trust it, add {allow_unsafe_ops:True}"),
         )
 
 

@@ -131,9 +131,11 @@ class FlatGraph:
         """Return the tensor that stands for `tensor` once its call is expanded."""
         control = tensor.startswith("^")
         name = tensor if control else canonical(tensor)
-        while name in self._alias:
+        for _ in range(len(self._alias) + 1):
+            if name not in self._alias:
+                return name
             name = self._alias[name]
-        return name
+        raise ModelError(f"the tensor '{tensor}' is passed around in a circle")
 
     def graph_def(self, fetches: Iterable[str], cuts: Iterable[str] = ()) -> Any:
         """Return a GraphDef of what `fetches` need, not looking behind the tensors `cuts`."""
@@ -201,9 +203,12 @@ class FlatGraph:
 
     def through_identities(self, tensor: str) -> str:
         """Return the tensor that reaches `tensor` through nothing but identities."""
-        while (node := self.nodes[node_of(tensor)]).op in ("Identity", "RefIdentity"):
+        for _ in range(len(self.nodes) + 1):
+            node = self.nodes[node_of(tensor)]
+            if node.op not in ("Identity", "RefIdentity"):
+                return tensor
             tensor = self.inputs(node)[0]
-        return tensor
+        raise ModelError(f"the tensor '{tensor}' is passed around in a circle")
 
     # Expansion
 
@@ -361,11 +366,20 @@ class FlatGraph:
         raise ModelError(f"op '{node.op}' of node '{node.name}' has no output '{output}'")
 
     def _flat_controls(self, name: str) -> list[str]:
-        if name in self._controls:
-            return [c for inner in self._controls[name] for c in self._flat_controls(inner[1:])]
-        if name in self.nodes:
-            return [f"^{name}"]
-        return [f"^{node_of(self.resolve(f'{name}:0'))}"]  # an argument of a body
+        found: dict[str, None] = {}
+        waiting, seen = [name], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in self._controls:
+                waiting += (inner[1:] for inner in reversed(self._controls[name]))
+            elif name in self.nodes:
+                found[f"^{name}"] = None
+            else:  # an argument of a body
+                found[f"^{node_of(self.resolve(f'{name}:0'))}"] = None
+        return list(found)
 
     def _with_flat_inputs(self, node: Any, keep: set[str]) -> Any:
         flat = tf.compat.v1.NodeDef()

@@ -276,12 +276,25 @@ class _Folding:
 
     def _constant(self, tensor: str) -> Any:
         """Return the value of a tensor that depends on constants alone, in float64, or None."""
-        if tensor in self.cuts or not tensor.endswith(":0"):
-            return None
-        if tensor not in self._constants:
-            self._constants[tensor] = None  # a cycle has no value
-            self._constants[tensor] = self._compute(self.flat.nodes[node_of(tensor)])
+        waiting, begun = [tensor], set[str]()
+        while waiting:
+            here = waiting[-1]
+            if here in self._constants:
+                waiting.pop()
+            elif here in self.cuts or not here.endswith(":0"):
+                self._constants[here] = None
+            elif here in begun:  # what it needs is known now; a cycle has no value
+                self._constants[here] = self._compute(self.flat.nodes[node_of(here)])
+            else:
+                begun.add(here)
+                waiting += self._needed(self.flat.nodes[node_of(here)])
         return self._constants[tensor]
+
+    def _needed(self, node: Any) -> list[str]:
+        """Return the tensors whose values an operation on constants reads."""
+        if node.op not in CONSTANT_OPS:
+            return []
+        return [tensor for tensor in self.flat.inputs(node) if tensor[0] != "^"]
 
     def _compute(self, node: Any) -> Any:
         if node.op == "Const":
@@ -289,7 +302,7 @@ class _Folding:
             return value.astype(np.float64) if value.dtype.kind in "fi" else None
         if node.op not in CONSTANT_OPS:
             return None
-        values = [self._constant(i) for i in self.flat.inputs(node) if i[0] != "^"]
+        values = [self._constants.get(tensor) for tensor in self._needed(node)]
         if any(v is None for v in values):
             return None
         return CONSTANT_OPS[node.op](*values)

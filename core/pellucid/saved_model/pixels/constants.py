@@ -110,10 +110,24 @@ class Constants:
 
     def value(self, ref: Ref) -> Constant | None:
         """Return the value of a tensor, or None if it is not constant, or too large."""
-        if ref not in self._known:
-            self._known[ref] = None  # a cycle has no value
-            self._known[ref] = self._compute(ref)
+        waiting, begun = [ref], set[Ref]()
+        while waiting:
+            here = waiting[-1]
+            if here in self._known:
+                waiting.pop()
+            elif here in begun:  # what it needs is known now; a cycle has no value
+                self._known[here] = self._compute(here)
+            else:
+                begun.add(here)
+                waiting += self._needed(here)
         return self._known[ref]
+
+    def _needed(self, ref: Ref) -> list[Ref]:
+        """Return the tensors whose values an operation on constants reads."""
+        message = ref.scope.nodes.find(ref.name)
+        if message is None or ref.output or message.op not in _COMPUTED:
+            return []
+        return [ref.scope.resolve(it) for it in data_inputs(message)]
 
     def _compute(self, ref: Ref) -> Constant | None:
         message = ref.scope.nodes.find(ref.name)
@@ -129,9 +143,9 @@ class Constants:
             return None if value is None else replace(value, learned=True)
         if op in ("Shape", "Rank", "Size"):
             return self._of_shape(op, ref, data_inputs(message))
-        if op not in _SAME and op not in _ONE and op not in _TWO and op not in _SHAPED:
+        if op not in _COMPUTED:
             return None
-        values = [self.value(ref.scope.resolve(it)) for it in data_inputs(message)]
+        values = [self._known.get(it) for it in self._needed(ref)]
         found_all = [it for it in values if it is not None]
         if not found_all or len(found_all) < len(values):
             return None
@@ -317,3 +331,4 @@ _SHAPED: Mapping[str, Shaped] = {
     "Fill": _filled,
     "StridedSlice": _sliced,
 }
+_COMPUTED = _SAME | {*_ONE, *_TWO, *_SHAPED}

@@ -15,6 +15,7 @@ from pellucid.saved_model.op_table import output_place
 from pellucid.saved_model.reader import Function, MetaGraph, Signature
 
 _DEEPEST = 32
+_MOST_PASSES = 100_000
 _LOOPS = ("While", "StatelessWhile")
 _VARIANT = 21  # the type of lists of tensors
 
@@ -125,20 +126,25 @@ class Scope:
 
     def resolve(self, tensor: str) -> Ref:
         """Return what makes a tensor that is written in this body, through calls and arguments."""
-        name = tensor.partition(":")[0]
-        message = self.nodes.find(name)
-        if message is None:
-            if self.call is not None and name in self.arguments:
-                scope, call = self.call
-                place = self.arguments[name]
-                if not self.loops or self._stays(place):
-                    return scope.resolve(data_inputs(call)[place])
-            return Ref(self, name, 0)
-        index = self.index_of(tensor)
-        child = self.child(message)
-        if child is not None and index < len(child.ends):
-            return child.resolve(child.ends[index])
-        return Ref(self, name, index)
+        scope = self
+        for _ in range(_MOST_PASSES):
+            name = tensor.partition(":")[0]
+            message = scope.nodes.find(name)
+            if message is None:
+                if scope.call is None or name not in scope.arguments:
+                    return Ref(scope, name, 0)
+                outer, call = scope.call
+                place = scope.arguments[name]
+                if scope.loops and not scope._stays(place):
+                    return Ref(scope, name, 0)
+                tensor, scope = data_inputs(call)[place], outer
+                continue
+            index = scope.index_of(tensor)
+            child = scope.child(message)
+            if child is None or index >= len(child.ends):
+                return Ref(scope, name, index)
+            tensor, scope = child.ends[index], child
+        raise TooDeepError  # it is passed around in a circle
 
     def _stays(self, place: int) -> bool:
         """Whether an argument of a loop's body is given back as it is."""
@@ -198,6 +204,20 @@ class Scope:
 
     def reads(self, ref: Ref) -> Iterator[Read]:
         """Yield the operations that read a tensor of this body, inside and outside of calls."""
+        seen = {ref}
+        stack = [self._read_here(ref)]
+        while stack:
+            found = next(stack[-1], None)
+            if found is None:
+                stack.pop()
+            elif isinstance(found, Read):
+                yield found
+            elif found not in seen:
+                seen.add(found)
+                stack.append(found.scope._read_here(found))
+
+    def _read_here(self, ref: Ref) -> Iterator[Read | Ref]:
+        """Yield who reads a tensor in this body, and what it is called inside and outside."""
         for message, place, tensor in self._readers.get(ref.name, ()):
             if self.index_of(tensor) != ref.output:
                 continue
@@ -205,7 +225,7 @@ class Scope:
             if child is None or (child.loops and not child.takes(place)):
                 yield Read(self, message, place)
             elif child.takes(place):
-                yield from child.reads(Ref(child, child.function_argument(place), 0))
+                yield Ref(child, child.function_argument(place), 0)
         if self.call is None:
             return
         caller, call = self.call
@@ -213,7 +233,7 @@ class Scope:
             if self.loops and not self.takes(place):
                 continue
             if end.partition(":")[0] == ref.name and self.index_of_end(end) == ref.output:
-                yield from caller.reads(Ref(caller, call.name, place))
+                yield Ref(caller, call.name, place)
 
     def function_argument(self, place: int) -> str:
         """Return the name of an argument of the function."""
