@@ -31,6 +31,7 @@ FLAGS = {
     ("", "spec"): "--spec",
     ("", "steps"): "--steps",
     ("", "tags"): "--tag-set",
+    ("", "timeout"): "--timeout",
     ("", "to"): "--to",
     ("explain", "raw"): "pellucid explain --raw",
     ("index", "force"): "pellucid index --force",

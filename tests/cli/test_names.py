@@ -58,8 +58,9 @@ def test_a_duplicate_is_quoted_as_it_is_written(
     output["index_name_mapping"] = json.loads(written)
     file = tmp_path / "metadata.json"
     file.write_text(json.dumps(document))
+    sentence = f"'{name}' is there already, at index {index}; the two are told apart by their index"
     for style in ("text", "github"):
         run = program("validate-metadata", file, "--select", "MD031", "--format", style)
-        assert f"'{name}' is there already, at index {index}\n" in run.out.decode()
+        assert f"{sentence}\n" in run.out.decode()
     (found,) = json.loads(program("validate-metadata", file, "--format", "json").out)
-    assert found["message"] == f"'{name}' is there already, at index {index}"
+    assert found["message"] == sentence

@@ -84,7 +84,7 @@ def test_it_prints_its_address_answers_and_ends_well_at_sigterm(
         connection.putrequest("POST", "/v1/models/wine:explain")
         connection.putheader("Content-Length", str(len(request)))
         connection.endheaders(request[:100])
-        until(lambda: b"pellucid_admitted_requests 1.0" in metrics(url))
+        until(lambda: b"pellucid_receiving_requests 1.0" in metrics(url))
         run.send_signal(signal.SIGTERM)
         until(lambda: not is_ready(url))
         connection.send(request[100:])

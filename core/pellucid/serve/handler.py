@@ -65,9 +65,11 @@ class Handler:
         self.guard = guard
         self.metrics = metrics
         self.draining = False
+        self._receiving = 0
         self._admitted = 0
         self._bytes = 0
         self.offload = OffloadPool()
+        metrics.receiving.set_function(lambda: self._receiving)
         metrics.admitted.set_function(lambda: self._admitted)
 
     def close(self) -> None:
@@ -90,12 +92,7 @@ class Handler:
             self.guard.check(request.headers)
             seconds = self._seconds(request)
             started = time.monotonic()
-            slow = "the body of the request did not come in time"
-            with Deadline(
-                min(seconds, self.limits.body_seconds), HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)
-            ):
-                await self._check_place(request, protocol)
-                body = await self._body(request, protocol)
+            body = await self._received(request, protocol, seconds)
             late = (
                 f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
                 "or samples"
@@ -202,12 +199,25 @@ class Handler:
         key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
         return Read(request.instances, model, key, most)
 
-    async def _check_place(self, request: Request, protocol: Protocol, own: int = 0) -> None:
-        """Refuse a request for which there is no place; `own` of the bytes held are its own."""
+    async def _received(self, request: Request, protocol: Protocol, seconds: float) -> bytes:
+        """Return the body of a request; one that has begun to come is taken to the end."""
         if self.draining:
             raise HttpError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5
             )
+        slow = "the body of the request did not come in time"
+        with Deadline(
+            min(seconds, self.limits.body_seconds), HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)
+        ):
+            await self._check_place(request, protocol)
+            self._receiving += 1
+            try:
+                return await self._body(request, protocol)
+            finally:
+                self._receiving -= 1
+
+    async def _check_place(self, request: Request, protocol: Protocol, own: int = 0) -> None:
+        """Refuse a request for which there is no place; `own` of the bytes held are its own."""
         if self._admitted >= self.limits.queue or self._bytes - own > self.limits.bodies:
             await self._discard(request)
             wait = min(60, math.ceil(max(1.0, self.batcher.seconds_to_wait)))

@@ -44,6 +44,11 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32),
             registry=kept,
         )
+        self.receiving = Gauge(
+            "pellucid_receiving_requests",
+            "Requests whose bodies are still coming",
+            registry=kept,
+        )
         self.admitted = Gauge(
             "pellucid_admitted_requests", "Requests that are being answered", registry=kept
         )

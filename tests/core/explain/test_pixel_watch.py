@@ -86,8 +86,9 @@ def shown(
 ) -> list[Explanation]:
     answers = model.answer(pixels.astype(np.float64))
     label = LabelAttribution(
-        index=(0,), name=names, score=0, baseline_score=0, values={}, features={}, approx_error=0
-    )
+        output="y", index=(0,), name=names, score=0, baseline_score=0, values={}, features={},
+        approx_error=0,
+    )  # fmt: skip
     explanations = [Explanation(prediction=it, labels=(label,), inputs={}) for it in answers]
     made = [("image",)] * len(pixels)
     return watching.explained(model, {"image": pixels}, explanations, made)

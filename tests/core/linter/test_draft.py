@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pellucid.linter.draft import draft_metadata
-from pellucid.metadata.spec import Dialect, InputSpec, Modality
+from pellucid.metadata.spec import Dialect, Domain, InputSpec, Modality
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.saved_model.reader import read
 
@@ -51,7 +51,8 @@ def test_what_an_input_is(
 ) -> None:
     draft = draft_metadata(read(export(tmp_path / "m", {name: (dtype, shape)})))
     (feature,) = draft.metadata.inputs
-    plain = InputSpec(name=name, tensor_name=f"{name}:0", modality=modality)
+    domain = Domain(minimum=0.0, maximum=255.0) if dtype == tf.uint8 else None  # the type says so
+    plain = InputSpec(name=name, tensor_name=f"{name}:0", modality=modality, domain=domain)
     assert replace(feature, pixel_layout=plain.pixel_layout) == plain
 
 

@@ -19,6 +19,8 @@ DELIBERATE = {
     "scalar_baselines.json": "a bare number is accepted with a warning, as its page writes it",
     "enc_upper.json": "upper-case encodings are Vertex's spelling and mean the same",
     "concat_noenc.json": "an embedding without encoded_tensor_name cannot be explained",
+    "two_outputs.json": "the page has 'a name/value pair for each output', and each is explained",
+    "names_dup.json": "names that occur twice, as ImageNet's crane, are a warning",
     "viz_badcmap.json": "a colour map that nobody knows cannot be drawn",
 }
 """Where we differ from the SDK on purpose, and why."""

@@ -20,7 +20,12 @@ import zoo_tf1
 from zoo import ZOO, Net, Sample, expected, export, float_rows, metadata, normal
 
 import pellucid
-from pellucid.errors import InstanceError, ModelError, NotDifferentiableError
+from pellucid.errors import (
+    InstanceError,
+    ModelError,
+    NotDifferentiableError,
+    OutOfMemoryError,
+)
 from pellucid.notices import Message
 from pellucid.runtime.backends import flat_graph as flat_graph_backend
 from pellucid.runtime.backends.base import session_config
@@ -162,9 +167,9 @@ def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.Monke
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr(model._backend, "outputs", none)
-    with pytest.raises(ModelError) as stop:
+    with pytest.raises(OutOfMemoryError) as stop:
         model.outputs(x)
-    assert str(stop.value) == "the device does not have enough memory for a single row"
+    assert stop.value.what == "the device does not have enough memory for a single row"
 
 
 # Bad data, bad models: one sentence each

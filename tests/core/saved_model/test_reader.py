@@ -16,6 +16,7 @@ from google.protobuf import text_format
 
 from counting import calls_of
 from pellucid.errors import ModelError
+from pellucid.saved_model import reader
 from pellucid.saved_model.nodes import node_name
 from pellucid.saved_model.protobuf import messages
 from pellucid.saved_model.reader import TensorInfo, read
@@ -222,7 +223,7 @@ def test_a_file_that_may_not_be_read(digits: Path, monkeypatch: pytest.MonkeyPat
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(reader, "read_bytes", refuse)
     assert refusal(digits) == f"{digits}/saved_model.pb: cannot be read: Permission denied"
 
 

@@ -14,6 +14,8 @@ import pytest
 from serving import Running, serving
 
 import pellucid
+from pellucid.serve.auth import Guard
+from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 from venvs import environment_with, python_with
 
@@ -397,7 +399,9 @@ def test_kserve_s_example(gray_as_rgb: Path, client: Client, tmp_path: Path) -> 
         digit = np.asarray(file.convert("L"), np.float32) / 255
     np.save(tmp_path / "two.npy", digit)
     keys = json.dumps({"top_labels": "10", "num_samples": "100"})
-    with serving(f"aix-explainer={gray_as_rgb}") as aix:
+    # It asks at the address of the ingress, by the name of its service.
+    settings = ServerSettings(poll=0, guard=Guard(hosts=("*",)))
+    with serving(f"aix-explainer={gray_as_rgb}", settings=settings) as aix:
         python = python_with("requests", REQUESTS, beside=True)
         found = client(
             python,
