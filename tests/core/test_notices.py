@@ -135,7 +135,8 @@ def test_settings_that_hints_name_are_keywords_of_python() -> None:
     known = {it.name for it in fields(CallSettings)} | {"raw"}  # which a call of its own writes
     for call in (load, LoadedModel.index, LoadedModel.configured, convert_metadata):
         known |= set(inspect.signature(call).parameters)
-    from pellucid.batch import Run, in_processes
+    from pellucid.batch import Run
+    from pellucid.batch.engines import in_processes
 
     known |= {it.name for it in fields(Run)} | set(inspect.signature(in_processes).parameters)
     assert {it.name for it in settings()} <= known
