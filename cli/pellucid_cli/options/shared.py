@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # What it names is opened elsewhere, which says what is wrong with it.
 PATH = click.Path(readable=False, allow_dash=True)
+ATTRIBUTING = ("integrated-gradients", "xrai", "sampled-shapley", "lime")
 MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
 
 
@@ -150,7 +151,7 @@ method_options = record(
     _explaining,
     click.option(
         "--method",
-        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime", "examples"]),
+        type=click.Choice([*ATTRIBUTING, "examples"]),
         default=None,
         help="The method [default: integrated-gradients].",
     ),

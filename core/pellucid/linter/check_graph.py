@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from pellucid.errors import SpecError
-from pellucid.linter.check_model import FLOAT_TYPES
 from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
@@ -16,6 +15,7 @@ from pellucid.metadata.documents import Finding, quoted, spelled
 from pellucid.notices import Hint
 from pellucid.problems import Severity
 from pellucid.saved_model import (
+    FLOAT_TYPES,
     MetaGraph,
     Role,
     Signature,

@@ -23,6 +23,7 @@ from pellucid.metadata.documents import Finding, Path, path_text, problems_of, q
 from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
+    FLOAT_TYPES,
     MetaGraph,
     ResolvedTensor,
     Role,
@@ -35,7 +36,6 @@ from pellucid.saved_model import (
     tensor_info,
 )
 
-FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 # What is found of a model without metadata in another way, as the same rule.
 NO_SIGNATURE, NO_FLOATS = "MD101", "MD103"
 

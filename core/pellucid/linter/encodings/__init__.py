@@ -1,0 +1,8 @@
+"""What lies behind ids and words: encoded tensors, found and written into drafts of metadata."""
+
+from __future__ import annotations
+
+from pellucid.linter.encodings.draft_for_method import complete
+from pellucid.linter.encodings.encoded_tensors import EncodedTensor, encoded_tensors, way_out
+
+__all__ = ["EncodedTensor", "complete", "encoded_tensors", "way_out"]

@@ -1,0 +1,172 @@
+"""The tensor behind ids and words at which a gradient can be taken: what a lookup or a cast makes.
+
+Integrated gradients go from a baseline to the instance through numbers between them. Between two
+ids there are none; between their embeddings there are, so metadata name these, as
+``encoded_tensor_name``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pellucid.linter.encodings.forward_walk import Forward, Spot
+from pellucid.linter.gradient_flow import slopes
+from pellucid.metadata import Encoding
+from pellucid.notices import Hint
+from pellucid.saved_model import CALLS, FLOAT_TYPES, MetaGraph, Shape, Signature, tensor_info
+
+_LOOKUPS = ("Gather", "GatherV2", "GatherNd", "ResourceGather", "ResourceGatherNd", "OneHot")
+_SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
+_COUNTS = ("Bincount", "DenseBincount", "SparseBincount", "RaggedBincount")
+_UNIQUE = ("Unique", "UniqueV2")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTensor:
+    """A tensor behind an input: its flat name, and how the input is encoded in it.
+
+    `others` are tensors that the input goes into as well, where no tensor holds all of it.
+    """
+
+    tensor: str
+    encoding: Encoding
+    others: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> str:
+        """What to write into metadata, as people read it."""
+        encoding = f", encoding {self.encoding.value}" if self.encoding.is_embedding else ""
+        return f"encoded_tensor_name '{self.tensor}'{encoding}"
+
+
+def encoded_tensors(
+    meta_graph: MetaGraph, signature: Signature, output: str, inputs: Mapping[str, str]
+) -> dict[str, EncodedTensor]:
+    """Return, for the inputs that no gradient reaches, the tensors behind them that one does.
+
+    `inputs` are all that are explained, tensors by feature; all tensors have their flat names. An
+    input that has no such tensor of its own, one that no other input leads to, is left out. Raises
+    ModelError where the file is damaged.
+    """
+    comes = slopes(meta_graph, output)
+    floats = {
+        name: tensor_info(meta_graph, signature, tensor).dtype in (*FLOAT_TYPES, "unknown")
+        for name, tensor in inputs.items()
+    }
+    lost = [name for name, tensor in inputs.items() if not (floats[name] and comes(tensor))]
+    if not lost:
+        return {}
+    forward = Forward(meta_graph, output)
+    reached = {name: forward.after(tensor) for name, tensor in inputs.items()}
+    found = {}
+    for name in lost:
+        foreign = {spot.name for other, spots in reached.items() if other != name for spot in spots}
+        repeated = _repeated(reached[name])
+        usable = {
+            spot.name: spot
+            for spot in reached[name]
+            if spot.op is not None
+            and spot.dtype in FLOAT_TYPES
+            and spot.name not in foreign | repeated
+            and not _is_call(meta_graph, spot)
+            and comes(spot.name)
+        }
+        chosen = _chosen(forward, inputs[name], usable)
+        if chosen is not None:
+            spot, others = chosen
+            shapes = [
+                tensor_info(meta_graph, signature, it).shape for it in (inputs[name], spot.name)
+            ]
+            encoding = _encoding(_way(reached[name], spot), *shapes)
+            found[name] = EncodedTensor(spot.name, encoding, others)
+    return found
+
+
+def _is_call(meta_graph: MetaGraph, spot: Spot) -> bool:
+    """Whether a tensor is what a call returns, which has a name of its own inside."""
+    return spot.op in meta_graph.functions or spot.op in CALLS
+
+
+def _chosen(
+    forward: Forward, tensor: str, usable: Mapping[str, Spot]
+) -> tuple[Spot, tuple[str, ...]] | None:
+    """Return the first tensor on the way that can be named, or the one that several come to."""
+    ends = [it for it in forward.after(tensor, stop=lambda it: it.name in usable)]
+    first = [it for it in ends if it.name in usable]
+    lookups = [it for it in first if it.op in (*_LOOKUPS, *_SUMS)] or first
+    if len(lookups) < 2:
+        return (lookups[0], ()) if lookups else None
+    behind = [
+        {it.name: it for it in forward.after(spot.name) if it.name in usable} for spot in lookups
+    ]
+    common = [name for name in behind[0] if all(name in others for others in behind[1:])]
+    if common:
+        return behind[0][common[0]], ()
+    return lookups[0], tuple(it.name for it in lookups[1:])
+
+
+def _repeated(reached: Mapping[Spot, Sequence[str]]) -> set[str]:
+    """Return the tensors whose rows are distinct ids, not instances, as in lookups by feature
+    columns: until the rows are taken, or summed, instance by instance.
+    """
+    apart = {
+        it.name
+        for it in reached
+        if it.op not in _SUMS and not (it.op in _UNIQUE and not it.name.endswith(":0"))
+    }
+    starts = {it.name for it in reached if it.op in _UNIQUE and it.name.endswith(":0")}
+    changed = bool(starts)
+    while changed:
+        keep = {
+            it.name
+            for it, sources in reached.items()
+            if it.name in apart
+            and (it.name in starts or all(source in apart for source in sources))
+        }
+        changed = keep != apart
+        apart = keep
+    return apart if starts else set()
+
+
+def _way(reached: Mapping[Spot, Sequence[str]], end: Spot) -> list[str]:
+    """Return the types of the operations on all ways from the input to a tensor, its own first."""
+    by_name = {it.name: it for it in reached}
+    stack, seen = [end.name], dict[str, None]()
+    while stack:
+        name = stack.pop()
+        if name in by_name and name not in seen:
+            seen[name] = None
+            stack += reached[by_name[name]]
+    return [by_name[name].op or "" for name in seen]
+
+
+def _encoding(way: Sequence[str], given: Shape, shape: Shape) -> Encoding:
+    """Return how an input is encoded in a tensor, by their shapes and the operations between."""
+    rank = 2 if given is None else len(given)
+    looked_up = any(it in (*_LOOKUPS, *_SUMS, *_COUNTS) for it in way)
+    tokens = "RaggedTensorToTensor" in way
+    made = rank + (way[0] in _LOOKUPS) + tokens if shape is None else len(shape)
+    if made == rank and not (looked_up or tokens):
+        return Encoding.IDENTITY
+    return Encoding.CONCAT_EMBEDDING if made > 2 else Encoding.COMBINED_EMBEDDING
+
+
+def way_out(found: Sequence[EncodedTensor | None], *, inferred: bool) -> Hint:
+    """Return what to do about inputs that no gradient reaches, given the tensors behind them.
+
+    Metadata that are `inferred` can be drafted with these in them.
+    """
+    named = [it for it in found if it is not None]
+    if not named:
+        return Hint("use {method:sampled-shapley}")
+    if inferred:
+        return Hint(
+            "use {method:sampled-shapley}, or write metadata that name what lies behind them "
+            "({names}) with {init_metadata.for_method:integrated-gradients}",
+            names=", ".join(f"'{it.tensor}'" for it in named),
+        )
+    return Hint(
+        "add {fields} to the metadata, or use {method:sampled-shapley}",
+        fields=", ".join(it.fields for it in named),
+    )
