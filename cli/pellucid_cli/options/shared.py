@@ -6,12 +6,12 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from pellucid.notices import Message
-from pellucid_cli.flags import told
+from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.records import record
 from pellucid_cli.project_file import note
 
@@ -20,10 +20,20 @@ if TYPE_CHECKING:
     from pellucid.api import LoadOptions
     from pellucid.metadata import ExplainOptions, PixelSettings
 
+Value = TypeVar("Value")
+
 # What it names is opened elsewhere, which says what is wrong with it.
 PATH = click.Path(readable=False, allow_dash=True)
 ATTRIBUTING = ("integrated-gradients", "xrai", "sampled-shapley", "lime")
-MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
+
+
+def remembered(context: click.Context, _: click.Parameter, value: Value) -> Value:
+    """Pass an argument on; what is advised later repeats what was typed with it."""
+    asked_of(context)
+    return value
+
+
+MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path), callback=remembered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         options.logits,
         options.parallel_batches,
         assumed,
+        described.inferred,
     )
     parameters = described.parameters or ExplanationParameters()
     explainer = Explainer(

@@ -25,7 +25,7 @@ from pellucid.metadata import (
 )
 from pellucid.methods import integrated_gradients, lime, sampled_shapley, superpixels, xrai
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 
 def attribute(
@@ -102,7 +102,9 @@ def check_moving(attribution: Attribution) -> None:
             "the gradient is exactly 0 everywhere between baseline and instance, yet the output "
             f"changes by {float(moved.max()):.6g}: the inputs pass through a step, such as a "
             "bucket, a rounding or a cast",
-            hint="integrated gradients would say that nothing matters, use sampled Shapley",
+            hint=Hint(
+                "integrated gradients would say that nothing matters, use {method:sampled-shapley}"
+            ),
         )
 
 
@@ -127,7 +129,7 @@ def _lime(
         raise SpecError(
             "LIME explains one image, and the explained inputs are "
             + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs),
-            hint="use sampled Shapley",
+            hint=Hint("use {method:sampled-shapley}"),
         )
     spec = images[0]
     heats, segments, r_squared, stability = [], [], [], []

@@ -36,7 +36,7 @@ from pellucid.metadata import (
     Nested,
 )
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.notices import Notice, Where
+from pellucid.notices import Hint, Notice, Where
 
 
 class ServedModel(Model, Protocol):
@@ -61,6 +61,10 @@ class ServedModel(Model, Protocol):
     @property
     def backend(self) -> str:
         """The name of the way the model is run."""
+        ...
+
+    def way_out(self) -> Hint | None:
+        """Return what to do where no gradient reaches what is explained."""
         ...
 
     @property
@@ -329,8 +333,7 @@ class Explainer:
             )
             raise NotDifferentiableError(
                 f"no gradient reaches {names}, so integrated gradients cannot explain it",
-                hint="name an encoded_tensor_name behind the lookup or the cast, or use sampled "
-                "Shapley",
+                hint=self.model.way_out(),
             )
 
     def _of_the_model(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from pellucid.errors import SpecError
+from pellucid.linter.encodings import EncodedTensor, encodings_of, way_out
 from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
@@ -59,6 +60,7 @@ def gradient_findings(
             field = "encoded_tensor_name" if encoded else "input_tensor_name"
             explained[tensor] = feature, field
     findings = []
+    found: dict[str, EncodedTensor] = {}
     for tensor, way in ways(meta_graph, output, explained).items():
         feature, field = explained[tensor]
         if way.reach is Reach.UNKNOWN and notes is not None:
@@ -67,7 +69,11 @@ def gradient_findings(
                 f"more than {MOST_STEPS} operations are not followed"
             )
         slopes = gradients and _floats(meta_graph, signature, tensor)
-        said = _said(way, tensor, output, field, slopes)
+        behind: dict[str, EncodedTensor] = {}
+        if slopes and way.reach in (Reach.NOTHING, Reach.ZERO) and field == "input_tensor_name":
+            found = found or encodings_of(metadata, meta_graph, signature)
+            behind = {name: it for name, it in found.items() if name == feature.name}
+        said = _said(way, tensor, output, way_out(behind, inferred=False), gradients=slopes)
         if said is not None:
             code, message, hint = said
             path = ("inputs", feature.name, spelled(field, metadata.dialect))
@@ -79,7 +85,7 @@ def gradient_findings(
 
 
 def _said(
-    way: Way, tensor: str, output: str, field: str, gradients: bool
+    way: Way, tensor: str, output: str, hint: Hint, *, gradients: bool
 ) -> tuple[str, str, Hint | None] | None:
     if way.reach is Reach.UNCONNECTED:
         what = (
@@ -88,12 +94,6 @@ def _said(
         return "MD122", what, None
     if not gradients:
         return None
-    behind = (
-        ""
-        if field == "encoded_tensor_name"
-        else "name a tensor behind it in encoded_tensor_name or "
-    )
-    hint = Hint.plain(f"{behind}use sampled Shapley")
     if way.reach is Reach.NOTHING:
         what = (
             f"no gradient gets from {quoted(output)} to {quoted(tensor)}: operation "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 
 from pellucid.errors import ModelError, SpecError, meant
+from pellucid.linter.encodings import EncodedTensor, encodings_of, way_out
 from pellucid.metadata import (
     Baseline,
     Dialect,
@@ -87,6 +89,7 @@ class _Checker:
         signature: Signature,
         parameters: ExplanationParameters | None,
     ) -> None:
+        self.metadata = metadata
         self.dialect = metadata.dialect
         self.meta_graph = meta_graph
         self.signature = signature
@@ -156,27 +159,32 @@ class _Checker:
         ):
             self.resolve(path, field, getattr(feature, field), "input")
         if feature.encoded_tensor_name is None:
-            self.gradient(tensor, self.at(path, "input_tensor_name"), hint=True)
+            self.gradient(feature, tensor, self.at(path, "input_tensor_name"))
         else:
-            self.gradient(encoded, self.at(path, "encoded_tensor_name"), hint=False)
+            self.gradient(feature, encoded, self.at(path, "encoded_tensor_name"))
         if feature.modality is Modality.IMAGE:
             self.image(encoded if tensor and tensor.dtype == "string" else tensor, path)
         self.baselines(feature.input_baselines, tensor, self.at(path, "input_baselines"))
         self.baselines(feature.encoded_baselines, encoded, self.at(path, "encoded_baselines"))
         self.feature_names(feature, tensor, path)
 
-    def gradient(self, info: TensorInfo | None, path: Path, *, hint: bool) -> None:
+    def gradient(self, feature: InputSpec, info: TensorInfo | None, path: Path) -> None:
         if info is None or info.dtype in (*FLOAT_TYPES, "unknown"):
             return
         if self.method is None or self.method.uses_gradients:
-            way_out = "name a float tensor behind it in encoded_tensor_name or " if hint else ""
+            found = {k: v for k, v in self.encoded.items() if k == feature.name}
             self.find(
                 NO_FLOATS,
                 f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}",
                 path,
-                hint=f"{way_out}use sampled Shapley",
+                hint=way_out(found, inferred=False),
                 severity=None if self.method else Severity.WARNING,
             )
+
+    @cached_property
+    def encoded(self) -> Mapping[str, EncodedTensor]:
+        """The tensors behind the inputs that no gradient reaches."""
+        return encodings_of(self.metadata, self.meta_graph, self.signature)
 
     def image(self, info: TensorInfo | None, path: Path) -> None:
         if info is None or info.shape is None or info.dtype == "string":

@@ -59,9 +59,9 @@ def draft_metadata(
 
     Tensors have their full names, as the services want them; pictures have the domain that `pixels`
     says, or else the graph. With `for_method` they are complete for a method, zero being the
-    baseline: what gradients do not reach has the tensor behind it, or is left out. Raises ModelError
-    where there is no such signature, and SpecError where the output must be chosen or cannot be
-    explained.
+    baseline: what gradients do not reach has the tensor behind it, or is left out. Raises
+    ModelError where there is no such signature, and SpecError where the output must be chosen or
+    cannot be explained.
     """
     graph = model.meta_graph(tags)
     signature = choose_signature(graph, signature_key)

@@ -267,6 +267,7 @@ def _back(output: Place, walk: Walk) -> dict[tuple[str, ...], Live]:
 
 
 def is_live(place: Place, walk: Walk, frames: dict[tuple[str, ...], Live]) -> bool:
+    """Return whether a gradient comes to a tensor, `frames` being what it comes to outside."""
     known = max(n for n in range(len(place.chain) + 1) if place.chain[:n] in frames)
     live = frames[place.chain[:known]]
     for depth in range(known, len(place.chain)):

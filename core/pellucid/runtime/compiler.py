@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.linter import Reach, ways
+from pellucid.linter import Reach, encoded_tensors, way_out, ways
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
@@ -47,7 +47,8 @@ class Compiler:
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
     the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
-    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be.
+    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be; `inferred` tells
+    that the metadata are.
     """
 
     directory: Path
@@ -58,6 +59,7 @@ class Compiler:
     logits: bool = False
     parallel_batches: int = 1
     pixels: tuple[AssumedPixels, ...] = ()
+    inferred: bool = False
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
 
@@ -215,7 +217,12 @@ class Compiler:
             device=self.device,
             parallel_batches=self.parallel_batches,
             obstacle=self._obstacle,
+            way_out=lambda: self._way_out(explained),
         )
+
+    def _way_out(self, explained: dict[str, str]) -> Hint:
+        found = encoded_tensors(self.meta_graph, self.signature, self._output, explained)
+        return way_out(found, inferred=self.inferred)
 
     def _obstacle(self, tensor: str) -> tuple[str, str] | None:
         way = ways(self.meta_graph, self._output, [tensor])[tensor]

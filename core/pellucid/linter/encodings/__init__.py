@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from pellucid.linter.encodings.draft_for_method import complete
-from pellucid.linter.encodings.encoded_tensors import EncodedTensor, encoded_tensors, way_out
+from pellucid.linter.encodings.encoded_tensors import (
+    EncodedTensor,
+    encoded_tensors,
+    encodings_of,
+    way_out,
+)
 
-__all__ = ["EncodedTensor", "complete", "encoded_tensors", "way_out"]
+__all__ = ["EncodedTensor", "complete", "encoded_tensors", "encodings_of", "way_out"]

@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pellucid.errors import SpecError
 from pellucid.linter.encodings.forward_walk import Forward, Spot
 from pellucid.linter.gradient_flow import slopes
-from pellucid.metadata import Encoding
+from pellucid.metadata import Encoding, ExplanationMetadata
 from pellucid.notices import Hint
-from pellucid.saved_model import CALLS, FLOAT_TYPES, MetaGraph, Shape, Signature, tensor_info
+from pellucid.saved_model import (
+    CALLS,
+    FLOAT_TYPES,
+    MetaGraph,
+    Shape,
+    Signature,
+    resolve_tensor,
+    tensor_info,
+)
 
 _LOOKUPS = ("Gather", "GatherV2", "GatherNd", "ResourceGather", "ResourceGatherNd", "OneHot")
 _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
@@ -35,9 +44,9 @@ class EncodedTensor:
 
     @property
     def fields(self) -> str:
-        """What to write into metadata, as people read it."""
-        encoding = f", encoding {self.encoding.value}" if self.encoding.is_embedding else ""
-        return f"encoded_tensor_name '{self.tensor}'{encoding}"
+        """What to write into metadata, as it is written there."""
+        said = {"encoding": self.encoding.value, "encoded_tensor_name": self.tensor}
+        return ", ".join(f'"{key}": "{value}"' for key, value in said.items())
 
 
 def encoded_tensors(
@@ -83,6 +92,24 @@ def encoded_tensors(
     return found
 
 
+def encodings_of(
+    metadata: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
+) -> dict[str, EncodedTensor]:
+    """Return `encoded_tensors` of the inputs that metadata name; {} where a name is wrong."""
+    written = metadata.output.tensor_name or metadata.output.name
+    try:
+        output = resolve_tensor(meta_graph, signature, written, role="output").tensor
+        inputs = {
+            it.name: resolve_tensor(
+                meta_graph, signature, it.tensor_name or it.name, role="input"
+            ).tensor
+            for it in metadata.inputs
+        }
+    except SpecError:
+        return {}
+    return encoded_tensors(meta_graph, signature, output, inputs)
+
+
 def _is_call(meta_graph: MetaGraph, spot: Spot) -> bool:
     """Whether a tensor is what a call returns, which has a name of its own inside."""
     return spot.op in meta_graph.functions or spot.op in CALLS
@@ -92,8 +119,8 @@ def _chosen(
     forward: Forward, tensor: str, usable: Mapping[str, Spot]
 ) -> tuple[Spot, tuple[str, ...]] | None:
     """Return the first tensor on the way that can be named, or the one that several come to."""
-    ends = [it for it in forward.after(tensor, stop=lambda it: it.name in usable)]
-    first = [it for it in ends if it.name in usable]
+    reached = forward.after(tensor, stop=lambda it: it.name in usable)
+    first = [it for it in reached if it.name in usable]
     lookups = [it for it in first if it.op in (*_LOOKUPS, *_SUMS)] or first
     if len(lookups) < 2:
         return (lookups[0], ()) if lookups else None
@@ -107,8 +134,9 @@ def _chosen(
 
 
 def _repeated(reached: Mapping[Spot, Sequence[str]]) -> set[str]:
-    """Return the tensors whose rows are distinct ids, not instances, as in lookups by feature
-    columns: until the rows are taken, or summed, instance by instance.
+    """Return the tensors whose rows are distinct ids, not instances, as feature columns look up.
+
+    Rows are those of instances again once they are taken, or summed, instance by instance.
     """
     apart = {
         it.name
@@ -152,21 +180,18 @@ def _encoding(way: Sequence[str], given: Shape, shape: Shape) -> Encoding:
     return Encoding.CONCAT_EMBEDDING if made > 2 else Encoding.COMBINED_EMBEDDING
 
 
-def way_out(found: Sequence[EncodedTensor | None], *, inferred: bool) -> Hint:
+def way_out(found: Mapping[str, EncodedTensor], *, inferred: bool) -> Hint:
     """Return what to do about inputs that no gradient reaches, given the tensors behind them.
 
     Metadata that are `inferred` can be drafted with these in them.
     """
-    named = [it for it in found if it is not None]
-    if not named:
+    if not found:
         return Hint("use {method:sampled-shapley}")
     if inferred:
         return Hint(
-            "use {method:sampled-shapley}, or write metadata that name what lies behind them "
-            "({names}) with {init_metadata.for_method:integrated-gradients}",
-            names=", ".join(f"'{it.tensor}'" for it in named),
+            "use {method:sampled-shapley}, or {init_metadata.for_method:integrated-gradients}, "
+            "which writes metadata with what lies behind them: {names}",
+            names=", ".join(f"'{it.tensor}'" for it in found.values()),
         )
-    return Hint(
-        "add {fields} to the metadata, or use {method:sampled-shapley}",
-        fields=", ".join(it.fields for it in named),
-    )
+    written = ", ".join(f"to '{name}' add {it.fields}" for name, it in found.items())
+    return Hint("in the metadata, {written}, or use {method:sampled-shapley}", written=written)

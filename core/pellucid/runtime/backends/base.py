@@ -44,7 +44,8 @@ class CompileSpec:
     attributions are for (which may lie behind the request's), `output` is the explained output.
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
     `obstacle` returns the innermost operation (its flat name and its type) that stops gradients on
-    their way from the output to a tensor, as far as the graph tells.
+    their way from the output to a tensor, as far as the graph tells; `way_out` says what to do
+    where no gradient reaches the explained tensors.
     """
 
     directory: Path
@@ -57,6 +58,7 @@ class CompileSpec:
     device: str = "auto"
     parallel_batches: int = 1
     obstacle: Callable[[str], tuple[str, str] | None] = lambda tensor: None
+    way_out: Callable[[], Hint | None] = lambda: None
 
     @property
     def checkpoint(self) -> str:
