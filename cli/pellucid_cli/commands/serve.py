@@ -65,8 +65,10 @@ def serve(
     options = load_options(console, model, method)
 
     def loaded(directory: Path) -> LoadedModel:
+        model = load(console, directory, options)
+        _refuse_mean(model)
         # What a single explanation warns of is no news for whoever runs the server.
-        return replace(load(console, directory, options), warn=lambda message: None)
+        return replace(model, warn=lambda message: None)
 
     listening = server.listen(serving.host, serving.port)
     url = server.address(listening)
@@ -106,6 +108,18 @@ def _check_several(model: ModelOptions) -> None:
         if getattr(model, name) is not None:
             hint = "serve the others by a server of their own"
             raise SpecError(f"--{name} is for one model", hint=hint)
+
+
+def _refuse_mean(model: LoadedModel) -> None:
+    """Raise SpecError for a baseline that would be that of other people's requests, too."""
+    if model.takes_mean:
+        from pellucid.errors import SpecError
+
+        raise SpecError(
+            "--baseline mean is that of the instances of one call, and a server computes those of "
+            "several requests together",
+            hint="save the mean of some as mean.npy, and name that file",
+        )
 
 
 def _check_installed() -> None:

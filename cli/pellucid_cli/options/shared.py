@@ -222,6 +222,12 @@ method_options = record(
         help="Use the blurred image as baseline; standard deviation in pixels.",
     ),
     click.option(
+        "--baseline",
+        metavar="mean|blur|noise|zero|FILE",
+        help="Baseline instead of the metadata's: the mean of the instances, the blurred image, "
+        "uniform noise, zero, or a .npy, .npz, .png, .jpg or .json file; a number, too.",
+    ),
+    click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
     ),
     click.option(

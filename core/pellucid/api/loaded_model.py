@@ -12,7 +12,15 @@ import numpy as np
 from pellucid.api.explanations import Explanations
 from pellucid.errors import InstanceError, OutputError, SpecError
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
-from pellucid.explain import MIXED_ROWS, Explainer, Explanation, PixelWatch
+from pellucid.explain import (
+    MIXED_ROWS,
+    BaselineKind,
+    Explainer,
+    Explanation,
+    PixelWatch,
+    choose_baseline,
+    without_blur,
+)
 from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
 from pellucid.metadata import (
     ExampleModality,
@@ -29,7 +37,7 @@ from pellucid.metadata.documents import (
     overridden,
 )
 from pellucid.model import Array
-from pellucid.notices import Hint, Warn, Where
+from pellucid.notices import Hint, Notice, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.runtime import Compiler
@@ -82,19 +90,37 @@ class LoadedModel:
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
         records = self._records(instances, self.extras)
         items: list[Explanation | None] = [None] * len(records)
+        explainer = self._averaged(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
             request = stack(group, self.inputs)
-            explained = self.explainer.explain(request, [r.index for r in group])
+            explained = explainer.explain(request, [r.index for r in group])
             pictures = [r.pictures for r in group]
-            said = self.pixels.explained(self.explainer.model, request, explained, pictures)
-            for i, explanation in zip(places, said, strict=True):
+            watched = self.pixels.explained(explainer.model, request, explained, pictures)
+            for i, explanation in zip(places, watched, strict=True):
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
+        if explainer.baseline is not None and explainer.baseline.made:
+            for said in dict.fromkeys(item.baseline for item in found if item.baseline):
+                self.pixels.say_once(Notice(f"baseline: {said}"))
         for record, explanation in zip(records, found, strict=True):
             for notice in (*record.notes, *explanation.warnings):
                 self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
+
+    def _averaged(self, records: list[Instance]) -> Explainer:
+        if not self.takes_mean:
+            return self.explainer
+        groups = same_shapes(records)
+        return self.explainer.averaged(
+            [stack([records[i] for i in places], self.inputs) for places in groups]
+        )
+
+    @property
+    def takes_mean(self) -> bool:
+        """Whether the baseline is the mean of the instances of a call, which belong together."""
+        baseline = self.explainer.baseline
+        return baseline is not None and baseline.kind is BaselineKind.MEAN
 
     def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
         """Return what the model says of each instance, without an explanation.
@@ -128,8 +154,13 @@ class LoadedModel:
         if options.visualization is not None:
             inputs = (replace(i, visualization=options.visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
+        baseline = self.explainer.baseline
+        if options.settings.baseline is not None:
+            baseline, metadata = choose_baseline(options.settings.baseline, metadata)
+            chosen = without_blur(chosen, baseline, options.settings)
         explainer = replace(
             self.explainer,
+            baseline=baseline,
             model=self.compiler.model(gradients=chosen.method.uses_gradients),
             parameters=chosen,
             metadata=metadata,
@@ -218,9 +249,13 @@ class LoadedModel:
         parameters = with_kserve_keys(request, parameters, self.warn)
         if metadata is self.metadata and parameters is self.parameters:
             return self
-        return replace(
-            self, explainer=replace(self.explainer, metadata=metadata, parameters=parameters)
+        before = [it.input_baselines for it in self.metadata.inputs]
+        same = before == [it.input_baselines for it in metadata.inputs]
+        baseline = self.explainer.baseline if same else None
+        changed = replace(
+            self.explainer, metadata=metadata, parameters=parameters, baseline=baseline
         )
+        return replace(self, explainer=changed)
 
     def as_kserve(self) -> LoadedModel:
         """Return the same model as KServe's explainer had it: LIME of the ``top_labels`` best.

@@ -34,6 +34,7 @@ from pellucid.metadata import (
     ExplanationParameters,
     OutputSpec,
     PixelSettings,
+    given_settings,
     with_settings,
 )
 from pellucid.metadata.documents import raise_errors, read_document, read_parameters_file
@@ -135,7 +136,9 @@ def load_model(
     described = _described(read(directory), options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, note or (lambda message: None))
-    unchanged = options.explain == ExplainOptions()
+    settings = given_settings(options.explain.settings)  # arrays among them have no equal
+    rest = replace(options.explain, settings=CallSettings())
+    unchanged = not settings and rest == ExplainOptions()
     return loaded if unchanged else loaded.configured(options.explain)
 
 

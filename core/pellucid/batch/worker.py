@@ -26,7 +26,7 @@ from pellucid.batch.rendering import Wanted, render
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.inputs import InputInfo, Instance
 from pellucid.metadata import FileBaseline
-from pellucid.notices import Message, Notice
+from pellucid.notices import Message, Notice, Where
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
@@ -85,6 +85,13 @@ class Work:
     def __init__(
         self, model: LoadedModel, wanted: Wanted, warnings: Sequence[Message] = ()
     ) -> None:
+        if model.takes_mean:
+            raise SpecError(
+                "the mean is that of the instances of one call, and a batch reads them piece by "
+                "piece",
+                where=Where(path="baseline"),
+                hint="save the mean of some as mean.npy, and name that file",
+            )
         # A million warnings are none: they are counted, and the errors are in the summary.
         self.model = replace(model, warn=lambda sentence: None)
         self.wanted = wanted
@@ -118,6 +125,7 @@ class Work:
                 **method,
                 "top_k": parameters.top_k,
                 "output_indices": str(parameters.output_indices),
+                "the baseline": repr(model.explainer.baseline),
                 "the seed": model.explainer.seed,
                 "the signature": model.signature,
                 "logits": model.compiler.logits,

@@ -7,32 +7,30 @@ the outputs, makes the baselines, asks the method, and says what each feature co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from pellucid.errors import InstanceError, NotDifferentiableError, SpecError
 from pellucid.examples import ExampleSearch, Neighbor
+from pellucid.explain.baselines import BaselineMaker
+from pellucid.explain.chosen_baseline import SETTING, BaselineKind, ChosenBaseline
 from pellucid.explain.dispatch import attribute, check_finite, check_moving
 from pellucid.explain.features import (
     Companions,
     Sparse,
-    baseline_array,
-    blurred,
     feature_attributions,
     is_image,
-    zero,
 )
+from pellucid.explain.jumps import another_baseline, jumps
 from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.explain.targets import name_at, targets_of
 from pellucid.metadata import (
-    Baseline,
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
-    InputSpec,
     Nested,
 )
 from pellucid.model import Array, Attribution, Model, Tensors
@@ -101,7 +99,8 @@ class Explainer:
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
     `companions` which others belong to it;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
-    instead of refused. `seed` names the random numbers; `examples` finds neighbours.
+    instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
+    what a call chose instead of the metadata's, `mean` that of the call, where it is asked for.
     """
 
     model: ServedModel
@@ -112,6 +111,8 @@ class Explainer:
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
+    baseline: ChosenBaseline | None = None
+    mean: Tensors = field(default_factory=dict)
 
     def explain(self, request: Tensors, numbers: Sequence[int] | None = None) -> list[Explanation]:
         """Return one explanation for each row of a request's arrays, [n, …].
@@ -149,13 +150,13 @@ class Explainer:
         rows = [numbers[i] for i in row]
         target = np.concatenate(chosen).astype(np.int64)
         try:
+            starts, from_what = self._baselines(x, inputs)
+            ends = {name: value[row] for name, value in x.items()}
+            starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in starts]
             attribution = attribute(
                 self.model,
-                {name: value[row] for name, value in x.items()},
-                [
-                    {k: v[row] if len(v) == n else v for k, v in b.items()}
-                    for b in self._baselines(x, inputs)
-                ],
+                ends,
+                starts,
                 target,
                 self.metadata,
                 method,
@@ -175,13 +176,22 @@ class Explainer:
         explained = [s.name for s in self.metadata.inputs if s.name in x]
         of_the_model = self._of_the_model(x, scores)
         held = self._held()
+        elsewhere = self._elsewhere(ends, starts, attribution, n)
         result = []
         for i in range(n):
             labels = tuple(
                 self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
                 for j in np.flatnonzero(row == i)
             )
-            warnings = (*of_the_model, *warnings_of(labels, self.parameters.method, held))
+            warnings = (
+                *of_the_model,
+                *warnings_of(
+                    labels,
+                    self.parameters.method,
+                    held,
+                    [elsewhere[j] for j in np.flatnonzero(row == i)],
+                ),
+            )
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -193,9 +203,21 @@ class Explainer:
                         if key in inputs and len(inputs[key]) == n
                     },
                     warnings=warnings,
+                    baseline=from_what,
                 )
             )
         return result
+
+    def _elsewhere(
+        self, ends: Tensors, starts: Sequence[Tensors], attribution: Attribution, n: int
+    ) -> list[Hint | None]:
+        """Return, for the rows that change at their baseline alone, which one to choose instead."""
+        if not self._gradients or attribution.approx_error is None:
+            return [None] * len(attribution.target)
+        pictures = any(is_image(v.shape[1:]) for v in attribution.values.values())
+        hint = another_baseline(pictures=pictures, several=n > 1)
+        found = jumps(self.model, ends, starts, attribution)
+        return [hint if it else None for it in found]
 
     def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:
         method = self.parameters.method
@@ -216,52 +238,51 @@ class Explainer:
         reached = self.model.differentiable
         return [spec.name for spec in self.metadata.inputs if spec.name not in reached]
 
-    def _baselines(self, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
-        """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …])."""
-        specs = [s for s in self.metadata.inputs if s.name in x]
-        encoded = self._gradients
-        given: dict[str, tuple[Baseline, ...]] = {
-            s.name: (s.encoded_baselines if encoded else ()) or s.input_baselines for s in specs
-        }
-        if not any(given.values()):
-            given = {s.name: self.parameters.method.default_baselines for s in specs}
-        count = max([1, *(len(b) for b in given.values())])
-        sigma = self.parameters.method.max_blur_sigma
-        result = []
-        for k in range(count):
-            baseline = {}
-            for spec in specs:
-                value = x[spec.name]
-                if sigma and is_image(value.shape[1:]):
-                    baseline[spec.name] = blurred(value, sigma)
-                elif k >= len(given[spec.name]):
-                    baseline[spec.name] = zero(value.shape[1:], value.dtype)[None]
-                elif encoded and spec.encoded_tensor_name and not spec.encoded_baselines:
-                    baseline[spec.name] = self._encoded(spec, k, inputs)
-                else:
-                    one = given[spec.name][k]
-                    baseline[spec.name] = baseline_array(one, value.shape[1:], value.dtype, spec)[
-                        None
-                    ]
-            result.append(baseline)
-            if sigma:
-                break
-        return result
+    def _baselines(self, x: Tensors, inputs: Tensors) -> tuple[list[dict[str, Array]], str]:
+        maker = BaselineMaker(
+            model=self.model,
+            specs=self.metadata.inputs,
+            method=self.parameters.method,
+            input_keys=self.input_keys,
+            reached=self._moved(x),
+            chosen=self.baseline,
+            mean=self.mean,
+            seed=self.seed,
+        )
+        return maker.make(x, inputs)
 
-    def _encoded(self, spec: InputSpec, k: int, inputs: Tensors) -> Array:
-        """Push an input baseline through the encoder: "encoded tensors are transformations"."""
-        key = self.input_keys.get(spec.name)
-        if key is None:
+    def _moved(self, x: Tensors) -> frozenset[str]:
+        """Return the features that the method moves from the baseline to the instance."""
+        if self._gradients:
+            return self.model.differentiable
+        return frozenset(spec.name for spec in self.metadata.inputs if spec.name in x)
+
+    def averaged(self, requests: Sequence[Tensors]) -> Explainer:
+        """Return the same, the mean of all rows of some requests being its baseline, if asked for.
+
+        Raises SpecError where there is one row only, or where rows differ in shape.
+        """
+        if self.baseline is None or self.baseline.kind is not BaselineKind.MEAN or self.mean:
+            return self
+        count = sum(len(next(iter(it.values()))) for it in requests)
+        if count < 2:
             raise SpecError(
-                f"'{spec.tensor_name}' is not an input of the signature, so nothing leads from it "
-                "to the encoded tensor",
-                where=Where(path=f"inputs.{spec.name}.input_baselines"),
-                hint="use encoded_baselines",
+                "the mean of one instance is that instance",
+                where=SETTING,
+                hint=Hint("explain several at a time, or choose {baseline:noise}"),
             )
-        value = inputs[key]
-        one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
-        # The encoder may read other inputs, too, such as the weights of the words.
-        return self.model.encode({**inputs, key: np.broadcast_to(one, value.shape)})[spec.name]
+        found = [self.model.encode(self.model.preprocess(request)) for request in requests]
+        mean = {}
+        for name in sorted(self._moved(found[0])):
+            values = [it[name] for it in found]
+            if values[0].dtype.kind not in "fiu":
+                continue  # which is said when it is needed
+            if len({value.shape[1:] for value in values}) > 1:
+                what = f"the instances of '{name}' differ in shape, so that they have no mean"
+                raise SpecError(what, where=SETTING, hint=Hint("choose {baseline:noise}"))
+            mean[name] = np.sum([v.sum(axis=0, dtype=np.float64) for v in values], axis=0) / count
+        said = f"the mean of {count} instances"
+        return replace(self, mean=mean, baseline=replace(self.baseline, said=said))
 
     def _label(
         self,

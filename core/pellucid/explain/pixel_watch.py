@@ -66,6 +66,14 @@ class PixelWatch:
         """Return a new watch of the same model that speaks to others."""
         return PixelWatch(tuple(self.assumed.values()), note, warn)
 
+    def say_once(self, notice: Notice) -> None:
+        """Note what is worth knowing, unless it was said before."""
+        with self._saying:
+            fresh = str(notice) not in self._said
+            self._said.add(str(notice))
+        if fresh:
+            self.note(notice)
+
     def document(self) -> dict[str, object]:
         """Return what is assumed as JSON, by input."""
         return {name: it.document() for name, it in self.assumed.items()}

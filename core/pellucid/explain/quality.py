@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Protocol
 
 from pellucid.metadata import BaseMethod
@@ -55,14 +56,20 @@ class Judged(Protocol):
         ...
 
 
-def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str]) -> list[Notice]:
+def warnings_of(
+    labels: Sequence[Judged],
+    method: BaseMethod,
+    held: Sequence[str],
+    leaping: Iterable[Hint | None] = (),
+) -> list[Notice]:
     """Return a notice for each attribution that is inaccurate or undefined.
 
-    `held` are the features that have no gradient and were left as they are.
+    `held` are the features that have no gradient and were left as they are; `leaping` has a
+    hint for each of the outputs that change at their baseline alone.
     """
     tolerance = method.tolerance
     warnings = []
-    for label in labels:
+    for label, elsewhere in zip(labels, chain(leaping, repeat(None)), strict=False):
         stability = label.diagnostics.get("stability")
         if stability is not None:
             if not stability >= ADVISED_STABILITY:
@@ -70,7 +77,7 @@ def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str
                     f"the stability is {stability:.2g}: with another seed, the coefficients would "
                     "be others"
                 )
-                hint = Hint("take more samples, or larger patches with {segmentation:slic}")
+                hint = Hint("raise {samples}, or take larger patches with {segmentation:slic}")
                 warnings.append(Notice(what, hint=hint))
             continue
         of = f" for output {list(label.index)}" if label.index else ""
@@ -78,13 +85,20 @@ def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str
         if error is None and label.score != label.baseline_score:
             one = method.counts.removesuffix("s")
             what = f"approx_error is undefined{of}: a single {one} has no spread"
-            warnings.append(Notice(what, hint=Hint.plain(f"use more {method.counts}")))
+            warnings.append(Notice(what, hint=_more(method)))
         elif error is None or _is_rounding(label):
             what = (
                 f"the output equals that of the baseline{of}: there is nothing to attribute, and "
                 "approx_error is undefined"
             )
-            warnings.append(Notice(what, hint=Hint("choose another baseline")))
+            warnings.append(Notice(what, hint=Hint("choose another one, as {baseline:noise}")))
+        elif elsewhere is not None:
+            what = (
+                f"approx_error is {error:.3g}{of}: the output changes at the baseline and not "
+                "between it and the instance, as where the input is normalised first (layer or L2 "
+                "normalisation), so that no number of steps helps"
+            )
+            warnings.append(Notice(what, hint=elsewhere))
         elif tolerance is not None and error > tolerance:
             what = (
                 f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
@@ -94,31 +108,46 @@ def warnings_of(labels: Sequence[Judged], method: BaseMethod, held: Sequence[str
         elif error > ADVISED_ERROR:
             why, advice = _advice(error, method, held)
             what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
-            warnings.append(Notice(what, hint=Hint.plain(advice)))
+            warnings.append(Notice(what, hint=advice))
     return warnings
 
 
-def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str, str]:
+# What to raise of a method, by what buys accuracy with time.
+_MORE = {
+    "steps": Hint("raise {steps} or choose another {baseline}"),
+    "paths": Hint("raise {paths}"),
+    "samples": Hint("raise {samples}"),
+}
+
+
+def _more(method: BaseMethod) -> Hint | None:
+    return None if method.effort is None else _MORE[method.effort.setting]
+
+
+def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str, Hint | None]:
     if method.sampled:
         return (
             "the attributions are uncertain by that share of the change of the output",
-            f"use more {method.counts}",
+            _more(method),
         )
     if held:
         names = ", ".join(f"'{name}'" for name in held)
         return (
             "they do not explain the whole change",
-            f"what has no gradient was held ({names}): sampled-shapley explains it too",
+            Hint(
+                "what has no gradient was held ({names}): {method:sampled-shapley} explains it too",
+                names=names,
+            ),
         )
     if error > STEPPED_ERROR:
         return (
             "the attributions hardly explain the change of the output, as where inputs pass "
             "through buckets, roundings or casts",
-            "sampled-shapley needs no gradients",
+            Hint("{method:sampled-shapley} needs no gradients"),
         )
     return (
         "the attributions do not add up to the change of the output",
-        "use more steps or another baseline",
+        _more(method),
     )
 
 

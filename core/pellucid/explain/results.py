@@ -55,7 +55,7 @@ class Explanation:
     `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
     for each feature, such as the words that were embedded. An explanation by examples has
     `neighbors`, nearest first, and no labels. `pixels` is what was assumed of each input that was
-    made of a picture, as JSON.
+    made of a picture, as JSON; `baseline` says which one the call chose, if it did.
     """
 
     prediction: Array
@@ -65,6 +65,7 @@ class Explanation:
     warnings: tuple[Notice, ...] = field(default=())
     neighbors: tuple[Neighbor, ...] | None = None
     pixels: Mapping[str, Any] = field(default_factory=dict)
+    baseline: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,10 @@ class BaseMethod(ABC):
         """The blur of pictures that are their own baselines, in pixels, if any."""
         return None
 
+    def without_blur(self: T) -> T:
+        """Return it with no blur of its own: by default itself."""
+        return self
+
     @property
     def shown_patches(self) -> PatchChoice | None:
         """What KServe's explainer would show; None where this is another method than its own."""

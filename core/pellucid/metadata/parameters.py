@@ -8,7 +8,7 @@ in the law suite; and its options. A key of its own in documents stands in the p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from os import PathLike
 from pathlib import Path
@@ -94,7 +94,10 @@ class CallSettings:
     of quadrature nodes; with a `tolerance` it is chosen for each instance, up to `max_steps`, so
     that approx_error is below it (for sampled Shapley the number of paths).
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (default 0.1); `blur_sigma`
-    takes the blurred image as the baseline, in pixels. `paths` is the number of sampled
+    takes the blurred image as the baseline, in pixels. `baseline` takes the place of those in the
+    metadata: ``zero``, ``mean`` (of the instances of the call), ``blur`` (of pictures, by default a
+    15th of their longer side), ``noise`` (uniform over the domain), a number, lists or an array, a
+    file as in metadata, or a mapping of inputs to such. `paths` is the number of sampled
     permutations, `players` ``elements`` or ``regions``; `samples` and `segmentation` are those of
     LIME. `neighbors` is the number of examples to find, `index` the file that they are in, `query`
     ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
@@ -115,6 +118,7 @@ class CallSettings:
     noisy_samples: int | None = _setting(int, least=1)
     noise_sigma: float | None = _setting(float, above=0)
     blur_sigma: float | None = _setting(float, above=0)
+    baseline: Any = None
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
 
@@ -169,6 +173,9 @@ class _PathIntegral(BaseMethod):
         if self.max_blur_sigma is not None:
             parts.append(f"from blur {self.max_blur_sigma:g}")
         return ", ".join(parts)
+
+    def without_blur(self: T) -> T:
+        return replace(self, max_blur_sigma=None)  # type: ignore[type-var]
 
     def check(self) -> None:
         if self.tolerance is not None and self.smooth_grad is not None:

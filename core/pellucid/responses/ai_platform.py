@@ -34,7 +34,7 @@ def ai_platform(
                     }
                     for label in labels
                 ],
-                **diagnostics_json(labels, explanation.pixels),
+                **diagnostics_json(labels, explanation),
             }
         )
     return {"explanations": result}

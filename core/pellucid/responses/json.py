@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from pellucid.examples import Neighbor
-from pellucid.explain import LabelAttribution
+from pellucid.explain import Explanation, LabelAttribution
 from pellucid.model import Array
 
 Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
@@ -42,18 +42,20 @@ def encode(document: Any, *, indent: bool = True) -> bytes:
 
 
 def diagnostics_json(
-    labels: Sequence[LabelAttribution], pixels: Mapping[str, Any]
+    labels: Sequence[LabelAttribution], explanation: Explanation
 ) -> dict[str, Any]:
     """Return what methods say of themselves, beside the attributions and in their order.
 
-    With them stands, under ``pixels``, what was assumed of the picture that was explained.
+    With them stands, under ``pixels``, what was assumed of the picture that was explained, and,
+    under ``baseline``, what was chosen for one.
 
     "No key beyond the listed ones inside an attribution": clients would stumble over it.
     """
     said = [
         {
             **{k: value if np.isfinite(value) else None for k, value in label.diagnostics.items()},
-            **({"pixels": pixels} if pixels else {}),
+            **({"pixels": explanation.pixels} if explanation.pixels else {}),
+            **({"baseline": explanation.baseline} if explanation.baseline else {}),
         }
         for label in labels
     ]

@@ -102,6 +102,7 @@ def pack(explanations: Results, words: Words = python_words) -> bytes:
                 "given": texts,
                 "warnings": [it.sentence(words) for it in explanation.warnings],
                 "pixels": explanation.pixels,
+                "baseline": explanation.baseline,
                 "labels": [
                     {
                         "name": label.name,
@@ -213,6 +214,7 @@ def _explanation(
         given={name: given[name] for name in names if name in given},
         warnings=tuple(map(Notice, entry["warnings"])),
         pixels=entry.get("pixels", {}),
+        baseline=entry.get("baseline", ""),
     )
 
 

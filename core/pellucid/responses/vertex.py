@@ -39,7 +39,7 @@ def vertex(
                     }
                     for label in explanation.labels
                 ],
-                **diagnostics_json(explanation.labels, explanation.pixels),
+                **diagnostics_json(explanation.labels, explanation),
             }
         )
     predicted = predictions([explanation.prediction for explanation in explanations])
