@@ -14,23 +14,29 @@ from pellucid_cli.main import cli
 
 FLAGS = {
     ("", "allow_unsafe_ops"): "--allow-unsafe-ops",
+    ("", "baseline"): "--baseline",
+    ("", "blur_sigma"): "--blur-sigma",
     ("", "device"): "--device",
     ("", "force"): "--force",
     ("", "latent"): "--latent",
     ("", "max_steps"): "--max-steps",
     ("", "method"): "--method",
     ("", "output"): "--output",
+    ("", "paths"): "--paths",
     ("", "pixels"): "--pixels",
     ("", "players"): "--players",
     ("", "query"): "--query",
     ("", "raw"): "--raw",
+    ("", "samples"): "--samples",
     ("", "segmentation"): "--segmentation",
     ("", "signature"): "--signature",
     ("", "spec"): "--spec",
+    ("", "steps"): "--steps",
     ("", "tags"): "--tag-set",
     ("", "to"): "--to",
     ("explain", "raw"): "pellucid explain --raw",
     ("index", "force"): "pellucid index --force",
+    ("init_metadata", "for_method"): "pellucid init-metadata MODEL_DIR --for",
 }
 
 
@@ -76,7 +82,7 @@ def test_a_value_that_is_advised_is_one_that_the_flag_takes(template: str) -> No
         (Advice("tags", ("serve", "gpu")), "--tag-set serve,gpu"),
         (Advice("force", True), "--force"),
         (Advice("force", True, "index"), "pellucid index --force"),
-        (Advice("output", None, "init_metadata"), "pellucid init-metadata --output"),
+        (Advice("output", None, "init_metadata"), "pellucid init-metadata MODEL_DIR --output"),
     ],
 )
 def test_a_setting_is_written_as_it_is_typed(setting: Advice, typed: str) -> None:

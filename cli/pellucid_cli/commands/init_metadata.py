@@ -71,14 +71,11 @@ def init_metadata(
     cast, and all get a baseline of zero; else baselines, as feature names, are for you to add.
     TensorFlow is not needed.
     """
-    import json
-
     from pellucid.linter import draft_metadata
     from pellucid.metadata import METADATA_FILE, Dialect
     from pellucid.metadata import PixelSettings as Pixels
-    from pellucid.metadata.documents import dump_metadata
     from pellucid.saved_model import read
-    from pellucid_cli.files import check_free, write, write_stdout
+    from pellucid_cli.files import check_free
 
     target = model_dir / METADATA_FILE if out is None else Path(out)
     if out != "-" and model_dir.is_dir():
@@ -93,13 +90,22 @@ def init_metadata(
         pixels=pixels or Pixels(),
         for_method=for_method,
     )
+    _deliver(draft, None if out == "-" else target, force=force)
+    _report(draft, None if out == "-" else target, quiet)
+
+
+def _deliver(draft: Draft, target: Path | None, *, force: bool) -> None:
+    import json
+
+    from pellucid.metadata.documents import dump_metadata
+    from pellucid_cli.files import write, write_stdout
+
     document = dump_metadata(draft.metadata)
     data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    if out == "-":
+    if target is None:
         write_stdout(data)
     else:
         write(target, data, force=force)
-    _report(draft, None if out == "-" else target, quiet)
 
 
 def _report(draft: Draft, written: Path | None, quiet: int) -> None:

@@ -159,7 +159,7 @@ class BaselineMaker:
             return self.method.max_blur_sigma
         shape = value.shape[1:]
         sides = shape[-2:] if is_channels_first(shape) else shape[:2]
-        return max(sides) * BLUR_SHARE
+        return float(max(sides)) * BLUR_SHARE
 
     def _said(self, kind: BaselineKind, specs: Sequence[InputSpec], x: Tensors) -> str:
         if kind is BaselineKind.BLUR:

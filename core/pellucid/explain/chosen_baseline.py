@@ -112,7 +112,7 @@ def without_blur(
     """
     if baseline.kind is BaselineKind.BLUR:
         return parameters
-    if settings.blur_sigma is not None:
+    if settings.blurs:
         what = f"'{baseline.said}' and a blurred picture are two baselines"
         raise SpecError(
             what, where=SETTING, hint=Hint("choose {baseline:blur}, or drop {blur_sigma}")

@@ -67,49 +67,52 @@ def warnings_of(
     `held` are the features that have no gradient and were left as they are; `leaping` has a
     hint for each of the outputs that change at their baseline alone.
     """
-    tolerance = method.tolerance
-    warnings = []
-    for label, elsewhere in zip(labels, chain(leaping, repeat(None)), strict=False):
-        stability = label.diagnostics.get("stability")
-        if stability is not None:
-            if not stability >= ADVISED_STABILITY:
-                what = (
-                    f"the stability is {stability:.2g}: with another seed, the coefficients would "
-                    "be others"
-                )
-                hint = Hint("raise {samples}, or take larger patches with {segmentation:slic}")
-                warnings.append(Notice(what, hint=hint))
-            continue
-        of = f" for output {list(label.index)}" if label.index else ""
-        error = label.approx_error
-        if error is None and label.score != label.baseline_score:
-            one = method.counts.removesuffix("s")
-            what = f"approx_error is undefined{of}: a single {one} has no spread"
-            warnings.append(Notice(what, hint=_more(method)))
-        elif error is None or _is_rounding(label):
-            what = (
-                f"the output equals that of the baseline{of}: there is nothing to attribute, and "
-                "approx_error is undefined"
-            )
-            warnings.append(Notice(what, hint=Hint("choose another one, as {baseline:noise}")))
-        elif elsewhere is not None:
-            what = (
-                f"approx_error is {error:.3g}{of}: the output changes at the baseline and not "
-                "between it and the instance, as where the input is normalised first (layer or L2 "
-                "normalisation), so that no number of steps helps"
-            )
-            warnings.append(Notice(what, hint=elsewhere))
-        elif tolerance is not None and error > tolerance:
-            what = (
-                f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-                f"{label.evaluations} {method.counts}"
-            )
-            warnings.append(Notice(what, hint=Hint("raise {max_steps}")))
-        elif error > ADVISED_ERROR:
-            why, advice = _advice(error, method, held)
-            what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
-            warnings.append(Notice(what, hint=advice))
-    return warnings
+    found = (
+        _notice(label, method, held, elsewhere)
+        for label, elsewhere in zip(labels, chain(leaping, repeat(None)), strict=False)
+    )
+    return [notice for notice in found if notice is not None]
+
+
+def _notice(
+    label: Judged, method: BaseMethod, held: Sequence[str], elsewhere: Hint | None
+) -> Notice | None:
+    stability = label.diagnostics.get("stability")
+    if stability is not None:
+        what = (
+            f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
+        )
+        hint = Hint("raise {samples}, or take larger patches with {segmentation:slic}")
+        return None if stability >= ADVISED_STABILITY else Notice(what, hint=hint)
+    of = f" for output {list(label.index)}" if label.index else ""
+    error, tolerance = label.approx_error, method.tolerance
+    if error is None and label.score != label.baseline_score:
+        one = method.counts.removesuffix("s")
+        what = f"approx_error is undefined{of}: a single {one} has no spread"
+        return Notice(what, hint=_more(method))
+    if error is None or _is_rounding(label):
+        what = (
+            f"the output equals that of the baseline{of}: there is nothing to attribute, and "
+            "approx_error is undefined"
+        )
+        return Notice(what, hint=Hint("choose another baseline, as {baseline:noise}"))
+    if elsewhere is not None:
+        what = (
+            f"approx_error is {error:.3g}{of}: the output changes at the baseline and not between "
+            "it and the instance, as where the input is normalised first (layer or L2 "
+            "normalisation), so that no number of steps helps"
+        )
+        return Notice(what, hint=elsewhere)
+    if tolerance is not None and error > tolerance:
+        what = (
+            f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
+            f"{label.evaluations} {method.counts}"
+        )
+        return Notice(what, hint=Hint("raise {max_steps}"))
+    if error > ADVISED_ERROR:
+        why, advice = _advice(error, method, held)
+        return Notice(f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}", hint=advice)
+    return None
 
 
 # What to raise of a method, by what buys accuracy with time.

@@ -40,22 +40,17 @@ def gradient_findings(
     that do not resolve, and tensors that are not of floats, are the business of other rules. What
     could not be found out is added to `notes`.
     """
-
-    def resolved(written: str, role: Role) -> str | None:
-        try:
-            return resolve_tensor(meta_graph, signature, written, role=role).tensor
-        except SpecError:
-            return None
-
     method = parameters.method if parameters else None
     gradients = method is None or method.uses_gradients
-    output = resolved(metadata.output.tensor_name or metadata.output.name, "output")
+    written = metadata.output.tensor_name or metadata.output.name
+    output = _resolved(meta_graph, signature, written, "output")
     if output is None or not _floats(meta_graph, signature, output):
         return []
     explained: dict[str, tuple[InputSpec, str]] = {}
     for feature in metadata.inputs:
         encoded = feature.encoded_tensor_name if gradients else None
-        tensor = resolved(encoded or feature.tensor_name or feature.name, "input")
+        written = encoded or feature.tensor_name or feature.name
+        tensor = _resolved(meta_graph, signature, written, "input")
         if tensor is not None:
             field = "encoded_tensor_name" if encoded else "input_tensor_name"
             explained[tensor] = feature, field
@@ -69,13 +64,12 @@ def gradient_findings(
                 f"more than {MOST_STEPS} operations are not followed"
             )
         slopes = gradients and _floats(meta_graph, signature, tensor)
-        behind: dict[str, EncodedTensor] = {}
-        if slopes and way.reach in (Reach.NOTHING, Reach.ZERO) and field == "input_tensor_name":
-            found = found or encodings_of(metadata, meta_graph, signature)
-            behind = {name: it for name, it in found.items() if name == feature.name}
-        said = _said(way, tensor, output, way_out(behind, inferred=False), gradients=slopes)
+        said = _said(way, tensor, output, gradients=slopes)
         if said is not None:
-            code, message, hint = said
+            code, message, advised = said
+            if advised and not found:
+                found = encodings_of(metadata, meta_graph, signature)
+            hint = way_out(found, metadata.dialect, of=feature.name) if advised else None
             path = ("inputs", feature.name, spelled(field, metadata.dialect))
             severity = Severity.WARNING if code == "MD120" and method is None else None
             findings.append(
@@ -84,14 +78,20 @@ def gradient_findings(
     return findings
 
 
-def _said(
-    way: Way, tensor: str, output: str, hint: Hint, *, gradients: bool
-) -> tuple[str, str, Hint | None] | None:
+def _resolved(meta_graph: MetaGraph, signature: Signature, written: str, role: Role) -> str | None:
+    try:
+        return resolve_tensor(meta_graph, signature, written, role=role).tensor
+    except SpecError:
+        return None
+
+
+def _said(way: Way, tensor: str, output: str, *, gradients: bool) -> tuple[str, str, bool] | None:
+    """Return the rule that is broken, how, and whether there is a way out of it."""
     if way.reach is Reach.UNCONNECTED:
         what = (
             f"{quoted(output)} does not depend on {quoted(tensor)}, so that every attribution is 0"
         )
-        return "MD122", what, None
+        return "MD122", what, False
     if not gradients:
         return None
     if way.reach is Reach.NOTHING:
@@ -99,14 +99,14 @@ def _said(
             f"no gradient gets from {quoted(output)} to {quoted(tensor)}: operation "
             f"'{way.node}' ({way.op}) in between has none"
         )
-        return "MD120", what, hint
+        return "MD120", what, True
     if way.reach is Reach.ZERO:
         where = f": operation '{way.node}' ({way.op}) in between is a step" if way.node else ""
         what = (
             f"the gradient at {quoted(tensor)} is 0 everywhere{where}; integrated gradients would "
             "say that it does not matter"
         )
-        return "MD121", what, hint
+        return "MD121", what, True
     return None
 
 

@@ -172,12 +172,11 @@ class _Checker:
         if info is None or info.dtype in (*FLOAT_TYPES, "unknown"):
             return
         if self.method is None or self.method.uses_gradients:
-            found = {k: v for k, v in self.encoded.items() if k == feature.name}
             self.find(
                 NO_FLOATS,
                 f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}",
                 path,
-                hint=way_out(found, inferred=False),
+                hint=way_out(self.encoded, self.dialect, of=feature.name),
                 severity=None if self.method else Severity.WARNING,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pellucid.errors import SpecError
@@ -20,7 +21,7 @@ from pellucid.metadata import (
     PixelSettings,
     is_channels_first,
 )
-from pellucid.notices import Hint, Notice, Where
+from pellucid.notices import Hint, Message, Notice, Where
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
     ClassNames,
@@ -41,7 +42,7 @@ class Draft:
     """Metadata that fit their model: how they were found, and what a person should change."""
 
     metadata: ExplanationMetadata
-    notes: tuple[Notice, ...]
+    notes: tuple[Message, ...]
     problems: tuple[Problem, ...]
 
 
@@ -86,20 +87,20 @@ def draft_metadata(
     if signature_key is not None and signature is not _default(graph):
         metadata = replace(metadata, signature_key=_only(dialect, signature.key))
     metadata, assumed = assume_pixels(metadata, model, graph, signature, pixels)
-    completed: list[Notice] = []
+    completed: list[Message] = []
     if for_method is not None:
         metadata = complete(metadata, graph, signature, for_method, completed.append)
     problems, _ = check(metadata, model, signature.key, tags)
-    errors = [it for it in problems if it.severity is Severity.ERROR]
-    if errors:
-        raise SpecError(
-            errors[0].message,
-            errors,
-            where=Where(file=str(model.directory)),
-            hint=errors[0].hint,
-        )
+    _refuse(problems, model.directory)
     notes = *_notes(metadata, signature, names, signature_key, assumed), *completed
     return Draft(metadata=metadata, notes=notes, problems=problems)
+
+
+def _refuse(problems: Sequence[Problem], directory: Path) -> None:
+    errors = [it for it in problems if it.severity is Severity.ERROR]
+    if errors:
+        where = Where(file=str(directory))
+        raise SpecError(errors[0].message, errors, where=where, hint=errors[0].hint)
 
 
 def _only(dialect: Dialect, key: str) -> str | None:

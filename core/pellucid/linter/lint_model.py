@@ -106,7 +106,7 @@ def _infer(
     if sum(it.code == NO_FLOATS for it in problems) == len(metadata.inputs):
         message = "gradients need a float tensor and no input is one"
         found = encodings_of(metadata, model.meta_graph(tags), signature)
-        hint = way_out(found, inferred=True)
+        hint = way_out(found, metadata.dialect, inferred=True)
         problem = _problem(NO_FLOATS, message, str(path), hint)
         kept.append(replace(problem, severity=Severity.WARNING))
     return Linted(

@@ -122,6 +122,11 @@ class CallSettings:
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
 
+    @property
+    def blurs(self) -> bool:
+        """Whether the blurred image is asked for as the baseline."""
+        return self.blur_sigma is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothGrad:

@@ -222,7 +222,7 @@ class Compiler:
 
     def _way_out(self, explained: dict[str, str]) -> Hint:
         found = encoded_tensors(self.meta_graph, self.signature, self._output, explained)
-        return way_out(found, inferred=self.inferred)
+        return way_out(found, self.metadata.dialect, inferred=self.inferred)
 
     def _obstacle(self, tensor: str) -> tuple[str, str] | None:
         way = ways(self.meta_graph, self._output, [tensor])[tensor]

@@ -183,8 +183,8 @@ def test_a_feature_without_a_gradient_is_refused_unless_the_metadata_were_inferr
     with pytest.raises(NotDifferentiableError) as error:
         chosen.explain(request)
     assert str(error.value) == (
-        "no gradient reaches 'k' (k:0), so integrated gradients cannot explain it; name an "
-        "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
+        "no gradient reaches 'k' (k:0), so integrated gradients cannot explain it; use "
+        "method='sampled-shapley'"
     )
     (first, _) = replace(chosen, explicit=False).explain(request)
     np.testing.assert_allclose(first.labels[0].features["x"], X["x"][0] * 2)
@@ -298,7 +298,7 @@ def test_a_single_path_has_no_error_and_says_so() -> None:
     (found,) = replace(chosen, model=ServedFunction(square, (4,))).explain(x)
     assert found.labels[0].approx_error is None
     assert tuple(map(str, found.warnings)) == (
-        "approx_error is undefined for output [0]: a single path has no spread; use more paths",
+        "approx_error is undefined for output [0]: a single path has no spread; raise paths=…",
     )
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pellucid.errors import SpecError
 from pellucid.linter.encodings.forward_walk import Forward, Spot
 from pellucid.linter.gradient_flow import slopes
-from pellucid.metadata import Encoding, ExplanationMetadata
+from pellucid.metadata import Dialect, Encoding, ExplanationMetadata
+from pellucid.metadata.documents import spelled
 from pellucid.notices import Hint
 from pellucid.saved_model import (
     CALLS,
@@ -42,11 +43,13 @@ class EncodedTensor:
     encoding: Encoding
     others: tuple[str, ...] = ()
 
-    @property
-    def fields(self) -> str:
-        """What to write into metadata, as it is written there."""
-        said = {"encoding": self.encoding.value, "encoded_tensor_name": self.tensor}
-        return ", ".join(f'"{key}": "{value}"' for key, value in said.items())
+    def fields(self, dialect: Dialect) -> str:
+        """Return what to write into metadata, as it is written there."""
+        encoding = self.encoding.value
+        if dialect is Dialect.VERTEX:
+            encoding = encoding.upper()
+        said = {"encoding": encoding, "encoded_tensor_name": self.tensor}
+        return ", ".join(f'"{spelled(k, dialect)}": "{value}"' for k, value in said.items())
 
 
 def encoded_tensors(
@@ -180,11 +183,19 @@ def _encoding(way: Sequence[str], given: Shape, shape: Shape) -> Encoding:
     return Encoding.CONCAT_EMBEDDING if made > 2 else Encoding.COMBINED_EMBEDDING
 
 
-def way_out(found: Mapping[str, EncodedTensor], *, inferred: bool) -> Hint:
+def way_out(
+    found: Mapping[str, EncodedTensor],
+    dialect: Dialect,
+    *,
+    of: str | None = None,
+    inferred: bool = False,
+) -> Hint:
     """Return what to do about inputs that no gradient reaches, given the tensors behind them.
 
-    Metadata that are `inferred` can be drafted with these in them.
+    That is about one of them, if `of` names it. Metadata that are `inferred` can be drafted with
+    these tensors in them; others are written in their dialect.
     """
+    found = {name: it for name, it in found.items() if of in (None, name)}
     if not found:
         return Hint("use {method:sampled-shapley}")
     if inferred:
@@ -193,5 +204,5 @@ def way_out(found: Mapping[str, EncodedTensor], *, inferred: bool) -> Hint:
             "which writes metadata with what lies behind them: {names}",
             names=", ".join(f"'{it.tensor}'" for it in found.values()),
         )
-    written = ", ".join(f"to '{name}' add {it.fields}" for name, it in found.items())
+    written = ", ".join(f"to '{name}' add {it.fields(dialect)}" for name, it in found.items())
     return Hint("in the metadata, {written}, or use {method:sampled-shapley}", written=written)
