@@ -17,6 +17,7 @@ FLAGS = {
     ("", "baseline"): "--baseline",
     ("", "blur_sigma"): "--blur-sigma",
     ("", "device"): "--device",
+    ("", "for_method"): "--for",
     ("", "force"): "--force",
     ("", "latent"): "--latent",
     ("", "max_steps"): "--max-steps",
@@ -26,7 +27,6 @@ FLAGS = {
     ("", "pixels"): "--pixels",
     ("", "players"): "--players",
     ("", "query"): "--query",
-    ("", "raw"): "--raw",
     ("", "samples"): "--samples",
     ("", "segmentation"): "--segmentation",
     ("", "signature"): "--signature",
@@ -35,7 +35,10 @@ FLAGS = {
     ("", "tags"): "--tag-set",
     ("", "to"): "--to",
     ("explain", "raw"): "pellucid explain --raw",
+    ("explain", "method"): "pellucid explain --method",
     ("index", "force"): "pellucid index --force",
+    ("index", "latent"): "pellucid index --latent",
+    ("index", "query"): "pellucid index --query",
     ("init_metadata", "for_method"): "pellucid init-metadata MODEL_DIR --for",
 }
 

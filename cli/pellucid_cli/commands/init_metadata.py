@@ -77,6 +77,11 @@ def init_metadata(
     from pellucid.saved_model import read
     from pellucid_cli.files import check_free
 
+    if model_dir.is_file():
+        # A file of Keras has its metadata beside its export, where explaining it looks for them.
+        from pellucid.api import saved_directory
+
+        model_dir = saved_directory(model_dir, Console(quiet=quiet).warn, allow_code=False)
     target = model_dir / METADATA_FILE if out is None else Path(out)
     if out != "-" and model_dir.is_dir():
         check_free(target, force=force)

@@ -119,12 +119,11 @@ def _notice(
 _MORE = {
     "steps": Hint("raise {steps} or choose another {baseline}"),
     "paths": Hint("raise {paths}"),
-    "samples": Hint("raise {samples}"),
 }
 
 
 def _more(method: BaseMethod) -> Hint | None:
-    return None if method.effort is None else _MORE[method.effort.setting]
+    return None if method.effort is None else _MORE.get(method.effort.setting)
 
 
 def _advice(error: float, method: BaseMethod, held: Sequence[str]) -> tuple[str, Hint | None]:

@@ -42,7 +42,7 @@ from pellucid.notices import Hint, Notice, Where, Words, python_words
 Record = TypeVar("Record", bound=Any)
 
 FORMAT = 1
-AGAIN = Hint("explain again with {raw}")
+AGAIN = Hint("write it again with {explain.raw}")
 _DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments")
 

@@ -77,7 +77,7 @@ def test_a_step() -> None:
     assert graph.said("y") == [
         "MD121: the gradient at 'x:0' is 0 everywhere: operation 'y' (Sign) in between is a step; "
         "integrated gradients would say that it does not matter; in the metadata, to 't' add "
-        '"encoding": "identity", "encoded_tensor_name": "y:0", or use '
+        '"encoding": "identity", "encoded_tensor_name": "y:0", or explain with '
         "method='sampled-shapley'"
     ]
 

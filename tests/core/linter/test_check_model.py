@@ -185,7 +185,7 @@ def test_gradients_need_floats() -> None:
         "metadata.inputs.tokens.inputTensorName: gradients need a float tensor and "
         "'xai_model_tokens:0' is string; in the metadata, to 'tokens' add "
         '"encoding": "CONCAT_EMBEDDING", "encodedTensorName": '
-        '"StatefulPartitionedCall_1/StatefulPartitionedCall/Gather:0", or use '
+        '"StatefulPartitionedCall_1/StatefulPartitionedCall/Gather:0", or explain with '
         "method='sampled-shapley'"
     )
     spec = prose(integratedGradientsAttribution={"stepCount": 5})

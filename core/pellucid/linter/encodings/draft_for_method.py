@@ -41,7 +41,7 @@ def complete(
     if len(lost) == len(metadata.inputs):
         raise SpecError(
             f"no gradient reaches {_listed(lost)}, nor a tensor behind one of them alone",
-            hint=Hint("use {method:sampled-shapley}"),
+            hint=Hint("explain with {explain.method:sampled-shapley}"),
         )
     inputs = []
     for feature in metadata.inputs:
@@ -58,7 +58,7 @@ def complete(
         note(
             Notice(
                 f"no gradient reaches {_listed(lost)}: left out, and held as given",
-                hint=Hint("use {method:sampled-shapley} to explain everything"),
+                hint=Hint("to explain everything, draft with {for_method:sampled-shapley} instead"),
             )
         )
     return replace(metadata, inputs=tuple(inputs))

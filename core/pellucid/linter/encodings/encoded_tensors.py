@@ -205,4 +205,6 @@ def way_out(
             names=", ".join(f"'{it.tensor}'" for it in found.values()),
         )
     written = ", ".join(f"to '{name}' add {it.fields(dialect)}" for name, it in found.items())
-    return Hint("in the metadata, {written}, or use {method:sampled-shapley}", written=written)
+    return Hint(
+        "in the metadata, {written}, or explain with {method:sampled-shapley}", written=written
+    )
