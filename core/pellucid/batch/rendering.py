@@ -93,9 +93,6 @@ def _record(
         own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
         made = _pictures(own, item, wanted, of_file=instance.image is not None)
         line["overlays"] = made.overlays
-    features = {
-        f"{output}{k}": it for output, one in best.items() for k, it in one.features.items()
-    }
     return Record(
         name=item.name,
         result=encode(line, indent=False),
@@ -106,7 +103,7 @@ def _record(
             "score": first.score if first else None,
             "approx_error": first.approx_error if first else None,
         },
-        features={name: it for name, it in features.items() if it.size <= LARGEST_MEAN},
+        features=_features(best),
         warned=len(explanation.warnings) > len(explanation.general),
         pixels=explanation.pixels,
         held=explanation.held,
@@ -143,6 +140,12 @@ def _at_own_size(
         name: (drawing, drawing.as_file(wanted.overlay_format))
         for name, drawing in drawings.items()
     }
+
+
+def _features(best: Mapping[str, LabelAttribution]) -> dict[str, Array]:
+    """Return the features of each output that are small enough to take the mean of, by name."""
+    found = {f"{output}{k}": it for output, one in best.items() for k, it in one.features.items()}
+    return {name: it for name, it in found.items() if it.size <= LARGEST_MEAN}
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.errors import SpecError
+from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import (
     Baseline,
     Domain,
@@ -247,6 +247,9 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
             batch=False,
         )
         return to_tensor(decode_picture(Path(path).read_bytes(), Where(file=path)), info)
+    except InstanceError as error:
+        what = f"baseline file {path}: {error.what}"  # it is no instance that is at fault
+        raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error
     except (OSError, ValueError) as error:
         what = f"baseline file {path}: {error}"
         raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error

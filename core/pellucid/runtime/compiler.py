@@ -11,7 +11,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.linter import Reach, ways
+from pellucid.linter import Reach, encoded_tensors, way_out, ways
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
@@ -49,7 +49,8 @@ class Compiler:
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
     the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
-    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be.
+    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be; `inferred` tells
+    that the metadata are.
     """
 
     directory: Path
@@ -60,6 +61,7 @@ class Compiler:
     logits: bool = False
     parallel_batches: int = 1
     pixels: tuple[AssumedPixels, ...] = ()
+    inferred: bool = False
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
     _siblings: dict[str, Compiler] = field(default_factory=dict, repr=False)
@@ -72,7 +74,7 @@ class Compiler:
             metadata = self.metadata.explaining([output])
             fresh = Compiler(
                 self.directory, self.meta_graph, self.signature, metadata, self.device, self.logits,
-                self.parallel_batches, self.pixels,
+                self.parallel_batches, self.pixels, self.inferred,
             )  # fmt: skip
             self._siblings[output.name] = fresh
         return self._siblings[output.name]
@@ -250,7 +252,12 @@ class Compiler:
             parallel_batches=self.parallel_batches,
             obstacles=lambda: self._obstacles(explained),
             squasher=lambda: self._squasher,
+            way_out=lambda: self._way_out(explained),
         )
+
+    def _way_out(self, explained: Mapping[str, str]) -> Hint:
+        found = encoded_tensors(self.meta_graph, self.signature, self._output, explained)
+        return way_out(found, self.metadata.dialect, inferred=self.inferred)
 
     def _obstacles(self, explained: Mapping[str, str]) -> dict[str, Obstacle]:
         found = ways(self.meta_graph, self._output, set(explained.values()), beside=True)

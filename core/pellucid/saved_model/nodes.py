@@ -13,6 +13,7 @@ from pellucid.saved_model.op_table import output_place, output_types
 from pellucid.saved_model.protobuf import messages
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 Shape: TypeAlias = "tuple[int | None, ...] | None"
 """The length of each axis, None where it is free; None for an unknown rank."""
 

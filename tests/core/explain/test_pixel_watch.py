@@ -86,7 +86,14 @@ def shown(
 ) -> list[Explanation]:
     answers = model.answer(pixels.astype(np.float64))
     label = LabelAttribution(
-        index=(0,), name=names, score=0, baseline_score=0, values={}, features={}, approx_error=0
+        output="p",
+        index=(0,),
+        name=names,
+        score=0,
+        baseline_score=0,
+        values={},
+        features={},
+        approx_error=0,
     )
     explanations = [Explanation(prediction=it, labels=(label,), inputs={}) for it in answers]
     made = [("image",)] * len(pixels)

@@ -45,7 +45,8 @@ class CompileSpec:
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
     `obstacles` returns, for each feature, an operation that stops gradients on their way from the
     output, by its flat name, and `squasher` the type of a softmax or sigmoid that the output comes
-    from: as far as the graph tells.
+    from: as far as the graph tells. `way_out` says what to do where no gradient reaches the
+    explained tensors.
     """
 
     directory: Path
@@ -59,6 +60,7 @@ class CompileSpec:
     parallel_batches: int = 1
     obstacles: Callable[[], Mapping[str, Obstacle]] = dict
     squasher: Callable[[], str | None] = lambda: None
+    way_out: Callable[[], Hint | None] = lambda: None
 
     @property
     def checkpoint(self) -> str:
