@@ -25,7 +25,7 @@ from pellucid_cli.commands.serve import serve
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.failing import colour, fail
-from pellucid_cli.flags import flag, learn
+from pellucid_cli.flags import asked_of, flag, learn
 from pellucid_cli.paths import keep_local
 from pellucid_cli.project_file import set_defaults
 
@@ -51,6 +51,7 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, and let the project's file set its options."""
         name, command, rest = super().resolve_command(ctx, args)
+        asked_of(None)
         if command is not None and not ctx.resilient_parsing:
             set_defaults(ctx, self, command, rest)
         return name, command, rest
@@ -142,4 +143,5 @@ def main() -> None:
             "please report it with what --traceback shows",
             2,
         )
+    asked_of(None)
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -14,7 +14,10 @@ from pellucid_cli.main import cli
 
 FLAGS = {
     ("", "allow_unsafe_ops"): "--allow-unsafe-ops",
+    ("", "baseline"): "--baseline",
+    ("", "blur_sigma"): "--blur-sigma",
     ("", "device"): "--device",
+    ("", "for_method"): "--for",
     ("", "force"): "--force",
     ("", "latent"): "--latent",
     ("", "logits"): "--logits",
@@ -22,10 +25,11 @@ FLAGS = {
     ("", "method"): "--method",
     ("", "noise_sigma"): "--noise-sigma",
     ("", "output"): "--output",
+    ("", "paths"): "--paths",
     ("", "pixels"): "--pixels",
     ("", "players"): "--players",
     ("", "query"): "--query",
-    ("", "raw"): "--raw",
+    ("", "samples"): "--num-samples",
     ("", "segmentation"): "--segmentation",
     ("", "signature"): "--signature",
     ("", "spec"): "--spec",
@@ -34,7 +38,11 @@ FLAGS = {
     ("", "timeout"): "--timeout",
     ("", "to"): "--to",
     ("explain", "raw"): "pellucid explain --raw",
+    ("explain", "method"): "pellucid explain --method",
     ("index", "force"): "pellucid index --force",
+    ("index", "latent"): "pellucid index --latent",
+    ("index", "query"): "pellucid index --query",
+    ("init_metadata", "for_method"): "pellucid init-metadata MODEL_DIR --for",
 }
 
 
@@ -80,7 +88,7 @@ def test_a_value_that_is_advised_is_one_that_the_flag_takes(template: str) -> No
         (Advice("tags", ("serve", "gpu")), "--tag-set serve,gpu"),
         (Advice("force", True), "--force"),
         (Advice("force", True, "index"), "pellucid index --force"),
-        (Advice("output", None, "init_metadata"), "pellucid init-metadata --output"),
+        (Advice("output", None, "init_metadata"), "pellucid init-metadata MODEL_DIR --output"),
     ],
 )
 def test_a_setting_is_written_as_it_is_typed(setting: Advice, typed: str) -> None:

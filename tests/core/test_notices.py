@@ -12,6 +12,7 @@ import pytest
 from hints import settings
 from pellucid.api import LoadedModel, load
 from pellucid.errors import InstanceError, ModelError, PellucidError, SpecError
+from pellucid.linter import draft_metadata
 from pellucid.metadata import CallSettings, Dialect
 from pellucid.metadata.documents import convert_metadata
 from pellucid.notices import Advice, Hint, Notice, Where
@@ -133,7 +134,7 @@ def test_what_cannot_be_written_is_replaced() -> None:
 
 def test_settings_that_hints_name_are_keywords_of_python() -> None:
     known = {it.name for it in fields(CallSettings)} | {"raw"}  # which a call of its own writes
-    for call in (load, LoadedModel.index, LoadedModel.configured, convert_metadata):
+    for call in (load, LoadedModel.index, LoadedModel.configured, convert_metadata, draft_metadata):
         known |= set(inspect.signature(call).parameters)
     from pellucid.batch import Run
     from pellucid.batch.engines import in_processes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid_cli.flags import flag, told
-from pellucid_cli.options.shared import MODEL_DIR, PATH, Console, pixels_option
+from pellucid_cli.options.shared import ATTRIBUTING, MODEL_DIR, PATH, Console, pixels_option
 
 if TYPE_CHECKING:
     from pellucid.linter import Draft
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 )
 @click.option("--output", metavar="NAME", help="Output to explain, if there are several.")
 @pixels_option
+@click.option(
+    "--for",
+    "for_method",
+    type=click.Choice(ATTRIBUTING),
+    help="Complete the metadata for this method: encoded tensors for gradients, zero baselines.",
+)
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @click.option("-q", "--quiet", count=True, help="Do not report what was found.")
 def init_metadata(
@@ -49,6 +55,7 @@ def init_metadata(
     tag_set: str | None,
     output: str | None,
     pixels: PixelSettings | None,
+    for_method: str | None,
     force: bool,
     quiet: int,
 ) -> None:
@@ -60,17 +67,21 @@ def init_metadata(
     categorical. The names of the classes are taken from a string constant that an output of the
     signature looks them up in, from a file of labels among the assets, or from an output of strings
     (TensorFlow 1 classifiers). The domain of an image is what --pixels says, or what the graph does
-    to pixels. Baselines and feature names are for you to add. TensorFlow is not needed.
+    to pixels. With --for, inputs that gradients do not reach get the tensor behind their lookup or
+    cast, and all get a baseline of zero; else baselines, as feature names, are for you to add.
+    TensorFlow is not needed.
     """
-    import json
-
     from pellucid.linter import draft_metadata
     from pellucid.metadata import METADATA_FILE, Dialect
     from pellucid.metadata import PixelSettings as Pixels
-    from pellucid.metadata.documents import dump_metadata
     from pellucid.saved_model import read
-    from pellucid_cli.files import check_free, write, write_stdout
+    from pellucid_cli.files import check_free
 
+    if model_dir.is_file():
+        # A file of Keras has its metadata beside its export, where explaining it looks for them.
+        from pellucid.api import saved_directory
+
+        model_dir = saved_directory(model_dir, Console(quiet=quiet).warn, allow_code=False)
     target = model_dir / METADATA_FILE if out is None else Path(out)
     if out != "-" and model_dir.is_dir():
         check_free(target, force=force)
@@ -82,14 +93,24 @@ def init_metadata(
         tags=tags,
         output=output,
         pixels=pixels or Pixels(),
+        for_method=for_method,
     )
+    _deliver(draft, None if out == "-" else target, force=force)
+    _report(draft, None if out == "-" else target, quiet)
+
+
+def _deliver(draft: Draft, target: Path | None, *, force: bool) -> None:
+    import json
+
+    from pellucid.metadata.documents import dump_metadata
+    from pellucid_cli.files import write, write_stdout
+
     document = dump_metadata(draft.metadata)
     data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-    if out == "-":
+    if target is None:
         write_stdout(data)
     else:
         write(target, data, force=force)
-    _report(draft, None if out == "-" else target, quiet)
 
 
 def _report(draft: Draft, written: Path | None, quiet: int) -> None:

@@ -88,6 +88,7 @@ def _loaded(console: Console, directory: Path, options: LoadOptions) -> LoadedMo
     What its pictures are taken for is, once, and of which model.
     """
     model = load(console, directory, options)
+    _refuse_mean(model)
     pixels = model.pixels.heard_by(console.say, console.warn, Where(file=str(directory)))
     return replace(model, warn=lambda message: None, pixels=pixels)
 
@@ -113,6 +114,18 @@ def _check_several(model: ModelOptions) -> None:
         if getattr(model, name) is not None:
             hint = "serve the others by a server of their own"
             raise SpecError(f"--{name} is for one model", hint=hint)
+
+
+def _refuse_mean(model: LoadedModel) -> None:
+    """Raise SpecError for a baseline that would be that of other people's requests, too."""
+    if model.takes_mean:
+        from pellucid.errors import SpecError
+
+        raise SpecError(
+            "--baseline mean is that of the instances of one call, and a server computes those of "
+            "several requests together",
+            hint="save the mean of some as mean.npy, and name that file",
+        )
 
 
 def _check_installed() -> None:

@@ -16,6 +16,7 @@ from pellucid_cli.options.shared import (
     chosen_text,
     method_options,
     model_options,
+    remembered,
     verbosity_options,
 )
 from pellucid_cli.options.visualize import (
@@ -49,7 +50,7 @@ class Target:
 
 
 @click.command(short_help="Draw which pixels, words or columns mattered.")
-@click.argument("names", nargs=-1, metavar="MODEL_DIR INPUT... | SAVED.npz...")
+@click.argument("names", nargs=-1, metavar="MODEL_DIR INPUT... | SAVED.npz...", callback=remembered)
 @click.option(
     "-o",
     "--out",

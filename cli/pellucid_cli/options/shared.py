@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from pellucid.notices import Message
-from pellucid_cli.flags import told
+from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.records import record
 from pellucid_cli.project_file import note
 
@@ -21,9 +21,20 @@ if TYPE_CHECKING:
     from pellucid.api import LoadOptions
     from pellucid.metadata import ExplainOptions, PixelSettings
 
+Value = TypeVar("Value")
+
 # What it names is opened elsewhere, which says what is wrong with it.
 PATH = click.Path(readable=False, allow_dash=True)
-MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path))
+ATTRIBUTING = ("integrated-gradients", "xrai", "sampled-shapley", "lime")
+
+
+def remembered(context: click.Context, _: click.Parameter, value: Value) -> Value:
+    """Pass an argument on; what is advised later repeats what was typed with it."""
+    asked_of(context)
+    return value
+
+
+MODEL_DIR = click.argument("model_dir", type=click.Path(path_type=Path), callback=remembered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +167,7 @@ method_options = record(
     _explaining,
     click.option(
         "--method",
-        type=click.Choice(["integrated-gradients", "xrai", "sampled-shapley", "lime", "examples"]),
+        type=click.Choice([*ATTRIBUTING, "examples"]),
         default=None,
         help="The method [default: integrated-gradients].",
     ),
@@ -234,6 +245,12 @@ method_options = record(
         "--blur-sigma",
         type=click.FloatRange(0, min_open=True),
         help="Use the blurred image as baseline; standard deviation in pixels.",
+    ),
+    click.option(
+        "--baseline",
+        metavar="mean|blur|noise|zero|FILE",
+        help="Baseline instead of the metadata's: the mean of the instances, the blurred image, "
+        "uniform noise, zero, or a .npy, .npz, .png, .jpg or .json file; a number, too.",
     ),
     click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."

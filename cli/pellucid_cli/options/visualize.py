@@ -169,8 +169,10 @@ def explained(
     _refuse_examples(loaded)
     loaded, instances = read_inputs(loaded, names[1:], console.warn)
     stems = Stems()
-    for start in range(0, len(instances), BLOCK):
-        block = instances[start : start + BLOCK]
+    means = loaded.takes_mean or any(it.baseline == "mean" for it in methods)
+    size = len(instances) if means else BLOCK
+    for start in range(0, len(instances), size):
+        block = instances[start : start + size]
         sets = compared(loaded, block, methods) if methods else [loaded.explain(block)]
         for number in range(len(block)):
             yield stems.of(block[number]), sets, number

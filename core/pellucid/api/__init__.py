@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.api.compare import compared, of_all_methods, settings_of
 from pellucid.api.explanations import Explanations, unpack
+from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.loading import LoadOptions, load, load_model
 from pellucid.api.smoke_test import smoke_test
@@ -16,6 +17,7 @@ __all__ = [
     "load",
     "load_model",
     "of_all_methods",
+    "saved_directory",
     "settings_of",
     "smoke_test",
     "unpack",

@@ -22,11 +22,14 @@ from pellucid.errors import (
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import (
     MIXED_ROWS,
+    BaselineKind,
     Explainer,
     Explanation,
     PixelWatch,
+    choose_baseline,
     noise_chosen,
     noise_warnings,
+    without_blur,
 )
 from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
 from pellucid.metadata import (
@@ -44,7 +47,7 @@ from pellucid.metadata.documents import (
     overridden,
 )
 from pellucid.model import Array, Tensors
-from pellucid.notices import Hint, Warn, Where
+from pellucid.notices import Hint, Notice, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.runtime import Compiler
@@ -113,23 +116,51 @@ class LoadedModel:
 
     def _together(self, records: Sequence[Instance]) -> Explanations:
         items: list[Explanation | None] = [None] * len(records)
+        averaged = self._averaged(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
             with _naming(group):
                 request = stack(group, self.inputs)
-                explained = self._explained(request, [r.index for r in group])
+                explained = averaged._explained(request, [r.index for r in group])
             pictures = [r.pictures for r in group]
-            said = self.pixels.explained(self.explainer.model, request, explained, pictures)
-            for i, explanation in zip(places, said, strict=True):
+            watched = self.pixels.explained(self.explainer.model, request, explained, pictures)
+            for i, explanation in zip(places, watched, strict=True):
                 items[i] = explanation
         found = tuple(item for item in items if item is not None)
-        # What is said of the model is said once.
-        for notice in dict.fromkeys(notice for it in found for notice in it.general):
-            self.warn(notice)
+        self._say_general(found)
         for record, explanation in zip(records, found, strict=True):
             for notice in (*record.notes, *explanation.warnings[len(explanation.general) :]):
                 self.warn(notice.at(record.where))
         return Explanations(found, tuple(records), self.metadata, self.parameters)
+
+    def _averaged(self, records: Sequence[Instance]) -> LoadedModel:
+        """Return the same model, the mean of some instances being its baseline, if asked for."""
+        if not self.takes_mean or isinstance(self.parameters.method, Examples):
+            return self
+        groups = [[records[i] for i in places] for places in same_shapes(records)]
+        numbers = [[it.index for it in group] for group in groups]
+        requests = []
+        for group in groups:
+            with _naming(group):
+                requests.append(stack(group, self.inputs))
+        with _naming(records):
+            explainers = tuple(it.averaged(requests, numbers) for it in self.explainers)
+        return replace(self, explainers=explainers)
+
+    @property
+    def takes_mean(self) -> bool:
+        """Whether the baseline is the mean of the instances of a call, which belong together."""
+        baseline = self.explainer.baseline
+        return baseline is not None and baseline.kind is BaselineKind.MEAN
+
+    def _say_general(self, found: Sequence[Explanation]) -> None:
+        """Say once what is said of the model, and which baseline was made, if one was."""
+        baseline = self.explainer.baseline
+        if baseline is not None and baseline.made:
+            for said in dict.fromkeys(item.baseline for item in found if item.baseline):
+                self.pixels.say_once(Notice(f"baseline: {said}"))
+        for notice in dict.fromkeys(notice for it in found for notice in it.general):
+            self.warn(notice)
 
     def _explained(self, request: Tensors, numbers: list[int]) -> list[Explanation]:
         """Return what is said of each output of rows of a request, and what the model answers."""
@@ -193,12 +224,17 @@ class LoadedModel:
         if options.visualization is not None:
             inputs = (replace(i, visualization=options.visualization) for i in metadata.inputs)
             metadata = replace(metadata, inputs=tuple(inputs))
+        baseline = self.explainer.baseline
+        if options.settings.baseline is not None:
+            baseline, metadata = choose_baseline(options.settings.baseline, metadata)
+            chosen = without_blur(chosen, baseline, options.settings)
         gradients = chosen.method.uses_gradients
         explainers = (
             replace(
                 it,
                 model=self.compiler.of(it.metadata.output).model(gradients=gradients),
                 parameters=chosen,
+                baseline=baseline,
                 seed=it.seed if options.seed is None else options.seed,
             )
             for it in self.explainers
@@ -307,8 +343,13 @@ class LoadedModel:
         parameters = with_kserve_keys(request, parameters, self.warn)
         if metadata is before and parameters is self.parameters:
             return self
-        explainers = tuple(replace(it, parameters=parameters) for it in self.explainers)
-        return replace(self, explainers=explainers).described(metadata)
+        given = [it.input_baselines for it in before.inputs]
+        same = given == [it.input_baselines for it in metadata.inputs]
+        baseline = self.explainer.baseline if same else None
+        explainers = (
+            replace(it, parameters=parameters, baseline=baseline) for it in self.explainers
+        )
+        return replace(self, explainers=tuple(explainers)).described(metadata)
 
     def as_kserve(self) -> LoadedModel:
         """Return the same model as KServe's explainer had it: LIME of the ``top_labels`` best.

@@ -41,6 +41,7 @@ from pellucid.metadata import (
     ExplanationParameters,
     OutputSpec,
     PixelSettings,
+    given_settings,
     with_settings,
 )
 from pellucid.metadata.documents import raise_errors, read_document, read_parameters_file
@@ -142,7 +143,8 @@ def load_model(
     described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, note or (lambda message: None))
-    if options.explain != ExplainOptions():
+    settings = given_settings(options.explain.settings)  # arrays among them have no equal
+    if settings or replace(options.explain, settings=CallSettings()) != ExplainOptions():
         return loaded.configured(options.explain)
     loaded.say_noise()
     return loaded
@@ -264,6 +266,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         options.logits,
         options.parallel_batches,
         assumed,
+        described.inferred,
         options.allow_unsafe_ops,
         frozenset(_tensors(metadata, described.meta_graph, signature)),
     )

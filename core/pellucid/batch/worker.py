@@ -34,7 +34,7 @@ from pellucid.errors import (
 from pellucid.files import read_bytes
 from pellucid.inputs import InputInfo, Instance
 from pellucid.metadata import FileBaseline
-from pellucid.notices import Message, Notice, Warn
+from pellucid.notices import Message, Notice, Warn, Where
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
@@ -98,6 +98,13 @@ class Work:
         warnings: Sequence[Message] = (),
         notes: Sequence[Message] = (),
     ) -> None:
+        if model.takes_mean:
+            raise SpecError(
+                "the mean is that of the instances of one call, and a batch reads them piece by "
+                "piece",
+                where=Where(path="baseline"),
+                hint="save the mean of some as mean.npy, and name that file",
+            )
         # A million warnings are none: they are counted, and the errors are in the summary. What is
         # said of pixels comes once, and not in results: those are the same whoever is first.
         pixels = model.pixels.heard_by(self._hears(False), self._hears(True), certain=True)
@@ -135,6 +142,7 @@ class Work:
                 **method,
                 "top_k": parameters.top_k,
                 "output_indices": str(parameters.output_indices),
+                "the baseline": repr(model.explainer.baseline),
                 "the seed": model.explainer.seed,
                 "the signature": model.signature,
                 "logits": model.compiler.logits,

@@ -116,7 +116,7 @@ class ExampleIndex:
                 f"its vectors have {self.vectors.shape[1]} elements, and those of the instances "
                 f"{vectors.shape[1]}",
                 where=Where(file=str(self.path)),
-                hint=Hint("choose a latent tensor of one size with {latent}"),
+                hint=Hint("make it again, of a latent tensor of one size, with {index.latent}"),
             )
         queries = nearest_examples.normalized(
             vectors, self.normalization, self._center, self._scale
@@ -152,7 +152,7 @@ class ExampleIndex:
             raise SpecError(
                 "was made for precise searches",
                 where=Where(file=str(self.path)),
-                hint=Hint("make it again with {query:fast}, or search with {query:precise}"),
+                hint=Hint("make it again with {index.query:fast}, or search with {query:precise}"),
             )
         looked = min(max(wanted.candidates or CANDIDATES, count), len(self))
         near = self._graph.candidates(queries, looked)

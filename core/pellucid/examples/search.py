@@ -234,7 +234,7 @@ class ExampleSearch:
             raise SpecError(
                 f"the latent tensor '{tensor}' has {min(sizes)} to {max(sizes)} elements, "
                 "depending on the example",
-                hint=Hint("name one of a single size with {latent}"),
+                hint=Hint("make an index of one of a single size with {index.latent}"),
             )
         return np.stack([parts[i] for i in range(len(instances))])
 

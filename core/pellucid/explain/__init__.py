@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.explain.chosen_baseline import BaselineKind, choose_baseline, without_blur
 from pellucid.explain.explainer import MIXED_ROWS, Explainer
 from pellucid.explain.features import Companions, baseline_array, is_image, zero
 from pellucid.explain.noise import noise_chosen, noise_warnings
@@ -10,6 +11,7 @@ from pellucid.explain.results import Explanation, LabelAttribution, Results
 
 __all__ = [
     "MIXED_ROWS",
+    "BaselineKind",
     "Companions",
     "Explainer",
     "Explanation",
@@ -17,8 +19,10 @@ __all__ = [
     "PixelWatch",
     "Results",
     "baseline_array",
+    "choose_baseline",
     "is_image",
     "noise_chosen",
     "noise_warnings",
+    "without_blur",
     "zero",
 ]

@@ -32,7 +32,7 @@ from pellucid.methods import (
     xrai,
 )
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 
 def attribute(
@@ -115,7 +115,7 @@ def _lime(
         raise SpecError(
             "LIME explains one image, and the explained inputs are "
             + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs),
-            hint="use sampled Shapley",
+            hint=Hint("use {method:sampled-shapley}"),
         )
     spec = images[0]
     heats, segments, r_squared, stability = [], [], [], []

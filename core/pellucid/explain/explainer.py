@@ -7,14 +7,14 @@ the outputs, makes the baselines, asks the method, and says what each feature co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.examples import ExampleSearch, Neighbor
-from pellucid.explain.baselines import Baselines
+from pellucid.explain.baselines import Baselines, mean_of
+from pellucid.explain.chosen_baseline import BaselineKind, ChosenBaseline
 from pellucid.explain.dispatch import attribute, check_finite
 from pellucid.explain.features import Companions, Sparse, feature_attributions
 from pellucid.explain.held import (
@@ -24,71 +24,23 @@ from pellucid.explain.held import (
     refuse_step,
     without_gradient,
 )
+from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
+from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
 from pellucid.metadata import (
     Attributing,
     Examples,
     ExplanationMetadata,
     ExplanationParameters,
+    InputSpec,
     Nested,
 )
 from pellucid.methods import baseline_scores
-from pellucid.model import Array, Attribution, Model, Obstacle, Tensors
-from pellucid.notices import Notice
-
-
-class ServedModel(Model, Protocol):
-    """A `Model` that also takes requests: from a request's arrays to what it explains."""
-
-    def preprocess(self, request: Tensors) -> Tensors:
-        """Return the inputs of the signature for those of the request."""
-        ...
-
-    def encode(self, inputs: Tensors) -> dict[str, Array]:
-        """Return the operands, explained and held, for the inputs of the signature."""
-        ...
-
-    def predict(self, x: Tensors) -> Array:
-        """Return the output in its own shape, [n, …]."""
-        ...
-
-    def display_names(self, request: Tensors) -> Array | None:
-        """Return the names of the outputs, [n, …], from the model itself, if it has them."""
-        ...
-
-    @property
-    def backend(self) -> str:
-        """The name of the way the model is run."""
-        ...
-
-    @property
-    def random_ops(self) -> tuple[str, ...]:
-        """The ops that make the model answer differently each time."""
-        ...
-
-    @property
-    def mixes_rows(self) -> bool:
-        """Whether an answer depends on the rows beside it, so that each row is asked alone."""
-        ...
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        """The request's inputs that the output depends on beside what is explained."""
-        ...
-
-    @property
-    def obstacles(self) -> Mapping[str, Obstacle]:
-        """An operation that stops gradients on their way to each feature, if the graph has one."""
-        ...
-
-    @property
-    def squasher(self) -> str | None:
-        """The type of the softmax or sigmoid that makes the output, if one does."""
-        ...
-
+from pellucid.model import Array, Attribution, Tensors
+from pellucid.notices import Hint, Notice
 
 MIXED_ROWS = Notice(
     "the model's answer to one row depends on the rows beside it, as with batch statistics or a "
@@ -135,7 +87,8 @@ class Explainer:
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
     `companions` which others belong to it;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
-    instead of refused. `seed` names the random numbers; `examples` finds neighbours.
+    instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
+    what a call chose instead of the metadata's, `mean` that of the call, where it is asked for.
     """
 
     model: ServedModel
@@ -146,6 +99,8 @@ class Explainer:
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
+    baseline: ChosenBaseline | None = None
+    mean: Tensors = field(default_factory=dict)
 
     def explain(self, request: Tensors, numbers: Sequence[int] | None = None) -> list[Explanation]:
         """Return one explanation for each row of a request's arrays, [n, …].
@@ -188,7 +143,7 @@ class Explainer:
         check_scores(prediction, chosen, named, numbers, ranked=ranked)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
-        attribution, baselines = self._attribution(method, asked, named)
+        attribution, baselines, leaping = self._attribution(method, asked, named)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
@@ -200,13 +155,15 @@ class Explainer:
         general = (*self._of_the_model(x, scores), *(() if said is None else (said,)))
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
-        facts = self._facts
+        facts, from_what = self._facts, baselines.said(x)
         result = []
         for i in range(n):
+            places = np.flatnonzero(row == i)
             labels = tuple(
                 self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
-                for j in np.flatnonzero(row == i)
+                for j in places
             )
+            notices = warnings_of(labels, method, facts, [leaping[j] for j in places])
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -217,35 +174,39 @@ class Explainer:
                         for name, key in self.input_keys.items()
                         if key in inputs and len(inputs[key]) == n
                     },
-                    warnings=(*general, *warnings_of(labels, method, facts)),
+                    warnings=(*general, *notices),
                     general=general,
                     held=(*lost, *beside),
+                    baseline=from_what,
                 )
             )
         return result
 
     def _attribution(
         self, method: Attributing, asked: _Asked, named: Callable[[int], str]
-    ) -> tuple[Attribution, Baselines]:
-        """Return what the method says of what is asked, and the baselines it was asked with."""
+    ) -> tuple[Attribution, Baselines, list[Hint | None]]:
+        """Return what the method says of what is asked, and the baselines it was asked with.
+
+        With them comes, for outputs that change at their baseline alone, which is better.
+        """
         x, row, target = asked.x, asked.row, asked.target
         specs = [spec for spec in self.metadata.inputs if spec.name in x]
-        baselines = Baselines(
-            specs=specs, method=method, encoded=self._gradients, input_keys=self.input_keys
-        )
+        baselines = self._baselines(method, specs)
         lost = self._without_gradient()
         stepped = len(lost) == len(self.metadata.inputs)
         if self.explicit and not stepped:
             refuse_lost(lost, specs, self.model)
         rows = [asked.numbers[i] for i in row]
         try:
+            ends = {name: value[row] for name, value in x.items()}
+            starts = [
+                {k: v[row] if len(v) == len(asked.scores) else v for k, v in b.items()}
+                for b in baselines.made(self.model, x, asked.inputs)
+            ]
             attribution = attribute(
                 self.model,
-                {name: value[row] for name, value in x.items()},
-                [
-                    {k: v[row] if len(v) == len(asked.scores) else v for k, v in b.items()}
-                    for b in baselines.made(self.model, x, asked.inputs)
-                ],
+                ends,
+                starts,
                 target,
                 self.metadata,
                 with_noise_in_units(method, specs),
@@ -261,7 +222,48 @@ class Explainer:
         check_finite(attribution, rows)
         if stepped:
             refuse_step(attribution, self.model)
-        return attribution, baselines
+        pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
+        leaping: list[Hint | None] = [None] * len(row)
+        if self._gradients:
+            leaping = elsewhere(
+                self.model, ends, starts, attribution, pictures=pictures, several=several
+            )
+        return attribution, baselines, leaping
+
+    def _baselines(self, method: Attributing, specs: Sequence[InputSpec]) -> Baselines:
+        return Baselines(
+            specs=specs,
+            method=method,
+            encoded=self._gradients,
+            input_keys=self.input_keys,
+            moved=self._moved([spec.name for spec in specs]),
+            chosen=self.baseline,
+            mean=self.mean,
+            seed=self.seed,
+        )
+
+    def _moved(self, names: Sequence[str]) -> frozenset[str]:
+        """Return the features that the method moves from the baseline to the instance."""
+        return self.model.differentiable if self._gradients else frozenset(names)
+
+    def averaged(self, requests: Sequence[Tensors], numbers: Sequence[Sequence[int]]) -> Explainer:
+        """Return the same, the mean of all rows of some requests being its baseline, if asked for.
+
+        `numbers` are those of `explain`, for each request. Raises InstanceError, and SpecError
+        where there is one row only, or where rows differ in shape.
+        """
+        if self.baseline is None or self.baseline.kind is not BaselineKind.MEAN or self.mean:
+            return self
+        found = []
+        for request, places in zip(requests, numbers, strict=True):
+            try:
+                found.append(self.model.encode(self.model.preprocess(request)))
+            except InstanceError as error:
+                raise _placed(error, places) from error
+        explained = [spec.name for spec in self.metadata.inputs if spec.name in found[0]]
+        mean = mean_of(found, self._moved(explained))
+        said = f"the mean of {sum(map(len, numbers))} instances"
+        return replace(self, mean=mean, baseline=replace(self.baseline, said=said))
 
     def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:
         method = self.parameters.method

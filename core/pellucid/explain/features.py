@@ -250,7 +250,7 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
         )
         return to_tensor(decode_picture(read_bytes(path), Where(file=path)), info)
     except InstanceError as error:
-        what = f"baseline file {path}: {error.what}"
+        what = f"baseline file {path}: {error.what}"  # it is no instance that is at fault
         raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error
     except (OSError, ValueError) as error:
         what = f"baseline file {path}: {error}"

@@ -42,6 +42,10 @@ class Differentiated(Protocol):
         """An operation that stops gradients on their way to each feature, if the graph has one."""
         ...
 
+    def way_out(self) -> Hint | None:
+        """Return what to do where no gradient reaches what is explained."""
+        ...
+
 
 def without_gradient(model: Differentiated, specs: Sequence[InputSpec]) -> list[str]:
     """Return the features that no gradient reaches, or only one that is 0 everywhere."""
@@ -58,8 +62,9 @@ def refuse_step(attribution: Attribution, model: Differentiated) -> None:
         name = min(attribution.values)
         raise NotDifferentiableError(
             f"the gradient is exactly 0 everywhere between baseline and instance: "
-            f"{model.obstacles[name]} on the way from '{name}' to the output is a step",
-            hint="integrated gradients would say that nothing matters, use sampled Shapley",
+            f"{model.obstacles[name]} on the way from '{name}' to the output is a step, so that "
+            "integrated gradients would say that nothing matters",
+            hint=model.way_out(),
         )
 
 
@@ -74,7 +79,7 @@ def refuse_lost(lost: Collection[str], specs: Sequence[InputSpec], model: Differ
     raise NotDifferentiableError(
         f"no gradient reaches {', '.join(said)}, so integrated gradients cannot explain it"
         + (f": {', '.join(sorted(why))} is in the way" if why else ""),
-        hint="name an encoded_tensor_name behind the lookup or the cast, or use sampled Shapley",
+        hint=model.way_out(),
     )
 
 

@@ -81,6 +81,14 @@ class PixelWatch:
         """
         return PixelWatch(tuple(self.assumed.values()), note, warn, where, certain=certain)
 
+    def say_once(self, notice: Notice) -> None:
+        """Note what is worth knowing, unless it was said before."""
+        with self._saying:
+            fresh = str(notice) not in self._said
+            self._said.add(str(notice))
+        if fresh:
+            self.note(notice)
+
     def document(self, name: str) -> dict[str, object]:
         """Return what is assumed of an input as JSON, and what speaks against it."""
         doubt = {} if self._certain or name not in self.doubts else {"warning": self.doubts[name]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Protocol
 
 from pellucid.explain.held import ROUNDING, GradientFacts
@@ -16,7 +17,6 @@ ADVISED_ERROR = 0.05
 STEPPED_ERROR = 0.5
 # The correlation with the coefficients of another seed, below which a map of them is noise.
 ADVISED_STABILITY = 0.5
-OTHER_BASELINE = "choose another baseline"
 # What a probability is from 1, or from 0, where its gradient is next to nothing.
 SATURATED, GONE = 1e-3, 1e-7
 
@@ -66,43 +66,61 @@ class Judged(Protocol):
 
 
 def warnings_of(
-    labels: Sequence[Judged], method: BaseMethod, facts: GradientFacts = GradientFacts()
+    labels: Sequence[Judged],
+    method: BaseMethod,
+    facts: GradientFacts = GradientFacts(),
+    leaping: Iterable[Hint | None] = (),
 ) -> list[Notice]:
     """Return a notice for each attribution that is inaccurate or undefined.
 
-    `facts` are what the graph says of gradients, where the method takes them.
+    `facts` are what the graph says of gradients, where the method takes them; `leaping` has a hint
+    for each of the outputs that change at their baseline alone.
     """
-    tolerance = method.tolerance
-    warnings = []
-    for label in labels:
-        of = f" for output {list(label.index)}" if label.index else ""
-        if "stability" in label.diagnostics:
-            said = _of_patches(label, of)
-            warnings += [] if said is None else [said]
-            continue
-        error = label.approx_error
-        if error is None and label.score != label.baseline_score:
-            one = method.counts.removesuffix("s")
-            what = f"approx_error is undefined{of}: a single {one} has no spread"
-            warnings.append(Notice(what, hint=Hint.plain(f"use more {method.counts}")))
-        elif error is None or _is_rounding(label):
-            what = (
-                f"the output equals that of the baseline{of}: there is nothing to attribute, and "
-                "approx_error is undefined"
-            )
-            dead = "its gradient is 0 all the way, as of a score that is dead; "
-            warnings.append(Notice(what, hint=Hint.plain(f"{dead * label.flat}{OTHER_BASELINE}")))
-        elif tolerance is not None and error > tolerance and not label.flat:
-            what = (
-                f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-                f"{label.evaluations} {method.counts}"
-            )
-            warnings.append(Notice(what, hint=Hint("raise {max_steps}")))
-        elif error > ADVISED_ERROR:
-            why, hint = _advice(label, error, method, facts)
-            what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
-            warnings.append(Notice(what, hint=hint))
-    return warnings
+    found = (
+        _notice(label, method, facts, elsewhere)
+        for label, elsewhere in zip(labels, chain(leaping, repeat(None)), strict=False)
+    )
+    return [notice for notice in found if notice is not None]
+
+
+def _notice(
+    label: Judged, method: BaseMethod, facts: GradientFacts, elsewhere: Hint | None
+) -> Notice | None:
+    of = f" for output {list(label.index)}" if label.index else ""
+    if "stability" in label.diagnostics:
+        return _of_patches(label, of)
+    error, tolerance = label.approx_error, method.tolerance
+    if error is None and label.score != label.baseline_score:
+        one = method.counts.removesuffix("s")
+        what = f"approx_error is undefined{of}: a single {one} has no spread"
+        return Notice(what, hint=_more(method))
+    if error is None or _is_rounding(label):
+        what = (
+            f"the output equals that of the baseline{of}: there is nothing to attribute, and "
+            "approx_error is undefined"
+        )
+        dead = "its gradient is 0 all the way, as of a score that is dead; " * label.flat
+        hint = Hint("{dead}choose another baseline, as {baseline:noise}", dead=dead)
+        return Notice(what, hint=hint)
+    # What the graph says is certain, and goes before what two points on the way look like.
+    if elsewhere is not None and _of_graph(label, facts) is None:
+        what = (
+            f"approx_error is {error:.3g}{of}: the output changes at the baseline and not between "
+            "it and the instance, as where the input is normalised first (layer or L2 "
+            "normalisation), so that no number of steps helps"
+        )
+        return Notice(what, hint=elsewhere)
+    if tolerance is not None and error > tolerance and not label.flat:
+        what = (
+            f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
+            f"{label.evaluations} {method.counts}"
+        )
+        return Notice(what, hint=Hint("raise {max_steps}"))
+    if error > ADVISED_ERROR:
+        why, advice = _advice(label, error, method, facts)
+        what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
+        return Notice(what, hint=advice)
+    return None
 
 
 def _of_patches(label: Judged, of: str) -> Notice | None:
@@ -117,40 +135,61 @@ def _of_patches(label: Judged, of: str) -> Notice | None:
     if stability >= ADVISED_STABILITY:
         return None
     what = f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
-    return Notice(what, hint=Hint("take more samples, or larger patches with {segmentation:slic}"))
+    return Notice(
+        what, hint=Hint("raise {samples}, or take larger patches with {segmentation:slic}")
+    )
+
+
+# What to raise of a method, by what buys accuracy with time.
+_MORE = {
+    "steps": Hint("raise {steps} or choose another {baseline}"),
+    "paths": Hint("raise {paths}"),
+}
+
+
+def _more(method: BaseMethod) -> Hint | None:
+    return None if method.effort is None else _MORE.get(method.effort.setting)
 
 
 def _advice(
     label: Judged, error: float, method: BaseMethod, facts: GradientFacts
-) -> tuple[str, Hint]:
+) -> tuple[str, Hint | None]:
     if method.sampled:
         return (
             "the attributions are uncertain by that share of the change of the output",
-            Hint.plain(f"use more {method.counts}"),
+            _more(method),
         )
     if error <= STEPPED_ERROR:
-        return (
-            "the attributions do not add up to the change of the output",
-            Hint.plain("use more steps or another baseline"),
-        )
-    zero = "the gradient is 0 at each point that was asked" if label.flat else ""
+        return "the attributions do not add up to the change of the output", _more(method)
+    return _of_graph(label, facts) or (
+        _zero(label) or "the attributions hardly explain the change of the output",
+        Hint(
+            "raise {steps} or choose another {baseline}; {method:sampled-shapley} needs no "
+            "gradients"
+        ),
+    )
+
+
+def _of_graph(label: Judged, facts: GradientFacts) -> tuple[str, Hint] | None:
+    """Return why gradients hardly explain an output, as far as its graph tells, and what would."""
     saturated = _saturated(label, facts.squasher)
     if saturated:
         return (
-            f"{zero or 'the gradient is nearly 0 on most of the way'}, as {saturated}",
+            f"{_zero(label) or 'the gradient is nearly 0 on most of the way'}, as {saturated}",
             Hint("explain the score before it with {logits:True}, or take more {steps}"),
         )
-    stops = [(name, it) for name, it in facts.obstacles.items() if name in label.values]
-    if stops:
-        name, obstacle = stops[0]
-        return (
-            f"part of the way from '{name}' to the output passes {obstacle}, which has no gradient",
-            Hint("{method:sampled-shapley} needs none"),
-        )
-    return (
-        zero or "the attributions hardly explain the change of the output",
-        Hint("take more {steps}, or another baseline; {method:sampled-shapley} needs no gradients"),
-    )
+    for name, obstacle in facts.obstacles.items():
+        if name in label.values:
+            return (
+                f"part of the way from '{name}' to the output passes {obstacle}, which has no "
+                "gradient",
+                Hint("{method:sampled-shapley} needs none"),
+            )
+    return None
+
+
+def _zero(label: Judged) -> str:
+    return "the gradient is 0 at each point that was asked" if label.flat else ""
 
 
 def _saturated(label: Judged, squasher: str | None) -> str:

@@ -59,10 +59,11 @@ class Explanation:
     `inputs` are the explained tensors, as the model saw them; `given` what the signature was given
     for each feature, such as the words that were embedded. An explanation by examples has
     `neighbors`, nearest first, and no labels. `pixels` is what was assumed of each input that was
-    made of a picture, as JSON. `general` are those of the `warnings` that are of the model and not
-    of this instance; `held` names what was left as the instance has it, and not explained.
-    `outputs` are all of the signature's outputs by name, where there are several. Labels of several
-    explained outputs stand in the order of the outputs.
+    made of a picture, as JSON; `baseline` says which one the call chose, if it did. `general` are
+    those of the `warnings` that are of the model and not of this instance; `held` names what was
+    left as the instance has it, and not explained. `outputs` are all of the signature's outputs by
+    name, where there are several. Labels of several explained outputs stand in the order of the
+    outputs.
     """
 
     prediction: Array
@@ -74,6 +75,7 @@ class Explanation:
     held: tuple[str, ...] = ()
     neighbors: tuple[Neighbor, ...] | None = None
     pixels: Mapping[str, Any] = field(default_factory=dict)
+    baseline: str = ""
     outputs: Mapping[str, Array] = field(default_factory=dict)
 
     @property

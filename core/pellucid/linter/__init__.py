@@ -6,6 +6,7 @@ from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_graph import refuse_ragged
 from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
+from pellucid.linter.encodings import EncodedTensor, encoded_tensors, way_out
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
@@ -15,11 +16,13 @@ from pellucid.linter.unsafe_ops import is_known
 __all__ = [
     "PIXELS",
     "Draft",
+    "EncodedTensor",
     "Linted",
     "Reach",
     "assume_pixels",
     "check",
     "draft_metadata",
+    "encoded_tensors",
     "infer_metadata",
     "is_known",
     "keep",
@@ -29,5 +32,6 @@ __all__ = [
     "refuse_ragged",
     "refuse_unsafe",
     "shape_text",
+    "way_out",
     "ways",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pellucid.errors import ModelError, SpecError
-from pellucid.linter.check_model import FLOAT_TYPES, OUTSIDE
+from pellucid.linter.check_model import OUTSIDE
+from pellucid.linter.encodings import EncodedTensor, encodings_of, way_out
 from pellucid.linter.gradient_flow import Reach, Way, ways
 from pellucid.linter.gradient_walk import MOST_STEPS
 from pellucid.linter.reachability import running
@@ -17,6 +18,7 @@ from pellucid.metadata.documents import Finding, quoted, spelled
 from pellucid.notices import Hint, Where
 from pellucid.problems import Severity
 from pellucid.saved_model import (
+    FLOAT_TYPES,
     MetaGraph,
     Role,
     Signature,
@@ -43,24 +45,22 @@ def gradient_findings(
     that do not resolve, and tensors that are not of floats, are the business of other rules. What
     could not be found out is added to `notes`.
     """
-
-    def resolved(written: str, role: Role) -> str | None:
-        try:
-            return resolve_tensor(meta_graph, signature, written, role=role).tensor
-        except SpecError:
-            return None
-
     method = parameters.method if parameters else None
     gradients = method is None or method.uses_gradients
     explained: dict[str, tuple[InputSpec, str]] = {}
     for feature in metadata.inputs:
         encoded = feature.encoded_tensor_name if gradients else None
-        tensor = resolved(encoded or feature.tensor_name or feature.name, "input")
+        written = encoded or feature.tensor_name or feature.name
+        tensor = _resolved(meta_graph, signature, written, "input")
         if tensor is not None:
             field = "encoded_tensor_name" if encoded else "input_tensor_name"
             explained[tensor] = feature, field
     findings = []
-    outputs = (resolved(it.tensor_name or it.name, "output") for it in metadata.outputs)
+    found: dict[str, EncodedTensor] | None = None
+    outputs = (
+        _resolved(meta_graph, signature, it.tensor_name or it.name, "output")
+        for it in metadata.outputs
+    )
     for output in dict.fromkeys(outputs):
         if output is None or not _floats(meta_graph, signature, output):
             continue
@@ -69,14 +69,18 @@ def gradient_findings(
             if way.reach is Reach.UNKNOWN and notes is not None:
                 notes.append(_unknown(output, tensor))
             slopes = gradients and _floats(meta_graph, signature, tensor)
-            said = _said(way, tensor, output, field, slopes)
-            if said is not None:
-                code, message, hint = said
-                path = ("inputs", feature.name, spelled(field, metadata.dialect))
-                severity = Severity.WARNING if code == "MD120" and method is None else None
-                findings.append(
-                    Finding(code=code, message=message, path=path, severity=severity, hint=hint)
-                )
+            said = _said(way, tensor, output, gradients=slopes)
+            if said is None:
+                continue
+            code, message, advised = said
+            if advised and found is None:
+                found = encodings_of(metadata, meta_graph, signature)
+            hint = way_out(found or {}, metadata.dialect, of=feature.name) if advised else None
+            path = ("inputs", feature.name, spelled(field, metadata.dialect))
+            severity = Severity.WARNING if code == "MD120" and method is None else None
+            findings.append(
+                Finding(code=code, message=message, path=path, severity=severity, hint=hint)
+            )
     return findings
 
 
@@ -87,35 +91,35 @@ def _unknown(output: str, tensor: str) -> str:
     )
 
 
-def _said(
-    way: Way, tensor: str, output: str, field: str, gradients: bool
-) -> tuple[str, str, Hint | None] | None:
+def _resolved(meta_graph: MetaGraph, signature: Signature, written: str, role: Role) -> str | None:
+    try:
+        return resolve_tensor(meta_graph, signature, written, role=role).tensor
+    except SpecError:
+        return None
+
+
+def _said(way: Way, tensor: str, output: str, *, gradients: bool) -> tuple[str, str, bool] | None:
+    """Return the rule that is broken, how, and whether there is a way out of it."""
     if way.reach is Reach.UNCONNECTED:
         what = (
             f"{quoted(output)} does not depend on {quoted(tensor)}, so that every attribution is 0"
         )
-        return "MD122", what, None
+        return "MD122", what, False
     if not gradients:
         return None
-    behind = (
-        ""
-        if field == "encoded_tensor_name"
-        else "name a tensor behind it in encoded_tensor_name or "
-    )
-    hint = Hint.plain(f"{behind}use sampled Shapley")
     if way.reach is Reach.NOTHING:
         what = (
             f"no gradient gets from {quoted(output)} to {quoted(tensor)}: operation "
             f"'{way.node}' ({way.op}) in between has none"
         )
-        return "MD120", what, hint
+        return "MD120", what, True
     if way.reach is Reach.ZERO:
         where = f": operation '{way.node}' ({way.op}) in between is a step" if way.node else ""
         what = (
             f"the gradient at {quoted(tensor)} is 0 everywhere{where}; integrated gradients would "
             "say that it does not matter"
         )
-        return "MD121", what, hint
+        return "MD121", what, True
     return None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 
 from pellucid.errors import ModelError, SpecError, meant
 from pellucid.linter.assumed_pixels import graph_range
+from pellucid.linter.encodings import EncodedTensor, encodings_of, way_out
 from pellucid.metadata import (
     Baseline,
     Dialect,
@@ -28,6 +30,7 @@ from pellucid.metadata.documents import Finding, Path, path_text, problems_of, q
 from pellucid.notices import Hint
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
+    FLOAT_TYPES,
     MetaGraph,
     ResolvedTensor,
     Role,
@@ -41,7 +44,6 @@ from pellucid.saved_model import (
     tensor_info,
 )
 
-FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 # What is found of a model without metadata in another way, as the same rule.
 NO_SIGNATURE, NO_FLOATS = "MD101", "MD103"
 # What a caller may say better.
@@ -101,6 +103,7 @@ class _Checker:
         file: str | None,
     ) -> None:
         self.file = file
+        self.metadata = metadata
         self.dialect = metadata.dialect
         self.directory = directory
         self.meta_graph = meta_graph
@@ -171,9 +174,9 @@ class _Checker:
         ):
             self.resolve(path, field, getattr(feature, field), "input")
         if feature.encoded_tensor_name is None:
-            self.gradient(tensor, self.at(path, "input_tensor_name"), hint=True)
+            self.gradient(feature, tensor, self.at(path, "input_tensor_name"))
         else:
-            self.gradient(encoded, self.at(path, "encoded_tensor_name"), hint=False)
+            self.gradient(feature, encoded, self.at(path, "encoded_tensor_name"))
         if feature.modality is Modality.IMAGE:
             self.image(encoded if tensor and tensor.dtype == "string" else tensor, path)
         if feature.domain is not None:
@@ -182,18 +185,22 @@ class _Checker:
         self.baselines(feature.encoded_baselines, encoded, self.at(path, "encoded_baselines"))
         self.feature_names(feature, tensor, path)
 
-    def gradient(self, info: TensorInfo | None, path: Path, *, hint: bool) -> None:
+    def gradient(self, feature: InputSpec, info: TensorInfo | None, path: Path) -> None:
         if info is None or info.dtype in (*FLOAT_TYPES, "unknown"):
             return
         if self.method is None or self.method.uses_gradients:
-            way_out = "name a float tensor behind it in encoded_tensor_name or " if hint else ""
             self.find(
                 NO_FLOATS,
                 f"gradients need a float tensor and {quoted(info.name)} is {info.dtype}",
                 path,
-                hint=f"{way_out}use sampled Shapley",
+                hint=way_out(self.encoded, self.dialect, of=feature.name),
                 severity=None if self.method else Severity.WARNING,
             )
+
+    @cached_property
+    def encoded(self) -> Mapping[str, EncodedTensor]:
+        """The tensors behind the inputs that no gradient reaches."""
+        return encodings_of(self.metadata, self.meta_graph, self.signature)
 
     def image(self, info: TensorInfo | None, path: Path) -> None:
         if info is None or info.shape is None or info.dtype == "string":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pellucid.errors import SpecError
 from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_model import check, shape_text
+from pellucid.linter.encodings import complete
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     AssumedPixels,
@@ -19,7 +21,7 @@ from pellucid.metadata import (
     PixelSettings,
     is_channels_first,
 )
-from pellucid.notices import Hint, Notice, Where
+from pellucid.notices import Hint, Message, Notice, Where
 from pellucid.problems import Problem, Severity
 from pellucid.saved_model import (
     ClassNames,
@@ -40,7 +42,7 @@ class Draft:
     """Metadata that fit their model: how they were found, and what a person should change."""
 
     metadata: ExplanationMetadata
-    notes: tuple[Notice, ...]
+    notes: tuple[Message, ...]
     problems: tuple[Problem, ...]
 
 
@@ -52,12 +54,15 @@ def draft_metadata(
     tags: Sequence[str] | None = None,
     output: str | None = None,
     pixels: PixelSettings = PixelSettings(),
+    for_method: str | None = None,
 ) -> Draft:
     """Return metadata of a model that say which tensors are features and which is the prediction.
 
     Tensors have their full names, as the services want them; pictures have the domain that `pixels`
-    says, or else the graph. Raises ModelError where there is no
-    such signature, and SpecError where the output must be chosen or cannot be explained.
+    says, or else the graph. With `for_method` they are complete for a method, zero being the
+    baseline: what gradients do not reach has the tensor behind it, or is left out. Raises
+    ModelError where there is no such signature, and SpecError where the output must be chosen or
+    cannot be explained.
     """
     graph = model.meta_graph(tags)
     signature = choose_signature(graph, signature_key)
@@ -82,17 +87,20 @@ def draft_metadata(
     if signature_key is not None and signature is not _default(graph):
         metadata = replace(metadata, signature_key=_only(dialect, signature.key))
     metadata, assumed = assume_pixels(metadata, model, graph, signature, pixels)
+    completed: list[Message] = []
+    if for_method is not None:
+        metadata = complete(metadata, graph, signature, for_method, completed.append)
     problems, _ = check(metadata, model, signature.key, tags)
+    _refuse(problems, model.directory)
+    notes = *_notes(metadata, signature, names, signature_key, assumed), *completed
+    return Draft(metadata=metadata, notes=notes, problems=problems)
+
+
+def _refuse(problems: Sequence[Problem], directory: Path) -> None:
     errors = [it for it in problems if it.severity is Severity.ERROR]
     if errors:
-        raise SpecError(
-            errors[0].message,
-            errors,
-            where=Where(file=str(model.directory)),
-            hint=errors[0].hint,
-        )
-    notes = tuple(_notes(metadata, signature, names, signature_key, assumed))
-    return Draft(metadata=metadata, notes=notes, problems=problems)
+        where = Where(file=str(directory))
+        raise SpecError(errors[0].message, errors, where=where, hint=errors[0].hint)
 
 
 def _only(dialect: Dialect, key: str) -> str | None:

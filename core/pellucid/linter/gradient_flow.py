@@ -20,7 +20,7 @@ from pellucid.saved_model import TRAINABLE, Function, MetaGraph
 
 _DEEPEST_NAME = 32
 # They read no values, so they are in the way of nothing.
-_SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
+SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
 
 
 class Reach(Enum):
@@ -43,7 +43,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A tensor: the bodies that lead to it, the calls between them, and its node or argument."""
 
     bodies: tuple[Body, ...]
@@ -61,13 +61,13 @@ def ways(
     named, if there is one. Raises ModelError where the file is damaged.
     """
     found: dict[str, Way] = {}
-    place = _locate(meta_graph, output)
+    place = locate(meta_graph, output)
     try:
         paths = _Paths(meta_graph, place) if place else None
     except TooLargeError:
         return dict.fromkeys(tensors, Way(Reach.UNKNOWN))
     for tensor in tensors:
-        where = _locate(meta_graph, tensor)
+        where = locate(meta_graph, tensor)
         if paths is None or where is None:
             found[tensor] = Way(Reach.UNKNOWN)
             continue
@@ -80,7 +80,29 @@ def ways(
     return found
 
 
-def _locate(meta_graph: MetaGraph, flat: str) -> _Place | None:
+def slopes(meta_graph: MetaGraph, output: str) -> Callable[[str], bool]:
+    """Return whether a gradient that is not 0 comes back from `output` to a tensor, as a function.
+
+    What is not known is taken for none. Raises ModelError where the file is damaged.
+    """
+    walk = Walk(meta_graph, steps=False)
+    try:
+        place = locate(meta_graph, output)
+        frames = None if place is None else _back(place, walk)
+    except TooLargeError:
+        frames = None
+
+    def comes(tensor: str) -> bool:
+        where = locate(meta_graph, tensor)
+        try:
+            return where is not None and frames is not None and is_live(where, walk, frames)
+        except TooLargeError:
+            return False
+
+    return comes
+
+
+def locate(meta_graph: MetaGraph, flat: str) -> Place | None:
     """Return where a flat name leads: a call ``C`` and a node ``b`` of its function are ``C/b``."""
     name, _, number = flat.rpartition(":")
     waiting: list[tuple[tuple[Body, ...], tuple[str, ...], str]] = [((Body(meta_graph),), (), name)]
@@ -89,7 +111,7 @@ def _locate(meta_graph: MetaGraph, flat: str) -> _Place | None:
         bodies, chain, rest = waiting.pop()
         body = bodies[-1]
         if rest in body.nodes or rest in body.arguments:
-            return _Place(bodies, chain, rest, int(number))
+            return Place(bodies, chain, rest, int(number))
         here = (body.function.name if body.function else "", rest)
         if here in seen or len(chain) >= _DEEPEST_NAME:
             continue
@@ -119,17 +141,17 @@ class _Paths:
     """All that is known of the ways from one output back."""
 
     meta_graph: MetaGraph
-    output: _Place
+    output: Place
     _walk: Walk = field(init=False)
     _frames: dict[tuple[str, ...], Live] = field(init=False)
 
     def __post_init__(self) -> None:
         self._walk = Walk(self.meta_graph)
-        self._frames = self._back(self._walk)
+        self._frames = _back(self.output, self._walk)
 
-    def way(self, place: _Place) -> Way:
+    def way(self, place: Place) -> Way:
         """Return the verdict on one tensor."""
-        if not _is_live(place, self._walk, self._frames):
+        if not is_live(place, self._walk, self._frames):
             search = self._obstacle(place, self._walk, _matters)
             obstacle = search.found or search.other
             return Way(Reach.NOTHING, *obstacle) if obstacle else Way(Reach.UNCONNECTED)
@@ -140,29 +162,15 @@ class _Paths:
                 return Way(Reach.NOTHING, *search.found)
         if self._walk.stepped:
             walk = Walk(self.meta_graph, steps=False)
-            if not _is_live(place, walk, self._back(walk)):
+            if not is_live(place, walk, _back(self.output, walk)):
                 return Way(Reach.ZERO, *(self._obstacle(place, walk, _matters).found or ()))
         return Way(Reach.GRADIENT)
 
-    def beside(self, place: _Place) -> tuple[str, str] | tuple[()]:
+    def beside(self, place: Place) -> tuple[str, str] | tuple[()]:
         """Return an operation that stops a gradient on some way from a tensor, if there is one."""
         return self._obstacle(place, Walk(self.meta_graph, steps=False), _matters).found or ()
 
-    def _back(self, walk: Walk) -> dict[tuple[str, ...], Live]:
-        """Return what is live in the output's body and in those around it."""
-        place = self.output
-        inside = place.name in place.bodies[-1].nodes
-        seeds = [place.bodies[-1].written(place.name, place.index) if inside else place.name]
-        frames: dict[tuple[str, ...], Live] = {}
-        for depth in range(len(place.chain), -1, -1):
-            live = frames[place.chain[:depth]] = walk.body(place.bodies[depth], seeds)
-            if depth:
-                call = place.bodies[depth - 1].nodes.message(place.chain[depth - 1])
-                inputs = data_inputs(call)
-                seeds = [inputs[it] for it in sorted(live.arguments) if it < len(inputs)]
-        return frames
-
-    def _obstacle(self, place: _Place, walk: Walk, wanted: Callable[[str], bool]) -> _Search:
+    def _obstacle(self, place: Place, walk: Walk, wanted: Callable[[str], bool]) -> _Search:
         """Return name and type of the first operation after a tensor that stops its gradient."""
         start, search = place.name, _Search()
         for depth in range(len(place.chain), -1, -1):
@@ -256,7 +264,22 @@ class _Paths:
 _DEEPEST = 16
 
 
-def _is_live(place: _Place, walk: Walk, frames: dict[tuple[str, ...], Live]) -> bool:
+def _back(output: Place, walk: Walk) -> dict[tuple[str, ...], Live]:
+    """Return what is live in the output's body and in those around it."""
+    inside = output.name in output.bodies[-1].nodes
+    seeds = [output.bodies[-1].written(output.name, output.index) if inside else output.name]
+    frames: dict[tuple[str, ...], Live] = {}
+    for depth in range(len(output.chain), -1, -1):
+        live = frames[output.chain[:depth]] = walk.body(output.bodies[depth], seeds)
+        if depth:
+            call = output.bodies[depth - 1].nodes.message(output.chain[depth - 1])
+            inputs = data_inputs(call)
+            seeds = [inputs[it] for it in sorted(live.arguments) if it < len(inputs)]
+    return frames
+
+
+def is_live(place: Place, walk: Walk, frames: dict[tuple[str, ...], Live]) -> bool:
+    """Return whether a gradient comes to a tensor, `frames` being what it comes to outside."""
     known = max(n for n in range(len(place.chain) + 1) if place.chain[:n] in frames)
     live = frames[place.chain[:known]]
     for depth in range(known, len(place.chain)):
@@ -283,7 +306,7 @@ def _passes(walk: Walk, body: Body, name: str, place: int) -> bool:
 
 
 def _matters(op: str) -> bool:
-    return op not in _SHAPES
+    return op not in SHAPES
 
 
 def _ancestors(walk: Walk, body: Body, ends: Iterable[str]) -> tuple[set[str], dict[str, set[int]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.linter.check_model import FLOAT_TYPES
 from pellucid.metadata import (
     Dialect,
     ExplanationMetadata,
@@ -15,7 +14,7 @@ from pellucid.metadata import (
     is_channels_first,
 )
 from pellucid.notices import Hint
-from pellucid.saved_model import Shape, Signature, TensorInfo
+from pellucid.saved_model import FLOAT_TYPES, Shape, Signature, TensorInfo
 
 _SMALLEST_IMAGE = 8
 

@@ -17,6 +17,7 @@ from pellucid.linter.check_graph import (
     safety_findings,
 )
 from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, OUTSIDE, Resolution, check
+from pellucid.linter.encodings import encodings_of, way_out
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     METADATA_FILE,
@@ -161,7 +162,8 @@ def _infer(
     # What has no gradient is held, unless that is everything.
     if sum(it.code == NO_FLOATS for it in problems) == len(metadata.inputs):
         message = "gradients need a float tensor and no input is one"
-        hint = Hint("name a float tensor behind one in metadata or use sampled Shapley")
+        found = encodings_of(metadata, model.meta_graph(tags), signature)
+        hint = way_out(found, metadata.dialect, inferred=True)
         problem = _problem(NO_FLOATS, message, str(path), hint)
         kept.append(replace(problem, severity=Severity.WARNING))
     return Linted(

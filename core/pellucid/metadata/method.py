@@ -163,6 +163,10 @@ class BaseMethod(ABC):
         """The blur of pictures that are their own baselines, in pixels, if any."""
         return None
 
+    def without_blur(self: T) -> T:
+        """Return it with no blur of its own: by default itself."""
+        return self
+
     @property
     def smooth_grad(self) -> Noise | None:
         """The noise that gradients are averaged over, if any."""

@@ -96,9 +96,13 @@ class CallSettings:
     that approx_error is below it (for sampled Shapley the number of paths).
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (by default 0.1 of the range of
     an input, or 0.1 where that is not known); `blur_sigma` takes the blurred image as the baseline,
-    in pixels. `paths` is the number of sampled permutations, `players` ``elements`` or ``regions``;
-    `samples`, `segmentation`, `top_labels`, `min_weight` and `positive_only` are those of LIME.
-    `neighbors` is the number of examples to find, `index` the file that they are in, `query`
+    in pixels. `baseline` takes the place of those in the metadata: ``zero``, ``mean`` (of the
+    instances of the call), ``blur`` (of pictures, by default a 15th of their longer side),
+    ``noise`` (uniform over the domain), a number, lists or an array, a file as in metadata, or a
+    mapping of inputs to such. `paths` is the number of sampled permutations, `players` ``elements``
+    or ``regions``; `samples`, `segmentation`, `top_labels`, `min_weight` and `positive_only` are
+    those of LIME. `neighbors` is the number of examples to find, `index` the file that they are in,
+    `query`
     ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
     """
 
@@ -120,8 +124,14 @@ class CallSettings:
     noisy_samples: int | None = _setting(int, least=1)
     noise_sigma: float | None = _setting(float, above=0)
     blur_sigma: float | None = _setting(float, above=0)
+    baseline: Any = None
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
+
+    @property
+    def blurs(self) -> bool:
+        """Whether the blurred image is asked for as the baseline."""
+        return self.blur_sigma is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +196,9 @@ class _PathIntegral(BaseMethod):
             return self
         noise = replace(self.smooth_grad, feature_noise_sigma=tuple(sigmas.items()))
         return replace(self, smooth_grad=noise)
+
+    def without_blur(self: T) -> T:
+        return replace(self, max_blur_sigma=None)  # type: ignore[type-var]
 
     def check(self) -> None:
         if self.tolerance is not None and self.smooth_grad is not None:

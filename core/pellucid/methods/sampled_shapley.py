@@ -138,7 +138,7 @@ def sampled_shapley(
             f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}",
             hint=Hint(
                 "let an image's players be its regions with {players:regions}, put inputs into a "
-                "group, or take fewer paths"
+                "group, or take fewer {paths}"
             ),
         )
     score = scores_of(model, x, target)

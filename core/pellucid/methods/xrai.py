@@ -30,7 +30,7 @@ from pellucid.methods.felzenszwalb import felzenszwalb_scales
 from pellucid.methods.greedy_cover import greedy_cover
 from pellucid.methods.integrated_gradients import integrated_gradients
 from pellucid.model import Array, Attribution, Model, Tensors
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 
 def xrai(
@@ -64,7 +64,7 @@ def xrai(
                 "XRAI explains images, [height, width] or [height, width, channels], and one "
                 f"instance of this input has the shape {list(shape)}",
                 where=Where(path=f"inputs.{name}"),
-                hint="use integrated gradients or sampled Shapley",
+                hint=Hint("use {method:integrated-gradients} or {method:sampled-shapley}"),
             )
     base = integrated_gradients(
         model, x, baselines, target, _base(method), score=score, seed=seed, numbers=numbers

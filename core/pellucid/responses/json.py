@@ -54,8 +54,8 @@ def diagnostics_json(
 ) -> dict[str, Any]:
     """Return what methods say of themselves, beside the attributions and in their order.
 
-    With them stand, under ``pixels``, what was assumed of the picture that was explained and, under
-    ``held``, what was not explained.
+    With them stand, under ``pixels``, what was assumed of the picture that was explained, under
+    ``baseline``, what was chosen for one and, under ``held``, what was not explained.
 
     "No key beyond the listed ones inside an attribution": clients would stumble over it.
     """
@@ -63,6 +63,7 @@ def diagnostics_json(
         {
             **{k: value if np.isfinite(value) else None for k, value in label.diagnostics.items()},
             **({"pixels": explanation.pixels} if explanation.pixels else {}),
+            **({"baseline": explanation.baseline} if explanation.baseline else {}),
             **({"held": list(explanation.held)} if explanation.held else {}),
         }
         for label in labels

@@ -44,7 +44,7 @@ Record = TypeVar("Record", bound=Any)
 Chosen: TypeAlias = Callable[[LabelAttribution], Mapping[str, Sequence[str]]]
 
 FORMAT = 1
-AGAIN = Hint("explain again with {raw}")
+AGAIN = Hint("write it again with {explain.raw}")
 _DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments")
 
@@ -117,6 +117,7 @@ def pack(
                 "warnings": [it.sentence(words) for it in explanation.warnings],
                 "pixels": explanation.pixels,
                 "held": list(explanation.held),
+                "baseline": explanation.baseline,
                 "labels": [
                     {
                         "output": label.output,
@@ -236,6 +237,7 @@ def _explanation(
         pixels=entry.get("pixels", {}),
         held=tuple(entry.get("held", ())),
         outputs={name: outputs[name] for name in entry.get("outputs", ())},
+        baseline=entry.get("baseline", ""),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.linter import Reach, refuse_unsafe, ways
+from pellucid.linter import Reach, encoded_tensors, refuse_unsafe, way_out, ways
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
@@ -49,9 +49,9 @@ class Compiler:
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
     the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
-    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be. Unless the model
-    is `trusted`, every tensor that is named is looked at for what it would touch, but for those of
-    `judged`, for which that was done.
+    that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be; `inferred` tells
+    that the metadata are. Unless the model is `trusted`, every tensor that is named is looked at
+    for what it would touch, but for those of `judged`, for which that was done.
     """
 
     directory: Path
@@ -62,6 +62,7 @@ class Compiler:
     logits: bool = False
     parallel_batches: int = 1
     pixels: tuple[AssumedPixels, ...] = ()
+    inferred: bool = False
     trusted: bool = False
     judged: frozenset[str] = frozenset()
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
@@ -76,7 +77,7 @@ class Compiler:
             metadata = self.metadata.explaining([output])
             fresh = Compiler(
                 self.directory, self.meta_graph, self.signature, metadata, self.device, self.logits,
-                self.parallel_batches, self.pixels, self.trusted, self.judged,
+                self.parallel_batches, self.pixels, self.inferred, self.trusted, self.judged,
             )  # fmt: skip
             self._siblings[output.name] = fresh
         return self._siblings[output.name]
@@ -269,7 +270,12 @@ class Compiler:
             squasher=lambda: self._squasher,
             trusted=self.trusted,
             refuse_loader=lambda reason: self._refuse([self._output, *explained.values()], reason),
+            way_out=lambda: self._way_out(explained),
         )
+
+    def _way_out(self, explained: Mapping[str, str]) -> Hint:
+        found = encoded_tensors(self.meta_graph, self.signature, self._output, explained)
+        return way_out(found, self.metadata.dialect, inferred=self.inferred)
 
     def _obstacles(self, explained: Mapping[str, str]) -> dict[str, Obstacle]:
         found = ways(self.meta_graph, self._output, set(explained.values()), beside=True)

@@ -15,9 +15,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from pellucid.errors import InstanceError, ModelError, OutOfMemoryError, PellucidError
+from pellucid.errors import (
+    InstanceError,
+    ModelError,
+    NotDifferentiableError,
+    OutOfMemoryError,
+    PellucidError,
+)
 from pellucid.model import Array, Obstacle, Tensors
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
 from pellucid.runtime.backends.function import FunctionBackend
@@ -122,6 +128,10 @@ class TensorFlowModel:
     @property
     def differentiable(self) -> frozenset[str]:
         return self._try(lambda backend: backend.gradients_reach(), "gradients_reach")
+
+    def way_out(self) -> Hint | None:
+        """Return what to do where no gradient reaches what is explained."""
+        return self.compile_spec.way_out()
 
     def preprocess(self, request: Tensors) -> dict[str, Array]:
         """Return the signature's inputs, [n, …], from a request's arrays [n, …].
@@ -318,6 +328,12 @@ class TensorFlowModel:
                 return self._tried(run, kernel)
         except NoGradient as error:
             raise blocked(self.compile_spec, error) from error
+        except NotDifferentiableError as error:
+            if error.hint is not None:
+                raise
+            # What lies behind the inputs is looked for in the file, not in what is compiled.
+            hint = self.way_out()
+            raise NotDifferentiableError(error.what, where=error.where, hint=hint) from error
 
     def _tried(self, run: Callable[[Backend], Answer], kernel: str) -> Answer:
         if self._without_gradients is not None and kernel in GRADIENTS:

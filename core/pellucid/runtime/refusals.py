@@ -9,7 +9,6 @@ from pellucid.errors import ModelError, NotDifferentiableError
 from pellucid.notices import Where
 from pellucid.runtime.backends.base import CompileSpec
 from pellucid.runtime.engine.failures import NoGradient, Unsupported, sentence
-from pellucid.runtime.engine.kernels import INSTEAD
 
 GRADIENTS = ("path_gradient", "gradients_reach")
 
@@ -44,12 +43,12 @@ def blocked(compile_spec: CompileSpec, error: NoGradient) -> NotDifferentiableEr
         return NotDifferentiableError(
             f"TensorFlow has no gradient for operation '{node}' ({op}), which is between the "
             "explained inputs and the output",
-            hint=INSTEAD,
+            hint=compile_spec.way_out(),
         )
     return NotDifferentiableError(
         f"no gradient reaches '{error.feature}': operation '{node}' ({op}) on the way to the "
         "output is not differentiable",
-        hint=INSTEAD,
+        hint=compile_spec.way_out(),
     )
 
 
@@ -67,7 +66,7 @@ def carried_by_none(
     true = [it for it in asked if not isinstance(it.error, Unsupported)] or asked
     if kernel in GRADIENTS:
         what = f"no gradient can be taken of this model: {_reasons(true)}"
-        return NotDifferentiableError(what, where=where, hint=INSTEAD)
+        return NotDifferentiableError(what, where=where, hint=compile_spec.way_out())
     if kernel is not None:
         what = f"TensorFlow fails when it runs this model: {_reasons(true)}"
         return ModelError(what, where=where)

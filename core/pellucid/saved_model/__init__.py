@@ -15,6 +15,7 @@ from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import (
     CALLS,
+    FLOAT_TYPES,
     Nodes,
     Shape,
     attributes_of,
@@ -44,6 +45,7 @@ from pellucid.saved_model.tensor_names import (
 
 __all__ = [
     "CALLS",
+    "FLOAT_TYPES",
     "MODEL_NAMES",
     "TRAINABLE",
     "Batch",

@@ -13,6 +13,7 @@ from pellucid.saved_model.op_table import operation, output_place, output_types
 from pellucid.saved_model.protobuf import messages
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+FLOAT_TYPES = ("float16", "bfloat16", "float32", "float64")
 # Of Keras models in Keras models, ten are deep; of the largest networks, a million are many.
 MOST_DEEP = 100
 MOST_EXPANDED = 5_000_000

@@ -76,6 +76,18 @@ def test_each_output_is_explained_and_told_apart_by_its_name(model: pellucid.Loa
     assert [it["example_score"] for it in body] == [6.0, 2.0]
 
 
+def test_a_baseline_that_a_call_chooses_is_that_of_every_output(
+    model: pellucid.LoadedModel,
+) -> None:
+    """The mean of x and 3x is 2x, so that x is explained as −x is from 0."""
+    rows = [ROW, [3 * it for it in ROW]]
+    for baseline in ("mean", [2 * it for it in ROW]):
+        found = model.explain(rows, baseline=baseline)[0]
+        euros, animal = (found.by_output[name][0].values["row"] for name in ("euros", "animal"))
+        np.testing.assert_allclose(euros, [-2.0, 2.0, -2.0], atol=1e-6)
+        np.testing.assert_allclose(animal, [0.0, -2.0, -4.0], atol=1e-6)
+
+
 def test_settings_of_a_call_are_those_of_every_output(model: pellucid.LoadedModel) -> None:
     labels = model.explain([ROW], method="sampled-shapley", paths=4, top_k=-1)[0].labels
     assert [(it.output, it.index) for it in labels] == [

@@ -175,7 +175,8 @@ def test_a_gradient_of_zero_is_refused_where_the_output_moves() -> None:
             explainer(model).explain(rows)
         assert str(error.value).startswith(
             "the gradient is exactly 0 everywhere between baseline and instance: operation "
-            "'stairs' (Sign) on the way from 'x' to the output is a step; "
+            "'stairs' (Sign) on the way from 'x' to the output is a step, so that integrated "
+            "gradients would say that nothing matters; "
         )
     (still,) = explainer(model).explain({"x": X["x"][:1] * 0.1})
     assert not still.labels[0].values["x"].any()
@@ -194,8 +195,8 @@ def test_a_feature_without_a_gradient_is_refused_unless_the_metadata_were_inferr
     with pytest.raises(NotDifferentiableError) as error:
         chosen.explain(request)
     assert str(error.value) == (
-        "no gradient reaches 'k' (k:0), so integrated gradients cannot explain it; name an "
-        "encoded_tensor_name behind the lookup or the cast, or use sampled Shapley"
+        "no gradient reaches 'k' (k:0), so integrated gradients cannot explain it; use "
+        "method='sampled-shapley'"
     )
     (first, _) = replace(chosen, explicit=False).explain(request)
     np.testing.assert_allclose(first.labels[0].features["x"], X["x"][0] * 2)
@@ -309,7 +310,7 @@ def test_a_single_path_has_no_error_and_says_so() -> None:
     (found,) = replace(chosen, model=ServedFunction(square, (4,))).explain(x)
     assert found.labels[0].approx_error is None
     assert tuple(map(str, found.warnings)) == (
-        "approx_error is undefined for output [0]: a single path has no spread; use more paths",
+        "approx_error is undefined for output [0]: a single path has no spread; raise paths=…",
     )
 
 

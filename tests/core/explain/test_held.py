@@ -109,7 +109,7 @@ def test_a_saturated_output_is_told_from_a_step() -> None:
 @pytest.mark.parametrize(
     "obstacles, why",
     [
-        ({}, "the gradient is 0 at each point that was asked; take more steps=…, or another"),
+        ({}, "the gradient is 0 at each point that was asked; raise steps=… or choose another"),
         (
             {"x": Obstacle(node="above", op="Greater", whole=False)},
             "part of the way from 'x' to the output passes operation 'above' (Greater), which has "
@@ -179,7 +179,7 @@ def test_a_baseline_without_a_score_is_refused_by_name(method: Any, name: str) -
         chosen.explain({"x": PICTURE}, [7, 8])
     assert str(caught.value) == (
         f"instances[7]: the score of {name} is -inf at output 'y' [0], and no attributions add up "
-        "to a difference from that; choose another baseline"
+        "to a difference from that; choose another baseline=…"
     )
 
 

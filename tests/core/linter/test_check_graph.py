@@ -76,8 +76,9 @@ def test_a_step() -> None:
     graph.node("y", "Sign", "x", T=FLOAT)
     assert graph.said("y") == [
         "MD121: the gradient at 'x:0' is 0 everywhere: operation 'y' (Sign) in between is a step; "
-        "integrated gradients would say that it does not matter; name a tensor behind it in "
-        "encoded_tensor_name or use sampled Shapley"
+        "integrated gradients would say that it does not matter; in the metadata, to 't' add "
+        '"encoding": "identity", "encoded_tensor_name": "y:0", or explain with '
+        "method='sampled-shapley'"
     ]
 
 

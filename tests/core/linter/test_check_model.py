@@ -183,8 +183,10 @@ def test_signatures_and_tags_that_do_not_exist() -> None:
 def test_gradients_need_floats() -> None:
     clause = (
         "metadata.inputs.tokens.inputTensorName: gradients need a float tensor and "
-        "'xai_model_tokens:0' is string; name a float tensor behind it in encoded_tensor_name "
-        "or use sampled Shapley"
+        "'xai_model_tokens:0' is string; in the metadata, to 'tokens' add "
+        '"encoding": "CONCAT_EMBEDDING", "encodedTensorName": '
+        '"StatefulPartitionedCall_1/StatefulPartitionedCall/Gather:0", or explain with '
+        "method='sampled-shapley'"
     )
     spec = prose(integratedGradientsAttribution={"stepCount": 5})
     (problem,) = problems("code_or_prose", spec)

@@ -215,7 +215,8 @@ def test_how_bad_it_is_depends_on_the_method(
     for problem in found:
         assert problem.text() == (
             "no gradient gets from 'PartitionedCall:0' to 'serving_default_x:0': operation "
-            "'PartitionedCall/PartitionedCall/Round' (Round) in between has none; name a tensor "
-            "behind it in encoded_tensor_name or use sampled Shapley"
+            "'PartitionedCall/PartitionedCall/Round' (Round) in between has none; in the "
+            'metadata, to \'x\' add "encoding": "IDENTITY", "encodedTensorName": '
+            "\"PartitionedCall/PartitionedCall/Round:0\", or explain with method='sampled-shapley'"
         )
         assert problem.line == 1 and problem.file == str(file)

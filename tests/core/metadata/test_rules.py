@@ -95,7 +95,7 @@ MESSAGES = {
     "MD063": "MD063 parameters.integratedGradientsAttribution: has both 'stepCount' and 'numIntegralSteps'; keep one",
     "MD101": "MD101 serving_sigdef_key: signature 'serving_defualt' does not exist; the model has 'serve', 'serving_default'; did you mean 'serving_default'?",
     "MD102": "MD102 inputs.image.input_tensor_name: 'serving_default_imgae:0' is not a tensor of the model; did you mean 'serving_default_image:0'?",
-    "MD103": "MD103 metadata.inputs.tokens.inputTensorName: gradients need a float tensor and 'xai_model_tokens:0' is string; name a float tensor behind it in encoded_tensor_name or use sampled Shapley",
+    "MD103": 'MD103 metadata.inputs.tokens.inputTensorName: gradients need a float tensor and \'xai_model_tokens:0\' is string; in the metadata, to \'tokens\' add "encoding": "CONCAT_EMBEDDING", "encodedTensorName": "StatefulPartitionedCall_1/StatefulPartitionedCall/Gather:0", or explain with method=\'sampled-shapley\'',
     "MD104": "MD104 inputs.patient.modality: an image is [batch, height, width], [batch, height, width, 1 or 3] or [batch, 1 or 3, height, width] and 'serving_default_patient:0' is [?, 10]",
     "MD105": "MD105 inputs.image.input_baselines[0]: has shape [3] and 'serving_default_image:0' is [?, 28, 28]; write that shape without or with the batch axis, or one number",
     "MD106": "MD106 inputs.patient.index_feature_mapping: has 3 names, the last axis of 'serving_default_patient:0' has 10",

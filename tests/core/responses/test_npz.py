@@ -180,11 +180,11 @@ def other_format(arrays: dict[str, Any]) -> None:
         ),
         (
             saved_without(other_format),
-            "has format 99, and this version of pellucid reads 1; explain again with pellucid.responses.pack",
+            "has format 99, and this version of pellucid reads 1; write it again with pellucid.responses.pack",
         ),
         (
             saved_without(lambda arrays: arrays.pop("0/0/scores")),
-            "is damaged (KeyError: '0/0/scores'); explain again with pellucid.responses.pack",
+            "is damaged (KeyError: '0/0/scores'); write it again with pellucid.responses.pack",
         ),
     ],
 )

@@ -321,8 +321,9 @@ def test_an_operation_without_gradient_is_named(tmp_path: Path) -> None:
         load(tmp_path).explain(zoo_keras.ROW)
     assert str(stop.value) == (
         "TensorFlow has no gradient for operation 'PartitionedCall/PartitionedCall/Lu' (Lu), which "
-        "is between the explained inputs and the output; use sampled Shapley, or name a float tensor "
-        "behind them in encoded_tensor_name"
+        "is between the explained inputs and the output; use method='sampled-shapley', or "
+        "draft_metadata(for_method='integrated-gradients'), which writes metadata with what lies "
+        "behind them: 'PartitionedCall/PartitionedCall/Lu:0'"
     )
 
 

@@ -45,9 +45,10 @@ class CompileSpec:
     `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
     `obstacles` returns, for each feature, an operation that stops gradients on their way from the
     output, by its flat name, and `squasher` the type of a softmax or sigmoid that the output comes
-    from: as far as the graph tells. `trusted` tells that the model may touch more than tensors;
-    `refuse_loader` raises UnsafeModelError where it is not, and TensorFlow's own loader might do
-    so: it is given the reason why that has to take the model.
+    from: as far as the graph tells. `way_out` says what to do where no gradient reaches the
+    explained tensors. `trusted` tells that the model may touch more than tensors; `refuse_loader`
+    raises UnsafeModelError where it is not, and TensorFlow's own loader might do so: it is given
+    the reason why that has to take the model.
     """
 
     directory: Path
@@ -63,6 +64,7 @@ class CompileSpec:
     squasher: Callable[[], str | None] = lambda: None
     trusted: bool = False
     refuse_loader: Callable[[str], None] = lambda reason: None
+    way_out: Callable[[], Hint | None] = lambda: None
 
     @property
     def checkpoint(self) -> str:

@@ -20,8 +20,6 @@ from pellucid.saved_model import Batch
 Network: TypeAlias = Callable[[dict[str, Any]], Any]
 """Operand name → tensor [rows, …], to the output tensor [rows, …]."""
 
-INSTEAD = "use sampled Shapley, or name a float tensor behind them in encoded_tensor_name"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
@@ -102,7 +100,7 @@ def gradient_sums(
     """
     points = {o.name: rows[o.name] for o in operands if o.real}
     if not points:
-        raise NotDifferentiableError(_no_floats(operands), hint=INSTEAD)
+        raise NotDifferentiableError(_no_floats(operands))
     score = _score(output, target)
     # A weight at the score costs a number for a row; behind the gradient, a whole input. In half
     # precision it would be rounded away.

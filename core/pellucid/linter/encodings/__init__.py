@@ -1,0 +1,13 @@
+"""What lies behind ids and words: encoded tensors, found and written into drafts of metadata."""
+
+from __future__ import annotations
+
+from pellucid.linter.encodings.draft_for_method import complete
+from pellucid.linter.encodings.encoded_tensors import (
+    EncodedTensor,
+    encoded_tensors,
+    encodings_of,
+    way_out,
+)
+
+__all__ = ["EncodedTensor", "complete", "encoded_tensors", "encodings_of", "way_out"]

@@ -1,0 +1,218 @@
+"""The tensor behind ids and words at which a gradient can be taken: what a lookup or a cast makes.
+
+Integrated gradients go from a baseline to the instance through numbers between them. Between two
+ids there are none; between their embeddings there are, so metadata name these, as
+``encoded_tensor_name``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pellucid.errors import SpecError
+from pellucid.linter.encodings.forward_walk import Forward, Spot
+from pellucid.linter.gradient_flow import slopes
+from pellucid.metadata import Dialect, Encoding, ExplanationMetadata
+from pellucid.metadata.documents import spelled
+from pellucid.notices import Hint
+from pellucid.saved_model import (
+    CALLS,
+    FLOAT_TYPES,
+    MetaGraph,
+    Shape,
+    Signature,
+    resolve_tensor,
+    tensor_info,
+)
+
+_LOOKUPS = ("Gather", "GatherV2", "GatherNd", "ResourceGather", "ResourceGatherNd", "OneHot")
+_SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
+_COUNTS = ("Bincount", "DenseBincount", "SparseBincount", "RaggedBincount")
+_UNIQUE = ("Unique", "UniqueV2")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTensor:
+    """A tensor behind an input: its flat name, and how the input is encoded in it.
+
+    `others` are tensors that the input goes into as well, where no tensor holds all of it.
+    """
+
+    tensor: str
+    encoding: Encoding
+    others: tuple[str, ...] = ()
+
+    def fields(self, dialect: Dialect) -> str:
+        """Return what to write into metadata, as it is written there."""
+        encoding = self.encoding.value
+        if dialect is Dialect.VERTEX:
+            encoding = encoding.upper()
+        said = {"encoding": encoding, "encoded_tensor_name": self.tensor}
+        return ", ".join(f'"{spelled(k, dialect)}": "{value}"' for k, value in said.items())
+
+
+def encoded_tensors(
+    meta_graph: MetaGraph, signature: Signature, output: str, inputs: Mapping[str, str]
+) -> dict[str, EncodedTensor]:
+    """Return, for the inputs that no gradient reaches, the tensors behind them that one does.
+
+    `inputs` are all that are explained, tensors by feature; all tensors have their flat names. An
+    input that has no such tensor of its own, one that no other input leads to, is left out. Raises
+    ModelError where the file is damaged.
+    """
+    comes = slopes(meta_graph, output)
+    floats = {
+        name: tensor_info(meta_graph, signature, tensor).dtype in (*FLOAT_TYPES, "unknown")
+        for name, tensor in inputs.items()
+    }
+    lost = [name for name, tensor in inputs.items() if not (floats[name] and comes(tensor))]
+    if not lost:
+        return {}
+    forward = Forward(meta_graph, output)
+    reached = {name: forward.after(tensor) for name, tensor in inputs.items()}
+    found = {}
+    for name in lost:
+        foreign = {spot.name for other, spots in reached.items() if other != name for spot in spots}
+        repeated = _repeated(reached[name])
+        usable = {
+            spot.name: spot
+            for spot in reached[name]
+            if spot.op is not None
+            and spot.dtype in FLOAT_TYPES
+            and spot.name not in foreign | repeated
+            and not _is_call(meta_graph, spot)
+            and comes(spot.name)
+        }
+        chosen = _chosen(forward, inputs[name], usable)
+        if chosen is not None:
+            spot, others = chosen
+            shapes = [
+                tensor_info(meta_graph, signature, it).shape for it in (inputs[name], spot.name)
+            ]
+            encoding = _encoding(_way(reached[name], spot), *shapes)
+            found[name] = EncodedTensor(spot.name, encoding, others)
+    return found
+
+
+def encodings_of(
+    metadata: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
+) -> dict[str, EncodedTensor]:
+    """Return `encoded_tensors` of the inputs that metadata name; {} where a name is wrong.
+
+    Those of several outputs are returned where they are the same for all.
+    """
+    try:
+        outputs = [
+            resolve_tensor(meta_graph, signature, it.tensor_name or it.name, role="output").tensor
+            for it in metadata.outputs
+        ]
+        inputs = {
+            it.name: resolve_tensor(
+                meta_graph, signature, it.tensor_name or it.name, role="input"
+            ).tensor
+            for it in metadata.inputs
+        }
+    except SpecError:
+        return {}
+    first, *others = (encoded_tensors(meta_graph, signature, it, inputs) for it in outputs)
+    return {
+        name: it for name, it in first.items() if all(other.get(name) == it for other in others)
+    }
+
+
+def _is_call(meta_graph: MetaGraph, spot: Spot) -> bool:
+    """Whether a tensor is what a call returns, which has a name of its own inside."""
+    return spot.op in meta_graph.functions or spot.op in CALLS
+
+
+def _chosen(
+    forward: Forward, tensor: str, usable: Mapping[str, Spot]
+) -> tuple[Spot, tuple[str, ...]] | None:
+    """Return the first tensor on the way that can be named, or the one that several come to."""
+    reached = forward.after(tensor, stop=lambda it: it.name in usable)
+    first = [it for it in reached if it.name in usable]
+    lookups = [it for it in first if it.op in (*_LOOKUPS, *_SUMS)] or first
+    if len(lookups) < 2:
+        return (lookups[0], ()) if lookups else None
+    behind = [
+        {it.name: it for it in forward.after(spot.name) if it.name in usable} for spot in lookups
+    ]
+    common = [name for name in behind[0] if all(name in others for others in behind[1:])]
+    if common:
+        return behind[0][common[0]], ()
+    return lookups[0], tuple(it.name for it in lookups[1:])
+
+
+def _repeated(reached: Mapping[Spot, Sequence[str]]) -> set[str]:
+    """Return the tensors whose rows are distinct ids, not instances, as feature columns look up.
+
+    Rows are those of instances again once they are taken, or summed, instance by instance.
+    """
+    apart = {
+        it.name
+        for it in reached
+        if it.op not in _SUMS and not (it.op in _UNIQUE and not it.name.endswith(":0"))
+    }
+    starts = {it.name for it in reached if it.op in _UNIQUE and it.name.endswith(":0")}
+    changed = bool(starts)
+    while changed:
+        keep = {
+            it.name
+            for it, sources in reached.items()
+            if it.name in apart
+            and (it.name in starts or all(source in apart for source in sources))
+        }
+        changed = keep != apart
+        apart = keep
+    return apart if starts else set()
+
+
+def _way(reached: Mapping[Spot, Sequence[str]], end: Spot) -> list[str]:
+    """Return the types of the operations on all ways from the input to a tensor, its own first."""
+    by_name = {it.name: it for it in reached}
+    stack, seen = [end.name], dict[str, None]()
+    while stack:
+        name = stack.pop()
+        if name in by_name and name not in seen:
+            seen[name] = None
+            stack += reached[by_name[name]]
+    return [by_name[name].op or "" for name in seen]
+
+
+def _encoding(way: Sequence[str], given: Shape, shape: Shape) -> Encoding:
+    """Return how an input is encoded in a tensor, by their shapes and the operations between."""
+    rank = 2 if given is None else len(given)
+    looked_up = any(it in (*_LOOKUPS, *_SUMS, *_COUNTS) for it in way)
+    tokens = "RaggedTensorToTensor" in way
+    made = rank + (way[0] in _LOOKUPS) + tokens if shape is None else len(shape)
+    if made == rank and not (looked_up or tokens):
+        return Encoding.IDENTITY
+    return Encoding.CONCAT_EMBEDDING if made > 2 else Encoding.COMBINED_EMBEDDING
+
+
+def way_out(
+    found: Mapping[str, EncodedTensor],
+    dialect: Dialect,
+    *,
+    of: str | None = None,
+    inferred: bool = False,
+) -> Hint:
+    """Return what to do about inputs that no gradient reaches, given the tensors behind them.
+
+    That is about one of them, if `of` names it. Metadata that are `inferred` can be drafted with
+    these tensors in them; others are written in their dialect.
+    """
+    found = {name: it for name, it in found.items() if of in (None, name)}
+    if not found:
+        return Hint("use {method:sampled-shapley}")
+    if inferred:
+        return Hint(
+            "use {method:sampled-shapley}, or {init_metadata.for_method:integrated-gradients}, "
+            "which writes metadata with what lies behind them: {names}",
+            names=", ".join(f"'{it.tensor}'" for it in found.values()),
+        )
+    written = ", ".join(f"to '{name}' add {it.fields(dialect)}" for name, it in found.items())
+    return Hint(
+        "in the metadata, {written}, or explain with {method:sampled-shapley}", written=written
+    )
