@@ -282,9 +282,13 @@ ELSEWHERE = {
     "choose {method:lime}": "followed in Python below: the command chooses it by itself",
     "if you trust it, add {allow_unsafe_ops:True}": "followed below, on a file of Keras",
     "pip install 'pellucid[neighbors]', or search with {query:precise}": "followed below",
+    "put the file there, or, if you trust the model, add {allow_unsafe_ops:True}": "followed below",
 }
 # No command leads here on this machine, or the advice is not a command.
 UNREACHED = {
+    "give it longer with {timeout}": (
+        "tests/cli/test_time_limits.py: how long is enough, only the model knows"
+    ),
     "put it there, or, if you trust the model, add {allow_unsafe_ops:True}": (
         "tests/core/linter/test_safety.py: TensorFlow writes no asset outside of the directory"
     ),
@@ -434,6 +438,23 @@ def test_lines_to_paste_into_metadata_are_found_there(
         followed = typed(command)
         assert followed.code == 0, followed.err
         assert typed(f"validate-metadata {file}").code == 0
+
+
+def test_a_file_that_is_a_link_to_elsewhere_is_put_there_or_trusted(
+    typed: Any, world: World, tmp_path: Path
+) -> None:
+    template = "put the file there, or, if you trust the model, add {allow_unsafe_ops:True}"
+    directory, elsewhere = tmp_path / "linked", tmp_path / "elsewhere.pb"
+    shutil.copytree(world["columns"], directory)
+    (directory / "saved_model.pb").rename(elsewhere)
+    (directory / "saved_model.pb").symlink_to(elsewhere)
+    command = f"explain {directory} {{rows}}"
+    refused = typed(command)
+    assert refused.code == 2
+    assert typed(command, *advised(template, refused.err)[0]).code == 0
+    (directory / "saved_model.pb").unlink()
+    elsewhere.rename(directory / "saved_model.pb")
+    assert typed(command).code == 0
 
 
 def test_kserves_form_is_had_with_the_method_it_names(world: World) -> None:

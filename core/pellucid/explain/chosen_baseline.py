@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import SpecError, meant
+from pellucid.files import read_text
 from pellucid.metadata import (
     Baseline,
     CallSettings,
@@ -148,7 +149,7 @@ def _of_file(path: Path, metadata: ExplanationMetadata) -> Any:
         raise SpecError(what, where=SETTING, hint=f"the files are {', '.join(FILES)}")
     try:
         if suffix == ".json":
-            return json.loads(path.read_text("utf-8"))
+            return json.loads(read_text(path, "utf-8"))
         if suffix == ".npz":
             return _arrays(path, [spec.name for spec in metadata.inputs])
     except (OSError, ValueError, EOFError) as error:

@@ -37,11 +37,7 @@ from pellucid.runtime.engine.failures import (
     sentence,
 )
 from pellucid.runtime.engine.kernels import Operand
-from pellucid.runtime.engine.row_batches import (
-    RowBatches,
-    Rows,
-    used,
-)
+from pellucid.runtime.engine.row_batches import RowBatches, Rows, used
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.refusals import GRADIENTS, Failure, blocked, carried_by_none, refused
 from pellucid.runtime.row_blocks import RowBlocks, any_of
