@@ -7,7 +7,6 @@ disk, its own folder: pages of this project need no network.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -113,21 +112,17 @@ class Pages:
 
 
 def until(page: Page, expression: str, argument: Any = None) -> None:
-    """Wait, frame by frame, until an expression of the page, or of ``it``, the argument, is true.
+    """Wait until an expression of the page, or of ``it``, the argument, is true.
 
     Playwright's ``wait_for_function`` evaluates text in the page, again and again, which the
-    policies of our pages forbid from the second time on.
+    policies of our pages forbid from the second time on; and a loop inside the page, frame by
+    frame, holds up what the browser has to do for it, such as to follow a change of the address.
     """
-    page.evaluate(
-        f"""async (it) => {{
-            for (let frame = 0; frame < {PATIENCE // 16}; frame++) {{
-                if ({expression}) return;
-                await new Promise((done) => requestAnimationFrame(done));
-            }}
-            throw new Error({json.dumps(expression)} + " never came true");
-        }}""",
-        argument,
-    )
+    for _ in range(PATIENCE // 20):
+        if page.evaluate(f"(it) => Boolean({expression})", argument):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"{expression} never came true")
 
 
 def is_at_home(url: str, page: str) -> bool:

@@ -182,6 +182,17 @@ def test_the_focus_is_seen_and_stays_in_the_large_view(open_page: Open, run: Pat
     assert not page.evaluate("document.querySelector('.card:focus')")
 
 
+def test_the_focus_stays_on_its_card_when_the_window_is_resized(open_page: Open, run: Path) -> None:
+    page = open_page(run)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    at = page.evaluate("document.activeElement.dataset.at")
+    page.evaluate("document.activeElement.id = 'before'")
+    page.set_viewport_size({"width": 700, "height": 800})
+    until(page, "!document.getElementById('before')")  # the grid has been laid out anew
+    assert page.evaluate("document.activeElement.dataset.at") == at
+
+
 def test_nothing_moves_for_those_who_want_no_motion(open_page: Open, run: Path) -> None:
     moving = """() => [...document.querySelectorAll("*")].filter((it) => {
         const style = getComputedStyle(it);

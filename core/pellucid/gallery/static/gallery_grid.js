@@ -8,6 +8,7 @@ function makeGrid(grid, makeCard, open) {
   const rows = new Map();
   let order = [];
   let across = 1; // cells in a row
+  let width = 0; // of the grid, when it was laid out last
   let height = 1; // of a row, with its gap
   let size = 176;
   let current = 0; // the position that the keyboard is at
@@ -23,7 +24,7 @@ function makeGrid(grid, makeCard, open) {
   };
 
   function layout() {
-    const width = grid.clientWidth;
+    width = grid.clientWidth;
     across = Math.max(1, Math.round((width + GAP) / (size + GAP)));
     const side = (width - GAP * (across - 1)) / across;
     height = side + CAPTION + GAP;
@@ -32,8 +33,11 @@ function makeGrid(grid, makeCard, open) {
     grid.style.setProperty("--lines", String(Math.max(2, Math.floor((side - 24) / 18.5))));
     grid.setAttribute("aria-rowcount", String(all));
     grid.setAttribute("aria-colcount", String(across));
+    // All cards are made anew, and what had the focus keeps it.
+    const held = grid.contains(document.activeElement);
     clear();
     draw();
+    if (held) cardAt(current)?.focus({ preventScroll: true });
   }
 
   function makeRow(number) {
@@ -135,10 +139,8 @@ function makeGrid(grid, makeCard, open) {
     open(order[current]);
   });
   addEventListener("scroll", soon, { passive: true });
-  let width = 0;
   new ResizeObserver(() => {
     if (grid.clientWidth !== width) layout();
-    width = grid.clientWidth;
   }).observe(grid);
   addEventListener("resize", soon);
 
