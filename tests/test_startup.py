@@ -71,6 +71,14 @@ def test_what_reads_no_document_does_not_import_its_judge(arguments: list[str]) 
     assert "jsonschema" not in probe(arguments)[1]
 
 
+def test_help_knows_nothing_of_metadata_and_models() -> None:
+    """What every command imports is what none can start without."""
+    words = "import sys, pellucid_cli.main; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", words], capture_output=True, check=True, text=True)
+    rooms = {it.split(".")[1] for it in run.stdout.split() if it.startswith("pellucid.")}
+    assert rooms == {"notices", "problems", "errors", "files"}
+
+
 def test_options_of_a_project_cost_neither(tmp_path: Path) -> None:
     paths = json.dumps([str(SAMPLES / "digits" / "model")])
     (tmp_path / "pyproject.toml").write_text(

@@ -26,7 +26,7 @@ from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.failing import colour, fail
 from pellucid_cli.flags import asked_of, flag, learn
-from pellucid_cli.paths import keep_local
+from pellucid_cli.local_paths import keep_local
 from pellucid_cli.project_file import set_defaults
 
 SETTINGS: dict[str, object] = {

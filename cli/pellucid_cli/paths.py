@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pellucid.errors import OutputError, PellucidError, did_you_mean, refuse_remote
+from pellucid.errors import did_you_mean, refuse_remote
 from pellucid.files import read_bytes
 from pellucid.metadata import METADATA_FILE
 from pellucid.saved_model import MODEL_NAMES
@@ -93,26 +93,3 @@ def _below(top: Path) -> Iterator[Path]:
 
 def _holds(names: Iterable[str], wanted: Iterable[str]) -> bool:
     return not set(names).isdisjoint(wanted)
-
-
-def keep_local(parameter: click.Parameter) -> None:
-    """Let a parameter that takes paths refuse addresses, ``gs://bucket/model``, when it is read.
-
-    ``NAME=MODEL_DIR`` is a path, too. Options that take anything else are left alone.
-    """
-    takes_text = isinstance(parameter, click.Argument) and parameter.type is click.STRING
-    file_or_names = str(getattr(parameter, "metavar", None)).startswith("FILE|")
-    if not (isinstance(parameter.type, click.Path) or takes_text or file_or_names):
-        return
-    writes = parameter.name in ("out", "raw", "access_log")
-    error = OutputError if writes else PellucidError
-    inner = parameter.callback
-
-    def read(context: click.Context, here: click.Parameter, value: object) -> object:
-        for item in value if isinstance(value, tuple | list) else [value]:
-            text = "" if item is None else str(item)
-            refuse_remote(text, error)
-            refuse_remote(text.partition("=")[2], error)
-        return value if inner is None else inner(context, here, value)
-
-    parameter.callback = read
