@@ -102,8 +102,7 @@ class CallSettings:
     mapping of inputs to such. `paths` is the number of sampled permutations, `players` ``elements``
     or ``regions``; `samples`, `segmentation`, `top_labels`, `min_weight` and `positive_only` are
     those of LIME. `neighbors` is the number of examples to find, `index` the file that they are in,
-    `query`
-    ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
