@@ -18,14 +18,6 @@ from pellucid.errors import OutputError
 CUTS = 60
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    table(tmp_path / "in/a.csv", 5)
-    table(tmp_path / "in/b/c.csv", 6, first=5)
-    (tmp_path / "in/b/broken.jsonl").write_text('[1, 2, 3]\n[1, "2", 3]\n[4, 5, 6]\n')
-    return tmp_path / "in"
-
-
 def carry_out(source: Path, out: Path, **options: Any) -> Any:
     return Run(named=(str(source),), out=out, **options).carry_out(engine())
 

@@ -22,14 +22,6 @@ class Killed(BaseException):
     """The process is dead: nothing that it would still do happens."""
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    table(tmp_path / "in/a.csv", 5)
-    table(tmp_path / "in/b/c.csv", 6, first=5)
-    (tmp_path / "in/b/broken.jsonl").write_text('[1, 2, 3]\n[1, "2", 3]\n[4, 5, 6]\n')
-    return tmp_path / "in"
-
-
 def carry_out(source: Path, out: Path, **options: Any) -> Any:
     about = options.pop("about", ABOUT)
     return Run(named=(str(source),), out=out, **options).carry_out(engine(about))
