@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pellucid.notices import Where
+from pellucid_cli.streams import put
 
 
 @click.command(short_help="Write the page to look through what batch wrote.")
@@ -27,4 +28,4 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
         raise OutputError("exists and is no gallery", where=Where(file=str(page)), hint=hint)
     entries = read_entries(folder)
     write_gallery(folder, entries, title=title or folder.resolve().name)
-    click.echo(page)
+    put(str(page))

@@ -28,6 +28,7 @@ from pellucid_cli.options.visualize import (
     view_of,
     view_options,
 )
+from pellucid_cli.streams import check_stdout, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,8 @@ def visualize(
 
     if not names:
         raise click.UsageError("no input: name a model and its inputs, or saved explanations")
+    if show and out is None:
+        check_stdout()
     view = view_of(looking, out)
     method, methods = methods_of(looking, method)
     target = Target(out=out, show=show)
@@ -95,7 +98,7 @@ def visualize(
         for file in _drawn(found, view, target, console):
             folder.mkdir(parents=True, exist_ok=True)
             write(folder / file.name, file.data, force=force)
-            click.echo(folder / file.name)
+            put(str(folder / file.name))
         return
     check_free(out, force=force)
     made = [*islice(_drawn(found, view, target, console), 2)]
@@ -107,7 +110,7 @@ def visualize(
         what = f"what is drawn here is no {target.form} file"
         raise OutputError(what, where=Where(file=str(out)), hint="try .png")
     write(out, made[0].data, force=force)
-    click.echo(out)
+    put(str(out))
 
 
 def _drawn(
