@@ -7,6 +7,9 @@ model that cannot be loaded; 130 interrupted; 141 the reader of stdout went away
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -57,15 +60,26 @@ class Program(click.Group):
             set_defaults(ctx, self, command, rest)
         return name, command, rest
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Read what was typed, and print help where that is asked for."""
+        with _closed_pipe_told():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
-        try:
+        with _closed_pipe_told():
             result = super().invoke(ctx)
             flush_stdout()
-        except BrokenPipeError as error:
-            leave_stdout()
-            raise ClosedPipeError from error
         return result
+
+
+@contextmanager
+def _closed_pipe_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        leave_stdout()
+        raise ClosedPipeError from error
 
 
 @click.group(cls=Program, context_settings=SETTINGS)

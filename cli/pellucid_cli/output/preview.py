@@ -25,6 +25,12 @@ _FOR, _AGAINST = "#4d9221", "#de77ae"
 _BAR = 24
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to who tells of it; Rich would end the process."""
+        raise BrokenPipeError
+
+
 def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *, err: bool) -> None:
     """Print what there is to see of an instance, on stdout or, with `err`, on stderr.
 
@@ -32,7 +38,7 @@ def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *,
     """
     from pellucid.visualize import shown
 
-    console = Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
+    console = _Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
     colors = console.color_system in _COLORS
     for one in shown(sets, number, view):
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
