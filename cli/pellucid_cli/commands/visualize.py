@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from pellucid_cli.options.visualize import (
     Explained,
     ViewOptions,
     explained,
+    is_saved,
     methods_of,
     view_of,
     view_options,
@@ -39,10 +41,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where pictures go: one file if it is named as such, else a folder, by default this one."""
+    """Where pictures go: one file if it is named as such, else a folder, by default this one.
+
+    `saved` tells that they are drawn of what was explained before.
+    """
 
     out: Path | None
     show: bool
+    saved: bool
 
     @property
     def form(self) -> str | None:
@@ -91,7 +97,7 @@ def visualize(
         check_stdout()
     view = view_of(looking, out)
     method, methods = methods_of(looking, method)
-    target = Target(out=out, show=show)
+    target = Target(out=out, show=show, saved=is_saved(names))
     found = explained(names, view, methods, model, method, console)
     if out is None or target.form is None:
         folder = out or Path()
@@ -118,18 +124,21 @@ def _drawn(
 ) -> Iterator[File]:
     """Yield the files of each instance that the target takes, and show it if that was asked for."""
     from pellucid.errors import InstanceError, memory_for
-    from pellucid.visualize import files
+    from pellucid.visualize import drawing_damaged, files
 
     for stem, sets, number in found:
+        where = sets[0].instances[number].where
+        # What was explained just now, and cannot be drawn, is a fault of ours.
+        damaged = drawing_damaged if target.saved else nullcontext
         if target.show:
             from pellucid_cli.output.preview import preview
 
-            preview(sets, number, stem, view, err=target.out is not None)
+            with damaged(where):
+                preview(sets, number, stem, view, err=target.out is not None)
             if target.out is None:
                 continue
-        where = sets[0].instances[number].where
         try:
-            with memory_for(where):
+            with memory_for(where), damaged(where):
                 made = [*files(sets, number, stem, view)]
         except InstanceError as error:
             raise error.at(where) from error
