@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -17,7 +18,8 @@ DAMAGED = (
     RuntimeError,  # nested too deeply, encrypted, compressed in some way
     MemoryError,
     EOFError,
-    SyntaxError,  # in the head of an array
+    SyntaxError,  # in the head of an array, as the next
+    TokenError,
     BadZipFile,
     zlib.error,
     struct.error,

@@ -167,13 +167,7 @@ def unpack(data: bytes, where: str) -> Results:
         )
     try:
         document = json.loads(arrays[_DOCUMENT].tobytes())
-        expect(document, {"format": object}, "the document")
-        if document["format"] != FORMAT:
-            raise InstanceError(
-                f"has format {document['format']}, and this version of pellucid reads {FORMAT}",
-                where=place,
-                hint=AGAIN,
-            )
+        _check_format(document, place)
         expect(document, FORM, "the document")
         parsed = parse_metadata(document["metadata"])
         if parsed.metadata is None or not parsed.metadata.inputs:
@@ -196,6 +190,16 @@ def unpack(data: bytes, where: str) -> Results:
         metadata=metadata,
         parameters=ExplanationParameters(method=method),
     )
+
+
+def _check_format(document: Any, place: Where) -> None:
+    expect(document, {"format": object}, "the document")
+    if document["format"] != FORMAT:
+        raise InstanceError(
+            f"has format {document['format']}, and this version of pellucid reads {FORMAT}",
+            where=place,
+            hint=AGAIN,
+        )
 
 
 def _explanation(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
-import random
 import shutil
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -40,6 +38,7 @@ from pellucid.metadata import (
 from pellucid.responses.npz import pack
 from pellucid.visualize.figures import View, drawing_damaged, files
 from places import SAMPLES
+from tampering import ARRAYS, DEEP, tampered
 
 
 @cache
@@ -198,28 +197,8 @@ def test_anything_else_costs_one_sentence(data: bytes, expected: str) -> None:
     assert str(caught.value).startswith(f"a.npz: {expected}")
 
 
-DEEP = "[" * 100_000
-STRANGE = (None, True, -1, 2**70, 1e308, "", "\x1b[31m\n", [], [[]], {}, {"a": 1}, [None], ["a", 2])
-
-
 def document_of(arrays: dict[str, Any]) -> Any:
     return json.loads(arrays["pellucid.json"].tobytes())
-
-
-def places_in(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place of a value in a document."""
-    yield place
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places_in(inner, (*place, key))
-
-
-def with_strange(document: Any, place: tuple[Any, ...], value: Any) -> Any:
-    if not place:
-        return value
-    changed = copy.copy(document)
-    changed[place[0]] = with_strange(document[place[0]], place[1:], value)
-    return changed
 
 
 def read_and_drawn(data: bytes) -> None:
@@ -243,23 +222,16 @@ def test_whatever_stands_in_a_document_is_an_error_of_the_file() -> None:
         arrays = dict(archive)
     document = document_of(arrays)
     document["instances"] = document["instances"][:1]
-    chance = random.Random(20)
-    for place in places_in(document):
-        for value in chance.sample(STRANGE, 2):
-            changed = json.dumps(with_strange(document, place, value)).encode()
-            read_and_drawn(packed({**arrays, "pellucid.json": np.frombuffer(changed, np.uint8)}))
+    for changed in tampered(document):
+        data = np.frombuffer(json.dumps(changed).encode(), np.uint8)
+        read_and_drawn(packed({**arrays, "pellucid.json": data}))
 
 
 def test_whatever_stands_in_an_array_is_an_error_of_the_file() -> None:
     with np.load(io.BytesIO(pack(of_a_picture(np.ones((8, 10)))))) as archive:
         arrays = dict(archive)
-    others = [
-        np.array("text"), np.array(["a", "b"]), np.zeros(0), np.array(np.nan), np.zeros([2, 3], int),
-        np.zeros([0, 8]), np.zeros((1,) * 20), np.array([True]), np.full(3, np.inf), np.ones(3, complex),
-        np.array(["2020-01-01"], "M8[D]"), np.zeros(2, [("a", "f4")]), np.array([b"x"]),
-    ]  # fmt: skip
     for name in arrays:
-        for other in others:
+        for other in ARRAYS:
             read_and_drawn(packed({**arrays, name: other}))
         read_and_drawn(packed({key: value for key, value in arrays.items() if key != name}))
 
