@@ -172,7 +172,8 @@ def _rgb(picture: Image.Image, where: Where) -> Image.Image:
 
 def _deep_gray(gray: Array) -> Array:
     """Return gray of more than 8 bits as uint8: integers are divided by 257."""
-    values = gray.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that signals, which is refused below
+        values = gray.astype(np.float64)
     if gray.dtype.kind == "f":
         low, high = _range_of_floats(values)
     else:
