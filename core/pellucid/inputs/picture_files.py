@@ -55,7 +55,7 @@ def _hush_libtiff() -> None:
     """
     found = find_spec("PIL._imaging")
     with suppress(AttributeError, OSError):
-        ctypes.CDLL(found and found.origin).TIFFSetErrorHandler(None)
+        ctypes.CDLL(found.origin if found else None).TIFFSetErrorHandler(None)
 
 
 _hush_libtiff()
