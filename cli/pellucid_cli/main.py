@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
@@ -60,10 +59,16 @@ class Program(click.Group):
             set_defaults(ctx, self, command, rest)
         return name, command, rest
 
-    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
         """Read what was typed, and print help where that is asked for."""
         with _closed_pipe_told():
-            return super().make_context(*arguments, **extra)
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
