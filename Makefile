@@ -82,7 +82,8 @@ LOWEST_TESTS := \
 	tests/core/methods/test_lime.py tests/core/methods/test_sampled_shapley.py \
 	tests/core/inputs/test_picture_files.py tests/core/visualize/test_overlay_goldens.py \
 	tests/core/serve/test_handler.py tests/cli/test_validate_metadata.py \
-	tests/cli/test_explain.py tests/cli/test_visualize.py tests/cli/test_batch.py
+	tests/cli/test_explain.py tests/cli/test_visualize.py tests/cli/test_batch.py \
+	tests/cli/test_index.py
 
 $(LOWEST)/.installed: pyproject.toml
 	$(LOWEST_PYTHON) -m venv --clear $(LOWEST)
