@@ -82,8 +82,10 @@ def touches_of(
 
 def _ops(meta_graph: MetaGraph) -> set[str]:
     """Return the types of all operations; of two functions with one name, those of both."""
-    bodies = (it.node_def for it in meta_graph.graph.library.function)
-    return {*meta_graph.nodes.ops, *(node.op for body in bodies for node in body)}
+    library, functions = meta_graph.graph.library.function, meta_graph.functions
+    if len(functions) < len(library):
+        return {*meta_graph.nodes.ops, *(node.op for it in library for node in it.node_def)}
+    return {*meta_graph.nodes.ops}.union(*(it.nodes.ops for it in functions.values()))
 
 
 def _flat_touches(meta_graph: MetaGraph, run: Running, asked: Running) -> Iterator[Touch]:
