@@ -6,10 +6,10 @@ export PYTHONWARNINGS ?= default
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:   # two of them would run pip at a time
-.PHONY: help demo browser test check format samples golden bench clean
+.PHONY: help demo browser test test-lowest check format samples golden bench clean
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 # The stamps make second runs fast: pip runs again only when pyproject.toml changed.
 $(VENV)/.python:
@@ -66,6 +66,39 @@ browser:
 test: $(VENV)/.dev $(IMAGENET)/saved_model.pb browser  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+# The lowest versions that pyproject.toml names, with TensorFlow's; what these need themselves is the
+# newest. Only wheels: what has none for this Python is not the lowest that people get. The tools of
+# the tests are the newest, too.
+LOWEST := .venv-lowest
+# The oldest Python, where there is one; PYENV_VERSION lets pyenv's name for it run.
+LOWEST_PYTHON = $(shell PYENV_VERSION=3.10 python3.10 -c \
+	'import ensurepip, sys; print(sys.executable)' 2>/dev/null || echo $(PYTHON))
+# The core: what stands nearest to numpy, SciPy, Pillow, scikit-image, jsonschema, click, rich and
+# TensorFlow. All tests on these versions would take as long as `make test` once more.
+LOWEST_TESTS := \
+	tests/core/linter/test_check_model.py tests/core/metadata/test_metadata_cases.py \
+	tests/core/methods/test_integrated_gradients.py tests/core/methods/test_felzenszwalb.py \
+	tests/core/methods/test_xrai.py tests/core/methods/test_superpixels.py \
+	tests/core/methods/test_lime.py tests/core/methods/test_sampled_shapley.py \
+	tests/core/inputs/test_picture_files.py tests/core/visualize/test_overlay_goldens.py \
+	tests/core/serve/test_handler.py tests/cli/test_validate_metadata.py \
+	tests/cli/test_explain.py tests/cli/test_visualize.py tests/cli/test_batch.py \
+	tests/cli/test_index.py
+
+$(LOWEST)/.installed: pyproject.toml
+	$(LOWEST_PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+		--only-binary :all: --no-binary pellucid --editable '.[cpu,dask,neighbors,serve]'
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		hypothesis pytest pytest-xdist scikit-learn
+	touch $@
+
+test-lowest: $(LOWEST)/.installed  ## Run the tests of the core on the lowest versions, on Python 3.10
+	@$(LOWEST)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' || \
+	echo "python3.10 is not found: the lowest versions are tested on $$($(LOWEST)/bin/python -V)"
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal $(LOWEST_TESTS)
+
 check: $(VENV)/.dev  ## Lint, format, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -89,4 +122,4 @@ bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ra
 	$(BIN)/python tests/bench/serve_load.py
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(IMAGENET) demo bench build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(IMAGENET) demo bench build dist .mypy_cache .ruff_cache .hypothesis

@@ -26,6 +26,8 @@ _MOST_PICTURES = 2
 # In natural logarithms of probabilities: what a picture changes in an answer that hardly depends on
 # it, and the share of the probability that it moves in one that does.
 _NOISE, _MOVED = 0.15, 0.1
+# Of the spread of the scores to a black picture: what others move where a model is blind to them.
+_UNMOVED = 0.05
 
 
 class Asked(Protocol):
@@ -193,9 +195,9 @@ def better_range(
 
     `answers` [n, …] are those to the pictures, `black` [1, …] that to a black one, `halves` that to
     one of black and white, and `others` those to the same pictures at other ranges. All are
-    probabilities, or `logits` of such. None if the answers differ from that to black, or among
-    themselves, by more than noise; among themselves that takes three pictures and three classes,
-    since two answers are alike by chance.
+    probabilities, or `logits` of such; other scores pass for these where no picture moves them.
+    None if the answers differ from that to black, or among themselves, by more than noise; among
+    themselves that takes three pictures and three classes, since two answers are alike by chance.
     """
     arrays = [answers, black, black if halves is None else halves, *others.values()]
     if any(np.asarray(it).dtype.kind != "f" for it in arrays):
@@ -206,7 +208,7 @@ def better_range(
     if not np.isfinite(together).all():
         return None
     if together.min() < 0 or together.max() > 1:
-        if not logits or classes < 2:
+        if classes < 2 or not (logits or (classes > 2 and _deaf(*flat[:3]))):
             return None
         flat = [_softmax(it) for it in flat]
     asked, dark, drawn, *elsewhere = flat
@@ -231,6 +233,15 @@ def _distance(one: Array, other: Array) -> float:
         one, other = (np.concatenate([it, 1 - it], axis=1) for it in (one, other))
     logs = (np.log(np.maximum(it, 1e-30)) for it in (one, other))
     return float(np.abs(np.subtract(*logs)).max())
+
+
+def _deaf(asked: Array, dark: Array, drawn: Array) -> bool:
+    """Whether scores that nobody calls logits are those to black, in their own unit.
+
+    A score of another kind may be small in every unit, but then it is so to black as well.
+    """
+    moved = np.abs(np.concatenate([asked, drawn]) - dark).max()
+    return bool(moved <= _UNMOVED * np.ptp(dark))
 
 
 def _softmax(scores: Array) -> Array:

@@ -165,7 +165,9 @@ class _Graph:
 
         # By their places: edges of equal cost stay in order, and none costs 0, which is no edge.
         place = np.arange(1.0, len(self.cost) + 1)
-        edges = csr_array((place, (self.a, self.b)), shape=(len(self.size),) * 2)
+        # SciPy before 1.16 searches graphs with indices of 32 bits only; there are at most SIDE².
+        ends = self.a.astype(np.int32), self.b.astype(np.int32)
+        edges = csr_array((place, ends), shape=(len(self.size),) * 2)
         tree = minimum_spanning_tree(edges, overwrite=True)
         return self.edges(np.sort(tree.data).astype(np.intp) - 1)
 

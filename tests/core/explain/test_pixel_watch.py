@@ -162,11 +162,27 @@ def test_nothing_is_asked_where_the_range_is_known(source: PixelSource) -> None:
     assert (model.rows, warnings) == ([], [])
 
 
+def test_scores_without_names_are_doubted_where_no_picture_moves_them() -> None:
+    """Numbers that are no probabilities may mean anything: as logits they pass if all are one."""
+    deaf = trained_on(0, 255)
+    assert watch(Asked(deaf), pictures(1))[1] == [DOUBT]
+    # A measurement in a small unit moves with the picture by as much as it is.
+    sees = trained_on(0, 1)
+    black = sees(np.zeros((1, SIDE, SIDE, 1)))
+    for unit in (1, 1e-2, 1e-4):
+        assert watch(Asked(lambda x, unit=unit: unit * sees(x)), pictures(1))[1] == []
+        assert watch(Asked(lambda x, unit=unit: unit * (sees(x) - black)), pictures(1))[1] == []
+    # Names make logits of any numbers.
+    assert watch(Asked(deaf), pictures(2), names="three")[1] == [DOUBT]
+
+
+def test_two_scores_without_names_are_not_doubted() -> None:
+    deaf = trained_on(0, 255)
+    assert watch(Asked(lambda x: deaf(x)[:, :2]), pictures(1))[1] == []
+
+
 def test_what_cannot_be_told_is_not_doubted() -> None:
     scores = trained_on(0, 255)
-    # Numbers that are no probabilities may mean anything, unless their classes have names.
-    assert watch(Asked(scores), pictures(2))[1] == []
-    assert watch(Asked(scores), pictures(2), names="three")[1] == [DOUBT]
     # Two calls differ anyway.
     assert watch(Asked(lambda x: softmax(scores(x)), random_ops=("Rand",)), pictures(2))[1] == []
 

@@ -27,7 +27,8 @@ def test_only_the_formats_that_are_named_are_read() -> None:
             read.add(form.split()[0])
         except InstanceError as error:
             assert str(error) == f"it.png: {NOT_READ}", form
-    assert read == set(FORMATS) > {"PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"}
+    # And AVIF, where Pillow has it: from 11.3 on.
+    assert read == set(FORMATS) >= {"PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"}
 
 
 def test_no_picture_starts_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
