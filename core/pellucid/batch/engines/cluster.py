@@ -101,7 +101,7 @@ def _loaded(client: Any, name: str) -> About:
         about: About = client.submit(_about, name, pure=False).result()
     except KilledWorker as error:
         what = "each worker of the cluster that loads the model dies, as with too little memory"
-        hint = "start them with a higher --memory-limit; their logs say why"
+        hint = "start them with a higher limit of memory; their logs say why"
         raise PellucidError(what, hint=hint) from error
     return about
 
