@@ -6,6 +6,7 @@ inputs into blocks. Neither may be seen in an answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,6 +51,29 @@ def test_the_first_instances_of_several_requests_are_not_mixed_up(options: dict[
     for record, together in zip(records, model.explain(records), strict=True):
         (alone,) = model.explain([record])
         for label, other in zip(alone.labels, together.labels, strict=True):
-            np.testing.assert_allclose(other.values["image"], label.values["image"], rtol=1e-6)
+            found, expected = other.values["image"], label.values["image"]
+            assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
             for name, patches in label.segments.items():
                 np.testing.assert_array_equal(other.segments[name], patches)
+
+
+@pytest.mark.parametrize("options", METHODS.values(), ids=METHODS)
+def test_the_company_moves_no_more_than_the_last_bits(options: dict[str, Any]) -> None:
+    """Kernels for few rows round otherwise than those for many: the README says by how much."""
+    model = pellucid.load(SAMPLES / "digits" / "model", warn=silent, **options)
+    pictures = digits(6)
+    (alone,) = model.explain(pictures[:1])
+    for count in (2, 6):
+        together = model.explain(pictures[:count])[0]
+        for one, other in zip(alone.labels, together.labels, strict=True):
+            values, others = one.values["image"], other.values["image"]
+            assert np.abs(values - others).max() <= 1e-5 * np.abs(values).max()
+
+
+def test_an_error_is_added_up_alike_for_one_row_and_for_several() -> None:
+    document = json.loads((SAMPLES / "wine" / "instances.json").read_text())
+    model = pellucid.load(SAMPLES / "wine" / "model", warn=silent)
+    found = model.explain(document["instances"])
+    for instance, together in zip(document["instances"], found, strict=True):
+        (alone,) = model.explain([instance])
+        assert alone.labels[0].approx_error == together.labels[0].approx_error
