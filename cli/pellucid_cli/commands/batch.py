@@ -63,15 +63,15 @@ def batch(
     if running.dry_run:
         check_stdout()
     recipe = recipe_of(model_dir, folder, load_options(console, model, method))
-    with prepared(recipe, inputs, chosen, folder, running) as (run, opened):
+    with (
+        progress(console, as_json=running.json_log, bar=not running.dry_run) as shown,
+        prepared(recipe, inputs, chosen, folder, running, shown.warns) as (run, opened),
+    ):
         if running.dry_run:
             for line in estimate_lines(run.estimated(opened), folder.out):
                 put(line)
             return
-        with (
-            progress(console, as_json=running.json_log) as shown,
-            stopping(run.stop, shown.say, lambda: run.works.busy) as asked,
-        ):
+        with stopping(run.stop, shown.say, lambda: run.works.busy) as asked:
             try:
                 outcome = run.carry_out(opened, shown)
             except KeyboardInterrupt:

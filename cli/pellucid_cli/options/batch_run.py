@@ -19,6 +19,7 @@ from pellucid_cli.streams import stdin
 
 if TYPE_CHECKING:
     from pellucid.api import LoadOptions
+    from pellucid.notices import Warn
 
 
 @contextmanager
@@ -28,8 +29,12 @@ def prepared(
     chosen: InputOptions,
     folder: FolderOptions,
     running: RunOptions,
+    warn: Warn,
 ) -> Iterator[tuple[Run, Opened]]:
-    """Yield the run that the options describe, and what explains; stdin is kept while it lasts."""
+    """Yield the run that the options describe, and what explains; stdin is kept while it lasts.
+
+    A cluster that does not answer is said to `warn`.
+    """
     listed = chosen.files_from
     if not inputs and listed is None:
         raise click.UsageError("no input: name files, directories or patterns, or - for stdin")
@@ -59,7 +64,7 @@ def prepared(
             gallery=recipe.wanted.gallery,
             words=flag,
         )
-        yield run, _opened(recipe, run, running)
+        yield run, _opened(recipe, run, running, warn)
 
 
 def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> Recipe:
@@ -75,7 +80,7 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
     return Recipe(directory=model_dir.absolute(), options=options, wanted=wanted)
 
 
-def _opened(recipe: Recipe, run: Run, running: RunOptions) -> Opened:
+def _opened(recipe: Recipe, run: Run, running: RunOptions, warn: Warn) -> Opened:
     """Return what explains: this process, several, or a cluster."""
     jobs, file = running.jobs, running.scheduler_file
     if running.scheduler is not None or file is not None:
@@ -86,7 +91,7 @@ def _opened(recipe: Recipe, run: Run, running: RunOptions) -> Opened:
         from pellucid.batch.engines import on_cluster
 
         named = None if file is None else str(file)
-        return on_cluster(recipe, run.stop, address=running.scheduler, file=named)
+        return on_cluster(recipe, run.stop, warn, address=running.scheduler, file=named)
     from pellucid.batch.engines import gpus, in_processes
 
     # With --device gpu:N there is one to be seen.

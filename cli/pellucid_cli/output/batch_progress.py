@@ -202,14 +202,14 @@ Progress: TypeAlias = Lines | Bar | JsonLog
 
 
 @contextmanager
-def progress(console: Console, *, as_json: bool) -> Iterator[Progress]:
-    """Show how a run goes in the way that suits where stderr leads."""
+def progress(console: Console, *, as_json: bool, bar: bool = True) -> Iterator[Progress]:
+    """Show how a run goes in the way that suits where stderr leads, with a bar if there may be."""
     if as_json:
         yield JsonLog(console)
-    elif console.progress:
-        bar = Bar(console)
-        with bar.progress:
-            yield bar
+    elif bar and console.progress:
+        shown = Bar(console)
+        with shown.progress:
+            yield shown
     else:
         yield Lines(console)
 

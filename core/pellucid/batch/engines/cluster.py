@@ -12,10 +12,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from asyncio import TimeoutError as AsyncTimeoutError
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 from pellucid.batch.engines.quarantine import Quarantine, Task
@@ -24,7 +25,7 @@ from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished
 from pellucid.batch.worker import About, Recipe, Work
 from pellucid.errors import DependencyError, PellucidError
-from pellucid.notices import Where
+from pellucid.notices import Hint, Notice, Warn, Where
 
 AHEAD = 2
 """How many blocks are out for each thread of the cluster."""
@@ -35,50 +36,47 @@ ON = "the same command goes on from there"
 PATIENCE = 1
 """The scheduler has tried a block on several workers before it says that it kills them."""
 
+SILENCE = 60.0
+"""After so many seconds without an answer, and again after as many, people are told."""
+
+Waiting: TypeAlias = Callable[[], AbstractContextManager[None]]
+
 
 @contextmanager
 def on_cluster(
     recipe: Recipe,
     stop: threading.Event,
+    warn: Warn,
     *,
     address: str | None = None,
     file: str | None = None,
     seconds: float = 30,
+    silence: float = SILENCE,
 ) -> Iterator[Engine]:
     """Use the scheduler at `address`, or the one whose address is in `file`.
 
+    Whenever nobody answers for `silence` seconds, `warn` is told, from a thread of its own.
     Raises DependencyError without Dask, PellucidError if no scheduler answers within `seconds`,
     and what loading the model raises there.
     """
+    client = _connected(address, file, seconds)
+    name, where = f"pellucid-{uuid4()}", Where(file=str(address or file))
+
+    def waiting() -> AbstractContextManager[None]:
+        return _telling(lambda silent: warn(_silent(client, silent).at(where)), silence)
+
     try:
-        from distributed import Client
-    except ModuleNotFoundError as error:
-        raise DependencyError(
-            "Dask is not installed, and a cluster needs it",
-            hint="type pip install 'pellucid[dask]'",
-        ) from error
-    _wait_for(file, seconds)
-    # It says of each death of a worker what a person can do nothing about.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    try:
-        client = Client(address=address, scheduler_file=file, timeout=seconds)
-    except OSError as error:
-        what, where = f"no scheduler answers there ({error})", Where(file=str(address or file))
-        raise PellucidError(what, where=where) from error
-    name = f"pellucid-{uuid4()}"
-    try:
-        try:
-            client.wait_for_workers(1, timeout=10 * seconds)
-        except TimeoutError as error:
-            raise PellucidError(
-                "the cluster has no workers", where=Where(file=str(address or file))
-            ) from error
-        client.register_plugin(_plugin(recipe), name=name)
-        about = _loaded(client, name)
+        with waiting():
+            try:
+                client.wait_for_workers(1, timeout=10 * seconds)
+            except (TimeoutError, AsyncTimeoutError) as error:
+                raise PellucidError("the cluster has no workers", where=where) from error
+            client.register_plugin(_plugin(recipe), name=name)
+            about = _loaded(client, name)
 
         def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
             try:
-                yield from _explain(client, name, blocks, stop)
+                yield from _explain(client, name, blocks, stop, waiting)
             except (OSError, RuntimeError) as error:
                 # A client that has given up closes itself, and refuses what is asked of it then.
                 if isinstance(error, RuntimeError) and client.status != "closed":
@@ -91,6 +89,60 @@ def on_cluster(
         with suppress(OSError, RuntimeError):  # there may be nobody any more
             client.unregister_worker_plugin(name)
         client.close()
+
+
+def _connected(address: str | None, file: str | None, seconds: float) -> Any:
+    """Return a client of the scheduler."""
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            "Dask is not installed, and a cluster needs it",
+            hint="type pip install 'pellucid[dask]'",
+        ) from error
+    _wait_for(file, seconds)
+    # It says of each death of a worker what a person can do nothing about.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        return Client(address=address, scheduler_file=file, timeout=seconds)
+    except OSError as error:
+        what, where = f"no scheduler answers there ({error})", Where(file=str(address or file))
+        raise PellucidError(what, where=where) from error
+
+
+@contextmanager
+def _telling(say: Callable[[float], None], interval: float) -> Iterator[None]:
+    """Until it ends, call `say` every `interval` seconds, with how many have passed."""
+    over = threading.Event()
+
+    def watch() -> None:
+        silent = 0.0
+        while not over.wait(interval):
+            silent += interval
+            say(silent)
+
+    thread = threading.Thread(target=watch, name="pellucid-silence", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _silent(client: Any, seconds: float) -> Notice:
+    """Say that nobody has answered for so long, and why that may be."""
+    what = f"no worker has answered for {seconds:g} s"
+    try:
+        workers = len(client.sync(client.scheduler.ncores, callback_timeout=5))
+    except (OSError, RuntimeError, TimeoutError, AsyncTimeoutError):
+        return Notice(f"{what}, nor does the scheduler", hint=Hint("is it still there?"))
+    if not workers:
+        hint = Hint("the run goes on when one joins; the logs of those that died say why")
+        return Notice(f"{what}, since the cluster has none now", hint=hint)
+    there = f"{workers} are" if workers > 1 else "1 is"
+    why = "loading the model, a long block, or too little memory may keep them; their logs say more"
+    return Notice(f"{what}, of which {there} there", hint=Hint(why))
 
 
 def _loaded(client: Any, name: str) -> About:
@@ -158,7 +210,7 @@ def _run(name: str, block: Block) -> Finished:
 
 
 def _explain(
-    client: Any, name: str, blocks: Iterable[Block], stop: threading.Event
+    client: Any, name: str, blocks: Iterable[Block], stop: threading.Event, waiting: Waiting
 ) -> Iterator[Finished]:
     from distributed import KilledWorker, as_completed
 
@@ -186,7 +238,8 @@ def _explain(
             alone = task.alone
         if not out:
             return
-        future = next(done)
+        with waiting():
+            future = next(done)
         if future.status == "cancelled":
             raise PellucidError(LOST, hint=ON)
         if future.status not in ("finished", "error"):
@@ -196,7 +249,9 @@ def _explain(
         # A result is fetched from its worker, which may die meanwhile: then it is computed again,
         # and what killed the worker may kill the next ones, too.
         try:
-            then = quarantine.finished(task, future.result())
+            with waiting():
+                found = future.result()
+            then = quarantine.finished(task, found)
         except KilledWorker:
             then = quarantine.lost(task)
         except CancelledError as error:

@@ -9,19 +9,23 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from made import Made, contents, engine, table
+from made import Made, MadeWork, contents, engine, table
 
 from clusters import local_cluster
 from pellucid.batch import Engine, Finished, Run, in_this_process
-from pellucid.batch.engines.cluster import on_cluster
+from pellucid.batch.engines.cluster import _silent, on_cluster
 from pellucid.batch.engines.processes import environments, in_processes
 from pellucid.errors import PellucidError
+from pellucid.notices import Message
 
 
 @pytest.fixture
@@ -72,8 +76,12 @@ def processes(jobs: int = 2, recipe: Any = Made()) -> AbstractContextManager[Eng
     return in_processes(recipe, threading.Event(), jobs)
 
 
+def fail(message: Message) -> None:
+    raise AssertionError(message.sentence())
+
+
 def dask(cluster: Any, recipe: Any = Made()) -> AbstractContextManager[Engine]:
-    return on_cluster(recipe, threading.Event(), address=cluster.scheduler_address)
+    return on_cluster(recipe, threading.Event(), fail, address=cluster.scheduler_address)
 
 
 @pytest.mark.parametrize("where", ["processes", "cluster"])
@@ -228,6 +236,75 @@ def test_a_scheduler_that_goes_away_ends_the_run_which_can_go_on(
     assert explained(source, tmp_path / "two", engine()) == alone
 
 
+@dataclass(frozen=True)
+class Held:
+    """A recipe that is not carried out before there is a file."""
+
+    until: Path
+
+    def load(self) -> MadeWork:
+        while not self.until.exists():
+            time.sleep(0.01)
+        return Made().load()
+
+
+def test_a_cluster_that_keeps_its_answer_to_itself_is_said_to(
+    source: Path, tmp_path: Path, cluster: Any
+) -> None:
+    said: list[str] = []
+
+    def warn(message: Message) -> None:
+        said.append(message.sentence())
+        if len(said) == 3:
+            (tmp_path / "go").touch()
+
+    address = cluster.scheduler_address
+    held = on_cluster(Held(tmp_path / "go"), threading.Event(), warn, address=address, silence=0.5)
+    found = explained(source, tmp_path / "two", held)
+    assert found == explained(source, tmp_path / "one", engine())
+    assert said[0].startswith(f"{address}: no worker has answered for 0.5 s, of which 2 are there;")
+    assert said[2].startswith(f"{address}: no worker has answered for 1.5 s, of which 2 are there;")
+
+
+def test_a_cluster_without_workers_is_said_to_have_none_and_waited_for(
+    source: Path, tmp_path: Path
+) -> None:
+    """At the start, and when all have gone in the middle."""
+    from distributed import Client
+
+    with local_cluster(0) as found:
+        said: list[str] = []
+
+        def warn(message: Message) -> None:
+            said.append(message.sentence())
+            if "the cluster has none now" in said[-1]:
+                found.scale(1)
+
+        def leave() -> None:
+            found.scale(0)
+            while Client.current().nthreads():
+                time.sleep(0.01)
+
+        address = found.scheduler_address
+        opened = on_cluster(Made(), threading.Event(), warn, address=address, silence=0.5)
+        two = explained(source, tmp_path / "two", opened, Killing(leave))
+    assert two == explained(source, tmp_path / "one", engine())
+    none = [i for i, it in enumerate(said) if "the cluster has none now" in it]
+    assert none[0] == 0 and len(none) >= 2
+
+
+def test_a_scheduler_that_is_silent_itself_is_said_to_be() -> None:
+    class Stuck:
+        scheduler = SimpleNamespace(ncores=None)
+
+        def sync(self, *_: object, **__: object) -> None:
+            raise TimeoutError
+
+    assert _silent(Stuck(), 60).sentence() == (
+        "no worker has answered for 60 s, nor does the scheduler; is it still there?"
+    )
+
+
 class Unloadable:
     """A recipe that cannot be carried out."""
 
@@ -264,6 +341,6 @@ def test_a_scheduler_that_does_not_answer_is_said_not_to(source: Path, tmp_path:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there, nor can
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        nobody = on_cluster(Made(), threading.Event(), address=address, seconds=1)
+        nobody = on_cluster(Made(), threading.Event(), fail, address=address, seconds=1)
         with pytest.raises(PellucidError, match=f"{address}: no scheduler answers there"):
             explained(source, tmp_path / "out", nobody)
