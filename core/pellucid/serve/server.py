@@ -41,6 +41,10 @@ class ServerSettings:
     drain: float = 30.0
 
 
+_ROUNDS = 5
+"""How often the event loop goes round to take in what has arrived before the end."""
+
+
 class _Server(uvicorn.Server):
     """Uvicorn's server, which ends well at SIGTERM and at Ctrl-C instead of dying of them."""
 
@@ -69,6 +73,15 @@ class _Server(uvicorn.Server):
             self.force_exit = True
         self.interrupted |= number == signal.SIGINT
         self.end()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what had arrived by now, before the socket is closed: else its clients are reset.
+
+        On a busy server, connections wait to be accepted, and then to be read.
+        """
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
 
     def end(self) -> None:
         """Take no more requests, and stop when those that were taken are answered."""

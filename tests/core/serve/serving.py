@@ -42,12 +42,13 @@ class Answer:
 
 @dataclass
 class Running:
-    """A server that runs: where it is, and what it said and logged."""
+    """A server that runs: where it is, what it said and logged, and how to end it."""
 
     port: int
     url: str
     said: list[Message] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
+    end: Callable[[], None] = lambda: None
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
@@ -117,6 +118,7 @@ def serving(
         assert ready.wait(120)
         if failures:
             raise failures[0]
+        running.end = ends[0]
         yield running
     finally:
         if ends:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from serving import Running, Stub, serving
@@ -224,3 +227,29 @@ def test_a_page_cannot_ask_by_a_name_of_its_own(
 
 def test_http_1_0_has_no_host(running: Running) -> None:
     assert asked(running, "GET /healthz HTTP/1.0\r\n") == 200
+
+
+def test_what_had_arrived_when_a_busy_server_was_ended_is_answered() -> None:
+    busy, over = threading.Event(), threading.Event()
+
+    class Slow(list[dict[str, Any]]):
+        """A log that keeps the event loop."""
+
+        def append(self, line: dict[str, Any]) -> None:
+            super().append(line)
+            busy.set()
+            assert over.wait(120)
+
+    with serving(MODEL, load=lambda path: Stub()) as running:
+        running.log = Slow()
+        assert running.get("/healthz").status == 200
+        assert busy.wait(120)
+        clients = [connected(running) for _ in range(20)]
+        for client in clients:
+            client.sendall(PREDICT + b"Content-Length: 2\r\n\r\n{}")
+        running.end()
+        time.sleep(0.2)  # longer than uvicorn takes to look whether it should end
+        over.set()
+        for client in clients:
+            with client:
+                assert client.recv(100).startswith(b"HTTP/1.1 503 ")
