@@ -115,6 +115,8 @@ class Folder:
                         hint="wait for it, or stop it",
                     ) from None
             remove_tree(self._aside)
+            if os.path.lexists(self._aside):
+                shutil.rmtree(self._aside)  # says why it cannot be removed
             os.mkdir(self._aside)
             try:
                 yield

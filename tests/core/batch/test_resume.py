@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -279,6 +280,23 @@ def test_one_run_at_a_time_writes_a_folder(source: Path, tmp_path: Path) -> None
 
     Run(named=(str(source),), out=out).carry_out(engine(), Second())
     assert inner == ["refused"]
+
+
+def test_a_folder_that_has_become_read_only_says_so_and_not_that_there_is_something(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "out/.batch/tmp/left"
+    left.parent.mkdir(parents=True)
+    left.touch()
+
+    def refuse(path: object, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        patched.setattr(os, "rmdir", refuse)
+        with pytest.raises(OutputError, match="cannot be written: Permission denied"):
+            carry_out(source, tmp_path / "out")
 
 
 def test_a_folder_with_files_of_others_is_kept_and_what_is_theirs_survives_force(
