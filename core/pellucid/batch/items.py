@@ -104,6 +104,13 @@ def items_of(
         yield replace(first, number=number + count, kind="failed", content=failed, index=count)
 
 
+def count_of(given: Input, root: str, inputs: Sequence[InputInfo]) -> int:
+    """Return how many items a file has; a picture is one, and is not opened for that."""
+    if given.problem is not None or suffix_of(given.path) in IMAGE_SUFFIXES:
+        return 1
+    return sum(1 for _ in items_of(given, root, inputs))
+
+
 def decode(item: Item, inputs: Sequence[InputInfo]) -> Instance:
     """Return the instance that an item is, its index that of the run.
 

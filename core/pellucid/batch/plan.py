@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.batch.inputs import Input, Inputs
-from pellucid.batch.items import Item, items_of
+from pellucid.batch.items import Item, count_of, items_of
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
 from pellucid.inputs import InputInfo
@@ -149,7 +149,7 @@ def write_listing(
     total, names, contents = 0, hashlib.sha256(), hashlib.sha256()
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         for it in given:
-            count = sum(1 for _ in items_of(it, root, inputs))
+            count = count_of(it, root, inputs)
             row = [it.path, it.size, it.modified, count, it.problem, it.source]
             file.write(json.dumps(row) + "\n")
             names.update(json.dumps([it.source or it.path, count]).encode())

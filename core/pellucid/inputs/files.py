@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
+from os.path import splitext
 from pathlib import Path
 from typing import IO, cast
 
@@ -30,9 +31,8 @@ EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 def suffix_of(path: str | PathLike[str]) -> str:
     """Return the suffix that says what a file holds, in lower case: that before ``.gz``, if any."""
-    suffixes = Path(path).suffixes
-    last = suffixes[-1].lower() if suffixes else ""
-    return suffixes[-2].lower() if last == ".gz" and len(suffixes) > 1 else last
+    rest, last = splitext(fspath(path).lower())
+    return (last == ".gz" and splitext(rest)[1]) or last
 
 
 @contextmanager
