@@ -24,6 +24,7 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 
 if TYPE_CHECKING:
     from pellucid.batch import Outcome
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @folder_options
 @input_options
 @run_options
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -45,6 +47,7 @@ def batch(
     folder: FolderOptions,
     chosen: InputOptions,
     running: RunOptions,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -59,7 +62,7 @@ def batch(
     from pellucid_cli.options.batch_run import prepared, recipe_of
     from pellucid_cli.output.batch_progress import JsonLog, estimate_text, progress
 
-    recipe = recipe_of(model_dir, folder, load_options(console, model, method))
+    recipe = recipe_of(model_dir, folder, load_options(console, model, method, tables))
     with prepared(recipe, inputs, chosen, folder, running) as (run, opened):
         if running.dry_run:
             click.echo(estimate_text(run.estimated(opened), folder.out))

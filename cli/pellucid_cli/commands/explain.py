@@ -24,6 +24,7 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 
 if TYPE_CHECKING:
     from pellucid import Explanations
@@ -88,6 +89,7 @@ class ResponseOptions:
     metavar="SECONDS",
     help="Give up when an instance takes longer [default: never].",
 )
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -96,6 +98,7 @@ def explain(
     inputs: tuple[str, ...],
     response: ResponseOptions,
     timeout: float | None,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -110,7 +113,7 @@ def explain(
     if response.form == "kserve":
         method = _as_lime(method)
     started = monotonic()
-    loaded = load(console, model_dir, load_options(console, model, method))
+    loaded = load(console, model_dir, load_options(console, model, method, tables))
     loading = monotonic() - started
     if response.form == "kserve":
         loaded = loaded.as_kserve()
@@ -119,7 +122,7 @@ def explain(
     from pellucid_cli.files import read_inputs, write
 
     try:
-        loaded, instances = read_inputs(loaded, inputs, console.warn)
+        loaded, instances = read_inputs(loaded, inputs, console.warn, console.say)
         with _limited(timeout, loading, instances, response):
             explanations = loaded.explain(instances)
         written = _written(explanations, response.form)

@@ -19,6 +19,7 @@ from pellucid_cli.options.shared import (
     remembered,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 from pellucid_cli.options.visualize import (
     SUFFIXES,
     Explained,
@@ -61,6 +62,7 @@ class Target:
 @view_options
 @click.option("--show", is_flag=True, help="Preview on the terminal; without -o, write no files.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -70,6 +72,7 @@ def visualize(
     looking: ViewOptions,
     show: bool,
     force: bool,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -89,7 +92,7 @@ def visualize(
     view = view_of(looking, out)
     method, methods = methods_of(looking, method)
     target = Target(out=out, show=show)
-    found = explained(names, view, methods, model, method, console)
+    found = explained(names, view, methods, model, method, tables, console)
     if out is None or target.form is None:
         folder = out or Path()
         for file in _drawn(found, view, target, console):

@@ -14,6 +14,7 @@ import click
 from pellucid.notices import Message
 from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.records import record
+from pellucid_cli.options.tables import TableOptions
 from pellucid_cli.project_file import note
 
 if TYPE_CHECKING:
@@ -282,7 +283,10 @@ def load(console: Console, model_dir: Path, options: LoadOptions) -> LoadedModel
 
 
 def load_options(
-    console: Console, model: ModelOptions, method: ExplainOptions | None = None
+    console: Console,
+    model: ModelOptions,
+    method: ExplainOptions | None = None,
+    tables: TableOptions = TableOptions(),
 ) -> LoadOptions:
     """Return what is to be loaded, and how it is explained.
 
@@ -290,7 +294,7 @@ def load_options(
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if console.verbose < 2 else "0")
     device = _choose_device(model.device)
-    from pellucid.api import LoadOptions
+    from pellucid.api import LoadOptions, TableSettings
     from pellucid.metadata import ExplainOptions, PixelSettings
 
     return LoadOptions(
@@ -304,6 +308,7 @@ def load_options(
         device=device,
         allow_unsafe_ops=model.allow_unsafe_ops,
         pixels=model.pixels or PixelSettings(),
+        tables=TableSettings.of(tables.ignore_columns, tables.id_column, tables.missing),
         explain=method or ExplainOptions(),
     )
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
+    from pellucid.metadata import ExplanationMetadata
 
 MOST = 12
 # A feature with at least so many rows and columns is shown as a picture.
@@ -39,13 +40,13 @@ def table(explanations: Explanations) -> str:
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
             console.print(Text(title, "bold"), soft_wrap=True)
-            for part in _label(label):
+            for part in _label(label, explanations.metadata):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
-def _label(label: LabelAttribution) -> Iterator[RenderableType]:
+def _label(label: LabelAttribution, metadata: ExplanationMetadata) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
 
@@ -53,7 +54,7 @@ def _label(label: LabelAttribution) -> Iterator[RenderableType]:
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -78,15 +79,20 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
     return grid
 
 
-def _rows(label: LabelAttribution) -> Iterator[tuple[str, float, str]]:
+def _rows(
+    label: LabelAttribution, metadata: ExplanationMetadata
+) -> Iterator[tuple[str, float, str]]:
     """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
+    from pellucid.explain import element_names
+
     for name, value in label.features.items():
         if value.size == 1:
             yield name, float(value.sum()), ""
         elif value.ndim == 1 and value.size <= 1024:
+            names = element_names(metadata, name, value)
             for i, part in enumerate(value.tolist()):
                 if part:
-                    yield f"{name}[{i}]", part, ""
+                    yield f"{name}[{i}]" if names is None else names[i], part, ""
         else:
             positive = float(value[value > 0].sum())
             shape = "×".join(map(str, value.shape))

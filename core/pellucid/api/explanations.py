@@ -38,7 +38,8 @@ class Explanations(Results):
                 except InstanceError as error:
                     raise error.at(where) from error
 
-        return responses.response(self.items, self.metadata, pictures, dialect=dialect)
+        ids = [instance.id for instance in self.instances]
+        return responses.response(self.items, self.metadata, pictures, dialect=dialect, ids=ids)
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""

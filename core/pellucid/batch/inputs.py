@@ -17,10 +17,10 @@ from typing import BinaryIO
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError, refuse_remote
 from pellucid.files import NO_FILE, open_file
-from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
+from pellucid.inputs import IMAGE_SUFFIXES, SEPARATED, suffix_of
 from pellucid.notices import Where
 
-TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
+TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
 SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy"}
 STDIN = "<stdin>"
 

@@ -61,6 +61,13 @@ def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> Inst
     return (error.under(why) if why else error).at(instance=numbers[row])
 
 
+def _has_nan(value: Array) -> Array:
+    """Return which rows of an input [n, …] have a missing value, bool [n]."""
+    if value.dtype.kind != "f":
+        return np.zeros(len(value), bool)
+    return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))
+
+
 def _index(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
 
@@ -112,6 +119,7 @@ class Explainer:
         numbers = list(range(n)) if numbers is None else list(numbers)
         method = self.parameters.method
         try:
+            self._refuse_missing(request)
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
             prediction = self.model.predict(x)
@@ -140,7 +148,8 @@ class Explainer:
             return output_text(self.metadata.output.name, index, name_at(names, index))
 
         ranked = self.parameters.output_indices is None
-        check_scores(prediction, chosen, named, numbers, ranked=ranked)
+        lost = np.any([_has_nan(value) for value in request.values()], axis=0)
+        check_scores(prediction, chosen, named, numbers, ranked=ranked, lost=lost)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
         attribution, baselines, leaping = self._attribution(method, asked, named)
@@ -181,6 +190,17 @@ class Explainer:
                 )
             )
         return result
+
+    def _refuse_missing(self, request: Tensors) -> None:
+        """Raise InstanceError where a method takes gradients and something is missing."""
+        for name, value in request.items() if self._gradients else ():
+            bad = np.flatnonzero(_has_nan(value))
+            if len(bad):
+                raise InstanceError(
+                    f"has a missing value in '{name}', NaN, and so would be every gradient",
+                    int(bad[0]),
+                    hint=Hint("choose {missing:baseline} or {method:sampled-shapley}"),
+                )
 
     def _attribution(
         self, method: Attributing, asked: _Asked, named: Callable[[int], str]

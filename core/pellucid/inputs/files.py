@@ -16,8 +16,9 @@ from typing import IO, cast
 
 from pellucid.errors import InstanceError
 from pellucid.files import open_file
+from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.strict_json import decode_text
-from pellucid.inputs.tensors import InputInfo, is_binary
+from pellucid.inputs.tensors import is_binary
 from pellucid.notices import Where
 
 EMPTY = "is empty, expected a request, JSON Lines or a picture"
@@ -88,7 +89,7 @@ def looks_binary(data: bytes) -> bool:
     return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"
 
 
-def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = ()) -> str | None:
+def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = ()) -> str | None:
     """Return "request", "lines", or None where the text does not begin as JSON does."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -98,6 +99,6 @@ def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = 
         return "request"  # whose reader will say what is wrong, and where
     if text.lstrip()[end:].strip():
         return "lines"
-    names = {*(info.name for info in inputs), *extras}
+    names = {*(info.name for info in inputs), *beside}
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any, TypeAlias
 
@@ -17,20 +18,16 @@ import numpy as np
 
 from pellucid.errors import InstanceError, meant, memory_for, refuse_remote
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
-from pellucid.inputs.csv import Row, open_table
+from pellucid.inputs.columns import Beside
+from pellucid.inputs.csv import SEPARATED, Row, open_table
 from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
 from pellucid.inputs.images import image_input_of, to_tensor
+from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
 from pellucid.inputs.picture_files import decode_picture, picture_notes
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
-from pellucid.inputs.tensors import (
-    InputInfo,
-    check_names,
-    is_binary,
-    plain,
-    to_array,
-)
-from pellucid.notices import Notice, Warn, Where
+from pellucid.inputs.tensors import check_names, is_binary, plain, to_array
+from pellucid.notices import Message, Notice, Warn, Where
 
 __all__ = [
     "InputInfo",
@@ -49,6 +46,11 @@ __all__ = [
 
 OnError: TypeAlias = Callable[[InstanceError], None]
 
+
+def _unheard(notice: Message) -> None:
+    """Say nothing."""
+
+
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 )
@@ -60,18 +62,16 @@ def read_request(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
 ) -> Request:
     """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
-    object for `instances` is read as a list of one and costs a warning. Keys of `extras` are set
-    aside, unless they are inputs. Raises `InstanceError` with the path, as
+    object for `instances` is read as a list of one and costs a warning. What is `beside` the inputs
+    is set aside. Raises `InstanceError` with the path, as
     ``instances[3].image[0]``.
     """
     values, rest, warnings = read_request_values(document, source)
-    split = [set_aside(value, inputs, extras) for value in values]
-    values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
     def convert(index: int) -> Instance:
@@ -83,7 +83,8 @@ def read_request(
                 where=where,
                 hint="all instances must have the same keys",
             )
-        return instance_of(values[index], inputs, where, split[index][1])
+        value, aside = set_aside(values[index], inputs, beside, where)
+        return instance_of(value, inputs, where, aside)
 
     instances = tuple(_each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
@@ -129,17 +130,17 @@ def read_jsonl(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
 ) -> Iterator[Instance]:
     """Yield one instance for each line of JSON; blank lines are skipped.
 
-    Keys of `extras` are set aside, unless they are inputs.
+    What is `beside` the inputs is set aside.
     """
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
         where = Where(file=source or "", line=number, instance=index)
-        value, aside = set_aside(parse_json(line.rstrip(), where), inputs, extras)
+        value, aside = set_aside(parse_json(line.rstrip(), where), inputs, beside, where)
         return instance_of(value, inputs, where, {"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
@@ -152,22 +153,27 @@ def read_csv(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
+    separator: str | None = None,
+    note: Warn = _unheard,
 ) -> Iterator[Instance]:
     """Yield one instance for each row of a table whose first row names the columns.
 
     Each column is an input (several numbers in one cell are written as a JSON list), or the columns
     in order are the elements of the model's single vector input, and then the first row may be
-    missing if it is all numbers. Columns of `extras` are set aside, unless they are inputs. Blank
-    rows are skipped. Raises `InstanceError` with the line.
+    missing if it is all numbers. What is `beside` the inputs is set aside. Blank rows are skipped.
+    `note` is told what was found of the columns. Raises `InstanceError` with the line.
     """
-    table = open_table(lines, inputs, source, extras)
+    table = open_table(lines, inputs, source, beside, separator=separator)
+    for notice in table.notices:
+        note(notice)
 
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
         aside = {"line": row[0], **table.extras(row)}
-        return instance_of(value, inputs, table.where(row[0], index), aside)
+        instance = instance_of(value, inputs, table.where(row[0], index), aside)
+        return replace(instance, names=table.columns.feature_names)
 
     return _each(convert, enumerate(table.rows), on_error)
 
@@ -237,7 +243,8 @@ def read_file(
     on_error: OnError | None = None,
     warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
+    note: Warn = _unheard,
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, arrays, or a picture.
 
@@ -245,8 +252,8 @@ def read_file(
     also hold one instance a line, as gcloud's ``--json-instances`` takes. JSON Lines, CSV and
     arrays are read as they are needed, so that a file may be larger than the memory. `warn` is
     given the request's warnings, `settings` what else is in a request, before its instances come;
-    keys of `extras` are set aside, unless they are inputs. Raises `InstanceError` for a file that
-    is missing, empty, a directory or not UTF-8.
+    `note` is told what was found of a table's columns; what is `beside` the inputs is set aside.
+    Raises `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
     """
     refuse_remote(path, InstanceError)
     source = fspath(path)
@@ -254,9 +261,13 @@ def read_file(
     if suffix in ARRAY_SUFFIXES:
         return read_arrays(path, inputs, on_error=on_error)
     if suffix in _LINES:
-        read = read_csv if suffix == ".csv" else read_jsonl
         lines = lines_of(path, source)
-        return read(lines, inputs, source=source, on_error=on_error, extras=extras)
+        if suffix not in SEPARATED:
+            return read_jsonl(lines, inputs, source=source, on_error=on_error, beside=beside)
+        return read_csv(
+            lines, inputs, source=source, on_error=on_error, beside=beside,
+            separator=SEPARATED[suffix], note=note,
+        )  # fmt: skip
     data = read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and looks_binary(data)):
         return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
@@ -268,7 +279,8 @@ def read_file(
         on_error=on_error,
         warn=warn,
         settings=settings,
-        extras=extras,
+        beside=beside,
+        note=note,
     )
 
 
@@ -281,7 +293,8 @@ def read_data(
     on_error: OnError | None = None,
     warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
+    note: Warn = _unheard,
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     where = Where(file=source)
@@ -290,13 +303,15 @@ def read_data(
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
         return _each(lambda d: read_image(d, inputs), [data], on_error)
     text = decode_text(data, where)
-    if suffix == ".csv":
-        lines = io.StringIO(text, newline="")
-        return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
+    if suffix in SEPARATED:
+        return read_csv(
+            io.StringIO(text, newline=""), inputs, source=source, on_error=on_error, beside=beside,
+            separator=SEPARATED[suffix], note=note,
+        )  # fmt: skip
     if suffix not in (".jsonl", ".ndjson"):
-        kind = json_form(text, inputs, extras)
+        kind = json_form(text, inputs, beside.names)
         if kind == "request":
-            request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
+            request = read_request(text, inputs, source=source, on_error=on_error, beside=beside)
             for warning in request.warnings:
                 if warn is not None:
                     warn(warning)
@@ -306,10 +321,10 @@ def read_data(
         if kind is None and suffix != ".json":
             what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
             raise InstanceError(what, where=where)
-    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
+    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, beside=beside)
 
 
-_LINES = frozenset((".jsonl", ".ndjson", ".csv"))
+_LINES = frozenset((".jsonl", ".ndjson", *SEPARATED))
 _TEXT_SUFFIXES = _LINES | {".json"}
 
 
