@@ -49,6 +49,10 @@ class Explanations(Results):
         """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
         return responses.kserve(self.items, self.parameters)
 
+    def parquet(self) -> bytes:
+        """Return a Parquet file of them, a row for each element. Raises DependencyError."""
+        return responses.parquet(self)
+
     def pack(self, words: Words = python_words) -> bytes:
         """Return an ``.npz`` archive of them, from which `unpack` makes them again."""
         return responses.pack(self, words, self.chosen)

@@ -17,11 +17,11 @@ from typing import BinaryIO
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError, refuse_remote
 from pellucid.files import NO_FILE, open_file
-from pellucid.inputs import IMAGE_SUFFIXES, SEPARATED, suffix_of
+from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED, suffix_of
 from pellucid.notices import Where
 
 TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
-SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy"}
+SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy", PARQUET}
 STDIN = "<stdin>"
 
 
@@ -105,7 +105,7 @@ class Inputs:
             raise InstanceError(
                 "holds no input",
                 where=Where(file=shown(name)),
-                hint="inputs are pictures, and .json, .jsonl, .csv and .npy files",
+                hint="inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet and .npy files",
             )
         yield first
         yield from found

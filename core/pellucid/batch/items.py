@@ -20,6 +20,7 @@ from pellucid.inputs import (
     ARRAY_SUFFIXES,
     ID,
     IMAGE_SUFFIXES,
+    PARQUET,
     SEPARATED,
     Beside,
     InputInfo,
@@ -30,6 +31,7 @@ from pellucid.inputs import (
     instance_of,
     json_form,
     looks_binary,
+    open_parquet,
     open_table,
     opened,
     parse_json,
@@ -62,7 +64,7 @@ class Item:
     place: str
     kind: Kind
     index: int = 0
-    line: int = 1
+    line: int | None = 1
     content: Any = None
     table: Table | None = None
     settings: Mapping[str, object] | None = None
@@ -174,6 +176,8 @@ def _opened(first: Item, inputs: Sequence[InputInfo], beside: Beside) -> Iterato
         yield first
     elif suffix in (".jsonl", ".ndjson"):
         yield from _lines(first)
+    elif suffix == PARQUET:
+        yield from _of_table(first, open_parquet(first.path, inputs, first.source, beside))
     elif suffix in SEPARATED:
         yield from _rows(first, inputs, beside, SEPARATED[suffix])
     else:
@@ -202,12 +206,17 @@ def _rows(
     with opened(first.path, first.source) as data:
         file = io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="")
         table = open_table(file, inputs, first.source, beside, separator=separator)
-        head = replace(table, rows=iter(()))
-        for index, (number, cells) in enumerate(table.rows):
-            item = _inner(first, "row", index, cells, line_number=number)
-            whole = len(cells) == head.columns.width
-            name = head.extras((number, cells)).get(ID, "") if whole else ""
-            yield replace(item, table=head, id=name)
+        yield from _of_table(first, table)
+
+
+def _of_table(first: Item, table: Table) -> Iterator[Item]:
+    """Yield the rows of a table."""
+    head = replace(table, rows=iter(()))
+    for index, (number, cells) in enumerate(table.rows):
+        item = replace(_inner(first, "row", index, cells), line=number)
+        whole = len(cells) == head.columns.width
+        name = head.extras((number, cells)).get(ID, "") if whole else ""
+        yield replace(item, table=head, id=name)
 
 
 def _json(first: Item, inputs: Sequence[InputInfo], suffix: str, beside: Beside) -> Iterator[Item]:

@@ -12,6 +12,7 @@ from pellucid.errors import InstanceError, refuse_remote
 from pellucid.inputs import (
     ID,
     IMAGE_SUFFIXES,
+    PARQUET,
     SEPARATED,
     Beside,
     InputInfo,
@@ -21,7 +22,7 @@ from pellucid.inputs import (
 )
 from pellucid.notices import Warn, Where
 
-SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED}
+SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED, PARQUET}
 EXTRAS = (ID, "restricts", "crowding_tag")
 """What may stand beside the inputs of an example, and of an instance that is compared with them."""
 

@@ -9,6 +9,7 @@ from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import image_input_of, to_picture, to_tensor
 from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
 from pellucid.inputs.instances import instance_of, same_shapes, set_aside
+from pellucid.inputs.parquet import PARQUET, open_parquet, pyarrow_parquet
 from pellucid.inputs.picture_files import decode_picture, open_picture, pixels_of
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
@@ -29,6 +30,7 @@ __all__ = [
     "BEYOND_BFLOAT16",
     "ID",
     "IMAGE_SUFFIXES",
+    "PARQUET",
     "SEPARATED",
     "Beside",
     "InputInfo",
@@ -45,11 +47,13 @@ __all__ = [
     "json_form",
     "kind_of",
     "looks_binary",
+    "open_parquet",
     "open_picture",
     "open_table",
     "opened",
     "parse_json",
     "pixels_of",
+    "pyarrow_parquet",
     "read_data",
     "read_file",
     "read_image",

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
 from pellucid.inputs.columns import ID, Beside, Columns, columns_of, count_text
-from pellucid.inputs.input_info import InputInfo, Missing, missing_hint
+from pellucid.inputs.input_info import InputInfo, Missing, is_missing, missing_hint
 from pellucid.notices import Notice, Where
 
 _NUMBER = re.compile(
@@ -33,21 +34,25 @@ _MISSING = frozenset(
      "null", "NAN")
 )  # fmt: skip
 
-Row = tuple[int, list[str]]
-"""(The line a row begins on, counted from 1; its cells.)"""
+Row: TypeAlias = tuple[int | None, list[Any]]
+"""(The line a row begins on, counted from 1, if it has one; its cells.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table being read: what each column is, and the rows still to come."""
+    """A table being read: what each column is, and the rows still to come.
+
+    The cells are text, or values, where the table is `typed`.
+    """
 
     columns: Columns
     rows: Iterator[Row]
     source: str | None
     separator: str = ","
+    typed: bool = False
     notices: tuple[Notice, ...] = ()
 
-    def where(self, line: int, index: int | None = None) -> Where:
+    def where(self, line: int | None, index: int | None = None) -> Where:
         """Return the place of a line, and of the instance that it is."""
         return Where(file=self.source or "", line=line, instance=index)
 
@@ -65,8 +70,9 @@ class Table:
             )
         if name := self.extras(row).get(ID):
             where = replace(where, name=name)
+        read = _value if self.typed else _cell
         values = [
-            _cell(cells[place], info, title, where)
+            read(cells[place], info, title, where)
             for place, info, title in zip(
                 columns.places, columns.inputs, columns.titles, strict=True
             )
@@ -75,7 +81,7 @@ class Table:
 
     def extras(self, row: Row) -> dict[str, str]:
         """Return the cells of a row that are kept beside the inputs, by what they are kept as."""
-        return {name: row[1][place].strip() for place, name in self.columns.aside.items()}
+        return {name: str(row[1][place]).strip() for place, name in self.columns.aside.items()}
 
     def _other_separator(self, cells: Sequence[str]) -> str:
         """Say which separator a row has, if it is another one than the first line's."""
@@ -188,6 +194,15 @@ def _rows(lines: Iterable[str], first: int, source: str | None, separator: str) 
 def _like_number(title: str) -> bool:
     """Whether a title is a number, if need be with a decimal comma."""
     return _NUMBER.fullmatch(title.replace(",", ".", 1)) is not None
+
+
+def _value(cell: object, info: InputInfo, title: str, where: Where) -> object:
+    """Return a value of a table as that of a request: what is missing is refused or None."""
+    if not is_missing(cell) or not info.finite:
+        return cell
+    if info.missing is not Missing.REFUSE:
+        return None
+    raise InstanceError(f"column '{title}' is empty", where=where, hint=missing_hint(info))
 
 
 def _cell(cell: str, info: InputInfo, title: str, where: Where) -> object:

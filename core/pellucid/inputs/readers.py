@@ -19,11 +19,12 @@ import numpy as np
 from pellucid.errors import InstanceError, meant, memory_for, refuse_remote
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.columns import Beside
-from pellucid.inputs.csv import SEPARATED, Row, open_table
+from pellucid.inputs.csv import SEPARATED, Row, Table, open_table
 from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
 from pellucid.inputs.images import image_input_of, to_tensor
 from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
+from pellucid.inputs.parquet import PARQUET, open_parquet
 from pellucid.inputs.picture_files import decode_picture, picture_notes
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tensors import check_names, is_binary, plain, to_array
@@ -165,13 +166,25 @@ def read_csv(
     `note` is told what was found of the columns. Raises `InstanceError` with the line.
     """
     table = open_table(lines, inputs, source, beside, separator=separator)
+    return read_table(table, inputs, on_error=on_error, note=note)
+
+
+def read_table(
+    table: Table,
+    inputs: Sequence[InputInfo],
+    *,
+    on_error: OnError | None = None,
+    note: Warn = _unheard,
+) -> Iterator[Instance]:
+    """Yield one instance for each row of an open table."""
     for notice in table.notices:
         note(notice)
 
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
         value = table.value(row, index)
-        aside = {"line": row[0], **table.extras(row)}
+        line = {} if row[0] is None else {"line": row[0]}
+        aside = {**line, **table.extras(row)}
         instance = instance_of(value, inputs, table.where(row[0], index), aside)
         return replace(instance, names=table.columns.feature_names)
 
@@ -260,6 +273,9 @@ def read_file(
     suffix = suffix_of(path)
     if suffix in ARRAY_SUFFIXES:
         return read_arrays(path, inputs, on_error=on_error)
+    if suffix == PARQUET:
+        table = open_parquet(path, inputs, source, beside)
+        return read_table(table, inputs, on_error=on_error, note=note)
     if suffix in _LINES:
         lines = lines_of(path, source)
         if suffix not in SEPARATED:
