@@ -181,7 +181,7 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
         parameters = read_parameters_file(Path(options.spec), say)
     inferred = document is None
     if document is None:
-        document = _inferred(saved.directory, signature, options.output, say)
+        document = _inferred(saved.directory, meta_graph, signature, options.output, say)
     metadata = replace(document, latent_space_source=document.latent_tensor_name)
     metadata = _with_output(metadata, meta_graph, signature, options.output)
     names = options.class_names
@@ -208,11 +208,11 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
 
 
 def _inferred(
-    directory: Path, signature: Signature, output: str | None, say: Warn
+    directory: Path, meta_graph: MetaGraph, signature: Signature, output: str | None, say: Warn
 ) -> ExplanationMetadata:
     # A tensor that is no output of the signature takes the place of any of them afterwards.
     known = output if output is None or output in signature.outputs else min(signature.outputs)
-    document = infer_metadata(signature, known)
+    document = infer_metadata(signature, known, meta_graph)
     names = ", ".join(f"'{it.name}'" for it in document.inputs)
     what = (
         f"no {METADATA_FILE}; inferred from signature '{signature.key}': inputs {names}, "
@@ -286,6 +286,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
             parameters=parameters,
             input_keys=compiler.input_keys,
             companions=compiler.companions,
+            lists=compiler.lists,
             explicit=not described.inferred,
             examples=search,
         )

@@ -105,7 +105,8 @@ class Inputs:
             raise InstanceError(
                 "holds no input",
                 where=Where(file=shown(name)),
-                hint="inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet and .npy files",
+                hint="inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and "
+                ".npy files",
             )
         yield first
         yield from found
@@ -132,6 +133,8 @@ class Inputs:
 def _is_input(name: str) -> bool:
     """Whether a file in a folder is an input by its name; pictures are not compressed again."""
     suffix = suffix_of(name)
+    if suffix.startswith(".tfrecord"):
+        return True
     return suffix in (TEXT_SUFFIXES if name.lower().endswith(".gz") else SUFFIXES)
 
 

@@ -6,6 +6,7 @@ where it is explained, in any process, and fails there alone.
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from pellucid.inputs import (
     array_values,
     decode_text,
     instance_of,
+    is_tfrecord,
     json_form,
     looks_binary,
     open_parquet,
@@ -36,7 +38,9 @@ from pellucid.inputs import (
     opened,
     parse_json,
     read_image,
+    read_records,
     read_request_values,
+    record_input,
     set_aside,
     suffix_of,
 )
@@ -176,6 +180,8 @@ def _opened(first: Item, inputs: Sequence[InputInfo], beside: Beside) -> Iterato
         yield first
     elif suffix in (".jsonl", ".ndjson"):
         yield from _lines(first)
+    elif is_tfrecord(first.path):
+        yield from _records(first, inputs)
     elif suffix == PARQUET:
         yield from _of_table(first, open_parquet(first.path, inputs, first.source, beside))
     elif suffix in SEPARATED:
@@ -217,6 +223,17 @@ def _of_table(first: Item, table: Table) -> Iterator[Item]:
         whole = len(cells) == head.columns.width
         name = head.extras((number, cells)).get(ID, "") if whole else ""
         yield replace(item, table=head, id=name)
+
+
+def _records(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
+    """Yield the records of a TFRecord file; one that has changed fails alone."""
+    record_input(inputs, Where(file=first.source))
+    for index, data in enumerate(read_records(first.path, first.source)):
+        if isinstance(data, InstanceError):
+            yield replace(_inner(first, "failed", index, data.notice), content=data.notice)
+        else:
+            value = {"b64": base64.b64encode(data).decode()}
+            yield _inner(first, "value", index, value)
 
 
 def _json(first: Item, inputs: Sequence[InputInfo], suffix: str, beside: Beside) -> Iterator[Item]:

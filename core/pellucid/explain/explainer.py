@@ -92,7 +92,8 @@ class Explainer:
     """A model and what is to be explained of one of its outputs.
 
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
-    `companions` which others belong to it;
+    `companions` which others belong to it, `lists` which features of any length the records of an
+    input hold;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
     instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
     what a call chose instead of the metadata's, `mean` that of the call, where it is asked for.
@@ -103,6 +104,7 @@ class Explainer:
     parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
     input_keys: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, Companions] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
@@ -307,7 +309,8 @@ class Explainer:
         """Return the inputs that the output depends on, and that belong to no feature."""
         known = set(self.input_keys.values())
         known |= {key for it in self.companions.values() for key in it.keys}
-        return [key for key in self.model.held if key not in known]
+        beside = [key for key in self.model.held if key not in known]
+        return [name for key in beside for name in self.lists.get(key, (key,))]
 
     @property
     def _facts(self) -> GradientFacts:

@@ -22,6 +22,7 @@ from pellucid.inputs.readers import (
     read_request_values,
     stack,
 )
+from pellucid.inputs.records import is_tfrecord, read_records, record_input
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tensors import is_binary
 
@@ -44,6 +45,7 @@ __all__ = [
     "image_input_of",
     "instance_of",
     "is_binary",
+    "is_tfrecord",
     "json_form",
     "kind_of",
     "looks_binary",
@@ -57,8 +59,10 @@ __all__ = [
     "read_data",
     "read_file",
     "read_image",
+    "read_records",
     "read_request",
     "read_request_values",
+    "record_input",
     "same_shapes",
     "set_aside",
     "shape_text",

@@ -101,6 +101,31 @@ def columns_of(
     )  # fmt: skip
 
 
+def record_columns(
+    titles: Sequence[str],
+    features: Sequence[InputInfo],
+    beside: Beside,
+    where: Where,
+    is_number: Callable[[str], bool],
+) -> Columns:
+    """Return the columns of rows that are the features of a record in order, titled or not.
+
+    A first row is one of titles unless there are numbers wherever features are numbers.
+    """
+    aside, apart = _asked_for(titles, [], beside, where)
+    rest = [i for i in range(len(titles)) if i not in apart]
+    if len(rest) != len(features):
+        what = f"a row has {len(features)} columns, the table has {count_text(len(rest))}"
+        hint = Hint("leave a column out with {ignore_columns}") if len(rest) > len(features) else ""
+        raise InstanceError(what, where=where, hint=hint)
+    numbers = [titles[i] for i, it in zip(rest, features, strict=True) if not it.is_string]
+    return Columns(
+        width=len(titles), places=tuple(rest), inputs=tuple(features), aside=aside, vector=True,
+        titles=tuple(it.name for it in features),
+        headless=bool(numbers) and all(not it or is_number(it) for it in numbers),
+    )  # fmt: skip
+
+
 def _asked_for(
     titles: Sequence[str], names: Sequence[str], beside: Beside, where: Where
 ) -> tuple[dict[int, str], set[int]]:

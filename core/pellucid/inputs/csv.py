@@ -16,8 +16,10 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.columns import ID, Beside, Columns, columns_of, count_text
+from pellucid.inputs.columns import ID, Beside, Columns, columns_of, count_text, record_columns
 from pellucid.inputs.input_info import InputInfo, Missing, is_missing, missing_hint
+from pellucid.inputs.records.example import feature_inputs, named_inputs
+from pellucid.metadata import RecordKind
 from pellucid.notices import Notice, Where
 
 _NUMBER = re.compile(
@@ -77,6 +79,8 @@ class Table:
                 columns.places, columns.inputs, columns.titles, strict=True
             )
         ]
+        if columns.vector and columns.inputs[0].record_of is RecordKind.EXAMPLE:
+            return {columns.inputs[0].name: values}
         return values if columns.vector else dict(zip(columns.titles, values, strict=True))
 
     def extras(self, row: Row) -> dict[str, str]:
@@ -117,7 +121,7 @@ def open_table(
     begin = next(rows)
     where = Where(file=source or "", line=begin[0])
     titles = [cell.strip() for cell in begin[1]]
-    columns = columns_of(titles, inputs, beside, where, _like_number)
+    columns = _columns(titles, inputs, beside, where)
     notices = columns.notices
     if taken != (separator or ","):
         said = Notice(f"is separated by {_SEPARATORS[taken]}", Where(file=source or ""))
@@ -128,6 +132,16 @@ def open_table(
 
 
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
+
+
+def _columns(
+    titles: Sequence[str], inputs: Sequence[InputInfo], beside: Beside, where: Where
+) -> Columns:
+    lone = inputs[0] if len(inputs) == 1 else None
+    if lone is not None and lone.record is not None and lone.record.kind is RecordKind.CSV:
+        features = feature_inputs(lone)
+        return record_columns(titles, features, beside, where, _like_number)
+    return columns_of(titles, named_inputs(inputs, titles), beside, where, _like_number)
 
 
 def _first(lines: Iterator[tuple[int, str]], source: str | None) -> tuple[int, str]:
@@ -161,7 +175,7 @@ def _separator(line: str, inputs: Sequence[InputInfo], beside: Beside) -> str:
     several = [it for it, cells in rows.items() if len(cells) > 1]
     for it in several:
         try:
-            columns_of(rows[it], inputs, beside, Where(), _like_number)
+            _columns(rows[it], inputs, beside, Where())
         except InstanceError:
             continue
         return it
@@ -200,7 +214,7 @@ def _value(cell: object, info: InputInfo, title: str, where: Where) -> object:
     """Return a value of a table as that of a request: what is missing is refused or None."""
     if not is_missing(cell) or not info.finite:
         return cell
-    if info.missing is not Missing.REFUSE:
+    if info.missing is not Missing.REFUSE or info.optional:
         return None
     raise InstanceError(f"column '{title}' is empty", where=where, hint=missing_hint(info))
 
@@ -210,6 +224,8 @@ def _cell(cell: str, info: InputInfo, title: str, where: Where) -> object:
     if info.is_string and not cell.startswith('["'):
         return cell
     text = cell.strip()
+    if text in _MISSING and info.optional:
+        return None
     if text in _MISSING and (info.finite or not text):
         if info.missing is not Missing.REFUSE:
             return None

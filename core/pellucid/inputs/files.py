@@ -21,6 +21,8 @@ from pellucid.inputs.strict_json import decode_text
 from pellucid.inputs.tensors import is_binary
 from pellucid.notices import Where
 
+CLASSIFIED = "examples"
+"""The key of the instances in a request to classify, a list of features by name."""
 EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 
@@ -100,5 +102,8 @@ def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = 
     if text.lstrip()[end:].strip():
         return "lines"
     names = {*(info.name for info in inputs), *beside}
+    names |= {it.name for info in inputs if info.record for it in info.record.features}
+    if isinstance(value, dict) and isinstance(value.get(CLASSIFIED), list):
+        return "request"
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

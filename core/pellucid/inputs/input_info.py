@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.metadata import Domain, PixelLayout
+from pellucid.metadata import Domain, PixelLayout, RecordForm, RecordKind
 from pellucid.notices import Hint
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -36,7 +36,9 @@ class InputInfo:
     time); None as an axis means any size, None as the shape means unknown rank. `dtype` is the
     numpy name, or ``"string"``. `finite` false lets NaN and infinities through. `feature_names` are
     those of its elements, where the metadata say them. What is `missing` is refused, or is NaN, or
-    is `fill`: the baseline, one value or nested ones, None where the input has none.
+    is `fill`: the baseline, one value or nested ones, None where the input has none. `record` is
+    what the model parses of a string; a feature of one says of what by `record_of`, and whether it
+    is `optional`.
     """
 
     name: str
@@ -49,6 +51,9 @@ class InputInfo:
     feature_names: tuple[str, ...] | None = None
     missing: Missing = Missing.REFUSE
     fill: object = None
+    record: RecordForm | None = None
+    record_of: RecordKind | None = None
+    optional: bool = False
 
     @property
     def instance_shape(self) -> tuple[int | None, ...] | None:

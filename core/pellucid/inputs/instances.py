@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -14,10 +14,32 @@ from pellucid.inputs.columns import ID, Beside
 from pellucid.inputs.images import holds_picture, to_tensor
 from pellucid.inputs.input_info import InputInfo, shape_text
 from pellucid.inputs.picture_files import decode_picture, picture_notes
+from pellucid.inputs.records.example import with_records
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import check_names, is_binary, to_array, to_bytes
 from pellucid.model import Array
-from pellucid.notices import Notice, Where
+from pellucid.notices import Message, Notice, Where
+
+OnError: TypeAlias = Callable[[InstanceError], None]
+
+
+def unheard(notice: Message) -> None:
+    """Say nothing."""
+
+
+def each(
+    convert: Callable[[Any], Instance], items: Iterable[Any], on_error: OnError | None
+) -> Iterator[Instance]:
+    """Yield what is made of each item; what is wrong with one is passed on, or raised."""
+    for item in items:
+        try:
+            instance = convert(item)
+        except InstanceError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            yield instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +159,9 @@ def instance_of(
     """
     if extras and ID in extras:
         where = replace(where, name=str(extras[ID]))
+    said = value
+    if any(info.record is not None for info in inputs):
+        value = with_records(value, inputs, where)
     named = isinstance(value, Mapping) and not is_binary(value)
     given = dict(value) if named and isinstance(value, Mapping) else {}
     if not named and len(inputs) == 1:
@@ -155,11 +180,11 @@ def instance_of(
     index, source = where.instance or 0, where.file or None
     if not pictures:
         tensors = tensors_of(value, inputs, where)
-        return Instance(value, tensors, index, source, extras=extras or {})
+        return Instance(said, tensors, index, source, extras=extras or {})
     tensors = tensors_of(given, inputs, where)
     lone = next(iter(pictures.values())) if len(pictures) == 1 else (None, None)
     return Instance(
-        value, tensors, index, source, lone[0],
+        said, tensors, index, source, lone[0],
         extras=extras or {}, encoded=lone[1], pictures=tuple(pictures),
         notes=tuple(note for _, data in pictures.values() for note in picture_notes(data)),
     )  # fmt: skip

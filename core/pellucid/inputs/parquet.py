@@ -12,6 +12,7 @@ from pellucid.files import check_regular
 from pellucid.inputs.columns import Beside, columns_of
 from pellucid.inputs.csv import Row, Table
 from pellucid.inputs.input_info import InputInfo
+from pellucid.inputs.records.example import named_inputs
 from pellucid.notices import Where
 
 PARQUET = ".parquet"
@@ -30,7 +31,7 @@ def open_parquet(
         reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
         raise InstanceError(reason, where=Where(file=source)) from None
     titles = list(file.schema_arrow.names)
-    columns = columns_of(titles, inputs, beside, Where(file=source))
+    columns = columns_of(titles, named_inputs(inputs, titles), beside, Where(file=source))
     return Table(
         columns=columns, rows=_rows(file, source), source=source, typed=True,
         notices=columns.notices,

@@ -10,29 +10,48 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from os import PathLike, fspath
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from pellucid.errors import InstanceError, meant, memory_for, refuse_remote
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.columns import Beside
-from pellucid.inputs.csv import SEPARATED, Row, Table, open_table
-from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
+from pellucid.inputs.csv import SEPARATED
+from pellucid.inputs.files import (
+    CLASSIFIED,
+    EMPTY,
+    json_form,
+    lines_of,
+    looks_binary,
+    read_bytes,
+    suffix_of,
+)
 from pellucid.inputs.images import image_input_of, to_tensor
 from pellucid.inputs.input_info import InputInfo
-from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
-from pellucid.inputs.parquet import PARQUET, open_parquet
+from pellucid.inputs.instances import (
+    Instance,
+    OnError,
+    Request,
+    each,
+    instance_of,
+    set_aside,
+    stack,
+    unheard,
+)
+from pellucid.inputs.parquet import PARQUET
 from pellucid.inputs.picture_files import decode_picture, picture_notes
+from pellucid.inputs.records import is_tfrecord
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
+from pellucid.inputs.tables import open_table_file, read_csv, read_table, read_tfrecord
 from pellucid.inputs.tensors import check_names, is_binary, plain, to_array
-from pellucid.notices import Message, Notice, Warn, Where
+from pellucid.notices import Notice, Warn, Where
 
 __all__ = [
     "InputInfo",
     "Instance",
+    "OnError",
     "Request",
     "read_arrays",
     "read_csv",
@@ -44,13 +63,6 @@ __all__ = [
     "read_request_values",
     "stack",
 ]
-
-OnError: TypeAlias = Callable[[InstanceError], None]
-
-
-def _unheard(notice: Message) -> None:
-    """Say nothing."""
-
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -87,7 +99,7 @@ def read_request(
         value, aside = set_aside(values[index], inputs, beside, where)
         return instance_of(value, inputs, where, aside)
 
-    instances = tuple(_each(convert, range(len(values)), on_error))
+    instances = tuple(each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
 
 
@@ -105,6 +117,7 @@ def read_request_values(
     if not isinstance(parsed, Mapping):
         what = 'a request is an object, {"instances": […]}, or a list of instances, got '
         raise InstanceError(what + kind_of(parsed), where=where)
+    parsed = _classified(parsed)
     if "instances" not in parsed:
         keys = [key for key in parsed if isinstance(key, str)]
         hint = meant("instances", keys, asked="is it")
@@ -123,6 +136,20 @@ def read_request_values(
         raise InstanceError(what, where=where)
     rest = {key: value for key, value in parsed.items() if key != "instances"}
     return values, rest, warnings
+
+
+def _classified(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a request as TensorFlow Serving's classify and regress take it with instances.
+
+    Features that all examples share stand apart.
+    """
+    examples = request.get(CLASSIFIED)
+    if "instances" in request or not isinstance(examples, list):
+        return request
+    shared = request.get("context") or {}
+    found = [{**shared, **it} if isinstance(it, Mapping) else it for it in examples]
+    rest = {k: v for k, v in request.items() if k not in (CLASSIFIED, "context")}
+    return {"instances": found, **rest}
 
 
 def read_jsonl(
@@ -145,50 +172,7 @@ def read_jsonl(
         return instance_of(value, inputs, where, {"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
-    return _each(convert, enumerate(filled), on_error)
-
-
-def read_csv(
-    lines: Iterable[str],
-    inputs: Sequence[InputInfo],
-    *,
-    source: str | None = None,
-    on_error: OnError | None = None,
-    beside: Beside = Beside(),
-    separator: str | None = None,
-    note: Warn = _unheard,
-) -> Iterator[Instance]:
-    """Yield one instance for each row of a table whose first row names the columns.
-
-    Each column is an input (several numbers in one cell are written as a JSON list), or the columns
-    in order are the elements of the model's single vector input, and then the first row may be
-    missing if it is all numbers. What is `beside` the inputs is set aside. Blank rows are skipped.
-    `note` is told what was found of the columns. Raises `InstanceError` with the line.
-    """
-    table = open_table(lines, inputs, source, beside, separator=separator)
-    return read_table(table, inputs, on_error=on_error, note=note)
-
-
-def read_table(
-    table: Table,
-    inputs: Sequence[InputInfo],
-    *,
-    on_error: OnError | None = None,
-    note: Warn = _unheard,
-) -> Iterator[Instance]:
-    """Yield one instance for each row of an open table."""
-    for notice in table.notices:
-        note(notice)
-
-    def convert(item: tuple[int, Row]) -> Instance:
-        index, row = item
-        value = table.value(row, index)
-        line = {} if row[0] is None else {"line": row[0]}
-        aside = {**line, **table.extras(row)}
-        instance = instance_of(value, inputs, table.where(row[0], index), aside)
-        return replace(instance, names=table.columns.feature_names)
-
-    return _each(convert, enumerate(table.rows), on_error)
+    return each(convert, enumerate(filled), on_error)
 
 
 def read_image(
@@ -245,7 +229,7 @@ def read_arrays(
         index, value = item
         return instance_of(value, inputs, Where(file=source, instance=index))
 
-    return _each(convert, enumerate(array_values(path, inputs)), on_error)
+    return each(convert, enumerate(array_values(path, inputs)), on_error)
 
 
 def read_file(
@@ -257,7 +241,7 @@ def read_file(
     warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     beside: Beside = Beside(),
-    note: Warn = _unheard,
+    note: Warn = unheard,
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, arrays, or a picture.
 
@@ -273,20 +257,17 @@ def read_file(
     suffix = suffix_of(path)
     if suffix in ARRAY_SUFFIXES:
         return read_arrays(path, inputs, on_error=on_error)
-    if suffix == PARQUET:
-        table = open_parquet(path, inputs, source, beside)
+    if is_tfrecord(path):
+        return read_tfrecord(path, inputs, on_error=on_error)
+    if suffix in (*SEPARATED, PARQUET):
+        table = open_table_file(path, inputs, source, beside)
         return read_table(table, inputs, on_error=on_error, note=note)
     if suffix in _LINES:
         lines = lines_of(path, source)
-        if suffix not in SEPARATED:
-            return read_jsonl(lines, inputs, source=source, on_error=on_error, beside=beside)
-        return read_csv(
-            lines, inputs, source=source, on_error=on_error, beside=beside,
-            separator=SEPARATED[suffix], note=note,
-        )  # fmt: skip
+        return read_jsonl(lines, inputs, source=source, on_error=on_error, beside=beside)
     data = read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and looks_binary(data)):
-        return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
+        return each(lambda p: read_image(p, inputs, image_input), [path], on_error)
     return read_data(
         data,
         inputs,
@@ -310,14 +291,14 @@ def read_data(
     warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
     beside: Beside = Beside(),
-    note: Warn = _unheard,
+    note: Warn = unheard,
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     where = Where(file=source)
     if not data.strip():
         raise InstanceError(EMPTY, where=where)
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
-        return _each(lambda d: read_image(d, inputs), [data], on_error)
+        return each(lambda d: read_image(d, inputs), [data], on_error)
     text = decode_text(data, where)
     if suffix in SEPARATED:
         return read_csv(
@@ -342,17 +323,3 @@ def read_data(
 
 _LINES = frozenset((".jsonl", ".ndjson", *SEPARATED))
 _TEXT_SUFFIXES = _LINES | {".json"}
-
-
-def _each(
-    convert: Callable[[Any], Instance], items: Iterable[Any], on_error: OnError | None
-) -> Iterator[Instance]:
-    for item in items:
-        try:
-            instance = convert(item)
-        except InstanceError as error:
-            if on_error is None:
-                raise
-            on_error(error)
-        else:
-            yield instance

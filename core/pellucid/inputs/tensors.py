@@ -110,14 +110,16 @@ def check_names(
     """Raise `InstanceError` unless `given` are the known inputs, each once, in any order."""
     for i, name in enumerate(given):
         if name not in known:
-            hint: Hint | str = "the inputs are " + ", ".join(f"'{n}'" for n in known)
-            hint = meant(str(name), list(known)) or (hint if known else "")
-            if known and set(known) <= set(given):
+            kind = "features" if what == "feature" else "inputs"
+            listed = ", ".join(f"'{n}'" for n in known)
+            hint: Hint | str = f"the {kind} are {listed}" if known else ""
+            if known and {n for n, it in known.items() if not it.optional} <= set(given):
                 hint = Hint("leave it out with {ignore_columns:{name}}", name=str(name))
+            hint = meant(str(name), [it for it in known if it not in given]) or hint
             raise InstanceError(f"unknown {what} '{name}'", where=where, hint=hint)
         if name in given[:i]:
             raise InstanceError(f"{what} '{name}' is given twice", where=where)
-    if missing := [name for name in known if name not in given]:
+    if missing := [n for n, it in known.items() if n not in given and not it.optional]:
         names = ", ".join(f"'{name}'" for name in missing)
         raise InstanceError(f"missing {what}{'s' * (len(missing) > 1)} {names}", where=where)
 

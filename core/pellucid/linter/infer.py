@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pellucid.errors import SpecError, did_you_mean
+from pellucid.linter.encodings import parsed_records
 from pellucid.metadata import (
     Dialect,
     ExplanationMetadata,
@@ -14,16 +15,19 @@ from pellucid.metadata import (
     is_channels_first,
 )
 from pellucid.notices import Hint
-from pellucid.saved_model import FLOAT_TYPES, Shape, Signature, TensorInfo
+from pellucid.saved_model import FLOAT_TYPES, MetaGraph, Shape, Signature, TensorInfo
 
 _SMALLEST_IMAGE = 8
 
 
-def infer_metadata(signature: Signature, output: str | None = None) -> ExplanationMetadata:
+def infer_metadata(
+    signature: Signature, output: str | None = None, meta_graph: MetaGraph | None = None
+) -> ExplanationMetadata:
     """Return metadata that explains every input of a signature.
 
     Float inputs are numeric, or images when their shape is that of an image; all others are
-    categorical. `output` is a key of the signature; by default the only output, or the only one
+    categorical. Where an input of the `meta_graph` holds serialized records, what is parsed of them
+    are the inputs. `output` is a key of the signature; by default the only output, or the only one
     of floats. Raises `SpecError` that lists the outputs to choose from.
     """
     if not signature.inputs:
@@ -31,14 +35,28 @@ def infer_metadata(signature: Signature, output: str | None = None) -> Explanati
     key = _output_key(signature, output)
     return ExplanationMetadata(
         dialect=Dialect.AI_PLATFORM,
-        inputs=tuple(
-            InputSpec(name=name, tensor_name=name, modality=_modality(info))
-            for name, info in signature.inputs.items()
-        ),
+        inputs=tuple(_inputs(signature, key, meta_graph)),
         output=OutputSpec(name=key, tensor_name=key),
         framework="tensorflow",
         signature_key=signature.key,
     )
+
+
+def _inputs(signature: Signature, output: str, graph: MetaGraph | None) -> Iterator[InputSpec]:
+    tensor = signature.outputs[output].name
+    records = {} if graph is None else parsed_records(graph, signature, tensor)
+    for name, info in signature.inputs.items():
+        features = records[name].explained if name in records else ()
+        if not features:
+            yield InputSpec(name=name, tensor_name=name, modality=_modality(info))
+        for it in features:
+            # Features of two records, or a feature and an input, may have one name.
+            taken = it.name in signature.inputs or len(records) > 1
+            yield InputSpec(
+                name=f"{name}.{it.name}" if taken else it.name,
+                tensor_name=it.tensor,
+                modality=Modality.NUMERIC if it.dtype in FLOAT_TYPES else Modality.CATEGORICAL,
+            )
 
 
 def _output_key(signature: Signature, output: str | None) -> str:

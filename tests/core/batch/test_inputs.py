@@ -55,7 +55,7 @@ def test_what_leads_to_nothing_is_said_to(tree: Path) -> None:
         ("*.bmp", "matches no file"),
         (
             "empty",
-            "holds no input; inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet and .npy files",
+            "holds no input; inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and .npy files",
         ),
     ):
         with pytest.raises(InstanceError, match=f"{re.escape(str(tree / name))}: {reason}"):

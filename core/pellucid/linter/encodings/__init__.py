@@ -9,5 +9,13 @@ from pellucid.linter.encodings.encoded_tensors import (
     encodings_of,
     way_out,
 )
+from pellucid.linter.encodings.parsed_records import parsed_records
 
-__all__ = ["EncodedTensor", "complete", "encoded_tensors", "encodings_of", "way_out"]
+__all__ = [
+    "EncodedTensor",
+    "complete",
+    "encoded_tensors",
+    "encodings_of",
+    "parsed_records",
+    "way_out",
+]
