@@ -113,8 +113,8 @@ def _default(graph: MetaGraph) -> Signature | None:
 
 
 def _input(feature: InputSpec, graph: MetaGraph, signature: Signature) -> InputSpec:
-    if feature.name not in signature.inputs:
-        return feature  # of a record, with the tensor that is parsed of it
+    if feature.tensor_name != feature.name:
+        return feature  # with the tensor that is parsed or decoded of an input
     info = signature.inputs[feature.name]
     made = replace(feature, tensor_name=info.name)
     if _is_picture(feature.name, info.dtype, info.shape):
@@ -153,12 +153,13 @@ def _notes(
     assumed: Sequence[AssumedPixels],
 ) -> Iterator[Notice]:
     for feature in metadata.inputs:
-        if feature.name in signature.inputs:
+        info = signature.inputs.get(feature.name)
+        if info is not None and info.name == feature.tensor_name:
             shape = shape_text(signature.inputs[feature.name].shape)
             yield Notice(f"input '{feature.name}' {shape} is {feature.modality.value}")
         else:
-            what = f"'{feature.name}', parsed of a record, is {feature.modality.value}"
-            yield Notice(what)
+            made = "parsed of a record" if info is None else "decoded in the graph"
+            yield Notice(f"'{feature.name}', {made}, is {feature.modality.value}")
     images = {it.name for it in metadata.inputs if it.modality is Modality.IMAGE}
     for it in assumed:
         if it.input in images and it.sentence is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.linter.encodings import parsed_records
+from pellucid.linter.encodings import decoded_pictures, parsed_records
 from pellucid.metadata import (
     Dialect,
     ExplanationMetadata,
@@ -15,7 +16,7 @@ from pellucid.metadata import (
     is_channels_first,
 )
 from pellucid.notices import Hint
-from pellucid.saved_model import FLOAT_TYPES, MetaGraph, Shape, Signature, TensorInfo
+from pellucid.saved_model import FLOAT_TYPES, MetaGraph, Shape, Signature, TensorInfo, tensor_info
 
 _SMALLEST_IMAGE = 8
 
@@ -27,15 +28,19 @@ def infer_metadata(
 
     Float inputs are numeric, or images when their shape is that of an image; all others are
     categorical. Where an input of the `meta_graph` holds serialized records, what is parsed of them
-    are the inputs. `output` is a key of the signature; by default the only output, or the only one
-    of floats. Raises `SpecError` that lists the outputs to choose from.
+    are the inputs; of encoded pictures, it is the tensor that they are decoded to. `output` is a
+    key of the signature; by default the only output, or the only one of floats. Raises `SpecError`
+    that lists the outputs to choose from.
     """
     if not signature.inputs:
         raise SpecError(f"signature '{signature.key}' has no inputs, so nothing can be explained")
     key = _output_key(signature, output)
+    inputs = tuple(_inputs(signature, key, meta_graph))
+    if meta_graph is not None:
+        inputs = _with_pictures(inputs, signature, key, meta_graph)
     return ExplanationMetadata(
         dialect=Dialect.AI_PLATFORM,
-        inputs=tuple(_inputs(signature, key, meta_graph)),
+        inputs=inputs,
         output=OutputSpec(name=key, tensor_name=key),
         framework="tensorflow",
         signature_key=signature.key,
@@ -43,20 +48,37 @@ def infer_metadata(
 
 
 def _inputs(signature: Signature, output: str, graph: MetaGraph | None) -> Iterator[InputSpec]:
+    """Yield what is explained: the inputs, or what is parsed or decoded of them."""
     tensor = signature.outputs[output].name
     records = {} if graph is None else parsed_records(graph, signature, tensor)
     for name, info in signature.inputs.items():
         features = records[name].explained if name in records else ()
+        # Features of two records, or a feature and an input, may have one name.
+        prefix = f"{name}." if len(records) > 1 else ""
+        for it in features:
+            own = f"{name}." if it.name in signature.inputs else prefix
+            modality = Modality.NUMERIC if it.dtype in FLOAT_TYPES else Modality.CATEGORICAL
+            yield InputSpec(name=f"{own}{it.name}", tensor_name=it.tensor, modality=modality)
         if not features:
             yield InputSpec(name=name, tensor_name=name, modality=_modality(info))
-        for it in features:
-            # Features of two records, or a feature and an input, may have one name.
-            taken = it.name in signature.inputs or len(records) > 1
-            yield InputSpec(
-                name=f"{name}.{it.name}" if taken else it.name,
-                tensor_name=it.tensor,
-                modality=Modality.NUMERIC if it.dtype in FLOAT_TYPES else Modality.CATEGORICAL,
-            )
+
+
+def _with_pictures(
+    inputs: Sequence[InputSpec], signature: Signature, output: str, graph: MetaGraph
+) -> tuple[InputSpec, ...]:
+    """Return the inputs with the tensors that pictures among them are decoded to."""
+    texts = {}
+    for it in inputs:
+        tensor = it.tensor_name or it.name
+        info = signature.inputs.get(tensor)
+        flat = tensor if info is None else info.name
+        if tensor_info(graph, signature, flat).dtype == "string":
+            texts[it.name] = flat
+    found = decoded_pictures(graph, signature.outputs[output].name, texts)
+    return tuple(
+        replace(it, tensor_name=found[it.name], modality=Modality.IMAGE) if it.name in found else it
+        for it in inputs
+    )
 
 
 def _output_key(signature: Signature, output: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.linter.encodings.decoded_pictures import decoded_pictures
 from pellucid.linter.encodings.draft_for_method import complete
 from pellucid.linter.encodings.encoded_tensors import (
     EncodedTensor,
@@ -14,6 +15,7 @@ from pellucid.linter.encodings.parsed_records import parsed_records
 __all__ = [
     "EncodedTensor",
     "complete",
+    "decoded_pictures",
     "encoded_tensors",
     "encodings_of",
     "parsed_records",
