@@ -310,7 +310,9 @@ class Explainer:
         known = set(self.input_keys.values())
         known |= {key for it in self.companions.values() for key in it.keys}
         beside = [key for key in self.model.held if key not in known]
-        return [name for key in beside for name in self.lists.get(key, (key,))]
+        explained = {spec.name for spec in self.metadata.inputs}
+        names = (name for key in beside for name in self.lists.get(key, (key,)))
+        return [name for name in names if name not in explained]
 
     @property
     def _facts(self) -> GradientFacts:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.linter.encodings import decoded_pictures, parsed_records
+from pellucid.linter.encodings import decoded_pictures, embedded_lists, parsed_records
 from pellucid.metadata import (
     Dialect,
     ExplanationMetadata,
@@ -53,13 +53,21 @@ def _inputs(signature: Signature, output: str, graph: MetaGraph | None) -> Itera
     records = {} if graph is None else parsed_records(graph, signature, tensor)
     for name, info in signature.inputs.items():
         features = records[name].explained if name in records else ()
+        lists = {}
+        if graph is not None and name in records:
+            lists = embedded_lists(graph, signature, tensor, records[name])
         # Features of two records, or a feature and an input, may have one name.
         prefix = f"{name}." if len(records) > 1 else ""
         for it in features:
             own = f"{name}." if it.name in signature.inputs else prefix
             modality = Modality.NUMERIC if it.dtype in FLOAT_TYPES else Modality.CATEGORICAL
             yield InputSpec(name=f"{own}{it.name}", tensor_name=it.tensor, modality=modality)
-        if not features:
+        for listed, behind in lists.items():
+            own = f"{name}." if listed in signature.inputs else prefix
+            # A group has one value, which is that of the whole list.
+            group = f"{own}{listed}"
+            yield InputSpec(name=group, tensor_name=behind, group_name=group)
+        if not features and not lists:
             yield InputSpec(name=name, tensor_name=name, modality=_modality(info))
 
 

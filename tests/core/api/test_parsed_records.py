@@ -248,3 +248,33 @@ def test_records_beside_another_input(tmp_path: Path) -> None:
     (found,) = model.explain([{"examples": {"a": 0.5, "scale": 2.0}, "scale": 3.0}])
     third = pytest.approx(math.tanh(1) * 3 / 3, abs=1e-6)
     assert found.labels[0].features == {"a": third, "examples.scale": third, "scale": third}
+
+
+def test_a_list_that_is_looked_up_and_summed_is_one_player_at_its_embedding(tmp_path: Path) -> None:
+    spec = {"ids": tf.io.VarLenFeature(tf.int64), "w": F([], tf.float32)}
+
+    def serve(examples: Any) -> Any:
+        p = tf.io.parse_example(examples, spec)
+        found = tf.nn.safe_embedding_lookup_sparse(tf.constant(TABLE), p["ids"], combiner="mean")
+        return {"y": tf.tanh(tf.reduce_sum(found, 1) * p["w"] + p["w"])}
+
+    directory = saved(tmp_path / "m", serve, texts("examples"))
+    rows = [{"ids": [3, 4, 5], "w": 0.5}, {"ids": 7, "w": 1.5}, {"w": 1.0}]
+
+    def score(total: float, w: float) -> float:
+        return math.tanh(total * w + w)
+
+    for method in ("sampled-shapley", "integrated-gradients"):
+        model, _ = load(directory, method=method)
+        found = model.explain(rows)
+        for ids, row, explanation in zip(([3, 4, 5], [7], []), rows, found, strict=True):
+            total = float(TABLE[ids].mean(axis=0).sum()) if ids else 0.0
+            w = float(row["w"])
+            features = {k: float(v.sum()) for k, v in explanation.labels[0].features.items()}
+            assert set(features) == {"ids", "w"}
+            assert explanation.held == ()
+            assert sum(features.values()) == pytest.approx(score(total, w), abs=1e-4)
+            if method == "sampled-shapley":
+                # With w = 0 the list moves nothing, so that half of what it moves at w is its own.
+                own = (score(total, w) - score(0.0, w)) / 2
+                assert features["ids"] == pytest.approx(own, abs=1e-6)

@@ -10,12 +10,13 @@ from pellucid.linter.encodings.encoded_tensors import (
     encodings_of,
     way_out,
 )
-from pellucid.linter.encodings.parsed_records import parsed_records
+from pellucid.linter.encodings.parsed_records import embedded_lists, parsed_records
 
 __all__ = [
     "EncodedTensor",
     "complete",
     "decoded_pictures",
+    "embedded_lists",
     "encoded_tensors",
     "encodings_of",
     "parsed_records",

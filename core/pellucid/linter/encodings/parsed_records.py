@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pellucid.linter.encodings.encoded_tensors import encoded_tensors
 from pellucid.linter.encodings.forward_walk import Forward
 from pellucid.linter.gradient_flow import locate
 from pellucid.linter.gradient_walk import Body, data_inputs
@@ -13,6 +14,8 @@ from pellucid.metadata import RecordFeature, RecordForm, RecordKind
 from pellucid.saved_model import MetaGraph, Shape, Signature, node_name, shape_of, type_name
 
 _EXAMPLES = ("ParseExample", "ParseExampleV2")
+# A row for each instance, whatever number of values it has.
+_SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN", "SegmentSum", "SegmentMean")
 _PARSERS = (*_EXAMPLES, "DecodeCSV")
 
 
@@ -37,6 +40,31 @@ def parsed_records(
             if form is not None:
                 found[key] = replace(form, features=_used(forward, output, form))
     return found
+
+
+def embedded_lists(
+    meta_graph: MetaGraph, signature: Signature, output: str, form: RecordForm
+) -> dict[str, str]:
+    """Return, for features of any length, the tensor that has a row for each instance behind them.
+
+    That is what a lookup of all their values is summed up to, as `embedding_lookup_sparse` does.
+    """
+    if not form.listed:
+        return {}
+    tensors = {it.name: it.tensor for it in form.features if it.used}
+    found = encoded_tensors(meta_graph, signature, output, tensors)
+    return {
+        name: it.tensor
+        for name, it in found.items()
+        if name in form.listed and not it.others and _op(meta_graph, it.tensor) in _SUMS
+    }
+
+
+def _op(meta_graph: MetaGraph, tensor: str) -> str | None:
+    place = locate(meta_graph, tensor)
+    if place is None or place.name not in place.bodies[-1].nodes:
+        return None
+    return place.bodies[-1].nodes.op(place.name)
 
 
 def _used(forward: Forward, output: str, form: RecordForm) -> tuple[RecordFeature, ...]:
