@@ -52,7 +52,7 @@ def batch(
     method: ExplainOptions,
     console: Console,
 ) -> None:
-    """Explain directories, patterns, pictures, requests, JSON Lines and CSV files of any length.
+    """Explain directories, patterns, pictures, requests, tables and record files of any length.
 
     Run the same command again to resume an interrupted run. One bad input costs one line in
     errors.jsonl; the exit code is then 1. INPUT may be quoted patterns, and - is

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError, meant
 from pellucid.explain import BaselineKind, ChosenBaseline, baseline_array, zero
-from pellucid.inputs import Beside, InputInfo, Instance, Missing
+from pellucid.inputs import Beside, InputInfo, Instance, Missing, feature_inputs
 from pellucid.metadata import ExplanationMetadata, InputSpec
 from pellucid.notices import Hint, Notice, Where
 
@@ -72,7 +72,7 @@ def described_inputs(
             info,
             feature_names=_names(info, specs.get(info.name)),
             missing=missing,
-            fill=_baseline(info, specs.get(info.name), zeros=zeros)
+            fill=_fill(info, metadata, specs.get(info.name), zeros=zeros)
             if missing is Missing.BASELINE
             else None,
         )
@@ -83,6 +83,20 @@ def described_inputs(
 def _names(info: InputInfo, spec: InputSpec | None) -> tuple[str, ...] | None:
     mapping = None if spec is None else spec.index_feature_mapping
     return mapping if mapping is not None and info.instance_shape == (len(mapping),) else None
+
+
+def _fill(
+    info: InputInfo, metadata: ExplanationMetadata, spec: InputSpec | None, *, zeros: bool
+) -> object:
+    """Return the baseline of an input, or those of what is parsed of its records, by name."""
+    if info.record is None or spec is not None:
+        return _baseline(info, spec, zeros=zeros)
+    specs = {it.name: it for it in metadata.inputs}
+    found = {
+        it.name: _baseline(it, specs.get(f"{info.name}.{it.name}", specs.get(it.name)), zeros=zeros)
+        for it in feature_inputs(info)
+    }
+    return {name: it for name, it in found.items() if it is not None}
 
 
 def _baseline(info: InputInfo, spec: InputSpec | None, *, zeros: bool) -> object:

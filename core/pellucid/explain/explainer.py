@@ -124,6 +124,7 @@ class Explainer:
             self._refuse_missing(request)
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
+            self._refuse_missing(x)  # which may have been in a record
             prediction = self.model.predict(x)
             near = self._neighbors(request)
             names = None if isinstance(method, Examples) else self._names(request)

@@ -22,7 +22,7 @@ from pellucid.inputs.readers import (
     read_request_values,
     stack,
 )
-from pellucid.inputs.records import is_tfrecord, read_records, record_input
+from pellucid.inputs.records import feature_inputs, is_tfrecord, read_records, record_input
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tensors import is_binary
 
@@ -42,6 +42,7 @@ __all__ = [
     "array_values",
     "decode_picture",
     "decode_text",
+    "feature_inputs",
     "image_input_of",
     "instance_of",
     "is_binary",

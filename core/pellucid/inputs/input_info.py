@@ -36,7 +36,8 @@ class InputInfo:
     time); None as an axis means any size, None as the shape means unknown rank. `dtype` is the
     numpy name, or ``"string"``. `finite` false lets NaN and infinities through. `feature_names` are
     those of its elements, where the metadata say them. What is `missing` is refused, or is NaN, or
-    is `fill`: the baseline, one value or nested ones, None where the input has none. `record` is
+    is `fill`: the baseline, one value or nested ones, by name where they are features of a record,
+    None where the input has none. `record` is
     what the model parses of a string; a feature of one says of what by `record_of`, and whether it
     is `optional`.
     """
@@ -116,7 +117,7 @@ def is_missing(value: object) -> bool:
 
 def missing_hint(info: InputInfo) -> Hint:
     """Return what to do about a missing value of an input, as things are."""
-    if info.missing is Missing.REFUSE and info.is_float:
+    if info.missing is Missing.REFUSE and info.is_float and info.record_of is None:
         return Hint(
             "say what stands for missing values: {missing:baseline}, {missing:mean} or, where no "
             "gradients are taken, {missing:nan}"

@@ -278,3 +278,26 @@ def test_a_list_that_is_looked_up_and_summed_is_one_player_at_its_embedding(tmp_
                 # With w = 0 the list moves nothing, so that half of what it moves at w is its own.
                 own = (score(total, w) - score(0.0, w)) / 2
                 assert features["ids"] == pytest.approx(own, abs=1e-6)
+
+
+def test_what_is_missing_in_a_record_is_the_baseline_or_nan_and_has_no_mean(tmp_path: Path) -> None:
+    spec = {"a": F([], tf.float32), "b": F([], tf.float32)}
+
+    def serve(examples: Any) -> Any:
+        p = tf.io.parse_example(examples, spec)
+        a = tf.where(tf.math.is_nan(p["a"]), 0.25, p["a"])
+        return {"y": tf.tanh(a + p["b"])}
+
+    directory, rows = saved(tmp_path / "m", serve, texts("examples")), [{"a": None, "b": 1.0}]
+    shapley = {"method": "sampled-shapley"}
+    model, _ = load(directory, missing="nan", **shapley)
+    assert model.explain(rows)[0].labels[0].score == pytest.approx(math.tanh(1.25), abs=1e-6)
+    with pytest.raises(pellucid.InstanceError, match="has a missing value in 'a', NaN, and so"):
+        load(directory, missing="nan")[0].explain(rows)
+    model, _ = load(directory, missing="baseline", baseline={"a": 0.5, "b": 0.0})
+    found = model.explain(rows)[0].labels[0]
+    assert found.score == pytest.approx(math.tanh(1.5), abs=1e-6)
+    assert found.features["a"] == 0
+    for missing in ("refuse", "mean"):
+        with pytest.raises(pellucid.InstanceError, match="got null; let missing='baseline' stand"):
+            load(directory, missing=missing)[0].explain(rows)

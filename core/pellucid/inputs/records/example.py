@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.input_info import InputInfo
+from pellucid.inputs.input_info import InputInfo, Missing
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import check_names, is_binary, to_array
 from pellucid.metadata import RecordForm, RecordKind
@@ -26,6 +26,9 @@ from pellucid.notices import Where
 def feature_inputs(info: InputInfo) -> tuple[InputInfo, ...]:
     """Return the features of an input's records, as inputs of their own."""
     assert info.record is not None, "only such an input has features"
+    fills = info.fill if isinstance(info.fill, Mapping) else {}
+    # A record is made of what one instance says: it knows no mean.
+    missing = Missing.REFUSE if info.missing is Missing.MEAN else info.missing
     return tuple(
         InputInfo(
             name=it.name,
@@ -33,7 +36,8 @@ def feature_inputs(info: InputInfo) -> tuple[InputInfo, ...]:
             shape=(None, *it.shape),
             optional=not it.required,
             record_of=info.record.kind,
-            missing=info.missing,
+            missing=missing,
+            fill=fills.get(it.name),
         )
         for it in info.record.features
     )
