@@ -301,3 +301,14 @@ def test_what_is_missing_in_a_record_is_the_baseline_or_nan_and_has_no_mean(tmp_
     for missing in ("refuse", "mean"):
         with pytest.raises(pellucid.InstanceError, match="got null; let missing='baseline' stand"):
             load(directory, missing=missing)[0].explain(rows)
+
+
+def test_a_serialized_record_without_what_is_required_is_named_with_the_feature(
+    directory: Path,
+) -> None:
+    model, _ = load(directory, method="sampled-shapley")
+    with pytest.raises(pellucid.InstanceError) as stop:
+        model.explain([b64(example(age=2.5)), b64(example(job=4))])
+    assert str(stop.value) == (
+        "instances[1]: the record lacks the feature 'age' (float), which the model requires"
+    )
