@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import InstanceError, OutputError, refuse_remote
 from pellucid.files import put_in_place
 from pellucid.notices import Where
+from pellucid_cli.streams import read_stdin
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
@@ -48,14 +48,6 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-
-
-def write_stdout(data: bytes) -> None:
-    """Write all of `data` to stdout, even when it is unbuffered and takes only a part at a time."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[sys.stdout.buffer.write(rest) :]
-    sys.stdout.buffer.flush()
 
 
 def check_free(path: Path, *, force: bool) -> None:
@@ -96,7 +88,7 @@ def read_inputs(
         brought: list[Mapping[str, object]] = []
         read = partial(read_file, name)
         if name == "-":
-            read = partial(read_data, sys.stdin.buffer.read(), source="<stdin>")
+            read = partial(read_data, read_stdin(), source="<stdin>")
         found = read(
             model.inputs, warn=warn, note=note, settings=brought.append, beside=model.beside
         )

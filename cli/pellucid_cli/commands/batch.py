@@ -25,6 +25,7 @@ from pellucid_cli.options.shared import (
     verbosity_options,
 )
 from pellucid_cli.options.tables import TableOptions, table_options
+from pellucid_cli.streams import check_stdout, put, say
 
 if TYPE_CHECKING:
     from pellucid.batch import Outcome
@@ -60,12 +61,15 @@ def batch(
     """
     from pellucid_cli.interrupts import leave_at_once, stopping
     from pellucid_cli.options.batch_run import prepared, recipe_of
-    from pellucid_cli.output.batch_progress import JsonLog, estimate_text, progress
+    from pellucid_cli.output.batch_progress import JsonLog, estimate_lines, progress
 
+    if running.dry_run:
+        check_stdout()
     recipe = recipe_of(model_dir, folder, load_options(console, model, method, tables))
     with prepared(recipe, inputs, chosen, folder, running) as (run, opened):
         if running.dry_run:
-            click.echo(estimate_text(run.estimated(opened), folder.out))
+            for line in estimate_lines(run.estimated(opened), folder.out):
+                put(line)
             return
         with (
             progress(console, as_json=running.json_log) as shown,
@@ -78,7 +82,7 @@ def batch(
         if isinstance(shown, JsonLog):
             shown.end(outcome)
     if not console.quiet and not running.json_log:
-        click.echo(_said(outcome, folder.out), err=True)
+        say(_said(outcome, folder.out))
     if asked.signal is not None and outcome.stopped:
         raise click.exceptions.Exit(asked.code)
     if outcome.failed:

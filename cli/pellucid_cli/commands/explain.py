@@ -47,7 +47,10 @@ class ResponseOptions:
         Raises OutputError unless the files can be written, and DependencyError.
         """
         from pellucid_cli.files import check_free
+        from pellucid_cli.streams import check_stdout
 
+        if self.out is None:
+            check_stdout()
         for path in (self.out, self.raw):
             if path is not None:
                 check_free(path, force=self.force)
@@ -61,10 +64,11 @@ class ResponseOptions:
 
     def deliver(self, data: bytes) -> None:
         """Write the response."""
-        from pellucid_cli.files import write, write_stdout
+        from pellucid_cli.files import write
+        from pellucid_cli.streams import write_bytes
 
         if self.out is None:
-            write_stdout(data)
+            write_bytes(data)
         else:
             write(self.out, data, force=self.force)
 

@@ -18,6 +18,7 @@ from pellucid_cli.options.shared import (
     verbosity_options,
 )
 from pellucid_cli.options.tables import TableOptions, table_options
+from pellucid_cli.streams import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +106,10 @@ def index(
             on_read=advance,
         )
     if not console.quiet:
-        click.echo(
+        say(
             f"{path}: {len(found)} examples, {found.vectors.shape[1]} numbers each from "
-            f"'{found.origin.latent}', {found.measure}",
-            err=True,
+            f"'{found.origin.latent}', {found.measure}"
         )
     if failed:
-        click.echo(f"{len(failed)} examples failed", err=True)
+        say(f"{len(failed)} examples failed")
         raise click.exceptions.Exit(1)

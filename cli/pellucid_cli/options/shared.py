@@ -16,6 +16,7 @@ from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.records import record
 from pellucid_cli.options.tables import TableOptions
 from pellucid_cli.project_file import note
+from pellucid_cli.streams import Styled, say
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
@@ -48,18 +49,17 @@ class Console:
     def warn(self, said: str | Message) -> None:
         """Say a warning."""
         if not self.quiet:
-            click.secho("warning: ", fg="yellow", nl=False, err=True)
-            click.echo(told(said), err=True)
+            say(Styled("warning: ", "yellow"), told(said))
 
     def say(self, said: str | Message) -> None:
         """Say something that everybody should know."""
         if not self.quiet:
-            click.echo(told(said), err=True)
+            say(told(said))
 
     def note(self, sentence: str) -> None:
         """Say something only to those who asked for more."""
         if self.verbose and not self.quiet:
-            click.echo(sentence, err=True)
+            say(sentence)
 
     @property
     def progress(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from pellucid.printable import printable
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import Console, ModelOptions, load, load_options
 from pellucid_cli.options.tables import TableOptions
@@ -181,6 +182,11 @@ def explained(
             yield stems.of(block[number]), sets, number
 
 
+def is_saved(names: Sequence[str]) -> bool:
+    """Whether names are of saved explanations, and not of a model and its inputs."""
+    return any(file.endswith(".npz") for name in names[:1] for file in _saved_in(name))
+
+
 def _saved_in(name: str) -> list[str]:
     """Return the saved explanations in a folder, sorted; anything else is itself."""
     if not Path(name).is_dir() or any(Path(name).glob("saved_model.pb*")):
@@ -270,9 +276,9 @@ class Stems:
         if source is None or source.startswith("<"):
             stem = f"instance-{self.count}"
         elif instance.image is not None:
-            stem = Path(source).stem
+            stem = printable(Path(source).stem) or f"instance-{self.count}"
         else:
-            stem = f"{Path(source).stem}-{self.rows[source]}"
+            stem = f"{printable(Path(source).stem)}-{self.rows[source]}"
             self.rows[source] += 1
         if instance.id is not None:
             stem += "-" + re.sub(r"[^\w.-]+", "_", instance.id)[:80]

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from pellucid_cli.streams import line
+
 if TYPE_CHECKING:
     from pellucid import Explanations
     from pellucid.visualize import Drawing, Part, View
@@ -23,6 +25,12 @@ _FOR, _AGAINST = "#4d9221", "#de77ae"
 _BAR = 24
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to who tells of it; Rich would end the process."""
+        raise BrokenPipeError
+
+
 def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *, err: bool) -> None:
     """Print what there is to see of an instance, on stdout or, with `err`, on stderr.
 
@@ -30,21 +38,21 @@ def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *,
     """
     from pellucid.visualize import shown
 
-    console = Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
+    console = _Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
     colors = console.color_system in _COLORS
     for one in shown(sets, number, view):
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
-        console.print(Text(f"{stem}: {one.title}", "bold"))
-        console.print(Text(one.subtitle, "dim"))
+        console.print(Text(line(f"{stem}: {one.title}"), "bold"))
+        console.print(Text(_lines(one.subtitle), "dim"))
         for drawing in one.drawings(view).values():
             if drawing.empty:
-                console.print(Text(drawing.empty))
-            for line in _picture(drawing, console.width) if colors else _shaded(drawing):
-                console.print(line)
+                console.print(Text(line(drawing.empty)))
+            for row in _picture(drawing, console.width) if colors else _shaded(drawing):
+                console.print(row)
         for text in one.texts():
             console.print(_words(text))
-        for line in _bars(one.parts()):
-            console.print(line)
+        for row in _bars(one.parts()):
+            console.print(row)
         console.print()
 
 
@@ -57,14 +65,14 @@ def _picture(drawing: Drawing, width: int) -> Iterator[Text]:
         half_blocks(each, columns, HIGHEST) for each in (drawing.image, drawing.overlay)
     )
     for left, right in zip(original, overlay, strict=True):
-        line = Text()
+        row = Text()
         for half in (left, None, right):
             if half is None:
-                line.append("  ")
+                row.append("  ")
             for above, below in half or ():
                 style = Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
-                line.append("▀", style)
-        yield line
+                row.append("▀", style)
+        yield row
 
 
 def _shaded(drawing: Drawing) -> Iterator[Text]:
@@ -79,14 +87,21 @@ def _words(text: Words) -> Text:
     """Return a text with each word on the ground that its attribution has."""
     from pellucid.visualize import grounds
 
-    line = Text()
+    made = Text()
     for gap, word, ground in zip(
         text.gaps, text.words, grounds(text.attributions).tolist(), strict=True
     ):
-        line.append(gap)
-        line.append(word, Style(color=Color.from_rgb(32, 33, 36), bgcolor=Color.from_rgb(*ground)))
-    line.append(text.rest, "dim")
-    return line
+        made.append(_lines(gap))
+        made.append(
+            line(word), Style(color=Color.from_rgb(32, 33, 36), bgcolor=Color.from_rgb(*ground))
+        )
+    made.append(_lines(text.rest), "dim")
+    return made
+
+
+def _lines(text: str) -> str:
+    """Return a text that goes over several lines as it is printed."""
+    return "\n".join(map(line, text.split("\n")))
 
 
 def _bars(parts: Sequence[Part]) -> Iterator[Text]:
@@ -95,10 +110,11 @@ def _bars(parts: Sequence[Part]) -> Iterator[Text]:
 
     rows = largest(parts)
     names = [
-        f"{part.name} = {part.value}" if part.value is not None else part.name for part in rows
+        line(f"{part.name} = {part.value}" if part.value is not None else part.name)
+        for part in rows
     ]
     most = max((abs(part.attribution) for part in rows), default=0.0)
     for name, part in zip(names, rows, strict=True):
         bar = "█" * round(_BAR * abs(part.attribution) / most) if most else ""
-        line = Text(f"{name:>{max(map(len, names))}}  {part.attribution:+9.3g}  ")
-        yield line.append(bar, _FOR if part.attribution >= 0 else _AGAINST)
+        row = Text(f"{name:>{max(map(len, names))}}  {part.attribution:+9.3g}  ")
+        yield row.append(bar, _FOR if part.attribution >= 0 else _AGAINST)

@@ -11,6 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.printable import printable
+
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
@@ -22,7 +24,7 @@ PICTURE = 8
 
 def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
-    terminal = sys.stdout.isatty()
+    terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
     console = Console(file=text, force_terminal=terminal or None, width=100, highlight=False)
@@ -31,7 +33,7 @@ def table(explanations: Explanations) -> str:
         if explanation.neighbors is not None:
             said = explanations.predicted(number)
             title = f"{source}: {said + '; ' if said else ''}nearest examples"
-            console.print(Text(title, "bold"), soft_wrap=True)
+            console.print(Text(printable(title), "bold"), soft_wrap=True)
             console.print(_neighbors(explanation.neighbors))
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
@@ -39,7 +41,7 @@ def table(explanations: Explanations) -> str:
                 f"{source}: {label.output} {what} = {label.score:.4g} "
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
-            console.print(Text(title, "bold"), soft_wrap=True)
+            console.print(Text(printable(title), "bold"), soft_wrap=True)
             for part in _label(label, explanations.metadata):
                 console.print(part)
             console.print()
@@ -59,7 +61,7 @@ def _label(label: LabelAttribution, metadata: ExplanationMetadata) -> Iterator[R
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
-        grid.add_row(Text(name), f"{value:+.4g}", f"{bar} {note}".strip())
+        grid.add_row(Text(printable(name)), f"{value:+.4g}", f"{bar} {note}".strip())
     if len(rows) > MOST:
         rest = sum(value for _, value, _ in rows[MOST:])
         grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
@@ -75,7 +77,7 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
     grid.add_column("example")
     grid.add_column("distance", justify="right")
     for neighbor in neighbors:
-        grid.add_row(Text(neighbor.id), f"{neighbor.distance:.4g}")
+        grid.add_row(Text(printable(neighbor.id)), f"{neighbor.distance:.4g}")
     return grid
 
 

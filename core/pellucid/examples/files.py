@@ -21,6 +21,7 @@ from pellucid.inputs import (
     read_file,
 )
 from pellucid.notices import Warn, Where
+from pellucid.printable import encodable, printable
 
 SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED, PARQUET}
 EXTRAS = (ID, "restricts", "crowding_tag")
@@ -54,7 +55,7 @@ def read_examples(
             while True:
                 try:
                     instance = next(found)
-                    name = id_of(instance, within.as_posix(), several=several)
+                    name = id_of(instance, printable(within.as_posix()), several=several)
                     check_restricts(instance)
                 except StopIteration:
                     break
@@ -76,7 +77,7 @@ def id_of(instance: Instance, file: str, *, several: bool) -> str:
         return f"{file}:{line}" if several else str(line)
     if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
         raise InstanceError("'id' must be text or a number", where=instance.where)
-    return str(given)
+    return encodable(str(given))
 
 
 def check_restricts(instance: Instance) -> None:

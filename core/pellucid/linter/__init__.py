@@ -10,14 +10,15 @@ from pellucid.linter.encodings import EncodedTensor, encoded_tensors, parsed_rec
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
-from pellucid.linter.safety import refuse_unsafe
-from pellucid.linter.unsafe_ops import is_known
+from pellucid.linter.safety import OwnFiles, refuse_running, refuse_unsafe
+from pellucid.linter.unsafe_ops import is_known, may_touch
 
 __all__ = [
     "PIXELS",
     "Draft",
     "EncodedTensor",
     "Linted",
+    "OwnFiles",
     "Reach",
     "assume_pixels",
     "check",
@@ -29,8 +30,10 @@ __all__ = [
     "kept",
     "limited",
     "lint",
+    "may_touch",
     "parsed_records",
     "refuse_ragged",
+    "refuse_running",
     "refuse_unsafe",
     "shape_text",
     "way_out",

@@ -15,8 +15,9 @@ from made import VECTOR, table
 
 from pellucid.batch.inputs import Inputs, names_in, root_of
 from pellucid.batch.items import decode, items_of
-from pellucid.batch.paths import fitting, name_of, printable, shown
+from pellucid.batch.paths import fitting, name_of, shown
 from pellucid.errors import InstanceError
+from pellucid.printable import printable
 
 
 @pytest.fixture

@@ -13,12 +13,9 @@ from typing import IO, Any, cast
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.files import opened, suffix_of
+from pellucid.inputs.files import MOST_UNPACKED, opened, suffix_of
 from pellucid.inputs.input_info import InputInfo
 from pellucid.notices import Where
-
-LARGEST = 2**31
-"""No record is as long: what says so is no length."""
 
 
 def is_tfrecord(path: str | PathLike[str]) -> bool:
@@ -71,8 +68,10 @@ def _record(file: IO[bytes], head: bytes, where: Where) -> bytes | InstanceError
         what = "the checksum (CRC32C) of the record's length is wrong, so that it has no end"
         hint = "" if where.instance else "is it a TFRecord file?"
         raise InstanceError(what, where=where, hint=hint)
-    if length >= LARGEST:
-        raise InstanceError(f"the record would have {length} bytes", where=where)
+    if length > MOST_UNPACKED:
+        raise InstanceError(
+            f"the record would have {length:,} bytes, more than {MOST_UNPACKED:,}", where=where
+        )
     data, tail = file.read(length), file.read(4)
     if len(data) < length or len(tail) < 4:
         raise InstanceError("the file ends within the record", where=where)
