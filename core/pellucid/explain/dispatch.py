@@ -46,12 +46,14 @@ def attribute(
     score: Array | None = None,
     seed: int,
     numbers: Sequence[int],
+    instances: Sequence[int],
 ) -> Attribution:
     """Return what a method says of n rows, each one output of one instance.
 
     `score` [n] is that output, where it is known; `numbers` are the instances' places in the whole
-    run; rows of one instance stand together. Raises SpecError for a method that cannot explain
-    these inputs.
+    run, which name random numbers and errors, and no instance: a server explains the first ones of
+    several requests together. `instances` tells them apart; rows of one stand together. Raises
+    SpecError for a method that cannot explain these inputs.
     """
     specs = [spec for spec in metadata.inputs if spec.name in x]
     match method:
@@ -68,14 +70,17 @@ def attribute(
             return replace(attribution, ranks=ranks)
         case SampledShapley():
             groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
-            regions = _regions(specs, x, numbers) if method.players is Players.REGIONS else None
+            regions = _regions(specs, x, instances) if method.players is Players.REGIONS else None
             attribution = sampled_shapley.sampled_shapley(
                 model, x, baselines, target, method,
                 groups=groups, regions=regions, seed=seed, numbers=numbers,
             )  # fmt: skip
             return replace(attribution, segments=regions or {})
         case Lime():
-            return _lime(model, x, baselines, target, specs, method, seed, numbers)
+            return _lime(
+                model, x, baselines, target, specs, method,
+                seed=seed, numbers=numbers, instances=instances,
+            )  # fmt: skip
         case _:
             assert_never(method)
 
@@ -101,8 +106,10 @@ def _lime(
     target: Array,
     specs: Sequence[InputSpec],
     method: Lime,
+    *,
     seed: int,
     numbers: Sequence[int],
+    instances: Sequence[int],
 ) -> Attribution:
     """Explain the outputs of each instance by one draw of samples.
 
@@ -119,7 +126,7 @@ def _lime(
         )
     spec = images[0]
     heats, segments, r_squared, stability = [], [], [], []
-    for number, group in groupby(range(len(target)), lambda row: numbers[row]):
+    for _, group in groupby(range(len(target)), lambda row: instances[row]):
         rows = list(group)
         one = {name: value[rows[:1]] for name, value in x.items()}
         patches = superpixels.superpixels(
@@ -128,7 +135,7 @@ def _lime(
         try:
             (found,) = lime.lime(
                 model, one, spec.name, [patches], method,
-                labels=target[rows].tolist(), seed=seed, numbers=[number],
+                labels=target[rows].tolist(), seed=seed, numbers=[numbers[rows[0]]],
             )  # fmt: skip
         except InstanceError as error:
             error.row = rows[0]
@@ -157,18 +164,20 @@ def _lime(
     )
 
 
-def _regions(specs: Sequence[InputSpec], x: Tensors, numbers: Sequence[int]) -> Mapping[str, Array]:
+def _regions(
+    specs: Sequence[InputSpec], x: Tensors, instances: Sequence[int]
+) -> Mapping[str, Array]:
     """Return the patches of each picture, by slic: about a hundred players of about one size."""
     regions = {}
     for spec in specs:
         if is_picture(spec, x[spec.name].shape[1:], encoded=False):
             known: dict[int, Array] = {}
-            for row, number in enumerate(numbers):
-                if number not in known:
-                    known[number] = superpixels.superpixels(
+            for row, instance in enumerate(instances):
+                if instance not in known:
+                    known[instance] = superpixels.superpixels(
                         _picture(spec, x[spec.name][row]), Segmentation.SLIC
                     )
-            regions[spec.name] = np.stack([known[number] for number in numbers])
+            regions[spec.name] = np.stack([known[instance] for instance in instances])
     if not regions:
         what = "regions are of pictures, and no explained input is one"
         raise SpecError(what, where=Where(path="players"))

@@ -236,6 +236,7 @@ class Explainer:
                 score=asked.scores[row, target],
                 seed=self.seed,
                 numbers=rows,
+                instances=row.tolist(),
             )
         except baseline_scores.BaselineError as error:
             refusal = baselines.refused(error, x, named(error.target))
