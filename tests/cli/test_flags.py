@@ -28,6 +28,7 @@ FLAGS = {
     ("", "paths"): "--paths",
     ("", "pixels"): "--pixels",
     ("", "players"): "--players",
+    ("", "split"): "--split",
     ("", "query"): "--query",
     ("", "samples"): "--num-samples",
     ("", "segmentation"): "--segmentation",

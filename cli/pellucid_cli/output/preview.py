@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from pellucid_cli.output.colored_text import on_grounds
+
 if TYPE_CHECKING:
     from pellucid import Explanations
     from pellucid.visualize import Drawing, Part, View
-    from pellucid.visualize import Text as Words
 
 WIDEST, HIGHEST = 120, 32
 # Terminals that can show a photo.
@@ -42,7 +43,7 @@ def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *,
             for line in _picture(drawing, console.width) if colors else _shaded(drawing):
                 console.print(line)
         for text in one.texts():
-            console.print(_words(text))
+            console.print(on_grounds(text))
         for line in _bars(one.parts()):
             console.print(line)
         console.print()
@@ -73,20 +74,6 @@ def _shaded(drawing: Drawing) -> Iterator[Text]:
 
     polarity = drawing.visualization.polarity or Polarity.POSITIVE
     yield from map(Text, character_picture(drawing.attribution, polarity).split("\n"))
-
-
-def _words(text: Words) -> Text:
-    """Return a text with each word on the ground that its attribution has."""
-    from pellucid.visualize import grounds
-
-    line = Text()
-    for gap, word, ground in zip(
-        text.gaps, text.words, grounds(text.attributions).tolist(), strict=True
-    ):
-        line.append(gap)
-        line.append(word, Style(color=Color.from_rgb(32, 33, 36), bgcolor=Color.from_rgb(*ground)))
-    line.append(text.rest, "dim")
-    return line
 
 
 def _bars(parts: Sequence[Part]) -> Iterator[Text]:

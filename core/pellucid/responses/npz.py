@@ -36,6 +36,7 @@ from pellucid.metadata import (
     spelling_of,
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
+from pellucid.methods.texts import Cut
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Where, Words, python_words
 
@@ -118,6 +119,7 @@ def pack(
                 "pixels": explanation.pixels,
                 "held": list(explanation.held),
                 "baseline": explanation.baseline,
+                "words": {name: [it.text, it.spans] for name, it in explanation.words.items()},
                 "labels": [
                     {
                         "output": label.output,
@@ -238,6 +240,10 @@ def _explanation(
         held=tuple(entry.get("held", ())),
         outputs={name: outputs[name] for name in entry.get("outputs", ())},
         baseline=entry.get("baseline", ""),
+        words={
+            name: Cut(text, tuple((start, end) for start, end in spans))
+            for name, (text, spans) in entry.get("words", {}).items()
+        },
     )
 
 
