@@ -13,8 +13,10 @@ from pellucid.methods.texts import Cut, check_split, cut, text_of
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Where
 
-# A value of so many words, or of so many letters where nothing is between words, reads as text.
+# Values of so many words read as text, if most are; and so many letters where nothing is between.
 WORDS, LETTERS = 4, 20
+# No category is called by so many words: then shorter values are texts, too.
+SENTENCE = 7
 # Of so many values, a category has no more than half as many different ones.
 ENOUGH = 10
 
@@ -104,19 +106,20 @@ def _looks_like_text(value: Array) -> tuple[bool, str]:
     A single word is a category as a matter of course.
     """
     values = [text_of(it) for it in value.ravel()]
-    distinct = set(values)
+    distinct = {it for it in values if it.strip()}
     counts = [len(it.split()) for it in distinct]
-    if max(counts) < 2 and max(map(len, distinct)) < LETTERS:
+    if max(counts, default=0) < 2 and max(map(len, distinct), default=0) < LETTERS:
         return False, ""
     long = sum(
         count >= WORDS or (count == 1 and len(it) >= LETTERS and not it.isascii())
         for it, count in zip(distinct, counts, strict=True)
     )
-    different = len(values) < ENOUGH or 2 * len(distinct) > len(values)
-    average = f"{sum(counts) / len(counts):.2g} words on average"
-    if len(values) >= ENOUGH:
-        average += f", {len(distinct)} different ones of {len(values)}"
-    return 2 * long > len(distinct) and different, average
+    several = len(values) >= ENOUGH
+    different = not several or 2 * len(distinct) > len(values)
+    why = f"{round(sum(counts) / len(counts), 1):g} words on average"
+    if several:
+        why += f", {len(distinct)} different ones of {len(values)}"
+    return (2 * long > len(distinct) or max(counts) >= SENTENCE) and different, why
 
 
 def _said(name: str, why: str, *, found: bool) -> Notice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ MOST_ROWS = 512
 
 
 def text_of(value: object) -> str:
-    """Return a string of a tensor as text; bytes that are none come back by `text_array`."""
+    """Return a string of a tensor as text; bytes that are none come back by `encoded`."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
@@ -25,10 +25,32 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def text_array(texts: Iterable[str], shape: tuple[int, ...]) -> Array:
-    """Return texts as a tensor of strings, [n, *shape], where an instance has one."""
-    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-    return np.array(encoded, object).reshape(-1, *shape)
+def kept_of(cut: Cut, rows: Array, mask: str | None = None) -> list[bytes]:
+    """Return what is left of a text for each row of which parts are there, bool [n, p].
+
+    It is what `Cut.kept` says, made for all rows at once: to join 250 of 500 words one by one would
+    cost a quarter of what a small model does.
+    """
+    if mask is not None or not cut.spans:
+        return [encoded(cut.kept(row, mask)) for row in rows.tolist()]
+    pieces = [encoded(it) for it in cut.pieces]
+    lengths = [len(it) for it in pieces]
+    letters = np.frombuffer(b"".join(pieces), np.uint8)
+    there = np.repeat(rows, lengths, axis=1)
+    data = np.broadcast_to(letters, there.shape)[there].tobytes()
+    space = np.array(
+        [len(it) - len(encoded(p.rstrip())) for it, p in zip(pieces, cut.pieces, strict=True)]
+    )
+    last = rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
+    cuts_off = np.where(rows[:, -1] | ~rows.any(axis=1), 0, space[last])
+    ends = np.cumsum(rows @ np.array(lengths))
+    starts = np.concatenate([[0], ends[:-1]])
+    return [data[a:b] for a, b in zip(starts.tolist(), (ends - cuts_off).tolist(), strict=True)]
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as bytes, those that are none as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,5 +101,5 @@ class TextModel:
     def _tensor(self, name: str, value: Array) -> Array:
         if name not in self.cuts:
             return value
-        kept = (self.cuts[name].kept(row, self.mask) for row in value.tolist())
-        return text_array(kept, self.shapes[name])
+        kept = kept_of(self.cuts[name], value, self.mask)
+        return np.array(kept, object).reshape(-1, *self.shapes[name])

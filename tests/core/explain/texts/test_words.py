@@ -172,6 +172,7 @@ COLORS = ["red", "light blue", "dark sea green", "red", "light blue"]
         (SENTENCES, True, "looks like text (5.7 words on average)"),
         (COLORS, False, "looks like a category (2 words on average)"),
         (["red", "blue"], False, ""),
+        (["the best one that I have seen", "good", "", "bad film"], True, "(3.3 words on average)"),
         (SENTENCES * 5, False, "3 different ones of 15"),
         (["これはとても良い映画だと思いますので見てください"], True, "looks like text"),
     ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import doctest
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import SpecError
 from pellucid.methods.texts import cut, cuts
-from pellucid.methods.texts.text_model import text_array, text_of
+from pellucid.methods.texts.text_model import encoded, kept_of, text_of
 
 FAMILY, FLAGS, THUMB = "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "👍🏽"
 
@@ -90,7 +91,15 @@ def test_all_parts_are_the_text_and_none_is_nothing(split: str, text: str) -> No
 
 @given(data=st.binary(max_size=30))
 def test_bytes_that_are_no_text_come_back(data: bytes) -> None:
-    assert text_array([text_of(data)], (1,)).tolist() == [[data]]
+    assert encoded(text_of(data)) == data
+
+
+@given(text=st.text(alphabet="ab ,\u2003é\n", max_size=20), mask=st.sampled_from([None, "[M]"]))
+def test_many_rows_are_written_as_each_alone(text: str, mask: str | None) -> None:
+    found = cut(text, "words")
+    rows = np.random.default_rng(len(text)).random((9, len(found.spans))) < 0.5
+    expected = [found.kept(row, mask).encode() for row in rows.tolist()]
+    assert kept_of(found, rows, mask) == expected
 
 
 def test_the_example_of_the_module() -> None:
