@@ -85,6 +85,13 @@ def normalised_pictures(directory: Path) -> Path:
     return save(directory, {"image": PICTURE}, serving_default)
 
 
+def fills_holes(directory: Path) -> Path:
+    def serving_default(x: Any) -> Any:
+        return {"p": tf.nn.softmax(tf.where(tf.math.is_nan(x), 0.5, x) @ WEIGHT)}
+
+    return save(directory, {"x": FLOATS}, serving_default)
+
+
 def of_bytes(directory: Path) -> Path:
     """Sees nothing in pixels of 0..1, and nothing in the graph says so."""
 
@@ -237,7 +244,11 @@ def requests(folder: Path) -> dict[str, Path]:
     rows = draw.randn(3, 5).round(3)
     words = [[1, 2, 3, 4], [5, 6, 7, 8]]
     pictures = draw.rand(3, 12, 12, 3).round(3)
+    holes = [[None, 1.0, 2.0, 1.0, 3.0], [1.0, 2.0, 1.0, 3.0, 1.0]]
     bodies: dict[str, Any] = {
+        "holes": {"instances": holes},
+        "no_word": {"instances": [[1, None, 3, 4]]},
+        "target": {"instances": [{"x": [1.0, 2.0, 1.0, 3.0, 1.0], "target": 1}]},
         "one": {"instances": rows[:1].tolist()},
         "rows": {"instances": rows.tolist()},
         "zero": {"instances": [[0.0] * 5]},

@@ -224,6 +224,36 @@ CASES = [
         "init-metadata {bgr}",
         on="explain {bgr} {picture.png}",
     ),
+    # tables
+    Case("leave it out with {ignore_columns:{name}}", "explain {columns} {target}"),
+    Case(
+        "leave a column out with {ignore_columns}",
+        "explain {columns} {six.csv}",
+        fill={"--ignore-column": "f"},
+    ),
+    Case(
+        "say what stands for missing values: {missing:baseline}, {missing:mean} or, where no "
+        "gradients are taken, {missing:nan}",
+        "explain {columns} {holes}",
+        tries=(0, 1),
+    ),
+    Case(
+        "let {missing:baseline} stand for missing values", f"explain {{ids}} {{no_word}} {SHAPLEY}"
+    ),
+    Case("choose {missing:baseline}", "batch {columns} {rows} -o {tmp}/means --missing mean"),
+    Case(
+        "choose {missing:mean}, or {baseline:zero}",
+        "explain {columns} {holes} --missing baseline --baseline mean",
+    ),
+    Case(
+        "choose {missing:baseline} or {method:sampled-shapley}",
+        "explain {fills_holes} {holes} --missing nan",
+    ),
+    Case(
+        "the instance has missing values, which the model does not handle: choose "
+        "{missing:baseline} or {missing:mean}",
+        f"explain {{columns}} {{holes}} --missing nan {SHAPLEY}",
+    ),
     # documents
     Case(
         "pass {signature:{key}} on",
@@ -366,6 +396,7 @@ def _files(folder: Path) -> None:
 
     pixels = np.random.RandomState(2).randint(0, 255, (12, 12, 3)).astype("uint8")
     Image.fromarray(pixels).save(folder / "picture.png")
+    (folder / "six.csv").write_text("a,b,c,d,e,f\n1,2,1,3,1,0\n", "utf-8")
     spec = {
         "parameters": {"sampledShapleyAttribution": {"pathCount": 4}},
         "metadata": {

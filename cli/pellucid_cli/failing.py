@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-import click
+from pellucid_cli.streams import Styled, say
 
 
 def colour() -> bool | None:
@@ -20,8 +20,8 @@ def fail(sentence: str, code: int) -> int:
     if "--traceback" in sys.argv:
         import traceback
 
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            say(line)
     for line in sentence.splitlines():
-        head = click.style("error: ", fg="red", bold=True)
-        click.echo(head + line.strip(), err=True, color=colour())
+        say(Styled("error: ", "red", bold=True), line.strip(), color=colour())
     return code

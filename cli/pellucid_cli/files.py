@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import InstanceError, OutputError, refuse_remote
 from pellucid.files import put_in_place
 from pellucid.notices import Where
+from pellucid_cli.streams import read_stdin
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
@@ -50,14 +50,6 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
             os.unlink(temporary)
 
 
-def write_stdout(data: bytes) -> None:
-    """Write all of `data` to stdout, even when it is unbuffered and takes only a part at a time."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[sys.stdout.buffer.write(rest) :]
-    sys.stdout.buffer.flush()
-
-
 def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
     refuse_remote(path, OutputError)
@@ -81,12 +73,12 @@ def _is_pipe(path: Path) -> bool:
 
 
 def read_inputs(
-    model: LoadedModel, inputs: Iterable[str], warn: Warn
+    model: LoadedModel, inputs: Iterable[str], warn: Warn, note: Warn
 ) -> tuple[LoadedModel, list[Instance]]:
     """Return the instances of all inputs, numbered through; ``-`` is stdin.
 
     With them comes the model with the settings that a request brings; requests with different ones
-    are refused.
+    are refused. `warn` and `note` are told what is worth knowing of the inputs.
     """
     from pellucid.inputs import read_data, read_file
 
@@ -96,8 +88,10 @@ def read_inputs(
         brought: list[Mapping[str, object]] = []
         read = partial(read_file, name)
         if name == "-":
-            read = partial(read_data, sys.stdin.buffer.read(), source="<stdin>")
-        found = read(model.inputs, warn=warn, settings=brought.append, extras=model.extras)
+            read = partial(read_data, read_stdin(), source="<stdin>")
+        found = read(
+            model.inputs, warn=warn, note=note, settings=brought.append, beside=model.beside
+        )
         before = len(instances)  # which grows while they come
         instances += (replace(instance, index=before + i) for i, instance in enumerate(found))
         chosen.append((name, model.requested(brought[0]) if brought else model))

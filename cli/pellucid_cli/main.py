@@ -7,12 +7,14 @@ model that cannot be loaded; 130 interrupted; 141 the reader of stdout went away
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from pellucid import __version__
 from pellucid.errors import InstanceError, PellucidError
+from pellucid.printable import printable
 from pellucid_cli.commands.batch import batch
 from pellucid_cli.commands.completion import completion
 from pellucid_cli.commands.convert_metadata import convert_metadata
@@ -28,6 +30,7 @@ from pellucid_cli.failing import colour, fail
 from pellucid_cli.flags import asked_of, flag, learn
 from pellucid_cli.local_paths import keep_local
 from pellucid_cli.project_file import set_defaults
+from pellucid_cli.streams import flush_stdout, leave_stdout, standard_streams, unlike_commands
 
 SETTINGS: dict[str, object] = {
     "help_option_names": ["-h", "--help"],
@@ -56,16 +59,32 @@ class Program(click.Group):
             set_defaults(ctx, self, command, rest)
         return name, command, rest
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Read what was typed, and print help where that is asked for."""
+        with _closed_pipe_told():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
-        try:
+        with _closed_pipe_told():
             result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            # What is still buffered must not raise again when the interpreter closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise ClosedPipeError from error
+            flush_stdout()
         return result
+
+
+@contextmanager
+def _closed_pipe_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        leave_stdout()
+        raise ClosedPipeError from error
 
 
 @click.group(cls=Program, context_settings=SETTINGS)
@@ -117,6 +136,15 @@ for command in (
 
 def main() -> None:
     """Run the program and exit with the code that the result deserves."""
+    with standard_streams():
+        code = _code()
+    asked_of(None)
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _code() -> object:
+    """Run the program; return its exit code, having said why."""
+    code: object
     try:
         code = cli.main(prog_name="pellucid", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -124,6 +152,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = fail("interrupted", 130)
     except click.ClickException as error:
+        # As Click writes it, with what was typed in it; nobody but us has this error.
+        vars(error)["message"] = unlike_commands(printable(error.message))
         error.show()
         code = 2
     except ClosedPipeError:
@@ -133,7 +163,8 @@ def main() -> None:
     except PellucidError as error:
         code = fail(error.sentence(flag), 2)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        leave_stdout()  # which may be what is full
+        place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         code = fail(f"{place}{error.strerror or error}", 2)
     except MemoryError:
         code = fail("out of memory; explain fewer or smaller instances at a time", 2)
@@ -143,5 +174,4 @@ def main() -> None:
             "please report it with what --traceback shows",
             2,
         )
-    asked_of(None)
-    raise SystemExit(code if isinstance(code, int) else 0)
+    return code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pellucid.errors import did_you_mean, refuse_remote
 from pellucid.files import read_bytes
 from pellucid.metadata import METADATA_FILE
 from pellucid.saved_model import MODEL_NAMES
+from pellucid_cli.streams import read_stdin
 
 _MARKS = (METADATA_FILE, *MODEL_NAMES)
 
@@ -38,7 +38,7 @@ def chosen(arguments: Iterable[str], files_from: str | None, *, null: bool) -> l
 
 def _read_list(source: str, *, null: bool) -> list[str]:
     if source == "-":
-        data = sys.stdin.buffer.read()
+        data = read_stdin()
     else:
         try:
             data = read_bytes(source)

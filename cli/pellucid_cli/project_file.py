@@ -26,7 +26,9 @@ PYPROJECT, OWN = "pyproject.toml", "pellucid.toml"
 META: Final = "pellucid.project_file"
 """Where a context keeps the file that was read."""
 
-ASKED_FOR = frozenset({"allow_unsafe_ops", "force", "insecure", "scheduler", "scheduler_file"})
+ASKED_FOR = frozenset(
+    {"allow_unsafe_ops", "allowed_host", "force", "insecure", "scheduler", "scheduler_file"}
+)
 """Options that no file sets: who wrote it need not be who bears what they do."""
 
 MOST = 16

@@ -13,6 +13,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import Any, TypeVar
 
 from pellucid.notices import Hint, Notice, Where, Words, python_words
+from pellucid.printable import printable
 from pellucid.problems import Problem, Severity
 
 Error = TypeVar("Error", bound="PellucidError")
@@ -100,8 +101,9 @@ class SpecError(PellucidError):
         errors = [it for it in self.problems if it.severity is Severity.ERROR]
         lines = [it.sentence(words) for it in errors[:_MOST_LINES]]
         if len(errors) > len(lines):
-            lines.append(f"{errors[0].file or 'the document'}: has more errors than are shown here")
-        return "\n".join(lines).encode("utf-8", "replace").decode()
+            whose = printable(errors[0].file or "the document")
+            lines.append(f"{whose}: has more errors than are shown here")
+        return "\n".join(lines)
 
 
 class ModelError(PellucidError):

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Any, Protocol, TypeAlias
 
+from pellucid.printable import printable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
@@ -194,13 +196,12 @@ class Notice:
         return Notice(change(self.what), where, self.hint and self.hint.each(change))
 
     def sentence(self, words: Words = python_words) -> str:
-        """Return ``where: what; hint``, with settings in the words of an edge."""
+        """Return ``where: what; hint`` on one line, with settings in the words of an edge."""
         place = str(self.where)
         said = f"{place}: {self.what}" if place else self.what
         if self.hint is not None:
             said += f"; {self.hint.sentence(words)}"
-        # What people sent may be quoted, and half a surrogate pair cannot be written anywhere.
-        return said.encode("utf-8", "replace").decode()
+        return printable(said)
 
     def __str__(self) -> str:
         return self.sentence()

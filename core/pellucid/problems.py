@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pellucid.notices import Hint, Words, python_words
+from pellucid.printable import printable
 
 
 class Severity(Enum):
@@ -36,18 +37,21 @@ class Problem:
 
     def text(self, words: Words = python_words) -> str:
         """Return ``message; hint``, with settings in the words of an edge."""
-        return self.message if self.hint is None else f"{self.message}; {self.hint.sentence(words)}"
+        said = self.message
+        if self.hint is not None:
+            said += f"; {self.hint.sentence(words)}"
+        return printable(said)
 
     def said(self, words: Words = python_words) -> str:
         """Return ``path: message; hint``, with settings in the words of an edge."""
         text = self.text(words)
-        return f"{self.path}: {text}" if self.path else text
+        return f"{printable(self.path)}: {text}" if self.path else text
 
     def sentence(self, words: Words = python_words) -> str:
         """Return all of it on one line, with settings in the words of an edge."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         parts = [part for part in (place, self.said(words)) if part]
-        return f"{': '.join(parts)} [{self.code} {self.rule}]"
+        return printable(f"{': '.join(parts)} [{self.code} {self.rule}]")
 
     def __str__(self) -> str:
         return self.sentence()

@@ -54,6 +54,7 @@ def main() -> None:
         METHODS[sys.argv[1]],
         seed=0,
         numbers=[0],
+        instances=[0],
     )
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)
 

@@ -29,6 +29,8 @@ FLAGS = {
     ("", "pixels"): "--pixels",
     ("", "players"): "--players",
     ("", "split"): "--split",
+    ("", "ignore_columns"): "--ignore-column",
+    ("", "missing"): "--missing",
     ("", "query"): "--query",
     ("", "samples"): "--num-samples",
     ("", "segmentation"): "--segmentation",

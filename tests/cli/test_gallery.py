@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,3 +76,18 @@ def test_a_folder_that_is_none_is_named(program: Any, tmp_path: Path) -> None:
         f"error: {tmp_path}/nothing: holds no explanation.results-… file; "
         "name a folder that batch wrote\n"
     )
+
+
+def test_the_page_of_a_long_run_shows_how_far_it_is(
+    program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(f'{{"instance": [{number}]}}\n' for number in range(12))
+    (tmp_path / "explanation.results-00000-of-00001").write_text(lines)
+    told: list[int] = []
+
+    @contextmanager
+    def counted(doing: str, console: Any) -> Iterator[Callable[[], None]]:
+        yield lambda: told.append(len(told))
+
+    monkeypatch.setattr("pellucid_cli.output.progress.counted", counted)
+    assert program("gallery", tmp_path).code == 0 and len(told) == 12

@@ -191,6 +191,8 @@ FAULTS = {
     "keep one",
     "[batch]\nscheduler = 'tcp://a:1'": "batch.scheduler: is not taken from a file; type "
     "--scheduler, or set PELLUCID_BATCH_SCHEDULER",
+    "[serve]\nallowed-host = ['any.example']": "serve.allowed-host: is not taken from a file; type "
+    "--allowed-host, or set PELLUCID_SERVE_ALLOWED_HOST",
 }
 
 

@@ -177,3 +177,28 @@ def test_settings_that_nobody_wrote_are_said_so_that_they_can_be_typed(
     typed = program("visualize", raw, "-v", *words.split(" "), "-o", tmp_path / "b.png")
     assert "chosen" not in typed.err
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda it: it["metadata"]["inputs"].clear(), "its metadata are damaged"),
+        (lambda it: it["instances"][0]["labels"].clear(), "has neither labels nor neighbors"),
+        (lambda it: it["instances"][0].update(source=7), "instances[0].source is not of the type"),
+        (lambda it: it["instances"][0].update(source="a\0/../..\0"), ""),
+    ],
+)
+def test_a_tampered_file_costs_one_sentence(
+    program: Any, saved: Path, tmp_path: Path, change: Any, said: str
+) -> None:
+    with np.load(saved) as archive:
+        arrays = dict(archive)
+    document = json.loads(arrays["pellucid.json"].tobytes())
+    change(document)
+    arrays["pellucid.json"] = np.frombuffer(json.dumps(document).encode(), np.uint8)
+    path = tmp_path / "tampered.npz"
+    np.savez(path, **arrays)
+    for more in (("-o", tmp_path / "drawn"), ("--show",)):
+        run = program("visualize", path, *more)
+        assert run.code == (1 if said else 0) and said in run.err, run.err
+        assert run.err.count("\n") == run.code

@@ -128,8 +128,9 @@ def test_an_error_of_a_document_is_a_line_for_each_of_its_errors() -> None:
     )
 
 
-def test_what_cannot_be_written_is_replaced() -> None:
-    assert str(Notice("the name '\ud800'", Where(file="\udcff"))) == "?: the name '?'"
+def test_a_sentence_is_one_line_that_can_be_printed() -> None:
+    notice = Notice("the name '\ud800'", Where(file="a\n\udcff"), Hint.plain("not \x1b[31m"))
+    assert str(notice) == r"a\n\xff: the name '\ud800'; not \x1b[31m"
 
 
 def test_settings_that_hints_name_are_keywords_of_python() -> None:

@@ -24,6 +24,8 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
+from pellucid_cli.streams import check_stdout, put, say
 
 if TYPE_CHECKING:
     from pellucid.batch import Outcome
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 @folder_options
 @input_options
 @run_options
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -45,11 +48,12 @@ def batch(
     folder: FolderOptions,
     chosen: InputOptions,
     running: RunOptions,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
 ) -> None:
-    """Explain directories, patterns, pictures, requests, JSON Lines and CSV files of any length.
+    """Explain directories, patterns, pictures, requests, tables and record files of any length.
 
     Run the same command again to resume an interrupted run. One bad input costs one line in
     errors.jsonl; the exit code is then 1. INPUT may be quoted patterns, and - is
@@ -57,12 +61,15 @@ def batch(
     """
     from pellucid_cli.interrupts import leave_at_once, stopping
     from pellucid_cli.options.batch_run import prepared, recipe_of
-    from pellucid_cli.output.batch_progress import JsonLog, estimate_text, progress
+    from pellucid_cli.output.batch_progress import JsonLog, estimate_lines, progress
 
-    recipe = recipe_of(model_dir, folder, load_options(console, model, method))
+    if running.dry_run:
+        check_stdout()
+    recipe = recipe_of(model_dir, folder, load_options(console, model, method, tables))
     with prepared(recipe, inputs, chosen, folder, running) as (run, opened):
         if running.dry_run:
-            click.echo(estimate_text(run.estimated(opened), folder.out))
+            for line in estimate_lines(run.estimated(opened), folder.out):
+                put(line)
             return
         with (
             progress(console, as_json=running.json_log) as shown,
@@ -75,7 +82,7 @@ def batch(
         if isinstance(shown, JsonLog):
             shown.end(outcome)
     if not console.quiet and not running.json_log:
-        click.echo(_said(outcome, folder.out), err=True)
+        say(_said(outcome, folder.out))
     if asked.signal is not None and outcome.stopped:
         raise click.exceptions.Exit(asked.code)
     if outcome.failed:

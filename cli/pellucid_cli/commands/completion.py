@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from pellucid_cli.streams import write
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -17,4 +19,4 @@ def completion(context: click.Context, shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None, "click has all three"
     root = context.find_root().command
-    click.echo(script(root, {}, "pellucid", "_PELLUCID_COMPLETE").source())
+    write(script(root, {}, "pellucid", "_PELLUCID_COMPLETE").source() + "\n")

@@ -38,16 +38,18 @@ def convert_metadata(
     that has one; - is stdin. What the other format cannot express is reported on stderr.
     """
     import json
-    import sys
 
     from pellucid.metadata import Dialect
     from pellucid.metadata.documents import convert_metadata as convert
     from pellucid.metadata.documents import read_text
-    from pellucid_cli.files import check_free, write, write_stdout
+    from pellucid_cli.files import check_free, write
+    from pellucid_cli.streams import check_stdout, read_stdin, write_bytes
 
     if out != "-":
         check_free(Path(out), force=force)
-    text = sys.stdin.buffer.read().decode("utf-8", "replace") if file == "-" else read_text(file)
+    else:
+        check_stdout()
+    text = read_stdin().decode("utf-8", "replace") if file == "-" else read_text(file)
     converted = convert(
         text,
         Dialect(to) if to else None,
@@ -56,7 +58,7 @@ def convert_metadata(
     )
     data = (json.dumps(converted.document, indent=2, ensure_ascii=False) + "\n").encode()
     if out == "-":
-        write_stdout(data)
+        write_bytes(data)
     else:
         write(Path(out), data, force=force)
     console = Console(quiet=quiet)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pellucid.notices import Where
+from pellucid_cli.options.shared import Console
+from pellucid_cli.streams import put
+
+if TYPE_CHECKING:
+    from pellucid.gallery import Entry
 
 
 @click.command(short_help="Write the page to look through what batch wrote.")
@@ -20,11 +27,19 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
     """
     from pellucid.errors import OutputError
     from pellucid.gallery import INDEX, is_gallery, read_entries, write_gallery
+    from pellucid_cli.output.progress import counted
 
     page = folder / INDEX
     if page.exists() and not force and not (page.is_file() and is_gallery(page)):
         hint = "add --force to overwrite it"
         raise OutputError("exists and is no gallery", where=Where(file=str(page)), hint=hint)
-    entries = read_entries(folder)
-    write_gallery(folder, entries, title=title or folder.resolve().name)
-    click.echo(page)
+    found = read_entries(folder)
+    with counted("writing the page", Console()) as advance:
+
+        def entries() -> Iterator[Entry]:
+            for entry in found:
+                advance()
+                yield entry
+
+        write_gallery(folder, entries(), title=title or folder.resolve().name)
+    put(str(page))

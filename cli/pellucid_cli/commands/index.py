@@ -17,6 +17,8 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
+from pellucid_cli.streams import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +62,14 @@ class IndexOptions:
     ),
     click.option("--force", is_flag=True, help="Overwrite an index that exists."),
 )
+@table_options
 @model_options
 @verbosity_options
 def index(
     model_dir: Path,
     examples: tuple[Path, ...],
     made: IndexOptions,
+    tables: TableOptions,
     model: ModelOptions,
     console: Console,
 ) -> None:
@@ -81,7 +85,7 @@ def index(
 
     if made.out is not None:
         check_free(made.out, force=made.force)
-    loaded = load(console, model_dir, load_options(console, model))
+    loaded = load(console, model_dir, load_options(console, model, tables=tables))
     path = made.out or loaded.directory / INDEX_FILE
     check_free(path, force=made.force)
     failed: list[InstanceError] = []
@@ -102,11 +106,10 @@ def index(
             on_read=advance,
         )
     if not console.quiet:
-        click.echo(
+        say(
             f"{path}: {len(found)} examples, {found.vectors.shape[1]} numbers each from "
-            f"'{found.origin.latent}', {found.measure}",
-            err=True,
+            f"'{found.origin.latent}', {found.measure}"
         )
     if failed:
-        click.echo(f"{len(failed)} examples failed", err=True)
+        say(f"{len(failed)} examples failed")
         raise click.exceptions.Exit(1)

@@ -9,6 +9,7 @@ import click
 
 from pellucid_cli.flags import flag, told
 from pellucid_cli.options.shared import ATTRIBUTING, MODEL_DIR, PATH, Console, pixels_option
+from pellucid_cli.streams import say
 
 if TYPE_CHECKING:
     from pellucid.linter import Draft
@@ -103,12 +104,13 @@ def _deliver(draft: Draft, target: Path | None, *, force: bool) -> None:
     import json
 
     from pellucid.metadata.documents import dump_metadata
-    from pellucid_cli.files import write, write_stdout
+    from pellucid_cli.files import write
+    from pellucid_cli.streams import write_bytes
 
     document = dump_metadata(draft.metadata)
     data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
     if target is None:
-        write_stdout(data)
+        write_bytes(data)
     else:
         write(target, data, force=force)
 
@@ -116,8 +118,8 @@ def _deliver(draft: Draft, target: Path | None, *, force: bool) -> None:
 def _report(draft: Draft, written: Path | None, quiet: int) -> None:
     """Say what was found, what is wrong with it, and where it was written."""
     for note in () if quiet else draft.notes:
-        click.echo(told(note), err=True)
+        say(told(note))
     for problem in draft.problems:
         Console(quiet=quiet).warn(problem.said(flag))
     if written is not None and not quiet:
-        click.echo(f"wrote {written}", err=True)
+        say(f"wrote {written}")

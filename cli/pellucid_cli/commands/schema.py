@@ -18,7 +18,7 @@ def schema(name: str) -> None:
     import json
 
     from pellucid.metadata import published_schema
-    from pellucid_cli.files import write_stdout
+    from pellucid_cli.streams import write_bytes
 
     text = json.dumps(published_schema(name), indent=2, ensure_ascii=False) + "\n"
-    write_stdout(text.encode())
+    write_bytes(text.encode())

@@ -24,6 +24,7 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.streams import put
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
@@ -67,7 +68,7 @@ def serve(
     options = load_options(console, model, method)
     listening = server.listen(serving.host, serving.port)
     url = server.address(listening)
-    click.echo(url)
+    put(url)
     with access_log_of(serving.access_log, quiet=bool(console.quiet)) as write_log:
         interrupted = server.run(
             entries,

@@ -145,20 +145,24 @@ def validate_metadata(paths: tuple[str, ...], checked: CheckOptions, console: Co
     from pellucid_cli.files import write
     from pellucid_cli.output.findings import notes, summary, written
     from pellucid_cli.paths import chosen
+    from pellucid_cli.streams import check_stdout, say
+    from pellucid_cli.streams import write as write_lines
 
+    if checked.out in (None, "-"):
+        check_stdout()
     linted = checked.linted(chosen(paths, checked.files_from, null=checked.null))
     style = checked.style
     if style == "auto":
         style = "github" if os.environ.get("GITHUB_ACTIONS") else "text"
     text = written(style, linted, strict=checked.strict)
     if checked.out in (None, "-"):
-        click.echo(text, nl=False)
+        write_lines(text, commands=style == "github")
     else:
         write(Path(str(checked.out)), click.unstyle(text).encode(), force=True)
     for line in () if console.quiet else notes(linted, resolutions=bool(console.verbose)):
-        click.echo(line, err=True)
+        say(line)
     if not console.quiet:
-        click.echo(summary(linted), err=True)
+        say(summary(linted))
     counts = [it.counts for it in linted]
     if any(it[Severity.ERROR] or (checked.strict and it.total()) for it in counts):
         click.get_current_context().exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,15 +20,18 @@ from pellucid_cli.options.shared import (
     remembered,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 from pellucid_cli.options.visualize import (
     SUFFIXES,
     Explained,
     ViewOptions,
     explained,
+    is_saved,
     methods_of,
     view_of,
     view_options,
 )
+from pellucid_cli.streams import check_stdout, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +42,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where pictures go: one file if it is named as such, else a folder, by default this one."""
+    """Where pictures go: one file if it is named as such, else a folder, by default this one.
+
+    `saved` tells that they are drawn of what was explained before.
+    """
 
     out: Path | None
     show: bool
+    saved: bool
 
     @property
     def form(self) -> str | None:
@@ -61,6 +69,7 @@ class Target:
 @view_options
 @click.option("--show", is_flag=True, help="Preview on the terminal; without -o, write no files.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -70,6 +79,7 @@ def visualize(
     looking: ViewOptions,
     show: bool,
     force: bool,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -86,16 +96,18 @@ def visualize(
 
     if not names:
         raise click.UsageError("no input: name a model and its inputs, or saved explanations")
+    if show and out is None:
+        check_stdout()
     view = view_of(looking, out)
     method, methods = methods_of(looking, method)
-    target = Target(out=out, show=show)
-    found = explained(names, view, methods, model, method, console)
+    target = Target(out=out, show=show, saved=is_saved(names))
+    found = explained(names, view, methods, model, method, tables, console)
     if out is None or target.form is None:
         folder = out or Path()
         for file in _drawn(found, view, target, console):
             folder.mkdir(parents=True, exist_ok=True)
             write(folder / file.name, file.data, force=force)
-            click.echo(folder / file.name)
+            put(str(folder / file.name))
         return
     check_free(out, force=force)
     made = [*islice(_drawn(found, view, target, console), 2)]
@@ -107,7 +119,7 @@ def visualize(
         what = f"what is drawn here is no {target.form} file"
         raise OutputError(what, where=Where(file=str(out)), hint="try .png")
     write(out, made[0].data, force=force)
-    click.echo(out)
+    put(str(out))
 
 
 def _drawn(
@@ -115,18 +127,21 @@ def _drawn(
 ) -> Iterator[File]:
     """Yield the files of each instance that the target takes, and show it if that was asked for."""
     from pellucid.errors import InstanceError, memory_for
-    from pellucid.visualize import files
+    from pellucid.visualize import drawing_damaged, files
 
     for stem, sets, number in found:
+        where = sets[0].instances[number].where
+        # What was explained just now, and cannot be drawn, is a fault of ours.
+        damaged = drawing_damaged if target.saved else nullcontext
         if target.show:
             from pellucid_cli.output.preview import preview
 
-            preview(sets, number, stem, view, err=target.out is not None)
+            with damaged(where):
+                preview(sets, number, stem, view, err=target.out is not None)
             if target.out is None:
                 continue
-        where = sets[0].instances[number].where
         try:
-            with memory_for(where):
+            with memory_for(where), damaged(where):
                 made = [*files(sets, number, stem, view)]
         except InstanceError as error:
             raise error.at(where) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_proce
 from pellucid.files import open_file, read_bytes
 from pellucid_cli.flags import flag
 from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
+from pellucid_cli.streams import stdin
 
 if TYPE_CHECKING:
     from pellucid.api import LoadOptions
@@ -117,5 +117,5 @@ def _stdin(wanted: bool) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="pellucid-") as directory:
         path = Path(directory) / "stdin"
         with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            shutil.copyfileobj(stdin(), file)
         yield path

@@ -14,7 +14,9 @@ import click
 from pellucid.notices import Message
 from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.records import record
+from pellucid_cli.options.tables import TableOptions
 from pellucid_cli.project_file import note
+from pellucid_cli.streams import Styled, say
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
@@ -47,18 +49,17 @@ class Console:
     def warn(self, said: str | Message) -> None:
         """Say a warning."""
         if not self.quiet:
-            click.secho("warning: ", fg="yellow", nl=False, err=True)
-            click.echo(told(said), err=True)
+            say(Styled("warning: ", "yellow"), told(said))
 
     def say(self, said: str | Message) -> None:
         """Say something that everybody should know."""
         if not self.quiet:
-            click.echo(told(said), err=True)
+            say(told(said))
 
     def note(self, sentence: str) -> None:
         """Say something only to those who asked for more."""
         if self.verbose and not self.quiet:
-            click.echo(sentence, err=True)
+            say(sentence)
 
     @property
     def progress(self) -> bool:
@@ -294,7 +295,10 @@ def load(console: Console, model_dir: Path, options: LoadOptions) -> LoadedModel
 
 
 def load_options(
-    console: Console, model: ModelOptions, method: ExplainOptions | None = None
+    console: Console,
+    model: ModelOptions,
+    method: ExplainOptions | None = None,
+    tables: TableOptions = TableOptions(),
 ) -> LoadOptions:
     """Return what is to be loaded, and how it is explained.
 
@@ -302,7 +306,7 @@ def load_options(
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if console.verbose < 2 else "0")
     device = _choose_device(model.device)
-    from pellucid.api import LoadOptions
+    from pellucid.api import LoadOptions, TableSettings
     from pellucid.metadata import ExplainOptions, PixelSettings
 
     return LoadOptions(
@@ -316,6 +320,7 @@ def load_options(
         device=device,
         allow_unsafe_ops=model.allow_unsafe_ops,
         pixels=model.pixels or PixelSettings(),
+        tables=TableSettings.of(tables.ignore_columns, tables.id_column, tables.missing),
         explain=method or ExplainOptions(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from pellucid.printable import printable
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import Console, ModelOptions, load, load_options
+from pellucid_cli.options.tables import TableOptions
 
 if TYPE_CHECKING:
     from pellucid import Explanations, LoadedModel
@@ -150,6 +153,7 @@ def explained(
     methods: Sequence[CallSettings],
     model: ModelOptions,
     method: ExplainOptions,
+    tables: TableOptions,
     console: Console,
 ) -> Iterator[Explained]:
     """Yield each instance with its explanations.
@@ -165,17 +169,22 @@ def explained(
     from pellucid.api import compared
     from pellucid_cli.files import read_inputs
 
-    loaded = load(console, Path(names[0]), load_options(console, model, method))
+    loaded = load(console, Path(names[0]), load_options(console, model, method, tables))
     _refuse_examples(loaded)
-    loaded, instances = read_inputs(loaded, names[1:], console.warn)
+    loaded, instances = read_inputs(loaded, names[1:], console.warn, console.say)
     stems = Stems()
-    means = loaded.takes_mean or any(it.baseline == "mean" for it in methods)
+    means = loaded.belong_together or any(it.baseline == "mean" for it in methods)
     size = len(instances) if means else BLOCK
     for start in range(0, len(instances), size):
         block = instances[start : start + size]
         sets = compared(loaded, block, methods) if methods else [loaded.explain(block)]
         for number in range(len(block)):
             yield stems.of(block[number]), sets, number
+
+
+def is_saved(names: Sequence[str]) -> bool:
+    """Whether names are of saved explanations, and not of a model and its inputs."""
+    return any(file.endswith(".npz") for name in names[:1] for file in _saved_in(name))
 
 
 def _saved_in(name: str) -> list[str]:
@@ -204,7 +213,8 @@ def _saved(
         )
     if methods:
         raise click.UsageError("--compare explains anew: name the model and its inputs")
-    explaining = {it.name for it in (*fields(ModelOptions), *fields(CallSettings))} | {"seed"}
+    records = (ModelOptions, CallSettings, TableOptions)
+    explaining = {it.name for one in records for it in fields(one)} | {"seed"}
     explaining -= {"metadata"}  # which say how to draw, too
     context = click.get_current_context()
     for parameter in context.command.params:
@@ -266,10 +276,12 @@ class Stems:
         if source is None or source.startswith("<"):
             stem = f"instance-{self.count}"
         elif instance.image is not None:
-            stem = Path(source).stem
+            stem = printable(Path(source).stem) or f"instance-{self.count}"
         else:
-            stem = f"{Path(source).stem}-{self.rows[source]}"
+            stem = f"{printable(Path(source).stem)}-{self.rows[source]}"
             self.rows[source] += 1
+        if instance.id is not None:
+            stem += "-" + re.sub(r"[^\w.-]+", "_", instance.id)[:80]
         while stem in self.used:
             stem += f"-{self.count}"
         self.used.add(stem)

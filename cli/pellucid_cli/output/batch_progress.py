@@ -11,11 +11,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import click
-
 from pellucid.notices import Message
 from pellucid_cli.flags import told
 from pellucid_cli.options.shared import Console
+from pellucid_cli.streams import Styled, line, say
 
 if TYPE_CHECKING:
     from pellucid.batch import Estimate, Finished, Outcome
@@ -78,7 +77,7 @@ class Lines:
         self._next = 0.0
 
     def warns(self, message: Message) -> None:
-        self.say(click.style("warning: ", fg="yellow") + told(message))
+        self.say(Styled("warning: ", "yellow"), told(message))
 
     def notes(self, message: Message) -> None:
         self.say(told(message))
@@ -102,15 +101,15 @@ class Lines:
             self._next = time.monotonic() + INTERVAL
             self.say(self.pace.sentence())
 
-    def say(self, sentence: str) -> None:
+    def say(self, *parts: str | Styled) -> None:
         """Print a line for people."""
         if not self.console.quiet:
-            click.echo(sentence, err=True)
+            say(*parts)
 
     def _tell(self, sentence: str) -> None:
         self._told += 1
         if self._told <= TOLD:
-            self.say(click.style("failed: ", fg="red") + sentence)
+            self.say(Styled("failed: ", "red"), sentence)
         if self._told == TOLD:
             self.say("further failures are named in errors.jsonl only")
 
@@ -144,11 +143,11 @@ class Bar(Lines):
             parts.append(f"[red]{self.pace.failed:,} failed[/]")
         self.progress.update(self._task, completed=self.pace.done, pace=", ".join(parts))
 
-    def say(self, sentence: str) -> None:
+    def say(self, *parts: str | Styled) -> None:
         # The console moves the bar out of the way.
         from rich.text import Text
 
-        self.progress.console.print(Text.from_ansi(sentence), soft_wrap=True)
+        self.progress.console.print(Text.from_ansi(line(*parts)), soft_wrap=True)
 
 
 class JsonLog(Lines):
@@ -176,7 +175,7 @@ class JsonLog(Lines):
             self._next = time.monotonic() + INTERVAL
             self.event("progress", **self._numbers())
 
-    def say(self, sentence: str) -> None:
+    def say(self, *parts: str | Styled) -> None:
         return
 
     def end(self, outcome: Outcome) -> None:
@@ -186,7 +185,7 @@ class JsonLog(Lines):
     def event(self, event: str, **what: object) -> None:
         """Write one line."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        click.echo(json.dumps({"time": now, "event": event, **what}), err=True)
+        say(json.dumps({"time": now, "event": event, **what}))
 
     def _numbers(self) -> dict[str, object]:
         pace, left = self.pace, self.pace.seconds_left
@@ -233,7 +232,7 @@ def rate_text(per_second: float) -> str:
     return f"{per_second:.1f}/s" if per_second >= 0.5 else f"{per_second * 60:.1f}/min"
 
 
-def estimate_text(found: Estimate, out: Path) -> str:
+def estimate_lines(found: Estimate, out: Path) -> list[str]:
     """Say what a run would be."""
     each = found.seconds / max(found.inputs, 1)
     total = sum(found.sizes.values())
@@ -244,7 +243,7 @@ def estimate_text(found: Estimate, out: Path) -> str:
         f"about {amount(total)} ({', '.join(parts)}); {amount(found.free)} are free at {out}",
         f"measured on {found.tried}, of which {len(found.failures)} failed",
     ]
-    return "\n".join([*lines, *(f"  {told(failure)}" for failure in found.failures[:TOLD])])
+    return [*lines, *(f"  {told(failure)}" for failure in found.failures[:TOLD])]
 
 
 def amount(size: float) -> str:

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from unicodedata import east_asian_width
 
-import click
-
 from pellucid.linter import Linted
+from pellucid.printable import encodable, printable
 from pellucid.problems import Problem, Severity
 from pellucid_cli.flags import flag
 from pellucid_cli.output.left_out import errors_left, more
+from pellucid_cli.streams import Styled, line
 
 _WIDTH = 100
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -75,30 +75,29 @@ def as_text(linted: Sequence[Linted]) -> str:
         source = (one.text or "").removeprefix("\ufeff").split("\n")
         for it in one.problems:
             place = ":".join(str(part) for part in (it.file, it.line, it.column) if part)
-            label = click.style(
-                f"{it.severity.value} {it.code}", fg=_COLORS[it.severity], bold=True
-            )
-            lines.append(f"{click.style(place, bold=True)}: {label} {it.rule}: {it.said(flag)}")
+            label = Styled(f"{it.severity.value} {it.code}", _COLORS[it.severity], bold=True)
+            said = f" {it.rule}: {it.said(flag)}"
+            lines.append(line(Styled(place, bold=True), ": ", label, said))
             if one.text is not None and it.file == str(one.path) and it.line:
                 lines += _excerpt(source[it.line - 1], it)
-        if said := more(one):
-            lines.append(f"{click.style(str(one.path), bold=True)}: {said}")
-    return "".join(f"{line}\n" for line in lines)
+        if more(one):
+            lines.append(line(Styled(str(one.path), bold=True), f": {more(one)}"))
+    return "".join(f"{it}\n" for it in lines)
 
 
 def _excerpt(whole: str, problem: Problem) -> list[str]:
     """Return the line of a problem, and carets below what is meant."""
-    line, column = problem.line or 1, problem.column or 1
+    number, column = problem.line or 1, problem.column or 1
     # A document on one line is long: show the part around the carets.
     start = max(0, column - 1 - _WIDTH // 2) if len(whole) > _WIDTH else 0
     part = "".join(it if it.isprintable() else " " for it in whole[start : start + _WIDTH]).rstrip()
     end = min(problem.end_column or 0, start + len(part) + 1)
     carets = "^" * max(1, end - column)
-    margin = f"{line:5} | "
-    marked = click.style(carets, fg=_COLORS[problem.severity], bold=True)
+    margin = f"{number:5} | "
+    marked = Styled(carets, _COLORS[problem.severity], bold=True)
     # Some letters take two columns of a terminal.
     before = sum(1 + (east_asian_width(it) in "WF") for it in whole[start : column - 1])
-    return [f"{margin}{part}", f"{' ' * (len(margin) - 2)}| {' ' * before}{marked}"]
+    return [line(margin, part), line(f"{' ' * (len(margin) - 2)}| {' ' * before}", marked)]
 
 
 def as_json(linted: Sequence[Linted]) -> str:
@@ -117,11 +116,11 @@ def as_json(linted: Sequence[Linted]) -> str:
 
 def _object(it: Problem) -> dict[str, object]:
     return {
-        "file": it.file,
+        "file": it.file and encodable(it.file),
         "line": it.line,
         "column": it.column,
         "end_column": it.end_column,
-        "path": it.path,
+        "path": encodable(it.path),
         "severity": it.severity.value,
         "code": it.code,
         "rule": it.rule,
@@ -147,11 +146,13 @@ def _command(it: Problem) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    """Return a value such as a file's name, which has to be the file's."""
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def as_markdown(linted: Sequence[Linted]) -> str:
@@ -165,12 +166,11 @@ def as_markdown(linted: Sequence[Linted]) -> str:
         rule = f"{it.severity.value} {it.code} {it.rule}"
         lines.append(f"| {_cell(place)} | {rule} | {_cell(it.said(flag))} |")
     rest = [f"{_cell(str(one.path))}: {_cell(said)}" for one in linted if (said := more(one))]
-    for line in rest:
-        lines += ["", line]
+    for note in rest:
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:
     """Return a text that Markdown takes as it is, in one cell of a table."""
-    marked = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|~" else sign for sign in text)
-    return marked.replace("\n", " ").replace("\r", " ")
+    return "".join(f"\\{it}" if it in "\\`*_{}[]<>#|~" else it for it in printable(text))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pellucid.linter import Linted
+from pellucid.printable import printable
 from pellucid.problems import Problem, Severity
 from pellucid_cli.flags import flag
 from pellucid_cli.output.left_out import more
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
 
 
 def as_junit(linted: Sequence[Linted], *, strict: bool) -> str:
@@ -22,13 +19,13 @@ def as_junit(linted: Sequence[Linted], *, strict: bool) -> str:
     """
     top = ElementTree.Element("testsuites", name="pellucid validate-metadata")
     for one in linted:
-        suite = ElementTree.SubElement(top, "testsuite", name=_xml(str(one.path)))
+        suite = ElementTree.SubElement(top, "testsuite", name=printable(str(one.path)))
         failed = [_case(suite, one, it, strict=strict) for it in one.problems]
         if not failed:
             _add(suite, one, "explanation metadata")
         _count(suite, max(1, len(failed)), sum(failed))
         if said := more(one):
-            ElementTree.SubElement(suite, "system-out").text = _xml(said)
+            ElementTree.SubElement(suite, "system-out").text = printable(said)
     suites = list(top)
     _count(top, *(sum(int(it.get(key, 0)) for it in suites) for key in ("tests", "failures")))
     ElementTree.indent(top)
@@ -43,9 +40,9 @@ def _count(element: ElementTree.Element, tests: int, failures: int) -> None:
 
 
 def _add(suite: ElementTree.Element, one: Linted, name: str) -> ElementTree.Element:
-    path = _xml(str(one.path))
+    path = printable(str(one.path))
     return ElementTree.SubElement(
-        suite, "testcase", classname=path, name=_xml(name), file=path, time="0"
+        suite, "testcase", classname=path, name=printable(name), file=path, time="0"
     )
 
 
@@ -58,12 +55,8 @@ def _case(suite: ElementTree.Element, one: Linted, it: Problem, *, strict: bool)
     failed = strict or it.severity is Severity.ERROR
     if failed:
         kind = f"{it.severity.value} {it.code}"
-        inner = ElementTree.SubElement(case, "failure", type=kind, message=_xml(said))
+        inner = ElementTree.SubElement(case, "failure", type=kind, message=printable(said))
     else:
         inner = ElementTree.SubElement(case, "system-out")
-    inner.text = _xml(f"{place}: {it.severity.value} {it.code} {it.rule}: {said}")
+    inner.text = printable(f"{place}: {it.severity.value} {it.code} {it.rule}: {said}")
     return failed
-
-
-def _xml(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from pellucid_cli.output.colored_text import on_grounds
+from pellucid_cli.output.colored_text import lines, on_grounds
+from pellucid_cli.streams import line
 
 if TYPE_CHECKING:
     from pellucid import Explanations
@@ -24,6 +25,12 @@ _FOR, _AGAINST = "#4d9221", "#de77ae"
 _BAR = 24
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to who tells of it; Rich would end the process."""
+        raise BrokenPipeError
+
+
 def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *, err: bool) -> None:
     """Print what there is to see of an instance, on stdout or, with `err`, on stderr.
 
@@ -31,21 +38,21 @@ def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *,
     """
     from pellucid.visualize import shown
 
-    console = Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
+    console = _Console(file=sys.stderr if err else sys.stdout, soft_wrap=True, highlight=False)
     colors = console.color_system in _COLORS
     for one in shown(sets, number, view):
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
-        console.print(Text(f"{stem}: {one.title}", "bold"))
-        console.print(Text(one.subtitle, "dim"))
+        console.print(Text(line(f"{stem}: {one.title}"), "bold"))
+        console.print(Text(lines(one.subtitle), "dim"))
         for drawing in one.drawings(view).values():
             if drawing.empty:
-                console.print(Text(drawing.empty))
-            for line in _picture(drawing, console.width) if colors else _shaded(drawing):
-                console.print(line)
+                console.print(Text(line(drawing.empty)))
+            for row in _picture(drawing, console.width) if colors else _shaded(drawing):
+                console.print(row)
         for text in one.texts():
             console.print(on_grounds(text))
-        for line in _bars(one.parts()):
-            console.print(line)
+        for row in _bars(one.parts()):
+            console.print(row)
         console.print()
 
 
@@ -58,14 +65,14 @@ def _picture(drawing: Drawing, width: int) -> Iterator[Text]:
         half_blocks(each, columns, HIGHEST) for each in (drawing.image, drawing.overlay)
     )
     for left, right in zip(original, overlay, strict=True):
-        line = Text()
+        row = Text()
         for half in (left, None, right):
             if half is None:
-                line.append("  ")
+                row.append("  ")
             for above, below in half or ():
                 style = Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
-                line.append("▀", style)
-        yield line
+                row.append("▀", style)
+        yield row
 
 
 def _shaded(drawing: Drawing) -> Iterator[Text]:
@@ -82,10 +89,11 @@ def _bars(parts: Sequence[Part]) -> Iterator[Text]:
 
     rows = largest(parts)
     names = [
-        f"{part.name} = {part.value}" if part.value is not None else part.name for part in rows
+        line(f"{part.name} = {part.value}" if part.value is not None else part.name)
+        for part in rows
     ]
     most = max((abs(part.attribution) for part in rows), default=0.0)
     for name, part in zip(names, rows, strict=True):
         bar = "█" * round(_BAR * abs(part.attribution) / most) if most else ""
-        line = Text(f"{name:>{max(map(len, names))}}  {part.attribution:+9.3g}  ")
-        yield line.append(bar, _FOR if part.attribution >= 0 else _AGAINST)
+        row = Text(f"{name:>{max(map(len, names))}}  {part.attribution:+9.3g}  ")
+        yield row.append(bar, _FOR if part.attribution >= 0 else _AGAINST)

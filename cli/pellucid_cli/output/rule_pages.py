@@ -6,6 +6,8 @@ import re
 
 import click
 
+from pellucid_cli.streams import Styled, put, write
+
 
 def rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Split ``--ignore MD035,key-case`` and refuse what is no rule."""
@@ -23,8 +25,8 @@ def explain(context: click.Context, _: click.Parameter, value: str | None) -> No
         return
     if value == "list":
         for rule in RULES.values():
-            level = click.style(f"{rule.severity.value:7}", fg=_COLORS[rule.severity.value])
-            click.echo(f"{rule.code}  {level}  {rule.name:25}  {rule.doc}")
+            level = Styled(f"{rule.severity.value:7}", _COLORS[rule.severity.value])
+            put(f"{rule.code}  ", level, f"  {rule.name:25}  {rule.doc}")
         context.exit()
     words = [word.strip() for word in value.split(",")]
     for word in words if value != "all" else ():
@@ -34,7 +36,7 @@ def explain(context: click.Context, _: click.Parameter, value: str | None) -> No
         for code, rule in RULES.items()
         if value == "all" or any(rule_matches(word, code, rule.name) for word in words)
     ]
-    click.echo("\n".join(_shown(page(code)) for code in chosen), nl=False)
+    write("\n".join(_shown(page(code)) for code in chosen))
     context.exit()
 
 

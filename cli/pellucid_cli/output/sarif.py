@@ -6,6 +6,7 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from pellucid import __version__
 from pellucid.linter import Linted
 from pellucid.metadata import RULES, page
+from pellucid.printable import encodable
 from pellucid.problems import Problem
 from pellucid_cli.flags import flag
 from pellucid_cli.output.left_out import more
@@ -71,7 +73,7 @@ def _result(it: Problem, rule: int) -> dict[str, object]:
         "physicalLocation": {"artifactLocation": _artifact(it.file or ""), "region": region}
     }
     if it.path:
-        location["logicalLocations"] = [{"fullyQualifiedName": it.path}]
+        location["logicalLocations"] = [{"fullyQualifiedName": encodable(it.path)}]
     return {
         "ruleId": it.code,
         "ruleIndex": rule,
@@ -86,5 +88,5 @@ def _artifact(file: str) -> dict[str, str]:
     absolute = Path(file).absolute()
     if absolute.is_relative_to(Path.cwd()):
         relative = absolute.relative_to(Path.cwd()).as_posix()
-        return {"uri": quote(relative), "uriBaseId": "%SRCROOT%"}
+        return {"uri": quote(os.fsencode(relative)), "uriBaseId": "%SRCROOT%"}
     return {"uri": absolute.as_uri()}

@@ -11,10 +11,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.printable import printable
 from pellucid_cli.output.colored_text import on_grounds
 
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
+    from pellucid.metadata import ExplanationMetadata
 
 MOST = 12
 # A vector or a text of more parts is not listed part by part.
@@ -27,7 +29,7 @@ def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
     from pellucid.visualize import texts
 
-    terminal = sys.stdout.isatty()
+    terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
     console = Console(file=text, force_terminal=terminal or None, width=100, highlight=False)
@@ -36,7 +38,7 @@ def table(explanations: Explanations) -> str:
         if explanation.neighbors is not None:
             said = explanations.predicted(number)
             title = f"{source}: {said + '; ' if said else ''}nearest examples"
-            console.print(Text(title, "bold"), soft_wrap=True)
+            console.print(Text(printable(title), "bold"), soft_wrap=True)
             console.print(_neighbors(explanation.neighbors))
         for label in explanation.labels:
             what = label.name or (str(list(label.index)) if label.index else "")
@@ -44,19 +46,22 @@ def table(explanations: Explanations) -> str:
                 f"{source}: {label.output} {what} = {label.score:.4g} "
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
-            console.print(Text(title, "bold"), soft_wrap=True)
+            console.print(Text(printable(title), "bold"), soft_wrap=True)
             given = explanations.instances[number].value
             written = texts(explanation, label, explanations.metadata, given)
             for words in written:
                 if len(words.words) <= LONGEST:
                     console.print(on_grounds(words), soft_wrap=True)
-            for part in _label(label, {text.feature: text.words for text in written}):
+            names = {it.feature: it.words for it in written}
+            for part in _label(label, explanations.metadata, names):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
-def _label(label: LabelAttribution, words: Mapping[str, Sequence[str]]) -> Iterator[RenderableType]:
+def _label(
+    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
 
@@ -64,12 +69,12 @@ def _label(label: LabelAttribution, words: Mapping[str, Sequence[str]]) -> Itera
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label, words), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, words), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
-        grid.add_row(Text(name), f"{value:+.4g}", f"{bar} {note}".strip())
+        grid.add_row(Text(printable(name)), f"{value:+.4g}", f"{bar} {note}".strip())
     if len(rows) > MOST:
         rest = sum(value for _, value, _ in rows[MOST:])
         grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
@@ -85,14 +90,16 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
     grid.add_column("example")
     grid.add_column("distance", justify="right")
     for neighbor in neighbors:
-        grid.add_row(Text(neighbor.id), f"{neighbor.distance:.4g}")
+        grid.add_row(Text(printable(neighbor.id)), f"{neighbor.distance:.4g}")
     return grid
 
 
 def _rows(
-    label: LabelAttribution, words: Mapping[str, Sequence[str]]
+    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, float, str]]:
     """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
+    from pellucid.explain import element_names
+
     for name, value in label.features.items():
         if name in words and value.ndim == 1:
             own = f"{name}: " * (len(label.features) > 1)
@@ -101,9 +108,10 @@ def _rows(
         elif value.size == 1:
             yield name, float(value.sum()), ""
         elif value.ndim == 1 and value.size <= LONGEST:
+            names = element_names(metadata, name, value)
             for i, part in enumerate(value.tolist()):
                 if part:
-                    yield f"{name}[{i}]", part, ""
+                    yield f"{name}[{i}]" if names is None else names[i], part, ""
         else:
             positive = float(value[value > 0].sum())
             shape = "×".join(map(str, value.shape))

@@ -10,8 +10,12 @@ import orjson
 
 from pellucid.batch.output_folder import ERRORS, SUMMARY, Folder
 from pellucid.batch.plan import Plan
+from pellucid.batch.resume import ANEW
 from pellucid.batch.summary import Summary
+from pellucid.errors import OutputError
+from pellucid.files import DAMAGED
 from pellucid.gallery import Entry, write_gallery
+from pellucid.notices import Where
 from pellucid.responses import encode
 
 
@@ -29,7 +33,11 @@ def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: 
                     errors.write(encode(line, indent=False))
     if gallery:
         title = os.path.basename(plan.root) or plan.root
-        write_gallery(folder.path, _entries(folder, plan), title=title)
+        try:
+            write_gallery(folder.path, _entries(folder, plan), title=title)
+        except DAMAGED as error:
+            what = f"what was written of some blocks is damaged ({error})"
+            raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from error
     summary = {
         **counted.totals(),
         "timing": {

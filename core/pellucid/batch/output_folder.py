@@ -27,6 +27,7 @@ from pellucid.errors import OutputError, refuse_remote
 from pellucid.files import (
     Writer,
     create,
+    expect,
     make_folder,
     put_in_place,
     read_bytes,
@@ -43,6 +44,33 @@ TREES = ("overlays", "thumbnails", "originals", "attributions")
 _OF_A_NAME = {
     getattr(errno, name)
     for name in ("ENAMETOOLONG", "ENOTDIR", "EISDIR", "EEXIST", "ELOOP", "EINVAL", "EILSEQ")
+}
+# The forms of what is read back, for `pellucid.files.expect`.
+_SUMMARY = {"plan": {"format": object}, "explained": int, "failed": int}
+_SHOWN = {
+    "overlay?": (str, None),
+    "original?": (str, None),
+    "thumbnail?": (str, None),
+    "label?": (str, None),
+    "score?": (float, None),
+    "approx_error?": (float, None),
+}
+_RECORD = {
+    "stamp": str,
+    "bytes": int,
+    "files": [str],
+    "seconds": float,
+    "records": [({"name": str, "error": str}, {"name": str, "shown": _SHOWN})],
+    "tally": {
+        "explained": int,
+        "failed": int,
+        "warned": int,
+        "errors": [float],
+        "sums": {str: (list, float)},
+        "counts": {str: int},
+        "held": [str],
+        "pixels": {str: dict},
+    },
 }
 
 
@@ -100,12 +128,11 @@ class Folder:
 
     def plan(self) -> dict[str, Any]:
         """Return the plan of the run that was broken off, or nothing."""
-        return _document(self._plan)
+        return _document(self._plan, {"format": object})
 
     def summary(self) -> dict[str, Any]:
         """Return the summary of the run that is complete, or nothing."""
-        found = _document(self.path / SUMMARY)
-        return found if "plan" in found else {}
+        return _document(self.path / SUMMARY, _SUMMARY)
 
     def begin(self, plan: Mapping[str, Any]) -> None:
         """Write down what the run will do; from now on it can be taken up again."""
@@ -192,7 +219,10 @@ class Folder:
 
     def record(self, number: int) -> dict[str, Any]:
         """Return the record of a block, or nothing where it is to be done."""
-        return _document(self._block(number, "json"))
+        found = _document(self._block(number, "json"), _RECORD)
+        known = {key.removesuffix("?") for key in _SHOWN}
+        fine = all(it.get("shown", {}).keys() <= known for it in found.get("records", ()))
+        return found if fine else {}
 
     def is_whole(self, number: int, record: Mapping[str, Any]) -> bool:
         """Whether a block's results are as long as its record says."""
@@ -207,7 +237,8 @@ class Folder:
         for path in results:
             remove(path)
         sync_folder(self.path)
-        pictures = [self.path / it for n in numbers for it in self.record(n).get("files", ())]
+        written = (it for n in numbers for it in self.record(n).get("files", ()))
+        pictures = [self.path / it for it in written if _is_below(it)]
         for found in (pictures, [self._block(number, "json") for number in numbers]):
             for path in found:
                 remove(path)
@@ -255,10 +286,18 @@ class Folder:
         remove_tree(self.state)
 
 
-def _document(path: Path) -> dict[str, Any]:
-    """Return a JSON object, or nothing where there is none, or a damaged one."""
+def _document(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object of a form, or nothing where there is none, or a damaged one."""
     try:
         found = orjson.loads(read_bytes(path))
+        expect(found, form)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    read: dict[str, Any] = found
+    return read
+
+
+def _is_below(place: str) -> bool:
+    """Whether a path is one of the pictures that a run writes, and leads nowhere else."""
+    top, *rest = place.split("/")
+    return top in TREES and ".." not in rest and "\0" not in place

@@ -10,20 +10,21 @@ import hashlib
 import os
 import re
 
+from pellucid.printable import ODD, escaped
+
 LONGEST = 200
 """How many bytes of a name are kept; most file systems allow 255."""
 
-_ODD = re.compile(r"[\\\x00-\x1f\x7f\x80-\x9f\ud800-\udfff]")
+_ODD = re.compile(rf"[\\{ODD}]")
 _ESCAPED = re.compile(r"\\(?:([\\ntr])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
-_LETTERS = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_BACK = {escaped[1]: letter for letter, escaped in _LETTERS.items()}
+_BACK = {"\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
 
 
 def shown(name: str) -> str:
     """Return a file's name as printable text; two names never look the same."""
     if os.sep != "/":
         name = name.replace(os.sep, "/")
-    return _ODD.sub(lambda found: _LETTERS.get(found[0]) or _code(found[0]), name)
+    return _ODD.sub(lambda found: "\\\\" if found[0] == "\\" else escaped(found), name)
 
 
 def name_of(text: str) -> str:
@@ -47,15 +48,3 @@ def fitting(name: str) -> str:
         return name
     digest = hashlib.sha256(data).hexdigest()[:12]
     return f"{data[: LONGEST - 13].decode(errors='ignore')}~{digest}"
-
-
-def printable(sentence: str) -> str:
-    """Return a sentence whose every character can be printed on one line and written as UTF-8."""
-    return _ODD.sub(lambda found: found[0] if found[0] == "\\" else shown(found[0]), sentence)
-
-
-def _code(letter: str) -> str:
-    number = ord(letter)
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is not UTF-8, as Python's file names carry it
-        return f"\\x{number - 0xDC00:02x}"
-    return f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.batch.paths import printable
 from pellucid.notices import Message, Notice
+from pellucid.printable import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from pellucid.batch.output_folder import Folder
 from pellucid.batch.plan import Plan, first_difference
+from pellucid.batch.summary import Summary
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.inputs import InputInfo
+from pellucid.files import DAMAGED, expect
 from pellucid.notices import Hint, Where
 
 FORMAT = 2
 """Changes with what a line of results holds, and with what tells one model from another."""
 
 ANEW = Hint("name another folder, or add {force:True} to start over")
+_FORM = {
+    "versions": dict,
+    "model": object,
+    "settings": dict,
+    "inputs": {"count": int, "names": str, "contents": str},
+}
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
 
 
@@ -45,10 +53,15 @@ def refuse_changes(
             where=Where(file=str(folder.path)),
             hint=ANEW,
         )
+    try:
+        expect(before, _FORM)
+    except ValueError as error:
+        what = f"its plan is damaged ({error})"
+        raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from None
     found = changes(before, after)
     if before["inputs"]["names"] != plan.names:
         if folder.listing.exists():
-            found.append(f"other inputs: {first_difference(folder.listing, plan.listing)}")
+            found.append(f"other inputs: {_difference(folder.listing, plan.listing)}")
         else:
             counts = [f"{it['inputs']['count']:,}" for it in (after, before)]
             found.append(f"other inputs: there are {counts[0]}, and were {counts[1]}")
@@ -60,6 +73,13 @@ def refuse_changes(
             where=Where(file=str(folder.path)),
             hint=ANEW,
         )
+
+
+def _difference(before: Path, after: Path) -> str:
+    try:
+        return first_difference(before, after)
+    except (*DAMAGED, OSError):
+        return "the list of those before is damaged"
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -80,7 +100,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def done_blocks(
-    folder: Folder, plan: Plan, inputs: Sequence[InputInfo], *, changed: bool
+    folder: Folder, plan: Plan, about: About, *, changed: bool
 ) -> dict[int, tuple[int, int]]:
     """Return the blocks that are complete, each with how many it explained and how many failed.
 
@@ -92,13 +112,14 @@ def done_blocks(
     whole = [folder.results(it, plan.shards).exists() for it in range(plan.shards)]
     for number in range(plan.blocks):
         record = folder.record(number)
-        if record and (whole[plan.shard_of(number)] or folder.is_whole(number, record)):
+        there = record and (whole[plan.shard_of(number)] or folder.is_whole(number, record))
+        if there and _counts(record):
             done[number] = (record["tally"]["explained"], record["tally"]["failed"])
             stamps[number] = record["stamp"]
     if changed:
         shards = set[int]()
         lost = set[int]()
-        for block in plan.cut(inputs):
+        for block in plan.cut(about.inputs, about.beside):
             if block.number in done and stamps[block.number] != block.stamp:
                 shard = plan.shard_of(block.number)
                 lost |= {*plan.shard(shard)} if whole[shard] else {block.number}
@@ -107,6 +128,15 @@ def done_blocks(
         for number in lost:
             done.pop(number, None)
     return done
+
+
+def _counts(record: Mapping[str, Any]) -> bool:
+    """Whether what a record counts can be added up; else its block is done again."""
+    try:
+        Summary.read(record["tally"])
+    except DAMAGED:
+        return False
+    return True
 
 
 def _versions() -> dict[str, str]:

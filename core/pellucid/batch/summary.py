@@ -54,7 +54,9 @@ class Summary:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Summary:
         """Return what `document` was made of."""
-        sums = {name: np.asarray(value) for name, value in document["sums"].items()}
+        sums = {name: np.asarray(value, np.float64) for name, value in document["sums"].items()}
+        if sums.keys() != document["counts"].keys():
+            raise ValueError("what is counted is not what is added up")
         return cls(**{**document, "sums": sums})
 
     def document(self) -> dict[str, Any]:

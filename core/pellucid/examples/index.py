@@ -25,7 +25,7 @@ import numpy as np
 
 from pellucid.errors import SpecError
 from pellucid.examples.hnsw import Graph
-from pellucid.files import open_file
+from pellucid.files import DAMAGED, expect, open_file
 from pellucid.metadata import Distance, Examples, Normalization, Query, Restriction
 from pellucid.methods import nearest_examples
 from pellucid.model import Array
@@ -33,6 +33,23 @@ from pellucid.notices import Hint, Where
 
 FORMAT = 1
 CANDIDATES = 100
+_RESTRICT = {
+    "namespace?": str,
+    "namespaceName?": str,
+    "allow?": [(str, float)],
+    "deny?": [(str, float)],
+}
+_FORM = {
+    "files": str,
+    "signature": str,
+    "latent": str,
+    "domains": {str: [(float, None)]},
+    "distance": str,
+    "normalization": str,
+    "query": str,
+    "crowding_tags": [str],
+    "restricts": [[_RESTRICT]],
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +108,28 @@ class ExampleIndex:
         """The normalized latent vectors, float32 [n, d]."""
         return mapped(self.path, "vectors")
 
+    def check(self) -> None:
+        """Raise ValueError unless the arrays fit together; of the ids and the tags, at their ends.
+
+        What lies in the middle is looked at when it is searched.
+        """
+        arrays = (
+            (self.vectors, "f4", 2), (self._ids, "u1", 1), (self._id_ends, "i8", 1),
+            (self._center, "f8", 1), (self._scale, "f8", 1), (self._tags, "i4", 2),
+        )  # fmt: skip
+        if any(it.dtype != np.dtype(kind) or it.ndim != axes for it, kind, axes in arrays):
+            raise ValueError("an array is not of the type it has to be")
+        count, size = self.vectors.shape
+        ends, tags = self._id_ends, self._tags
+        lengths = {len(ends), len(tags)} == {count} and {len(self._center), len(self._scale)}
+        if not count or lengths != {size} or tags.shape[1] != 2:
+            raise ValueError("the arrays are not of one length")
+        if ends[0] < 0 or (np.diff(ends) < 0).any() or ends[-1] != len(self._ids):
+            raise ValueError("the ids are not where they have to be")
+        most = tags.max(axis=0) < (len(self.crowding_tags), len(self.restricts))
+        if tags.min() < 0 or not most.all():
+            raise ValueError("a tag is not among the tags")
+
     @property
     def measure(self) -> str:
         """What is near, in words."""
@@ -104,7 +143,7 @@ class ExampleIndex:
     def id_at(self, place: int) -> str:
         """Return the id of the example at a place."""
         start = int(self._id_ends[place - 1]) if place else 0
-        return bytes(self._ids[start : self._id_ends[place]]).decode()
+        return bytes(self._ids[start : self._id_ends[place]]).decode("utf-8", "replace")
 
     def search(self, vectors: Array, wanted: Examples) -> list[tuple[Neighbor, ...]]:
         """Return the nearest examples of latent vectors [m, d], nearest first.
@@ -213,13 +252,15 @@ def open_index(path: Path) -> ExampleIndex:
     try:
         with open_file(path) as file, zipfile.ZipFile(file) as archive:
             header = json.loads(archive.read("index.json"))
+        expect(header, {"format": object}, "the header")
         if header["format"] != FORMAT:
             raise SpecError(
                 f"is an index of format {header['format']}, this version reads {FORMAT}",
                 where=where,
                 hint="make it again with pellucid index",
             )
-        return ExampleIndex(
+        expect(header, _FORM, "the header")
+        opened = ExampleIndex(
             path=path,
             origin=Origin(**{f.name: header[f.name] for f in fields(Origin)}),
             distance=Distance(header["distance"]),
@@ -228,13 +269,17 @@ def open_index(path: Path) -> ExampleIndex:
             crowding_tags=tuple(header["crowding_tags"]),
             restricts=tuple(header["restricts"]),
         )
+        opened.check()
+        return opened
     except FileNotFoundError:
         raise SpecError(
             "there is no index",
             where=where,
             hint="make one with pellucid index MODEL_DIR EXAMPLES",
         ) from None
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IsADirectoryError) as error:
+    except SpecError:
+        raise
+    except (*DAMAGED, IsADirectoryError) as error:
         raise SpecError(
             "is not an index of examples", where=where, hint="make one with pellucid index"
         ) from error
@@ -259,7 +304,7 @@ def _lets(wanted: Restriction, restricts: Any) -> bool:
 
 
 def mapped(path: Path, name: str) -> Array:
-    """Return an array of an uncompressed ``.npz`` archive, mapped into memory."""
+    """Return an array of an uncompressed ``.npz`` archive, mapped into memory, as it lies there."""
     with open_file(path) as file, zipfile.ZipFile(file) as archive:
         start = archive.getinfo(f"{name}.npy").header_offset
     with open_file(path) as file:
@@ -268,4 +313,6 @@ def mapped(path: Path, name: str) -> Array:
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         offset = file.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{name} holds Python objects")
     return np.memmap(path, dtype, "r", offset, shape) if np.prod(shape) else np.zeros(shape, dtype)

@@ -62,6 +62,13 @@ def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> Inst
     return (error.under(why) if why else error).at(instance=numbers[row])
 
 
+def _has_nan(value: Array) -> Array:
+    """Return which rows of an input [n, …] have a missing value, bool [n]."""
+    if value.dtype.kind != "f":
+        return np.zeros(len(value), bool)
+    return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))
+
+
 def _index(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
 
@@ -86,7 +93,8 @@ class Explainer:
     """A model and what is to be explained of one of its outputs.
 
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
-    `companions` which others belong to it;
+    `companions` which others belong to it, `lists` which features of any length the records of an
+    input hold;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
     instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
     what a call chose instead of the metadata's, `mean` that of the call, where it is asked for.
@@ -97,6 +105,7 @@ class Explainer:
     parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
     input_keys: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, Companions] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
@@ -113,8 +122,10 @@ class Explainer:
         numbers = list(range(n)) if numbers is None else list(numbers)
         method = self.parameters.method
         try:
+            self._refuse_missing(request)
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
+            self._refuse_missing(x)  # which may have been in a record
             prediction = self.model.predict(x)
             near = self._neighbors(request)
             names = None if isinstance(method, Examples) else self._names(request)
@@ -141,7 +152,8 @@ class Explainer:
             return output_text(self.metadata.output.name, index, name_at(names, index))
 
         ranked = self.parameters.output_indices is None
-        check_scores(prediction, chosen, named, numbers, ranked=ranked)
+        lost = np.any([_has_nan(value) for value in request.values()], axis=0)
+        check_scores(prediction, chosen, named, numbers, ranked=ranked, lost=lost)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
         attribution, baselines, leaping, texts = self._attribution(method, asked, named)
@@ -183,6 +195,17 @@ class Explainer:
                 )
             )
         return result
+
+    def _refuse_missing(self, request: Tensors) -> None:
+        """Raise InstanceError where a method takes gradients and something is missing."""
+        for name, value in request.items() if self._gradients else ():
+            bad = np.flatnonzero(_has_nan(value))
+            if len(bad):
+                raise InstanceError(
+                    f"has a missing value in '{name}', NaN, and so would be every gradient",
+                    int(bad[0]),
+                    hint=Hint("choose {missing:baseline} or {method:sampled-shapley}"),
+                )
 
     def _attribution(
         self, method: Attributing, asked: _Asked, named: Callable[[int], str]
@@ -292,7 +315,10 @@ class Explainer:
         """Return the inputs that the output depends on, and that belong to no feature."""
         known = set(self.input_keys.values())
         known |= {key for it in self.companions.values() for key in it.keys}
-        return [key for key in self.model.held if key not in known]
+        beside = [key for key in self.model.held if key not in known]
+        explained = {spec.name for spec in self.metadata.inputs}
+        names = (name for key in beside for name in self.lists.get(key, (key,)))
+        return [name for name in names if name not in explained]
 
     @property
     def _facts(self) -> GradientFacts:

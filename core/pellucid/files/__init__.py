@@ -13,6 +13,7 @@ from pellucid.files.durable import (
     sync,
     sync_folder,
 )
+from pellucid.files.expected import DAMAGED, expect
 from pellucid.files.regular import (
     NO_FILE,
     check_regular,
@@ -22,10 +23,12 @@ from pellucid.files.regular import (
 )
 
 __all__ = [
+    "DAMAGED",
     "NO_FILE",
     "Writer",
     "check_regular",
     "create",
+    "expect",
     "make_folder",
     "open_file",
     "put_in_place",

@@ -27,6 +27,7 @@ import orjson
 from pellucid.errors import OutputError
 from pellucid.files import create, open_file, rename, sync, sync_folder
 from pellucid.notices import Where
+from pellucid.printable import encodable, printable
 
 PER_PAGE = 10_000
 INDEX = "index.html"
@@ -128,10 +129,10 @@ class _Page:
 
     def add(self, entry: Entry) -> None:
         if entry.error is not None:
-            self._errors[str(len(self._rows))] = shown(entry.error)
-        self._labels.append(None if entry.label is None else shown(entry.label))
+            self._errors[str(len(self._rows))] = printable(entry.error)
+        self._labels.append(None if entry.label is None else printable(entry.label))
         values = (
-            shown(entry.name),
+            printable(entry.name),
             url(entry.overlay),
             url(entry.original),
             url(entry.thumbnail),
@@ -159,7 +160,7 @@ class _Page:
         }
         run = _run(number, 1, 0, 0)
         page = _filled(
-            title=html.escape(shown(title)).encode(),
+            title=html.escape(printable(title)).encode(),
             run=run,
             entries=_inside_script(orjson.dumps(document)),
             rows=_inside_script(b"\n".join(self._rows)),
@@ -220,27 +221,6 @@ def url(path: str | None) -> str | None:
     return None if path is None else quote(path.encode("utf-8", "surrogateescape"), safe="/")
 
 
-_CONTROLS = re.compile(
-    "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def shown(text: str) -> str:
-    r"""Return text as it can be shown: control and direction marks as escapes, such as ``\n``.
-
-    A byte of a file name that is not UTF-8, which Python holds as a lone surrogate, is ``\xff``.
-    """
-    return _CONTROLS.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    return match[0].encode("unicode_escape").decode()
-
-
 def shortened(row: Mapping[str, object], limit: int) -> bytes:
     """Return a row as JSON of about `limit` bytes at most: what is too long in it is cut, and said.
 
@@ -268,7 +248,7 @@ def _cut(value: object, items: int, letters: int) -> object:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, str):
-        text = _SURROGATES.sub(_escaped, value[:letters])
+        text = encodable(value[:letters])
         return text if len(value) <= letters else f"{text}… {len(value):,} letters"
     if isinstance(value, Mapping):
         return {

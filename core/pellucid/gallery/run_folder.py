@@ -67,7 +67,7 @@ def _entries(folder: Path, files: list[Path]) -> Iterator[Entry]:
                 overlay=overlays.at(place),
                 thumbnail=thumbnails.at(place),
                 original=originals.at(place) or _original(folder, name),
-                label=found.get("label_name", found.get("outputDisplayName")),
+                label=_name(found.get("label_name", found.get("outputDisplayName"))),
                 score=_float(found.get("example_score", found.get("instanceOutputValue"))),
                 approx_error=_float(found.get("approx_error", found.get("approximationError"))),
                 row=row,
@@ -128,6 +128,10 @@ def _first_label(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def _name(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
 def _float(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
@@ -136,7 +140,7 @@ def _original(folder: Path, name: str | None) -> str | None:
     """Return the path of the input from the folder, if it is a picture that is still there."""
     if name is None or Path(name).suffix.lower() not in (*PICTURES, ".gif", ".bmp", ".avif"):
         return None
-    if "\0" in name or not Path(name).is_file():
+    if not os.path.isfile(name):  # False, too, for what can be no name
         return None
     return Path(os.path.relpath(name, folder)).as_posix()
 

@@ -6,16 +6,16 @@ are never loaded.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.errors import InstanceError
-from pellucid.files import check_regular, open_file
-from pellucid.inputs.tensors import InputInfo, check_names, fits, shape_text
+from pellucid.errors import InstanceError, OutOfMemoryError
+from pellucid.files import DAMAGED, check_regular, open_file
+from pellucid.inputs.input_info import InputInfo, fits, shape_text
+from pellucid.inputs.tensors import check_names
 from pellucid.model import Array
 from pellucid.notices import Where
 
@@ -68,7 +68,9 @@ def _loaded(source: str, inputs: Sequence[InputInfo]) -> dict[str, Array]:
             return {name: arrays[name] for name in arrays}
     except FileNotFoundError:
         raise InstanceError("no such file", where=where) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except MemoryError as error:
+        raise OutOfMemoryError(where=where) from error
+    except (*DAMAGED, OSError) as error:
         if "pickle" in str(error).lower() or "object" in str(error).lower():
             hint = "only numbers are read"
             raise InstanceError("holds Python objects", where=where, hint=hint) from None

@@ -16,10 +16,18 @@ from typing import IO, cast
 
 from pellucid.errors import InstanceError
 from pellucid.files import open_file
+from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.strict_json import decode_text
-from pellucid.inputs.tensors import InputInfo, is_binary
+from pellucid.inputs.tensors import is_binary
 from pellucid.notices import Where
 
+CLASSIFIED = "examples"
+"""The key of the instances in a request to classify, a list of features by name."""
+MOST_UNPACKED = 2**30
+"""The bytes of a compressed file that are held at once: a line of it, or all if it is read whole.
+
+A few megabytes may hold any number of them.
+"""
 EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 
@@ -55,7 +63,11 @@ def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
     """Yield the lines of a file, with their ends. Raises `InstanceError`."""
     filled = False
     with opened(path, source) as file:
-        for number, line in enumerate(file, 1):
+        packed = Path(path).suffix.lower() == ".gz"
+        lines = iter(lambda: file.readline(MOST_UNPACKED + 1), b"") if packed else file
+        for number, line in enumerate(lines, 1):
+            if packed:
+                _check_size(line, Where(file=source, line=number))
             filled = filled or bool(line.strip(b"\xef\xbb\xbf \t\r\n"))
             yield decode_text(line, Where(file=source, line=number))
     if not filled:
@@ -66,10 +78,19 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
     """Return the content of a file. Raises `InstanceError`, also for a file without any."""
     source = fspath(path)
     with opened(path) as file:
-        data = file.read()
+        packed = Path(path).suffix.lower() == ".gz"
+        data = file.read(MOST_UNPACKED + 1) if packed else file.read()
+    if packed:
+        _check_size(data, Where(file=source))
     if not data:
         raise InstanceError("the file is empty", where=Where(file=source))
     return data
+
+
+def _check_size(data: bytes, where: Where) -> None:
+    if len(data) > MOST_UNPACKED:
+        what = f"has more than {MOST_UNPACKED / 2**20:,.0f} MiB once it is decompressed"
+        raise InstanceError(what, where=where, hint="give it as JSON Lines or CSV, of short lines")
 
 
 def _unread(source: str, error: OSError) -> InstanceError:
@@ -88,7 +109,7 @@ def looks_binary(data: bytes) -> bool:
     return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"
 
 
-def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = ()) -> str | None:
+def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = ()) -> str | None:
     """Return "request", "lines", or None where the text does not begin as JSON does."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -98,6 +119,9 @@ def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = 
         return "request"  # whose reader will say what is wrong, and where
     if text.lstrip()[end:].strip():
         return "lines"
-    names = {*(info.name for info in inputs), *extras}
+    names = {*(info.name for info in inputs), *beside}
+    names |= {it.name for info in inputs if info.record for it in info.record.features}
+    if isinstance(value, dict) and isinstance(value.get(CLASSIFIED), list):
+        return "request"
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

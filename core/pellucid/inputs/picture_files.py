@@ -6,6 +6,7 @@ EPS, whatever its name is, and its rarer decoders are hardly looked after.
 
 from __future__ import annotations
 
+import ctypes
 import warnings
 from contextlib import suppress
 from importlib.util import find_spec
@@ -45,6 +46,19 @@ FRAME = 2**12
 
 _SEVERAL = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")
 """The formats that can hold more than one picture."""
+
+
+def _hush_libtiff() -> None:
+    """Keep libtiff from writing on stderr what Pillow reports; it names no file.
+
+    Where the library cannot be reached, it goes on to.
+    """
+    found = find_spec("PIL._imaging")
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(found.origin if found else None).TIFFSetErrorHandler(None)
+
+
+_hush_libtiff()
 
 
 def open_picture(picture: bytes | str | PathLike[str]) -> Image.Image:
@@ -172,7 +186,8 @@ def _rgb(picture: Image.Image, where: Where) -> Image.Image:
 
 def _deep_gray(gray: Array) -> Array:
     """Return gray of more than 8 bits as uint8: integers are divided by 257."""
-    values = gray.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that signals, which is refused below
+        values = gray.astype(np.float64)
     if gray.dtype.kind == "f":
         low, high = _range_of_floats(values)
     else:

@@ -6,18 +6,19 @@ from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_graph import refuse_ragged
 from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
-from pellucid.linter.encodings import EncodedTensor, encoded_tensors, way_out
+from pellucid.linter.encodings import EncodedTensor, encoded_tensors, parsed_records, way_out
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
-from pellucid.linter.safety import refuse_unsafe
-from pellucid.linter.unsafe_ops import is_known
+from pellucid.linter.safety import OwnFiles, refuse_running, refuse_unsafe
+from pellucid.linter.unsafe_ops import is_known, may_touch
 
 __all__ = [
     "PIXELS",
     "Draft",
     "EncodedTensor",
     "Linted",
+    "OwnFiles",
     "Reach",
     "assume_pixels",
     "check",
@@ -29,7 +30,10 @@ __all__ = [
     "kept",
     "limited",
     "lint",
+    "may_touch",
+    "parsed_records",
     "refuse_ragged",
+    "refuse_running",
     "refuse_unsafe",
     "shape_text",
     "way_out",

@@ -18,6 +18,8 @@ _KEEPING = ("AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp")
 # How many inputs come before the arguments of the branches.
 _BRANCHES = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}
 
+_AGAIN = "export the model again"
+
 OTHERS_CHECKPOINT = "reads a checkpoint that is not the model's own"
 
 Place: TypeAlias = "tuple[str | None, str]"
@@ -35,7 +37,7 @@ class Judge:
         self.meta_graph = meta_graph
         self.run = run
         self.late = late
-        self.assets = {_tensor(tensor) for _, tensor in assets_of(meta_graph)}
+        self.assets = {_tensor(tensor) for _, tensor in given_assets(meta_graph)}
         filename = meta_graph.message.saver_def.filename_tensor_name
         self.checkpoint = {_tensor(filename)} if filename else set()
 
@@ -91,9 +93,15 @@ class Judge:
     def _is_source(self, sources: Collection[str], function: str | None, tensor: str) -> bool:
         if function is None:
             return _tensor(tensor) in sources
-        place = self._captured(function, node_name(tensor))
+        if sources is not self.assets or self.run.functions.get(function):
+            return False  # whoever calls it hands something over
+        return self._is_asset(function, node_name(tensor))
+
+    def _is_asset(self, function: str, argument: str) -> bool:
+        """Whether an argument is an asset wherever objects call a function."""
+        place = self._captured(function, argument)
         objects = self.meta_graph.objects.nodes
-        if sources is not self.assets or place is None or not 0 <= place < len(objects):
+        if place is None or not 0 <= place < len(objects):
             return False
         return str(objects[place].WhichOneof("kind")) == "asset"
 
@@ -121,8 +129,8 @@ class Judge:
             return []
         if function is None or name not in self.meta_graph.functions[function].arguments:
             return []
-        if function in self.run.bound:  # objects call it, with arguments of their own
-            return []
+        if function in self.run.bound and not self._is_asset(function, name):
+            return []  # objects call it, with arguments of their own
         place = self.meta_graph.functions[function].arguments.index(name)
         given = [self._given(it, place) for it in self.run.functions.get(function, ())]
         return [it for it in given if it is not None] if None not in given else []
@@ -142,6 +150,7 @@ class Judge:
         handles = [it for nodes in everywhere for it in nodes.messages() if it.op == "VarHandleOp"]
         if (
             name not in graph
+            or any(_is_named_by_its_caller(it) for it in handles)
             or sum(_variable(it) == _variable(graph.message(name)) for it in handles) != 1
         ):
             return []
@@ -156,19 +165,31 @@ class Judge:
 
 
 def assets_of(meta_graph: MetaGraph) -> Iterator[tuple[str, str]]:
-    """Yield the file and the tensor of each asset."""
+    """Yield the file and the tensor of each asset, whether or not it is one that is given."""
+    for asset in (*meta_graph.message.asset_file_def, *_collected_assets(meta_graph)):
+        yield str(asset.filename), str(asset.tensor_info.name)
+
+
+def given_assets(meta_graph: MetaGraph) -> Iterator[tuple[str, str]]:
+    """Yield the file and the tensor of each asset that loaders give: of one of the two lists."""
+    for asset in list(meta_graph.message.asset_file_def) or _collected_assets(meta_graph):
+        yield str(asset.filename), str(asset.tensor_info.name)
+
+
+def _collected_assets(meta_graph: MetaGraph) -> list[Any]:
+    """Return the assets as TensorFlow 1 writes them. Raises ModelError."""
     from google.protobuf.message import DecodeError
 
-    found = list(meta_graph.message.asset_file_def)
     collections = meta_graph.message.collection_def
-    if _ASSETS in collections:
-        kind = messages()("tensorflow.AssetFileDef")
-        try:
-            found += [kind.FromString(it.value) for it in collections[_ASSETS].any_list.value]
-        except DecodeError as error:
-            raise ModelError("the list of the model's assets is damaged") from error
-    for asset in found:
-        yield str(asset.filename), str(asset.tensor_info.name)
+    if _ASSETS not in collections:
+        return []
+    packed, kind = collections[_ASSETS].any_list.value, messages()("tensorflow.AssetFileDef")
+    if any(not it.type_url.endswith(f"/{kind.DESCRIPTOR.full_name}") for it in packed):
+        raise ModelError("the list of the model's assets holds something else", hint=_AGAIN)
+    try:
+        return [kind.FromString(it.value) for it in packed]
+    except DecodeError as error:
+        raise ModelError("the list of the model's assets is damaged", hint=_AGAIN) from error
 
 
 def escapes(name: str) -> bool:
@@ -176,6 +197,13 @@ def escapes(name: str) -> bool:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     rooted = posix.is_absolute() or bool(windows.drive or windows.root)
     return rooted or ".." in (*posix.parts, *windows.parts)
+
+
+def _is_named_by_its_caller(handle: Any) -> bool:
+    """Whether which variable a handle is of is said where the function around it is called."""
+    attributes = attributes_of(handle)
+    found = (attributes[key] for key in ("shared_name", "container") if key in attributes)
+    return any(it.WhichOneof("value") == "placeholder" for it in found)
 
 
 def _variable(message: Any) -> bytes:

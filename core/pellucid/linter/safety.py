@@ -5,13 +5,13 @@ A SavedModel is a program. What would run is looked at before TensorFlow sees an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pellucid.errors import UnsafeModelError
+from pellucid.errors import ModelError, UnsafeModelError
 from pellucid.linter.judge import Judge, assets_of, escapes
 from pellucid.linter.loader import loader_touches, why_loader
-from pellucid.linter.reachability import Running, running
+from pellucid.linter.reachability import Running, everything, running
 from pellucid.linter.unsafe_ops import RESTORES, SAVES, is_known, may_touch
 from pellucid.metadata.documents import printable
 from pellucid.notices import Hint, Where
@@ -81,9 +81,11 @@ def touches_of(
 
 
 def _ops(meta_graph: MetaGraph) -> set[str]:
-    return {*meta_graph.nodes.ops}.union(
-        *(it.ops for it in (function.nodes for function in meta_graph.functions.values()))
-    )
+    """Return the types of all operations; of two functions with one name, those of both."""
+    library, functions = meta_graph.graph.library.function, meta_graph.functions
+    if len(functions) < len(library):
+        return {*meta_graph.nodes.ops, *(node.op for it in library for node in it.node_def)}
+    return {*meta_graph.nodes.ops}.union(*(it.nodes.ops for it in functions.values()))
 
 
 def _flat_touches(meta_graph: MetaGraph, run: Running, asked: Running) -> Iterator[Touch]:
@@ -119,27 +121,63 @@ def refuse_unsafe(
 ) -> None:
     """Raise UnsafeModelError if the model would touch the world when it is loaded or run.
 
-    `loader` is as in `touches_of`.
+    `loader` is as in `touches_of`. Raises ModelError where the file is damaged.
     """
     where = Where(file=str(directory))
-    for name in escaping_assets(meta_graph):
+    try:
+        outside = escaping_assets(meta_graph)
+        touches = touches_of(meta_graph, signature, tensors, loader)
+    except ModelError as error:
+        raise error.at(where) from error
+    for name in outside:
         raise UnsafeModelError(
             f"the asset '{name}' lies outside of the model's assets directory, and loading would "
             "read it",
             where=where,
             hint=Hint("put it there, or, if you trust the model, add {allow_unsafe_ops:True}"),
         )
-    found = [it for it in touches_of(meta_graph, signature, tensors, loader) if it.runs]
-    if found:
-        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise UnsafeModelError(
-            f"refused, because a model is a program and this one {found[0].what}: "
-            f"{found[0].where}{more}{found[0].because}",
-            where=where,
-            hint=Hint(
-                "see all with validate-metadata, and if you trust it, add {allow_unsafe_ops:True}"
-            ),
-        )
+    _refuse([it for it in touches if it.runs], where)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """The tensors of a graph that hold, whatever runs, the names of the model's own files."""
+
+    assets: frozenset[str]
+    checkpoint: frozenset[str]
+
+
+def refuse_running(serialized: bytes, own: OwnFiles, directory: object) -> None:
+    """Raise UnsafeModelError if anything in a graph that is going to run touches the world.
+
+    `serialized` is a MetaGraphDef of which all runs, as it is.
+    """
+    meta_graph = MetaGraph(serialized)
+    judge = Judge(meta_graph, everything(meta_graph), Running())
+    judge.assets, judge.checkpoint = set(own.assets), set(own.checkpoint)
+    bodies = ((name, it.nodes) for name, it in meta_graph.functions.items())
+    found = [
+        Touch(str(it.op), str(it.name), function, what, True)
+        for function, nodes in ((None, meta_graph.nodes), *bodies)
+        for it in nodes.messages()
+        if is_known(it.op) and may_touch(it.op)
+        if (what := judge.what(function, it)) is not None
+    ]
+    _refuse(found, Where(file=str(directory)))
+
+
+def _refuse(found: Sequence[Touch], where: Where) -> None:
+    if not found:
+        return
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    raise UnsafeModelError(
+        f"refused, because a model is a program and this one {found[0].what}: "
+        f"{found[0].where}{more}{found[0].because}",
+        where=where,
+        hint=Hint(
+            "see all with validate-metadata, and if you trust it, add {allow_unsafe_ops:True}"
+        ),
+    )
 
 
 def _saver(meta_graph: MetaGraph) -> Running:

@@ -36,6 +36,7 @@ from pellucid.metadata.pixels import (
     same_range,
 )
 from pellucid.metadata.published_schemas import published_schema
+from pellucid.metadata.records import RecordFeature, RecordForm, RecordKind
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
     METADATA_FILE,
@@ -103,6 +104,9 @@ __all__ = [
     "Polarity",
     "Query",
     "RandomBaseline",
+    "RecordFeature",
+    "RecordForm",
+    "RecordKind",
     "Restriction",
     "Setting",
     "TextParts",

@@ -133,7 +133,8 @@ def quadrature(rule: Quadrature, count: int) -> tuple[Array, Array]:
 
 def completeness_error(values: Tensors, difference: Array) -> Array:
     """Return |Σ attributions − d| / |d| for each instance, NaN where d = 0."""
-    total = np.sum([v.reshape(len(difference), -1).sum(1) for v in values.values()], axis=0)
+    # One after the other: numpy adds up the rows of a single instance in another order.
+    total = sum((v.reshape(len(difference), -1).sum(1) for v in values.values()), np.zeros(1))
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.abs(total - difference) / np.abs(difference)
     return np.where(difference == 0, np.nan, error)

@@ -146,7 +146,7 @@ def sampled_shapley(
     games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]
     for number, game in enumerate(games):
         check_baseline(game.empty, number, target)
-    baseline_score = np.mean([game.empty for game in games], axis=0)
+    baseline_score = sum((game.empty for game in games), np.zeros(n)) / len(games)
     difference = score - baseline_score
     paths = np.full(n, 0 if exact else sum(shares))
     if exact:

@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 
 from pellucid.examples import Neighbor
-from pellucid.explain import Explanation, LabelAttribution
+from pellucid.explain import Explanation, LabelAttribution, element_names
+from pellucid.metadata import ExplanationMetadata
 from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array
 
@@ -83,6 +84,23 @@ def _words(texts: Mapping[str, Cut]) -> dict[str, Any]:
         ]
         for name, text in texts.items()
     }
+
+
+def instance_json(ids: Sequence[str | None], number: int) -> dict[str, str]:
+    """Return the id of an instance, beside its attributions, where it has one."""
+    name = ids[number] if ids else None
+    return {} if name is None else {"id": name}
+
+
+def names_json(metadata: ExplanationMetadata, explanation: Explanation) -> dict[str, Any]:
+    """Return what the elements of a vector are called, where attributions are a list of theirs."""
+    names = {
+        feature: list(found)
+        for label in explanation.labels
+        for feature, values in label.features.items()
+        if (found := element_names(metadata, feature, values)) is not None
+    }
+    return {"feature_names": names} if names else {}
 
 
 def neighbors_json(neighbors: Sequence[Neighbor]) -> dict[str, Any]:

@@ -18,13 +18,13 @@ from dataclasses import asdict, fields, replace
 from enum import Enum
 from io import BytesIO
 from typing import Any, TypeAlias, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pellucid.errors import InstanceError
 from pellucid.examples import Neighbor
 from pellucid.explain import Explanation, LabelAttribution, Results
+from pellucid.files import DAMAGED, expect
 from pellucid.inputs import Instance, decode_picture, is_binary
 from pellucid.metadata import (
     METHODS,
@@ -39,6 +39,7 @@ from pellucid.metadata.documents import dump_metadata, parse_metadata
 from pellucid.methods.texts import Cut
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Where, Words, python_words
+from pellucid.responses.archive import FORM, read_arrays
 
 Record = TypeVar("Record", bound=Any)
 
@@ -153,9 +154,8 @@ def unpack(data: bytes, where: str) -> Results:
     """
     place = Where(file=where)
     try:
-        with np.load(BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (BadZipFile, ValueError, EOFError, OSError) as error:
+        arrays = read_arrays(data)
+    except (*DAMAGED, OSError) as error:
         raise InstanceError(
             f"not an .npz file of explanations ({error})",
             where=place,
@@ -169,14 +169,10 @@ def unpack(data: bytes, where: str) -> Results:
         )
     try:
         document = json.loads(arrays[_DOCUMENT].tobytes())
-        if document["format"] != FORMAT:
-            raise InstanceError(
-                f"has format {document['format']}, and this version of pellucid reads {FORMAT}",
-                where=place,
-                hint=AGAIN,
-            )
+        _check_format(document, place)
+        expect(document, FORM, "the document")
         parsed = parse_metadata(document["metadata"])
-        if parsed.metadata is None:
+        if parsed.metadata is None or not parsed.metadata.inputs:
             raise InstanceError("its metadata are damaged", where=place, hint=AGAIN)
         found = [
             (_explanation(arrays, i, entry, parsed.metadata), _instance(arrays, i, entry, where))
@@ -184,7 +180,9 @@ def unpack(data: bytes, where: str) -> Results:
         ]
         method = _read(document["method"])
         metadata = _laid_out(parsed.metadata, document.get("layouts", {}))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except InstanceError:
+        raise
+    except DAMAGED as error:
         raise InstanceError(
             f"is damaged ({type(error).__name__}: {error})", where=place, hint=AGAIN
         ) from None
@@ -196,10 +194,19 @@ def unpack(data: bytes, where: str) -> Results:
     )
 
 
+def _check_format(document: Any, place: Where) -> None:
+    expect(document, {"format": object}, "the document")
+    if document["format"] != FORMAT:
+        raise InstanceError(
+            f"has format {document['format']}, and this version of pellucid reads {FORMAT}",
+            where=place,
+            hint=AGAIN,
+        )
+
+
 def _explanation(
     arrays: Mapping[str, Array], i: int, entry: Mapping[str, Any], metadata: ExplanationMetadata
 ) -> Explanation:
-    names = [spec.name for spec in metadata.inputs]
     outputs = _group(arrays, f"{i}/outputs/")
     outputs |= {name: np.array(texts, object) for name, texts in entry.get("texts", {}).items()}
     inputs = _group(arrays, f"{i}/inputs/")
@@ -207,13 +214,16 @@ def _explanation(
     given |= {name: np.array(words, object) for name, words in entry["given"].items()}
     labels = []
     for j, said in enumerate(entry["labels"]):
-        score, baseline_score, error = arrays[f"{i}/{j}/scores"].tolist()
-        kinds = {kind: _group(arrays, f"{i}/{j}/{kind}/") for kind in _ARRAYS}
+        scores, index = arrays[f"{i}/{j}/scores"], arrays[f"{i}/{j}/index"]
+        if scores.dtype.kind != "f" or index.dtype.kind != "i" or index.ndim != 1:
+            raise ValueError(f"the scores or the index of {i}/{j} are no numbers")
+        score, baseline_score, error = scores.tolist()
+        kinds = {kind: _numbers(arrays, f"{i}/{j}/{kind}/") for kind in _ARRAYS}
         features = {**kinds["values"], **kinds.pop("features")}
         labels.append(
             LabelAttribution(
                 output=said.get("output", metadata.output.name),
-                index=tuple(arrays[f"{i}/{j}/index"].tolist()),
+                index=tuple(index.tolist()),
                 name=said["name"],
                 score=score,
                 baseline_score=baseline_score,
@@ -229,22 +239,33 @@ def _explanation(
     if f"{i}/neighbors/ids" in arrays:
         found = zip(arrays[f"{i}/neighbors/ids"], arrays[f"{i}/neighbors/distances"], strict=True)
         near = tuple(Neighbor(id=str(name), distance=float(value)) for name, value in found)
+    if near is None and not labels:
+        raise ValueError(f"instance {i} has neither labels nor neighbors")
     return Explanation(
         prediction=arrays[f"{i}/prediction"],
         neighbors=near,
         labels=tuple(labels),
         inputs=inputs,
-        given={name: given[name] for name in names if name in given},
+        given={it.name: given[it.name] for it in metadata.inputs if it.name in given},
         warnings=tuple(map(Notice, entry["warnings"])),
         pixels=entry.get("pixels", {}),
         held=tuple(entry.get("held", ())),
         outputs={name: outputs[name] for name in entry.get("outputs", ())},
         baseline=entry.get("baseline", ""),
-        words={
-            name: Cut(text, tuple((start, end) for start, end in spans))
-            for name, (text, spans) in entry.get("words", {}).items()
-        },
+        words=_cuts(entry.get("words", {})),
     )
+
+
+def _cuts(said: Mapping[str, Any]) -> dict[str, Cut]:
+    """Return texts with their parts; raises ValueError for places that are none in them."""
+    cuts = {}
+    for name, (text, spans) in said.items():
+        places = tuple((int(start), int(end)) for start, end in spans)
+        bounds = [0, *(it for place in places for it in place), len(text)]
+        if bounds != sorted(bounds):
+            raise ValueError(f"parts of '{name}' are not in its text")
+        cuts[name] = Cut(str(text), places)
+    return cuts
 
 
 def _instance(
@@ -271,6 +292,14 @@ def _group(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def _numbers(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    found = _group(arrays, prefix)
+    for name, array in found.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{prefix}{name} holds no numbers")
+    return found
 
 
 def _same(value: Array, other: Array | None) -> bool:

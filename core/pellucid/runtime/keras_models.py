@@ -7,7 +7,9 @@ model that holds Python code, as ``Lambda`` layers do, is loaded only where that
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -25,6 +27,8 @@ CHUNK: Final = 2**20
 _MARKERS: Final = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 """How ``.keras`` (zip) and ``.h5`` (HDF5) files begin."""
 
+SAFE_KERAS: Final = (3, 12, 1)
+"""Before it, ``safe_mode`` was gone around in several ways, which have CVE numbers."""
 
 # What a model's own code may raise when Keras builds, calls or traces it.
 _REASONS: Final = (*FAILURES, ImportError, ArithmeticError)
@@ -54,6 +58,8 @@ def exported_file(path: Path, *, allow_code: bool = False) -> tuple[Path, bool]:
     target = cache_folder() / f"{_digest(path)[:32]}-{tf.keras.__version__}"
     if (target / "saved_model.pb").is_file():
         return target, True
+    if not allow_code:
+        _refuse_old_keras(path, str(tf.keras.__version__))
     try:
         model = tf.keras.models.load_model(path, compile=False, safe_mode=not allow_code)
     except _REASONS as error:
@@ -120,8 +126,30 @@ def _refuse_code(path: Path) -> None:
             hint="build the model, load them into it with model.load_weights(...), and export it: "
             "model.export('model')",
         )
-    if '"Lambda"' in text:
-        raise _holds_code(path)
+    try:
+        layers = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return  # which Keras cannot read, either
+    while layers:
+        part = layers.pop()
+        if isinstance(part, dict) and part.get("class_name") == "Lambda":
+            raise _holds_code(path)
+        layers += (
+            part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        )
+
+
+def _refuse_old_keras(path: Path, version: str) -> None:
+    """Refuse a file where Keras runs what it names, or reads other files, in its safe mode, too."""
+    numbers = tuple(int(it) for it in re.findall(r"\d+", version)[:3])
+    if numbers < SAFE_KERAS:
+        safe = ".".join(map(str, SAFE_KERAS))
+        raise UnsafeModelError(
+            f"Keras {version} may run code that such a file names, and read files that lie "
+            f"elsewhere; Keras {safe} does not",
+            where=Where(file=str(path)),
+            hint=Hint("if you trust it, add {allow_unsafe_ops:True}"),
+        )
 
 
 def _holds_code(path: Path) -> UnsafeModelError:

@@ -92,12 +92,25 @@ def _called_from(nodes: Nodes, ends: Sequence[str]) -> Iterator[tuple[str, str]]
 
 
 def reachable(nodes: Nodes, ends: Sequence[str]) -> list[str]:
-    """Return the nodes that `ends` depend on, themselves included, in a stable order."""
-    seen = dict.fromkeys(name for name in ends if name in nodes)
+    """Return the nodes that `ends` depend on, themselves included, in a stable order.
+
+    Once calls are expanded, ``C/x`` is what is called ``x`` in the function that ``C`` calls; a
+    graph may name it, too, and depends on ``C`` then.
+    """
+    seen = dict.fromkeys(it for name in ends for it in _holders(nodes, name))
     waiting = list(seen)
     while waiting:
         for name in nodes.input_names(waiting.pop()):
-            if name in nodes and name not in seen:
-                seen[name] = None
-                waiting.append(name)
+            for holder in (name,) if name in nodes else _holders(nodes, name):
+                if holder not in seen:
+                    seen[holder] = None
+                    waiting.append(holder)
     return list(seen)
+
+
+def _holders(nodes: Nodes, name: str) -> list[str]:
+    """Return a node of that name, or else those in which something of that name may be."""
+    if name in nodes:
+        return [name]
+    ends = (end for end, letter in enumerate(name) if letter == "/")
+    return [name[:end] for end in ends if name[:end] in nodes]

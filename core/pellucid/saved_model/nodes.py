@@ -125,7 +125,7 @@ class Nodes(Mapping[str, Node]):
 
 def node_name(tensor: str) -> str:
     """Return the node of an input as a graph writes it: ``^x``, ``x:1`` and ``x`` are of ``x``."""
-    return tensor.removeprefix("^").partition(":")[0]
+    return tensor.lstrip("^").partition(":")[0]
 
 
 def output_index(nodes: Nodes, functions: Mapping[str, Any], tensor: str) -> int | None:

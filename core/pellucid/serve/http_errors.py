@@ -12,6 +12,7 @@ from pellucid.errors import (
     SpecError,
 )
 from pellucid.notices import Advice
+from pellucid.printable import encodable
 
 CLIENT_GONE = 499
 """Nobody waits for the answer any more; nginx's number for it."""
@@ -35,7 +36,7 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         # What people sent may be quoted, and half a surrogate pair cannot be written anywhere.
-        self.message = message.encode("utf-8", "replace").decode()
+        self.message = encodable(message)
         self.retry_after = retry_after
         self.instance = instance
         self.allow = allow

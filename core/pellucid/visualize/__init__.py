@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.visualize.animation import FRAMES
-from pellucid.visualize.figures import File, Shown, View, files, shown
+from pellucid.visualize.figures import File, Shown, View, drawing_damaged, files, shown
 from pellucid.visualize.image_overlays import (
     SMALL,
     Drawing,
@@ -28,6 +28,7 @@ __all__ = [
     "character_picture",
     "chosen_settings",
     "draw_explanation",
+    "drawing_damaged",
     "encode",
     "file_of",
     "files",

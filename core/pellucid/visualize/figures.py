@@ -7,15 +7,19 @@ chart; of one label, of several, or of several methods side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
+from pellucid.errors import InstanceError, PellucidError
 from pellucid.explain import LabelAttribution, Results
+from pellucid.files import DAMAGED
 from pellucid.metadata import Polarity, Visualization
 from pellucid.model import Array
+from pellucid.notices import Where
 from pellucid.visualize.animation import animated, sweep
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
@@ -72,7 +76,8 @@ class Shown:
 
     @property
     def title(self) -> str:
-        return title_text(self.label)
+        name = self.explanations.instances[self.number].id
+        return f"{'' if name is None else f'{name}: '}{title_text(self.label)}"
 
     @property
     def method(self) -> str:
@@ -116,6 +121,18 @@ def shown(
         labels = sets[0][number].by_output[output]
         return [Shown(sets[0], number, label) for label in labels[: view.labels]]
     return [Shown(each, number, each[number].by_output[output][0]) for each in sets]
+
+
+@contextmanager
+def drawing_damaged(where: Where) -> Iterator[None]:
+    """Say of what was saved that it is damaged, where it does not fit together to be drawn."""
+    try:
+        yield
+    except DAMAGED as error:
+        if isinstance(error, PellucidError):
+            raise
+        what = f"cannot be drawn, what was saved is damaged ({type(error).__name__}: {error})"
+        raise InstanceError(what, where=where) from error
 
 
 def files(sets: Sequence[Results], number: int, stem: str, view: View) -> Iterator[File]:

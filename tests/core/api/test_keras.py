@@ -80,6 +80,30 @@ def test_code_in_a_file_is_not_run_unless_that_is_allowed(name: str, tmp_path: P
     assert np.allclose(found.predict([ROW])[0], np.multiply(ROW, 2))
 
 
+def test_code_is_found_before_keras_reads_a_file_however_its_name_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import h5py
+
+    model = tf.keras.Sequential([layers.Input((3,)), layers.Lambda(lambda x: x * 2)])
+    path = saved(model, tmp_path / "own.h5")
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace("Lambda", "\\u004cambda")
+    monkeypatch.setattr(tf.keras.models, "load_model", lambda *_, **__: pytest.fail("is loaded"))
+    with pytest.raises(UnsafeModelError, match="holds Python code"):
+        pellucid.load(path, warn=lambda _: None)
+
+
+def test_a_keras_that_runs_what_files_name_reads_those_alone_that_are_trusted(
+    network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(network, tmp_path / "own.keras")
+    monkeypatch.setattr(tf.keras, "__version__", "3.8.0")
+    with pytest.raises(UnsafeModelError, match=r"Keras 3\.8\.0 may run code"):
+        pellucid.load(path, warn=lambda _: None)
+    assert pellucid.load(path, allow_unsafe_ops=True, warn=lambda _: None).inputs
+
+
 def test_a_class_that_keras_does_not_know_is_named(tmp_path: Path) -> None:
     class Own(layers.Layer):  # type: ignore[misc]
         def call(self, x: Any) -> Any:

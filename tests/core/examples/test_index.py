@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from pellucid.examples.index import ExampleIndex, Origin, open_index
 from pellucid.examples.writer import IndexWriter
 from pellucid.metadata.example_spec import Distance, Examples, Normalization, Query, Restriction
 from pellucid.model import Array
+from tampering import ARRAYS, DEEP, tampered
 
 ORIGIN = Origin(files="abc", signature="serving_default", latent="dense:0", domains={"x": [0, 1]})
 RANDOM = np.random.default_rng(0)
@@ -256,3 +259,61 @@ def test_vectors_of_another_size_are_refused(tmp_path: Path) -> None:
     index = write(tmp_path / "i.npz")
     with pytest.raises(SpecError, match="its vectors have 8 elements, and those of the instances"):
         found(index, VECTORS[:1, :5])
+
+
+def searched(path: Path) -> None:
+    """Open an index and search it; only errors of ours may come of it."""
+    with suppress(SpecError):
+        index = open_index(path)
+        index.search(VECTORS[:2], Examples(neighbor_count=3, crowding_count=1))
+        restricted = Restriction(namespace="n", allow=frozenset("a"))
+        index.search(VECTORS[:2], Examples(neighbor_count=3, restrictions=(restricted,)))
+        index.origin.difference(ORIGIN)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> dict[str, bytes]:
+    """What is in an index, by name."""
+    extras = [{"restricts": [{"namespace": "n", "allow": ["a"]}], "crowding_tag": "t"}] * 5
+    write(tmp_path / "whole.npz", VECTORS[:5], extras=extras)
+    with zipfile.ZipFile(tmp_path / "whole.npz") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def put_together(path: Path, parts: dict[str, bytes], **options: Any) -> Path:
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_whatever_stands_in_an_index_is_an_error_of_the_file(
+    parts: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "changed.npz"
+    searched(put_together(path, parts))
+    for header in tampered(json.loads(parts["index.json"])):
+        searched(put_together(path, {**parts, "index.json": json.dumps(header).encode()}))
+    for name in parts:
+        for other in ARRAYS:
+            out = io.BytesIO()
+            np.save(out, other)
+            searched(put_together(path, {**parts, name: out.getvalue()}))
+        for data in (b"", DEEP.encode(), parts[name][:-1], parts[name][:70]):
+            searched(put_together(path, {**parts, name: data}))
+        searched(put_together(path, {key: it for key, it in parts.items() if key != name}))
+    with pytest.raises(SpecError):
+        open_index(put_together(path, parts, compression=zipfile.ZIP_DEFLATED))
+
+
+def test_ids_and_tags_of_an_index_are_within_it(parts: dict[str, bytes], tmp_path: Path) -> None:
+    for name, array in (
+        ("tags", np.full((5, 2), 7, np.int32)),
+        ("tags", np.full((5, 2), -1, np.int32)),
+        ("id_ends", np.array([3, 2, 1, 0, 15])),
+        ("id_ends", np.array([3, 6, 9, 12, 2**40])),
+    ):
+        out = io.BytesIO()
+        np.save(out, array)
+        with pytest.raises(SpecError, match="is not an index of examples"):
+            open_index(put_together(tmp_path / "it.npz", {**parts, f"{name}.npy": out.getvalue()}))

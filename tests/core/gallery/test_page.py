@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from pellucid.errors import OutputError
-from pellucid.gallery.page import Entry, is_gallery, shortened, shown, url, write_gallery
+from pellucid.gallery.page import Entry, is_gallery, shortened, url, write_gallery
+from pellucid.printable import printable
 
 EVIL = (
     "</script><script>alert(1)</script>",
@@ -106,7 +107,7 @@ def test_no_text_becomes_markup(tmp_path: Path, text: str) -> None:
     assert page.elements == plain.elements
     assert page.texts["script"] == plain.texts["script"]
     assert page.meta["Content-Security-Policy"] == plain.meta["Content-Security-Policy"]
-    assert page.entries["names"] == [shown(text)]
+    assert page.entries["names"] == [printable(text)]
 
 
 def test_the_policy_of_the_page_names_its_script_and_its_style(tmp_path: Path) -> None:
@@ -126,11 +127,11 @@ def test_the_policy_of_the_page_names_its_script_and_its_style(tmp_path: Path) -
 
 
 def test_text_is_shown_without_what_would_hide_or_turn_it() -> None:
-    assert shown("a\nb\tc") == r"a\nb\tc"
-    assert shown("evil\u202egpj") == r"evil\u202egpj"
-    assert shown("caf\udce9") == r"caf\xe9"
-    assert shown("half\ud83d") == r"half\ud83d"
-    assert shown("日本 café 👩\u200d🔬") == "日本 café 👩\u200d🔬"
+    assert printable("a\nb\tc") == r"a\nb\tc"
+    assert printable("evil\u202egpj") == r"evil\u202egpj"
+    assert printable("caf\udce9") == r"caf\xe9"
+    assert printable("half\ud83d") == r"half\ud83d"
+    assert printable("日本 café 👩\u200d🔬") == "日本 café 👩\u200d🔬"
 
 
 @pytest.mark.parametrize(

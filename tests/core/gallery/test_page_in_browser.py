@@ -12,7 +12,8 @@ import pytest
 
 from browser import until
 from gallery_run import BROKEN, COUNT, LABELS, entries, make_run, name_of
-from pellucid.gallery.page import Entry, shown, write_gallery
+from pellucid.gallery.page import Entry, write_gallery
+from pellucid.printable import printable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -55,7 +56,7 @@ def is_loaded(page: Page, selector: str) -> bool:
 
 def test_every_input_has_a_card_and_every_picture_is_found(open_page: Open, run: Path) -> None:
     page = open_page(run)
-    assert names(page) == [shown(name_of(number)) for number in range(COUNT)]
+    assert names(page) == [printable(name_of(number)) for number in range(COUNT)]
     assert page.title() == page.inner_text("h1") == "Pets & <birds>"
     assert page.inner_text("#counts") == "37 explained · 3 failed"
     # Names with spaces, #, ?, %, newlines and bytes that are not UTF-8 are found, too.
@@ -86,7 +87,7 @@ def test_labels_filter_alone_and_together_and_say_how_many(open_page: Open, run:
         ["All", "40"], ["Failed", "3"], ["cat", "10"], ["heron", "10"], ["dog", "9"],
         ["<b>bold</b>", "7"],
     ]  # fmt: skip
-    cats = [shown(name_of(i)) for i in range(0, COUNT, 4)]
+    cats = [printable(name_of(i)) for i in range(0, COUNT, 4)]
     press_label(page, "cat")
     assert names(page) == cats
     assert page.get_by_role("button", pressed=True).all_inner_texts() == ["cat\n10"]
@@ -130,12 +131,12 @@ def test_sorts_by_each_column_both_ways_and_what_has_no_number_comes_last(
     page = open_page(run)
     page.select_option("#sort", "score")
     up = sorted(good, key=lambda name: good[name].score or 0.0)
-    assert names(page) == [shown(name) for name in up] + failed
+    assert names(page) == [printable(name) for name in up] + failed
     page.click("#direction")
-    assert names(page) == [shown(name) for name in reversed(up)] + failed
+    assert names(page) == [printable(name) for name in reversed(up)] + failed
     page.select_option("#sort", "error")  # the largest error first: that is what one looks for
     worst = sorted(good, key=lambda name: good[name].approx_error or 0.0, reverse=True)
-    assert names(page)[: len(good)] == [shown(name) for name in worst]
+    assert names(page)[: len(good)] == [printable(name) for name in worst]
     page.select_option("#sort", "name")
     assert names(page)[:4] == ["in/00.png", "in/01.png", "in/02.png", "in/03.png"]
     page.select_option("#sort", "input")

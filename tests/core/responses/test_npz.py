@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from PIL import Image
 
 import pellucid
 from pellucid.api.explanations import Explanations, unpack
-from pellucid.errors import InstanceError
+from pellucid.errors import InstanceError, PellucidError
 from pellucid.explain import Results
 from pellucid.inputs.readers import read_image
 from pellucid.metadata import (
@@ -33,9 +35,12 @@ from pellucid.metadata import (
     SmoothGrad,
     Xrai,
 )
+from pellucid.responses import npz
 from pellucid.responses.npz import pack
-from pellucid.visualize.figures import View, files
+from pellucid.runtime.engine.tensorflow import tf
+from pellucid.visualize.figures import View, drawing_damaged, files
 from places import SAMPLES
+from tampering import ARRAYS, DEEP, tampered
 
 
 @cache
@@ -86,6 +91,29 @@ def test_what_was_saved_answers_and_draws_the_same(case: str) -> None:
             one = list(files([before], number, "a", view))
             assert one and one == list(files([after], number, "a", view))
     assert pack(after) == pack(unpack(pack(after), "again"))
+
+
+def test_the_words_of_a_text_are_saved_with_their_places(tmp_path: Path) -> None:
+    def serve(text: Any) -> dict[str, Any]:
+        return {"y": tf.cast(tf.strings.length(text), tf.float32)}
+
+    traced = tf.function(serve).get_concrete_function(tf.TensorSpec([None], tf.string, "text"))
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"), signatures=traced)
+    model = pellucid.load(tmp_path / "m", warn=lambda message: None)
+    before = model.explain(["so good, so good", "é"], method="sampled-shapley", players="words")
+    # Where the last word is left out, the space before it is, too: of four, it comes first once.
+    assert before[0].labels[0].features["text"].tolist() == [2.75, 5.75, 2.75, 4.75]
+    after = unpack(pack(before), "saved.npz")
+    assert after.json() == before.json()
+    (drawn, *_) = files([before], 0, "a", View())
+    (again, *_) = files([after], 0, "a", View())
+    assert drawn == again
+
+
+@pytest.mark.parametrize("spans", [[[0, 9]], [[2, 1]], [[1, 2], [0, 1]], [[-1, 2]]])
+def test_parts_that_are_not_in_their_text_are_refused(spans: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="'x' are not in its text"):
+        npz._cuts({"x": ["a b", spans]})
 
 
 @pytest.mark.parametrize(
@@ -192,3 +220,63 @@ def test_anything_else_costs_one_sentence(data: bytes, expected: str) -> None:
     with pytest.raises(InstanceError) as caught:
         unpack(data, "a.npz")
     assert str(caught.value).startswith(f"a.npz: {expected}")
+
+
+def document_of(arrays: dict[str, Any]) -> Any:
+    return json.loads(arrays["pellucid.json"].tobytes())
+
+
+def read_and_drawn(data: bytes) -> None:
+    """Draw what was saved, as the command does; only errors of ours may come of it."""
+    with suppress(PellucidError):
+        found = unpack(data, "a.npz")
+        for number in range(len(found)):
+            with drawing_damaged(found.instances[number].where):
+                for file in files([found], number, "a", View(panel=True)):
+                    assert file.data
+
+
+def packed(arrays: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def test_whatever_stands_in_a_document_is_an_error_of_the_file() -> None:
+    with np.load(io.BytesIO(pack(requested("wine", steps=2)))) as archive:
+        arrays = dict(archive)
+    document = document_of(arrays)
+    document["instances"] = document["instances"][:1]
+    for changed in tampered(document):
+        data = np.frombuffer(json.dumps(changed).encode(), np.uint8)
+        read_and_drawn(packed({**arrays, "pellucid.json": data}))
+
+
+def test_whatever_stands_in_an_array_is_an_error_of_the_file() -> None:
+    with np.load(io.BytesIO(pack(of_a_picture(np.ones((8, 10)))))) as archive:
+        arrays = dict(archive)
+    for name in arrays:
+        for other in ARRAYS:
+            read_and_drawn(packed({**arrays, name: other}))
+        read_and_drawn(packed({key: value for key, value in arrays.items() if key != name}))
+
+
+def deep(arrays: dict[str, Any]) -> None:
+    arrays["pellucid.json"] = np.frombuffer(DEEP.encode(), np.uint8)
+
+
+def test_an_array_that_says_it_is_larger_takes_no_memory() -> None:
+    whole = pack(of_a_picture(np.ones((8, 10))))
+    head = b"'shape': (8, 10), }" + b" " * 12
+    assert head in whole
+    huge = whole.replace(head, b"'shape': (80000000, 10000), }".ljust(len(head)))
+    out = io.BytesIO()
+    np.savez_compressed(out, zeros=np.zeros(2**24))
+    tracemalloc.start()
+    try:
+        for data in (huge, out.getvalue(), saved_without(deep)):
+            with pytest.raises(InstanceError):
+                unpack(data, "a.npz")
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()

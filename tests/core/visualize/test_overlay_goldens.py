@@ -233,7 +233,7 @@ def methods() -> Rows:
                 metadata = ExplanationMetadata(inputs=(spec,), output=OutputSpec(name="y"))
                 found = attribute(
                     ball_model(), x, [{"image": np.zeros_like(x["image"])}], np.array([0]),
-                    metadata, method, seed=0, numbers=[0],
+                    metadata, method, seed=0, numbers=[0], instances=[0],
                 )  # fmt: skip
                 v = settings(regions=isinstance(method, Xrai), vertex=vertex)
                 row.append(draw(found.values["image"][0], image, v))

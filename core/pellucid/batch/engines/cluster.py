@@ -74,7 +74,7 @@ def on_cluster(
                 "the cluster has no workers", where=Where(file=str(address or file))
             ) from error
         client.register_plugin(_plugin(recipe), name=name)
-        about = client.submit(_about, name, pure=False).result()
+        about = _loaded(client, name)
 
         def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
             try:
@@ -91,6 +91,19 @@ def on_cluster(
         with suppress(OSError, RuntimeError):  # there may be nobody any more
             client.unregister_worker_plugin(name)
         client.close()
+
+
+def _loaded(client: Any, name: str) -> About:
+    """Have a worker load the model. Raises what loading it raises, and where workers die of it."""
+    from distributed import KilledWorker
+
+    try:
+        about: About = client.submit(_about, name, pure=False).result()
+    except KilledWorker as error:
+        what = "each worker of the cluster that loads the model dies, as with too little memory"
+        hint = "start them with a higher limit of memory; their logs say why"
+        raise PellucidError(what, hint=hint) from error
+    return about
 
 
 def _wait_for(file: str | None, seconds: float) -> None:

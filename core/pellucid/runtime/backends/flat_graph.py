@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from pellucid.errors import ModelError, UnsafeModelError
-from pellucid.linter import is_known
+from pellucid.linter import is_known, may_touch, refuse_running
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Where
 from pellucid.runtime.backends.base import (
@@ -38,6 +38,7 @@ from pellucid.runtime.graph.freeze import (
     restorers,
 )
 from pellucid.runtime.graph.object_variables import object_keys
+from pellucid.runtime.graph.own_files import name_own_files
 
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 INIT_SIGNATURE = "__saved_model_init_op"
@@ -54,18 +55,35 @@ class FlatSession(SessionGraph):
         _refuse_unknown_ops(self)
         resolved = {key: self.flat.resolve(t) for key, t in compile_spec.request.items()}
         self.request = {key: t for key, t in resolved.items() if node_of(t) in self.flat.nodes}
+        self._prefixes: set[str] = set()
         self._init, self._restore = self._initializers()
+        self._own_files = name_own_files(
+            self.flat, compile_spec.directory, compile_spec.checkpoint, self._prefixes
+        )
 
-    def open(self, fetches: Iterable[str]) -> None:
-        """Import what `fetches` need."""
-        compile_spec = self.compile_spec
+    def open(self, fetches: Iterable[str], *others: Any) -> None:
+        """Import what `fetches` need; `others` are graphs that will be imported, too."""
         state = [f"^{name}" for name in (*self._restore, *self._init)]
         base = self.flat.graph_def([*fetches, *state])
-        bodies = (function.node_def for function in base.library.function)
-        _refuse_unjudged_ops({it.op for nodes in (base.node, *bodies) for it in nodes}, self)
+        for graph in (base, *others, *self.flat.gradient_graphs):
+            self._refuse(graph)
         self.graph = tf.Graph()
-        with self.graph.as_default(), device_scope(compile_spec.device):
+        with self.graph.as_default(), device_scope(self.compile_spec.device):
             tf.import_graph_def(base, name="")
+
+    def _refuse(self, graph: Any) -> None:
+        """Raise UnsafeModelError for a graph that touches the world: this is what runs.
+
+        The model's file has been judged; but a graph that is made of it is made of what its author
+        wrote, and need not be what whoever judged it understood.
+        """
+        bodies = (function.node_def for function in graph.library.function)
+        ops = {it.op for nodes in (graph.node, *bodies) for it in nodes}
+        if not self.compile_spec.trusted:
+            _refuse_unjudged_ops(ops - {it.signature.name for it in graph.library.function}, self)
+            if any(map(may_touch, ops)):
+                whole = tf.compat.v1.MetaGraphDef(graph_def=graph).SerializeToString()
+                refuse_running(whole, self._own_files, self.compile_spec.directory)
 
     @cached_property
     def session(self) -> Any:
@@ -78,10 +96,9 @@ class FlatSession(SessionGraph):
         config = session_config(compile_spec.device, threads)
         session = tf.compat.v1.Session(graph=self.graph, config=config)
         if self._restore:
-            file = compile_spec.meta_graph.saver_def.filename_tensor_name
-            session.run(self._restore, {file: compile_spec.checkpoint})
+            session.run(self._restore)
         if self._init:
-            session.run(self._init, asset_feeds(compile_spec, self.graph))
+            session.run(self._init)
         return session
 
     def _initializers(self) -> tuple[list[str], list[str]]:
@@ -110,7 +127,9 @@ class FlatSession(SessionGraph):
         filled = {node_of(flat.through_identities(flat.inputs(flat.nodes[n])[0])) for n in found}
         for name in sorted((left & keys.keys()) - filled):
             key, _ = keys[name]
-            found.append(restore_from_checkpoint(flat, name, key, compile_spec.checkpoint))
+            prefix, assign = restore_from_checkpoint(flat, name, key, compile_spec.checkpoint)
+            self._prefixes.add(prefix)
+            found.append(assign)
         return [node_of(i) for i in init], found
 
     def _keys(self, state: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -164,7 +183,7 @@ class FlatGraphBackend(FlatSession, Backend):
         # What does not change from row to row is imported once, and shared by all questions.
         self._boundary = {t for t in inputs - cuts if node_of(t) not in moving}
         self._moving = flat.graph_def_of(moving, self._waits)
-        self.open([*self._boundary, *cuts, *(f"^{name}" for name in self._waits)])
+        self.open([*self._boundary, *cuts, *(f"^{name}" for name in self._waits)], self._moving)
         self.operands = self.describe()
 
     @cached_property
@@ -285,19 +304,3 @@ def initial_op(meta_graph: Any) -> str | None:
             if names:
                 return node_of(names[0])
     return None
-
-
-def asset_feeds(compile_spec: CompileSpec, graph: Any) -> dict[str, str]:
-    """Return the asset tensors of `graph` and the files that they stand for."""
-    files = list(compile_spec.meta_graph.asset_file_def)
-    if "saved_model_assets" in compile_spec.meta_graph.collection_def:
-        for packed in compile_spec.meta_graph.collection_def["saved_model_assets"].any_list.value:
-            file = tf.compat.v1.MetaGraphDef().asset_file_def.add()
-            packed.Unpack(file)
-            files.append(file)
-    known = {op.name for op in graph.get_operations()}
-    return {
-        f.tensor_info.name: str(compile_spec.directory / "assets" / f.filename)
-        for f in files
-        if node_of(f.tensor_info.name) in known
-    }

@@ -24,6 +24,7 @@ from pellucid.runtime.backends.base import (
     shape_of,
     without_bfloat16,
 )
+from pellucid.runtime.backends.judged_files import judged_directory
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.effects import random_ops
@@ -38,8 +39,8 @@ class FunctionBackend(Backend):
         _revive_optimizers()
         self.random_ops = random_ops(all_ops(compile_spec.meta_graph))
         tags = list(compile_spec.meta_graph.meta_info_def.tags)
-        with device_scope(compile_spec.device):
-            self._object = tf.saved_model.load(str(compile_spec.directory), tags=tags)
+        with judged_directory(compile_spec) as directory, device_scope(compile_spec.device):
+            self._object = tf.saved_model.load(directory, tags=tags)
         signature = compile_spec.meta_graph.signature_def[compile_spec.signature_key]
         keys = {tensor: key for key, tensor in compile_spec.request.items()}
         explained = {name: keys[t] for name, t in compile_spec.explained.items() if t in keys}

@@ -25,6 +25,7 @@ from pellucid.runtime.backends.base import (
     refuse_calls,
     session_config,
 )
+from pellucid.runtime.backends.judged_files import judged_directory
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
@@ -41,8 +42,12 @@ class V1LoaderBackend(SessionGraph, Backend):
         self.random_ops = random_ops(all_ops(compile_spec.meta_graph))
         self.graph = tf.Graph()
         tags = list(compile_spec.meta_graph.meta_info_def.tags)
-        with self.graph.as_default(), device_scope(compile_spec.device):
-            tf.compat.v1.saved_model.load(self.session, tags, str(compile_spec.directory))
+        with (
+            judged_directory(compile_spec) as directory,
+            self.graph.as_default(),
+            device_scope(compile_spec.device),
+        ):
+            tf.compat.v1.saved_model.load(self.session, tags, directory)
         asked = {compile_spec.output, *compile_spec.explained.values()}
         known = {op.name for op in self.graph.get_operations()}
         if any(node_of(tensor) not in known for tensor in asked):

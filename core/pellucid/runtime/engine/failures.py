@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pellucid.printable import printable
 from pellucid.runtime.engine.tensorflow import UnliftableError, tf
 
 NETWORK = "network/"
@@ -83,7 +84,7 @@ def sentence(error: Exception) -> str:
         found = _TAGS.sub("", _ITEM.sub("", line)).strip().rstrip(".")
         if found:
             break
-    found = "".join(it if it.isprintable() else ascii(it)[1:-1] for it in found)
+    found = printable(found)
     if len(found) > LONGEST:
         found = f"{found[: LONGEST - 60]}…{found[-59:]}"
     found = found or type(error).__name__

@@ -22,7 +22,8 @@ INSTALL = "pip install 'pellucid[cpu]' (or [gpu] for NVIDIA, [tf] for the standa
 
 @contextmanager
 def _stderr_held() -> Iterator[None]:
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     saved = os.dup(2)
     try:
         with tempfile.TemporaryFile() as held:

@@ -40,8 +40,8 @@ class SavedGradient:
         arguments = self.function.signature.input_arg
         return [a.type for a in arguments[len(arguments) - len(self.captured) :]]
 
-    def register(self, add_library: Callable[[Any], None]) -> str:
-        """Make it known to `tf.gradients` under a new name, which is returned.
+    def register(self, add_library: Callable[[Any], None]) -> tuple[str, Any]:
+        """Make it known to `tf.gradients` under a new name; return that, and the graph it imports.
 
         The node's last inputs must be what the function captured. `add_library` adds the
         functions that a graph calls.
@@ -76,7 +76,7 @@ class SavedGradient:
             return answer + [None] * len(self.captured)
 
         tf.RegisterGradient(name)(gradient)
-        return name
+        return name, call
 
 
 def saved_gradients(meta_graph: Any) -> dict[bytes, SavedGradient]:

@@ -67,11 +67,13 @@ class FlatGraph:
     """The nodes of a meta graph under their flat names, expanded as far as was asked for.
 
     `nodes` holds what `add` reached; a tensor of a call that was expanded is known under the name
-    of the tensor that the body returns, which `resolve` gives.
+    of the tensor that the body returns, which `resolve` gives. `gradient_graphs` are the calls of
+    the saved gradients that were met.
     """
 
     meta_graph: Any
     nodes: dict[str, Any] = field(default_factory=dict)
+    gradient_graphs: list[Any] = field(default_factory=list)
     _added: set[str] = field(default_factory=set)
     _library: FunctionLibrary = field(init=False)
     _scopes: dict[str, _Scope] = field(default_factory=dict)
@@ -280,7 +282,8 @@ class FlatGraph:
         """Let an ``IdentityN`` have its saved gradient; what that captured become inputs, too."""
         key = flat.attr["_gradient_op_type"].s
         if key not in self._registered:
-            self._registered[key] = gradient.register(self._library.add_to)
+            self._registered[key], call = gradient.register(self._library.add_to)
+            self.gradient_graphs.append(call)
         controls = [i for i in flat.input if i.startswith("^")]
         data = [i for i in flat.input if not i.startswith("^")]
         types = [*flat.attr["T"].list.type, *gradient.captured_types]

@@ -62,10 +62,10 @@ def restorers(flat: FlatGraph, state: set[str]) -> list[str]:
     return names
 
 
-def restore_from_checkpoint(flat: FlatGraph, name: str, key: str, prefix: str) -> str:
-    """Add the operation that fills the variable `name` by a key of the checkpoint; return it.
+def restore_from_checkpoint(flat: FlatGraph, name: str, key: str, prefix: str) -> tuple[str, str]:
+    """Add the operation that fills the variable `name` by a key of the checkpoint.
 
-    `prefix` is that of the checkpoint's files.
+    `prefix` is that of the checkpoint's files. Return the tensor that holds it, and the operation.
     """
     dtype = dtype_of(flat.nodes[name])
     parts = {"prefix": prefix, "key": [key], "slice": [""]}
@@ -80,7 +80,7 @@ def restore_from_checkpoint(flat: FlatGraph, name: str, key: str, prefix: str) -
     assign.input.extend([f"{name}:0", f"{read.name}:0"])
     assign.attr["dtype"].type = dtype.as_datatype_enum
     flat.nodes |= {read.name: read, assign.name: assign}
-    return str(assign.name)
+    return f"{name}/restore/prefix:0", str(assign.name)
 
 
 def _comes_from_checkpoint(flat: FlatGraph, tensor: str) -> bool:

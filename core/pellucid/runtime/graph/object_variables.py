@@ -29,6 +29,7 @@ def object_keys(
         node_of(flat.through_identities(tensor)): number
         for tensor, number in flat.captured()
         if node_of(tensor) in flat.nodes  # as what leads to another output is not
+        and flat.meta_graph.object_graph_def.nodes[number].WhichOneof("kind") == "variable"
     }
     wanted = {name: owners[name] for name in variables if name in owners}
     if not wanted:

@@ -235,6 +235,20 @@ class Unloadable:
         raise PellucidError("no such model")
 
 
+class TooLarge:
+    """A recipe that kills whoever carries it out, as one does that runs out of memory."""
+
+    def load(self) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_workers_that_die_while_they_load_the_model_are_one_sentence(
+    source: Path, tmp_path: Path, cluster: Any
+) -> None:
+    with pytest.raises(PellucidError, match="each worker of the cluster that loads the model dies"):
+        explained(source, tmp_path / "out", dask(cluster, TooLarge()))
+
+
 @pytest.mark.parametrize("where", ["processes", "cluster"])
 def test_a_model_that_cannot_be_loaded_is_said_once(
     source: Path, tmp_path: Path, where: str, request: pytest.FixtureRequest

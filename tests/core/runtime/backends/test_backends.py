@@ -141,7 +141,6 @@ def test_a_road_answers_as_the_definition(name: str, backend: type, on_backend: 
             V1LoaderBackend,
             "a gradient through the function call 'StatefulPartitionedCall'",
         ),
-        ("several_meta_graphs", FunctionBackend, "a gradient through the function call"),
         (
             "embedding_in_function",
             FunctionBackend,

@@ -1,0 +1,72 @@
+"""Documents that the program wrote and reads back: anybody may have changed them since."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from tokenize import TokenError
+from typing import Any
+from zipfile import BadZipFile
+
+DAMAGED = (
+    ValueError,  # JSON and UTF-8 among them
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,  # nested too deeply, encrypted, compressed in some way
+    MemoryError,
+    EOFError,
+    SyntaxError,  # in the head of an array, as the next
+    TokenError,
+    BadZipFile,
+    zlib.error,
+    struct.error,
+)
+"""What reading a damaged file of ours may raise."""
+
+
+def expect(value: Any, form: Any, place: str = "it") -> None:
+    """Raise ValueError unless a value of JSON is of a form.
+
+    A form is a type (float takes integers, too), a list ``[form]``, an object ``{"key": form}`` or
+    ``{str: form}``, or a tuple of forms, of which one has to fit; a key ``"key?"`` may be missing,
+    and other keys may be there.
+
+    >>> expect({"a": [1]}, {"a": [int], "b?": (str, None)})
+    >>> expect({"a": ["1"]}, {"a": [int]})
+    Traceback (most recent call last):
+    ValueError: it.a[0] is not of the type it has to be
+    """
+    if isinstance(form, tuple):
+        if not any(_fits(value, one) for one in form):
+            raise ValueError(f"{place} is not of the type it has to be")
+    elif isinstance(form, list) and isinstance(value, list):
+        for number, item in enumerate(value):
+            expect(item, form[0], f"{place}[{number}]")
+    elif isinstance(form, Mapping) and isinstance(value, Mapping):
+        for key, inner in form.items():
+            for name in value if key is str else [key.removesuffix("?")]:
+                if name in value:
+                    expect(value[name], inner, f"{place}.{name}")
+                elif not key.endswith("?"):
+                    raise ValueError(f"{place} has no {name}")
+    elif not isinstance(form, type) or not _is_one(value, form):
+        raise ValueError(f"{place} is not of the type it has to be")
+
+
+def _fits(value: Any, form: Any) -> bool:
+    if form is None:
+        return value is None
+    try:
+        expect(value, form)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_one(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind in (bool, object)
+    return isinstance(value, (int, float) if kind is float else kind)
