@@ -362,10 +362,12 @@ class LoadedModel:
         """
         signature = request.get("signature_name")
         if signature not in (None, "", self.signature):
+            known = self.compiler.meta_graph.signatures
+            there = Hint("load the model with {signature:{key}}", key=signature)
             raise SpecError(
                 f"'{signature}' is not what is explained here, '{self.signature}'",
                 where=Where(path="signature_name"),
-                hint=Hint("load the model with {signature:{key}}", key=signature),
+                hint=there if signature in known else f"the model has {', '.join(known)}",
             )
         before = self.metadata
         metadata, parameters = overridden(before, self.parameters, request)
