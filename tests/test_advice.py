@@ -161,6 +161,25 @@ CASES = [
         fill={"--paths": "20"},
         tries=(1,),
     ),
+    # texts
+    Case(
+        "choose {players:whole} if it is a category, or set its modality",
+        f"explain {{texts}} {{sentence}} {SHAPLEY}",
+    ),
+    Case(
+        "choose {players:words} if it is text, or set its modality",
+        f"explain {{texts}} {{color}} {SHAPLEY}",
+    ),
+    Case(
+        "leave it out, or choose {players:whole}",
+        f"explain {{texts_from_a_text}} {{sentence}} {SHAPLEY} --players words",
+    ),
+    Case(
+        "cut texts into {split:sentences}, or take fewer {paths}",
+        f"explain {{texts}} {{story}} {SHAPLEY} --paths 5000",
+        fill={"--paths": "2"},
+        tries=(1,),
+    ),
     # models and their parts
     Case(
         "choose one of {keys} with {output}",

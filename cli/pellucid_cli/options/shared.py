@@ -186,8 +186,20 @@ method_options = record(
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--players",
-        type=click.Choice(["elements", "regions"]),
-        help="Shapley: what gets an attribution; regions are for images [default: elements].",
+        type=click.Choice(["elements", "regions", "words", "whole"]),
+        help="Shapley: what gets an attribution; regions are for images, words for all strings, "
+        "whole keeps texts in one piece [default: elements, and the words of a text].",
+    ),
+    click.option(
+        "--split",
+        metavar="words|characters|sentences|REGEX",
+        help="Parts of a text that get an attribution; a pattern matches what is between them "
+        "[default: words].",
+    ),
+    click.option(
+        "--mask",
+        metavar="TOKEN",
+        help="Put this in the place of parts of a text, instead of leaving them out.",
     ),
     click.option(
         "--samples",

@@ -30,6 +30,7 @@ from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
+from pellucid.explain.texts import Texts, find_texts
 from pellucid.metadata import (
     Attributing,
     Examples,
@@ -155,7 +156,7 @@ class Explainer:
         check_scores(prediction, chosen, named, numbers, ranked=ranked, lost=lost)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
-        attribution, baselines, leaping = self._attribution(method, asked, named)
+        attribution, baselines, leaping, texts = self._attribution(method, asked, named)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
@@ -164,7 +165,7 @@ class Explainer:
         lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
         beside = self._beside()
         said = held_notice(lost, beside, method)
-        general = (*self._of_the_model(x, scores), *(() if said is None else (said,)))
+        general = (*self._of_the_model(x, scores), *texts.said, *(() if said is None else (said,)))
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
         facts, from_what = self._facts, baselines.said(x)
@@ -190,6 +191,7 @@ class Explainer:
                     general=general,
                     held=(*lost, *beside),
                     baseline=from_what,
+                    words=texts.cuts[i] if texts.cuts else {},
                 )
             )
         return result
@@ -207,10 +209,11 @@ class Explainer:
 
     def _attribution(
         self, method: Attributing, asked: _Asked, named: Callable[[int], str]
-    ) -> tuple[Attribution, Baselines, list[Hint | None]]:
+    ) -> tuple[Attribution, Baselines, list[Hint | None], Texts]:
         """Return what the method says of what is asked, and the baselines it was asked with.
 
-        With them comes, for outputs that change at their baseline alone, which is better.
+        With them come, for outputs that change at their baseline alone, which is better, and the
+        texts that were taken apart.
         """
         x, row, target = asked.x, asked.row, asked.target
         specs = [spec for spec in self.metadata.inputs if spec.name in x]
@@ -222,10 +225,10 @@ class Explainer:
         rows = [asked.numbers[i] for i in row]
         try:
             ends = {name: value[row] for name, value in x.items()}
-            starts = [
-                {k: v[row] if len(v) == len(asked.scores) else v for k, v in b.items()}
-                for b in baselines.made(self.model, x, asked.inputs)
-            ]
+            made = baselines.made(self.model, x, asked.inputs)
+            n = len(asked.scores)
+            starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
+            texts = find_texts(specs, x, made, method.text_parts, explicit=self.explicit)
             attribution = attribute(
                 self.model,
                 ends,
@@ -234,6 +237,7 @@ class Explainer:
                 self.metadata,
                 with_noise_in_units(method, specs),
                 score=asked.scores[row, target],
+                cuts=[texts.cuts[i] for i in row] if texts.cuts else (),
                 seed=self.seed,
                 numbers=rows,
                 instances=row.tolist(),
@@ -246,13 +250,13 @@ class Explainer:
         check_finite(attribution, rows)
         if stepped:
             refuse_step(attribution, self.model)
-        pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
         leaping: list[Hint | None] = [None] * len(row)
         if self._gradients:
+            pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
             leaping = elsewhere(
                 self.model, ends, starts, attribution, pictures=pictures, several=several
             )
-        return attribution, baselines, leaping
+        return attribution, baselines, leaping, texts
 
     def _baselines(self, method: Attributing, specs: Sequence[InputSpec]) -> Baselines:
         return Baselines(

@@ -20,7 +20,7 @@ from pellucid.metadata.example_spec import (
     Restriction,
 )
 from pellucid.metadata.kserve import KSERVE_KEYS, as_kserve, with_kserve_keys
-from pellucid.metadata.method import BaseMethod, Noise, PatchChoice, spelling_of
+from pellucid.metadata.method import BaseMethod, Noise, PatchChoice, TextParts, spelling_of
 
 # Methods are exported without being named here: adding one leaves this file alone.
 from pellucid.metadata.parameters import *  # noqa: F403
@@ -109,6 +109,7 @@ __all__ = [
     "RecordKind",
     "Restriction",
     "Setting",
+    "TextParts",
     "ValueBaseline",
     "Visualization",
     "VisualizationType",

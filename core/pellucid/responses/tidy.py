@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.explain import Explanation, LabelAttribution, Results, element_names
 from pellucid.inputs import pyarrow_parquet
 from pellucid.metadata import ExplanationMetadata
+from pellucid.methods.texts import readable
 from pellucid.model import Array
 
 
@@ -74,7 +75,8 @@ def _rows(
         given = explanation.given.get(feature, explanation.inputs.get(feature))
         if feature in bags:
             given = np.asarray(bags[feature])
-        texts = _texts(given, values)
+        cut = explanation.words.get(feature)
+        texts = _texts(given, values) if cut is None else list(map(readable, cut.words))
         names = element_names(metadata, feature, values)
         for place, value in np.ndenumerate(values):
             number = int(np.ravel_multi_index(place, values.shape)) if place else 0
