@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,12 +13,8 @@ from pellucid.methods.texts import Cut, check_split, cut, text_of
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Where
 
-# Values of so many words read as text, if most are; and so many letters where nothing is between.
+# A string of so many words reads as text; and one of so many letters where nothing is between them.
 WORDS, LETTERS = 4, 20
-# No category is called by so many words: then shorter values are texts, too.
-SENTENCE = 7
-# Of so many values, a category has no more than half as many different ones.
-ENOUGH = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +36,27 @@ def find_texts(
     """Return the texts among explained inputs [n, …] that a method cuts into `parts`.
 
     A text is a string of an instance whose modality is text, or that looks like it, where the
-    metadata say nothing, or say it without being asked (not `explicit`). One with a baseline of its
-    own among `starts` is left whole, as its words are not those of the baseline: SpecError, where
-    all strings are wanted.
+    metadata say nothing, or say it without being asked (not `explicit`). How one looks is judged by
+    itself: what else is explained with it must not change its explanation. One with a baseline of
+    its own among `starts` is left whole, as its words are not those of the baseline: SpecError,
+    where all strings are wanted.
     """
     if parts is None:
         return Texts()
     check_split(parts.split)
-    names, said = [], []
+    n = len(next(iter(x.values())))
+    cuts: list[dict[str, Cut]] = [{} for _ in range(n)]
+    said: list[Notice] = []
     for spec in specs:
         if not _may_be_text(spec, x[spec.name]):
             continue
         known = parts.always or spec.modality is Modality.TEXT
         if not known and explicit and spec.modality is Modality.CATEGORICAL:
             continue
-        found, why = (True, "") if known else _looks_like_text(x[spec.name])
-        if found and not all(_is_empty(start[spec.name]) for start in starts):
+        values = x[spec.name].ravel()
+        looks = [None if _is_binary(it) else _looks_like_text(text_of(it)) for it in values]
+        texts = [(known and it is not None) or it is True for it in looks]
+        if any(texts) and not all(_is_empty(start[spec.name]) for start in starts):
             if parts.always:
                 raise SpecError(
                     f"'{spec.name}' has a baseline that is not the empty text, and it is not known "
@@ -64,24 +65,19 @@ def find_texts(
                     hint=Hint("leave it out, or choose {players:whole}"),
                 )
             continue
-        if found:
-            names.append(spec.name)
-        if why:
-            said.append(_said(spec.name, why, found=found))
-    n = len(next(iter(x.values())))
-    cuts = [
-        {name: cut(text_of(x[name].ravel()[i]), parts.split) for name in names} for i in range(n)
-    ]
-    return Texts(cuts=cuts if names else (), said=tuple(said))
+        for found, value, is_text in zip(cuts, values, texts, strict=True):
+            if is_text:
+                found[spec.name] = cut(text_of(value), parts.split)
+        if not known:
+            said += _guessed(spec.name, looks, values)
+    return Texts(cuts=cuts if any(cuts) else (), said=tuple(said))
 
 
 def _may_be_text(spec: InputSpec, value: Array) -> bool:
-    """Whether a feature is a single string of an instance, and not bytes of something else."""
+    """Whether a feature is a single string of an instance."""
     if value.dtype != object or value.shape[1:] not in ((), (1,)) or spec.group_name is not None:
         return False
-    if spec.encoding is not Encoding.IDENTITY or spec.modality is Modality.IMAGE:
-        return False
-    return not any(_is_binary(it) for it in value.ravel())
+    return spec.encoding is Encoding.IDENTITY and spec.modality is not Modality.IMAGE
 
 
 def _is_binary(value: object) -> bool:
@@ -100,35 +96,23 @@ def _is_empty(start: Array) -> bool:
     return all(it in (b"", "") for it in np.ravel(start))
 
 
-def _looks_like_text(value: Array) -> tuple[bool, str]:
-    """Return whether values [n, …] are texts rather than categories, and why, if that is a guess.
-
-    A single word is a category as a matter of course.
-    """
-    values = [text_of(it) for it in value.ravel()]
-    distinct = {it for it in values if it.strip()}
-    counts = [len(it.split()) for it in distinct]
-    if max(counts, default=0) < 2 and max(map(len, distinct), default=0) < LETTERS:
-        return False, ""
-    long = sum(
-        count >= WORDS or (count == 1 and len(it) >= LETTERS and not it.isascii())
-        for it, count in zip(distinct, counts, strict=True)
-    )
-    several = len(values) >= ENOUGH
-    different = not several or 2 * len(distinct) > len(values)
-    why = f"{round(sum(counts) / len(counts), 1):g} words on average"
-    if several:
-        why += f", {len(distinct)} different ones of {len(values)}"
-    return (2 * long > len(distinct) or max(counts) >= SENTENCE) and different, why
+def _looks_like_text(text: str) -> bool:
+    """Return whether a string is a text rather than the name of a category."""
+    count = len(text.split())
+    return count >= WORDS or (count == 1 and len(text) >= LETTERS and not text.isascii())
 
 
-def _said(name: str, why: str, *, found: bool) -> Notice:
-    if found:
-        return Notice(
-            f"'{name}' looks like text ({why}) and is explained word by word",
+def _guessed(name: str, looks: Sequence[bool | None], values: Array) -> Iterator[Notice]:
+    """Yield what was guessed; that a single word is a category goes without saying."""
+    if True in looks:
+        yield Notice(
+            f"'{name}' looks like text, with {WORDS} words or more, and is explained word by word",
             hint=Hint("choose {players:whole} if it is a category, or set its modality"),
         )
-    return Notice(
-        f"'{name}' looks like a category ({why}) and is explained as a whole",
-        hint=Hint("choose {players:words} if it is text, or set its modality"),
-    )
+    short = (text_of(it) for it, text in zip(values, looks, strict=True) if text is False)
+    if any(len(it.split()) > 1 or len(it) >= LETTERS for it in short):
+        yield Notice(
+            f"'{name}' looks like a category, with fewer than {WORDS} words, and is explained as a "
+            "whole",
+            hint=Hint("choose {players:words} if it is text, or set its modality"),
+        )

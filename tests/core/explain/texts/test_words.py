@@ -162,29 +162,36 @@ def test_each_text_is_asked_once_for_all_outputs() -> None:
 
 # What is text
 
-SENTENCES = ["a film that is good", "I did not like it at all", "the best one in years"]
-COLORS = ["red", "light blue", "dark sea green", "red", "light blue"]
+TEXT_SAID = "'text' looks like text, with 4 words or more, and is explained word by word"
+CATEGORY_SAID = "'text' looks like a category, with fewer than 4 words, and is explained as a whole"
 
 
 @pytest.mark.parametrize(
-    ("values", "words", "said"),
+    ("value", "words", "said"),
     [
-        (SENTENCES, True, "looks like text (5.7 words on average)"),
-        (COLORS, False, "looks like a category (2 words on average)"),
-        (["red", "blue"], False, ""),
-        (["the best one that I have seen", "good", "", "bad film"], True, "(3.3 words on average)"),
-        (SENTENCES * 5, False, "3 different ones of 15"),
-        (["これはとても良い映画だと思いますので見てください"], True, "looks like text"),
+        ("a film that is good", 5, [TEXT_SAID]),
+        ("これはとても良い映画だと思いますので見てください", 24, [TEXT_SAID]),
+        ("dark sea green", 0, [CATEGORY_SAID]),
+        ("7f9c2ba4e88f827d616045507605853e", 0, [CATEGORY_SAID]),
+        ("red", 0, []),
+        ("", 0, []),
     ],
 )
-def test_strings_without_metadata_are_text_by_their_looks(
-    values: list[str], words: bool, said: str
+def test_a_string_without_metadata_is_text_by_its_looks(
+    value: str, words: int, said: list[str]
 ) -> None:
     guess = InputSpec(name="text", modality=Modality.CATEGORICAL)
-    found = explainer(guess, explicit=False, path_count=2).explain({"text": strings(*values)})
-    assert all(bool(it.words) == words for it in found)
-    notices = [notice.what for notice in found[0].general]
-    assert said in "".join(notices) and bool(notices) == bool(said)
+    guessing = explainer(guess, explicit=False, path_count=2)
+    (alone,) = guessing.explain({"text": strings(value)})
+    assert [len(it.words) for it in alone.words.values()] == [words][: bool(words)]
+    assert [notice.what for notice in alone.general] == said
+    # What is explained beside it changes nothing.
+    others = ["red", value, "the best one that I have seen"]
+    together = guessing.explain({"text": strings(*others)})[1]
+    assert together.words == alone.words
+    for one, other in zip(alone.labels, together.labels, strict=True):
+        assert np.shape(one.values["text"]) == np.shape(other.values["text"])
+        np.testing.assert_allclose(one.values["text"], other.values["text"], atol=1e-12)
 
 
 @pytest.mark.parametrize(
