@@ -115,7 +115,7 @@ samples: $(VENV)/.dev  ## Train the sample models again (about 15 minutes)
 	$(MAKE) golden
 
 golden: $(VENV)/.dev $(IMAGENET)/saved_model.pb  ## Rewrite the expected responses and pictures; review the diff
-	$(BIN)/python -m pytest tests/test_goldens.py tests/test_documents.py tests/core/test_overlay_goldens.py --golden
+	$(BIN)/python -m pytest tests/test_goldens.py tests/test_documents.py tests/core/visualize/test_overlay_goldens.py --golden
 
 bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
 	$(BIN)/python tests/bench/bench.py

@@ -85,6 +85,13 @@ def normalised_pictures(directory: Path) -> Path:
     return save(directory, {"image": PICTURE}, serving_default)
 
 
+def fills_holes(directory: Path) -> Path:
+    def serving_default(x: Any) -> Any:
+        return {"p": tf.nn.softmax(tf.where(tf.math.is_nan(x), 0.5, x) @ WEIGHT)}
+
+    return save(directory, {"x": FLOATS}, serving_default)
+
+
 def of_bytes(directory: Path) -> Path:
     """Sees nothing in pixels of 0..1, and nothing in the graph says so."""
 
@@ -182,6 +189,36 @@ def only_joined_ids(directory: Path) -> Path:
     return save(directory, {"words": IDS, "more": IDS}, serving_default)
 
 
+def _of_texts(text: Any) -> Any:
+    """Long words count; how many there are, too."""
+    words = tf.strings.split(text)
+    long = tf.reduce_sum(tf.cast(tf.strings.length(words) > 4, tf.float32), 1)
+    count = tf.cast(words.row_lengths(), tf.float32)
+    return {"y": tf.tanh(tf.stack([long / 10, count / 100 + long / 40], 1))}
+
+
+TEXTS = tf.TensorSpec([None], tf.string)
+
+
+def texts(directory: Path) -> Path:
+    def serving_default(text: Any) -> Any:
+        return _of_texts(text)
+
+    return save(directory, {"text": TEXTS}, serving_default)
+
+
+def texts_from_a_text(directory: Path) -> Path:
+    """Its baseline is a text, and its metadata do not have to say that this is one."""
+    texts(directory)
+    document = {
+        "framework": "tensorflow",
+        "inputs": {"text": {"input_tensor_name": "text", "input_baselines": ["nothing"]}},
+        "outputs": {"y": {"output_tensor_name": "y"}},
+    }
+    (directory / METADATA).write_text(json.dumps(document), "utf-8")
+    return directory
+
+
 def any_length(directory: Path) -> Path:
     def serving_default(x: Any) -> Any:
         return {"y": tf.reduce_sum(tf.tanh(x, name="each"), 1, keepdims=True)}
@@ -207,7 +244,11 @@ def requests(folder: Path) -> dict[str, Path]:
     rows = draw.randn(3, 5).round(3)
     words = [[1, 2, 3, 4], [5, 6, 7, 8]]
     pictures = draw.rand(3, 12, 12, 3).round(3)
+    holes = [[None, 1.0, 2.0, 1.0, 3.0], [1.0, 2.0, 1.0, 3.0, 1.0]]
     bodies: dict[str, Any] = {
+        "holes": {"instances": holes},
+        "no_word": {"instances": [[1, None, 3, 4]]},
+        "target": {"instances": [{"x": [1.0, 2.0, 1.0, 3.0, 1.0], "target": 1}]},
         "one": {"instances": rows[:1].tolist()},
         "rows": {"instances": rows.tolist()},
         "zero": {"instances": [[0.0] * 5]},
@@ -219,6 +260,9 @@ def requests(folder: Path) -> dict[str, Path]:
         "picture": {"instances": pictures[:1].tolist()},
         "pictures": {"instances": pictures.tolist()},
         "lengths": {"instances": [[1.0, 2.0], [1.0, 2.0, 3.0]]},
+        "sentence": {"instances": ["a sentence that looks like nothing else"]},
+        "color": {"instances": ["light blue"]},
+        "story": {"instances": ["Another sentence of words. " * 60]},
         "three": {"instances": [[1.0, 2.0, 3.0]]},
         "signature": {"instances": rows.tolist(), "signature_name": "other"},
     }

@@ -161,6 +161,25 @@ CASES = [
         fill={"--paths": "20"},
         tries=(1,),
     ),
+    # texts
+    Case(
+        "choose {players:whole} if it is a category, or set its modality",
+        f"explain {{texts}} {{sentence}} {SHAPLEY}",
+    ),
+    Case(
+        "choose {players:words} if it is text, or set its modality",
+        f"explain {{texts}} {{color}} {SHAPLEY}",
+    ),
+    Case(
+        "leave it out, or choose {players:whole}",
+        f"explain {{texts_from_a_text}} {{sentence}} {SHAPLEY} --players words",
+    ),
+    Case(
+        "cut texts into {split:sentences}, or take fewer {paths}",
+        f"explain {{texts}} {{story}} {SHAPLEY} --paths 5000",
+        fill={"--paths": "2"},
+        tries=(1,),
+    ),
     # models and their parts
     Case(
         "choose one of {keys} with {output}",
@@ -204,6 +223,36 @@ CASES = [
         "pass {pixels:bgr} on",
         "init-metadata {bgr}",
         on="explain {bgr} {picture.png}",
+    ),
+    # tables
+    Case("leave it out with {ignore_columns:{name}}", "explain {columns} {target}"),
+    Case(
+        "leave a column out with {ignore_columns}",
+        "explain {columns} {six.csv}",
+        fill={"--ignore-column": "f"},
+    ),
+    Case(
+        "say what stands for missing values: {missing:baseline}, {missing:mean} or, where no "
+        "gradients are taken, {missing:nan}",
+        "explain {columns} {holes}",
+        tries=(0, 1),
+    ),
+    Case(
+        "let {missing:baseline} stand for missing values", f"explain {{ids}} {{no_word}} {SHAPLEY}"
+    ),
+    Case("choose {missing:baseline}", "batch {columns} {rows} -o {tmp}/means --missing mean"),
+    Case(
+        "choose {missing:mean}, or {baseline:zero}",
+        "explain {columns} {holes} --missing baseline --baseline mean",
+    ),
+    Case(
+        "choose {missing:baseline} or {method:sampled-shapley}",
+        "explain {fills_holes} {holes} --missing nan",
+    ),
+    Case(
+        "the instance has missing values, which the model does not handle: choose "
+        "{missing:baseline} or {missing:mean}",
+        f"explain {{columns}} {{holes}} --missing nan {SHAPLEY}",
     ),
     # documents
     Case(
@@ -347,6 +396,7 @@ def _files(folder: Path) -> None:
 
     pixels = np.random.RandomState(2).randint(0, 255, (12, 12, 3)).astype("uint8")
     Image.fromarray(pixels).save(folder / "picture.png")
+    (folder / "six.csv").write_text("a,b,c,d,e,f\n1,2,1,3,1,0\n", "utf-8")
     spec = {
         "parameters": {"sampledShapleyAttribution": {"pathCount": 4}},
         "metadata": {

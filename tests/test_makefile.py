@@ -5,6 +5,7 @@ Its Python and its pellucid are stand-ins here that say what they are asked.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,3 +81,9 @@ def test_the_network_is_made_once(clone: Path) -> None:
 def test_the_tests_have_the_network_made_first(clone: Path) -> None:
     run = subprocess.run(["make", "-n", "test"], cwd=clone, capture_output=True, text=True)
     assert 0 <= run.stdout.index("imagenet/make.py") < run.stdout.index("-m pytest")
+
+
+def test_every_test_that_a_target_names_is_there() -> None:
+    named = re.findall(r"(?<![\w/])tests/[\w./-]+", (ROOT / "Makefile").read_text())
+    assert len(named) > 5
+    assert [path for path in named if not (ROOT / path).exists()] == []

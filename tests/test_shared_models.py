@@ -109,10 +109,12 @@ def test_bucketized_floats_are_explained_with_a_warning() -> None:
         assert sum(f"instances[{i}]: approx_error is 0.9" in sentence for sentence in heard) == 1
 
 
-def test_a_serialized_example_has_no_gradient() -> None:
-    with pytest.raises(pellucid.NotDifferentiableError) as stop:
-        explained("iris_tf1_estimator", [b""])
-    assert stop.value.what == "a gradient needs floating-point inputs, and 'inputs' is string"
+def test_features_by_name_are_explained_as_the_example_that_they_make() -> None:
+    explanations, heard = explained("iris_tf1_estimator", instances("iris_tf1_estimator"))
+    names = {"petal_length", "petal_width", "sepal_length", "sepal_width"}
+    assert all(set(it.labels[0].values) == names for it in explanations)
+    assert "class_name" not in heard[0]  # which the output does not depend on
+    adds_up(explanations, 1e-4)
 
 
 def test_a_serialized_example_is_explained_at_the_tensors_that_are_parsed_from_it(

@@ -73,12 +73,12 @@ def _is_pipe(path: Path) -> bool:
 
 
 def read_inputs(
-    model: LoadedModel, inputs: Iterable[str], warn: Warn
+    model: LoadedModel, inputs: Iterable[str], warn: Warn, note: Warn
 ) -> tuple[LoadedModel, list[Instance]]:
     """Return the instances of all inputs, numbered through; ``-`` is stdin.
 
     With them comes the model with the settings that a request brings; requests with different ones
-    are refused.
+    are refused. `warn` and `note` are told what is worth knowing of the inputs.
     """
     from pellucid.inputs import read_data, read_file
 
@@ -89,7 +89,9 @@ def read_inputs(
         read = partial(read_file, name)
         if name == "-":
             read = partial(read_data, read_stdin(), source="<stdin>")
-        found = read(model.inputs, warn=warn, settings=brought.append, extras=model.extras)
+        found = read(
+            model.inputs, warn=warn, note=note, settings=brought.append, beside=model.beside
+        )
         before = len(instances)  # which grows while they come
         instances += (replace(instance, index=before + i) for i, instance in enumerate(found))
         chosen.append((name, model.requested(brought[0]) if brought else model))

@@ -203,7 +203,7 @@ def test_a_folder_without_inputs_is_said_to_be(program: Any, samples: Path, tmp_
     run = program("batch", samples / "wine/model", empty, "-o", tmp_path / "out")
     assert run.code == 1
     assert run.err == (
-        f"error: {empty}: holds no input; inputs are pictures, and .json, .jsonl, .csv and .npy files\n"
+        f"error: {empty}: holds no input; inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and .npy files\n"
     )
 
 

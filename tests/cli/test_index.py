@@ -122,7 +122,7 @@ def test_bad_examples_are_said_and_the_rest_is_indexed(
     run = program("index", wine, wines, "-o", tmp_path / "i.npz")
     assert run.code == 1
     lines = run.err.splitlines()
-    assert lines[0].startswith(f"warning: {wines}:1: missing inputs")
+    assert lines[0].startswith(f"warning: {wines}:1: bad: missing inputs")
     assert lines[1].startswith(f"warning: {wines}:5:1: not JSON")
     assert lines[2].startswith(f"{tmp_path / 'i.npz'}: 3 examples")
     assert lines[3] == "2 examples failed"

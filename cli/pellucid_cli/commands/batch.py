@@ -24,6 +24,7 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 from pellucid_cli.streams import check_stdout, put, say
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @folder_options
 @input_options
 @run_options
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -46,11 +48,12 @@ def batch(
     folder: FolderOptions,
     chosen: InputOptions,
     running: RunOptions,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
 ) -> None:
-    """Explain directories, patterns, pictures, requests, JSON Lines and CSV files of any length.
+    """Explain directories, patterns, pictures, requests, tables and record files of any length.
 
     Run the same command again to resume an interrupted run. One bad input costs one line in
     errors.jsonl; the exit code is then 1. INPUT may be quoted patterns, and - is
@@ -62,7 +65,7 @@ def batch(
 
     if running.dry_run:
         check_stdout()
-    recipe = recipe_of(model_dir, folder, load_options(console, model, method))
+    recipe = recipe_of(model_dir, folder, load_options(console, model, method, tables))
     with (
         progress(console, as_json=running.json_log, bar=not running.dry_run) as shown,
         prepared(recipe, inputs, chosen, folder, running, shown.warns) as (run, opened),

@@ -24,6 +24,7 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 
 if TYPE_CHECKING:
     from pellucid import Explanations
@@ -40,8 +41,11 @@ class ResponseOptions:
     raw: Path | None
     force: bool
 
-    def check(self) -> None:
-        """Raise OutputError unless the files can be written."""
+    def checked(self) -> ResponseOptions:
+        """Return the options with the form that the file's name says, where nobody chose one.
+
+        Raises OutputError unless the files can be written, and DependencyError.
+        """
         from pellucid_cli.files import check_free
         from pellucid_cli.streams import check_stdout
 
@@ -50,6 +54,13 @@ class ResponseOptions:
         for path in (self.out, self.raw):
             if path is not None:
                 check_free(path, force=self.force)
+        named = self.out is not None and self.out.suffix.lower() == ".parquet"
+        made = replace(self, form="parquet") if self.form == "auto" and named else self
+        if made.form == "parquet":
+            from pellucid.inputs import pyarrow_parquet
+
+            pyarrow_parquet()
+        return made
 
     def deliver(self, data: bytes) -> None:
         """Write the response."""
@@ -74,10 +85,11 @@ class ResponseOptions:
     click.option(
         "--format",
         "form",
-        type=click.Choice(["auto", "ai-platform", "vertex", "kserve", "table"]),
+        type=click.Choice(["auto", "ai-platform", "vertex", "kserve", "table", "parquet"]),
         default="auto",
         show_default=True,
-        help="Response format of a service, or a table to read; kserve needs LIME.",
+        help="Response format of a service, a table to read, or a Parquet file of one row for each "
+        "element; kserve needs LIME. auto is parquet for -o FILE.parquet.",
     ),
     click.option(
         "--raw",
@@ -92,6 +104,7 @@ class ResponseOptions:
     metavar="SECONDS",
     help="Give up when an instance takes longer [default: never].",
 )
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -100,21 +113,23 @@ def explain(
     inputs: tuple[str, ...],
     response: ResponseOptions,
     timeout: float | None,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
 ) -> None:
     """Explain predictions: which part of the input made the output what it is.
 
-    INPUT is a request ({"instances": [...]}), JSON Lines, CSV or a picture; - is stdin.
+    INPUT is a request ({"instances": [...]}), JSON Lines, a table (CSV, Parquet), a TFRecord
+    file or a picture; - is stdin.
     """
     if not inputs:
         raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")
-    response.check()
+    response = response.checked()
     if response.form == "kserve":
         method = _as_lime(method)
     started = monotonic()
-    loaded = load(console, model_dir, load_options(console, model, method))
+    loaded = load(console, model_dir, load_options(console, model, method, tables))
     loading = monotonic() - started
     if response.form == "kserve":
         loaded = loaded.as_kserve()
@@ -123,7 +138,7 @@ def explain(
     from pellucid_cli.files import read_inputs, write
 
     try:
-        loaded, instances = read_inputs(loaded, inputs, console.warn)
+        loaded, instances = read_inputs(loaded, inputs, console.warn, console.say)
         with _limited(timeout, loading, instances, response):
             explanations = loaded.explain(instances)
         written = _written(explanations, response.form)
@@ -134,7 +149,7 @@ def explain(
     if response.raw is not None:
         write(response.raw, explanations.pack(), force=response.force)
     response.deliver(written)
-    if console.verbose and response.form not in ("table", "kserve"):
+    if console.verbose and response.form not in ("table", "kserve", "parquet"):
         for number, explanation in enumerate(explanations):
             place = explanations.instances[number].place
             for label in explanation.labels:
@@ -184,4 +199,6 @@ def _written(explanations: Explanations, form: str) -> bytes:
         return table(explanations).encode()
     if form == "kserve":
         return encode(explanations.kserve())
+    if form == "parquet":
+        return explanations.parquet()
     return explanations.json(dialect=None if form == "auto" else Dialect(form))

@@ -17,6 +17,7 @@ from pellucid_cli.options.shared import (
     model_options,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 from pellucid_cli.streams import say
 
 
@@ -61,12 +62,14 @@ class IndexOptions:
     ),
     click.option("--force", is_flag=True, help="Overwrite an index that exists."),
 )
+@table_options
 @model_options
 @verbosity_options
 def index(
     model_dir: Path,
     examples: tuple[Path, ...],
     made: IndexOptions,
+    tables: TableOptions,
     model: ModelOptions,
     console: Console,
 ) -> None:
@@ -82,7 +85,7 @@ def index(
 
     if made.out is not None:
         check_free(made.out, force=made.force)
-    loaded = load(console, model_dir, load_options(console, model))
+    loaded = load(console, model_dir, load_options(console, model, tables=tables))
     path = made.out or loaded.directory / INDEX_FILE
     check_free(path, force=made.force)
     failed: list[InstanceError] = []

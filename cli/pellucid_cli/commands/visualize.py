@@ -20,6 +20,7 @@ from pellucid_cli.options.shared import (
     remembered,
     verbosity_options,
 )
+from pellucid_cli.options.tables import TableOptions, table_options
 from pellucid_cli.options.visualize import (
     SUFFIXES,
     Explained,
@@ -68,6 +69,7 @@ class Target:
 @view_options
 @click.option("--show", is_flag=True, help="Preview on the terminal; without -o, write no files.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@table_options
 @model_options
 @method_options
 @verbosity_options
@@ -77,6 +79,7 @@ def visualize(
     looking: ViewOptions,
     show: bool,
     force: bool,
+    tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -98,7 +101,7 @@ def visualize(
     view = view_of(looking, out)
     method, methods = methods_of(looking, method)
     target = Target(out=out, show=show, saved=is_saved(names))
-    found = explained(names, view, methods, model, method, console)
+    found = explained(names, view, methods, model, method, tables, console)
     if out is None or target.form is None:
         folder = out or Path()
         for file in _drawn(found, view, target, console):

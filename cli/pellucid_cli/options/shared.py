@@ -14,6 +14,7 @@ import click
 from pellucid.notices import Message
 from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.records import record
+from pellucid_cli.options.tables import TableOptions
 from pellucid_cli.project_file import note
 from pellucid_cli.streams import Styled, say
 
@@ -185,8 +186,20 @@ method_options = record(
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--players",
-        type=click.Choice(["elements", "regions"]),
-        help="Shapley: what gets an attribution; regions are for images [default: elements].",
+        type=click.Choice(["elements", "regions", "words", "whole"]),
+        help="Shapley: what gets an attribution; regions are for images, words for all strings, "
+        "whole keeps texts in one piece [default: elements, and the words of a text].",
+    ),
+    click.option(
+        "--split",
+        metavar="words|characters|sentences|REGEX",
+        help="Parts of a text that get an attribution; a pattern matches what is between them "
+        "[default: words].",
+    ),
+    click.option(
+        "--mask",
+        metavar="TOKEN",
+        help="Put this in the place of parts of a text, instead of leaving them out.",
     ),
     click.option(
         "--samples",
@@ -282,7 +295,10 @@ def load(console: Console, model_dir: Path, options: LoadOptions) -> LoadedModel
 
 
 def load_options(
-    console: Console, model: ModelOptions, method: ExplainOptions | None = None
+    console: Console,
+    model: ModelOptions,
+    method: ExplainOptions | None = None,
+    tables: TableOptions = TableOptions(),
 ) -> LoadOptions:
     """Return what is to be loaded, and how it is explained.
 
@@ -290,7 +306,7 @@ def load_options(
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if console.verbose < 2 else "0")
     device = _choose_device(model.device)
-    from pellucid.api import LoadOptions
+    from pellucid.api import LoadOptions, TableSettings
     from pellucid.metadata import ExplainOptions, PixelSettings
 
     return LoadOptions(
@@ -304,6 +320,7 @@ def load_options(
         device=device,
         allow_unsafe_ops=model.allow_unsafe_ops,
         pixels=model.pixels or PixelSettings(),
+        tables=TableSettings.of(tables.ignore_columns, tables.id_column, tables.missing),
         explain=method or ExplainOptions(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,7 @@ import click
 from pellucid.printable import printable
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import Console, ModelOptions, load, load_options
+from pellucid_cli.options.tables import TableOptions
 
 if TYPE_CHECKING:
     from pellucid import Explanations, LoadedModel
@@ -151,6 +153,7 @@ def explained(
     methods: Sequence[CallSettings],
     model: ModelOptions,
     method: ExplainOptions,
+    tables: TableOptions,
     console: Console,
 ) -> Iterator[Explained]:
     """Yield each instance with its explanations.
@@ -166,11 +169,11 @@ def explained(
     from pellucid.api import compared
     from pellucid_cli.files import read_inputs
 
-    loaded = load(console, Path(names[0]), load_options(console, model, method))
+    loaded = load(console, Path(names[0]), load_options(console, model, method, tables))
     _refuse_examples(loaded)
-    loaded, instances = read_inputs(loaded, names[1:], console.warn)
+    loaded, instances = read_inputs(loaded, names[1:], console.warn, console.say)
     stems = Stems()
-    means = loaded.takes_mean or any(it.baseline == "mean" for it in methods)
+    means = loaded.belong_together or any(it.baseline == "mean" for it in methods)
     size = len(instances) if means else BLOCK
     for start in range(0, len(instances), size):
         block = instances[start : start + size]
@@ -210,7 +213,8 @@ def _saved(
         )
     if methods:
         raise click.UsageError("--compare explains anew: name the model and its inputs")
-    explaining = {it.name for it in (*fields(ModelOptions), *fields(CallSettings))} | {"seed"}
+    records = (ModelOptions, CallSettings, TableOptions)
+    explaining = {it.name for one in records for it in fields(one)} | {"seed"}
     explaining -= {"metadata"}  # which say how to draw, too
     context = click.get_current_context()
     for parameter in context.command.params:
@@ -276,6 +280,8 @@ class Stems:
         else:
             stem = f"{printable(Path(source).stem)}-{self.rows[source]}"
             self.rows[source] += 1
+        if instance.id is not None:
+            stem += "-" + re.sub(r"[^\w.-]+", "_", instance.id)[:80]
         while stem in self.used:
             stem += f"-{self.count}"
         self.used.add(stem)

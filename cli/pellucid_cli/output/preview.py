@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from pellucid_cli.output.colored_text import lines, on_grounds
 from pellucid_cli.streams import line
 
 if TYPE_CHECKING:
     from pellucid import Explanations
     from pellucid.visualize import Drawing, Part, View
-    from pellucid.visualize import Text as Words
 
 WIDEST, HIGHEST = 120, 32
 # Terminals that can show a photo.
@@ -43,14 +43,14 @@ def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *,
     for one in shown(sets, number, view):
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
         console.print(Text(line(f"{stem}: {one.title}"), "bold"))
-        console.print(Text(_lines(one.subtitle), "dim"))
+        console.print(Text(lines(one.subtitle), "dim"))
         for drawing in one.drawings(view).values():
             if drawing.empty:
                 console.print(Text(line(drawing.empty)))
             for row in _picture(drawing, console.width) if colors else _shaded(drawing):
                 console.print(row)
         for text in one.texts():
-            console.print(_words(text))
+            console.print(on_grounds(text))
         for row in _bars(one.parts()):
             console.print(row)
         console.print()
@@ -81,27 +81,6 @@ def _shaded(drawing: Drawing) -> Iterator[Text]:
 
     polarity = drawing.visualization.polarity or Polarity.POSITIVE
     yield from map(Text, character_picture(drawing.attribution, polarity).split("\n"))
-
-
-def _words(text: Words) -> Text:
-    """Return a text with each word on the ground that its attribution has."""
-    from pellucid.visualize import grounds
-
-    made = Text()
-    for gap, word, ground in zip(
-        text.gaps, text.words, grounds(text.attributions).tolist(), strict=True
-    ):
-        made.append(_lines(gap))
-        made.append(
-            line(word), Style(color=Color.from_rgb(32, 33, 36), bgcolor=Color.from_rgb(*ground))
-        )
-    made.append(_lines(text.rest), "dim")
-    return made
-
-
-def _lines(text: str) -> str:
-    """Return a text that goes over several lines as it is printed."""
-    return "\n".join(map(line, text.split("\n")))
 
 
 def _bars(parts: Sequence[Part]) -> Iterator[Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -12,17 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from pellucid.printable import printable
+from pellucid_cli.output.colored_text import on_grounds
 
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
+    from pellucid.metadata import ExplanationMetadata
 
 MOST = 12
+# A vector or a text of more parts is not listed part by part.
+LONGEST = 1024
 # A feature with at least so many rows and columns is shown as a picture.
 PICTURE = 8
 
 
 def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
+    from pellucid.visualize import texts
+
     terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
     # Off a terminal: wide enough not to cut, and no colour codes unless they are forced.
@@ -41,13 +47,21 @@ def table(explanations: Explanations) -> str:
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
             console.print(Text(printable(title), "bold"), soft_wrap=True)
-            for part in _label(label):
+            given = explanations.instances[number].value
+            written = texts(explanation, label, explanations.metadata, given)
+            for words in written:
+                if len(words.words) <= LONGEST:
+                    console.print(on_grounds(words), soft_wrap=True)
+            names = {it.feature: it.words for it in written}
+            for part in _label(label, explanations.metadata, names):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
-def _label(label: LabelAttribution) -> Iterator[RenderableType]:
+def _label(
+    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
 
@@ -55,7 +69,7 @@ def _label(label: LabelAttribution) -> Iterator[RenderableType]:
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, words), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -80,15 +94,24 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
     return grid
 
 
-def _rows(label: LabelAttribution) -> Iterator[tuple[str, float, str]]:
+def _rows(
+    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, float, str]]:
     """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
+    from pellucid.explain import element_names
+
     for name, value in label.features.items():
-        if value.size == 1:
+        if name in words and value.ndim == 1:
+            own = f"{name}: " * (len(label.features) > 1)
+            parts = zip(words[name], value.tolist(), strict=False)  # words leave out padding
+            yield from ((own + word, part, "") for word, part in parts)
+        elif value.size == 1:
             yield name, float(value.sum()), ""
-        elif value.ndim == 1 and value.size <= 1024:
+        elif value.ndim == 1 and value.size <= LONGEST:
+            names = element_names(metadata, name, value)
             for i, part in enumerate(value.tolist()):
                 if part:
-                    yield f"{name}[{i}]", part, ""
+                    yield f"{name}[{i}]" if names is None else names[i], part, ""
         else:
             positive = float(value[value > 0].sum())
             shape = "×".join(map(str, value.shape))

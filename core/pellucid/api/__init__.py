@@ -8,11 +8,13 @@ from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.loading import LoadOptions, load, load_model
 from pellucid.api.smoke_test import smoke_test
+from pellucid.api.tables import TableSettings
 
 __all__ = [
     "Explanations",
     "LoadOptions",
     "LoadedModel",
+    "TableSettings",
     "compared",
     "load",
     "load_model",

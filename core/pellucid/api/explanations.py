@@ -38,7 +38,8 @@ class Explanations(Results):
                 except InstanceError as error:
                     raise error.at(where) from error
 
-        return responses.response(self.items, self.metadata, pictures, dialect=dialect)
+        ids = [instance.id for instance in self.instances]
+        return responses.response(self.items, self.metadata, pictures, dialect=dialect, ids=ids)
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""
@@ -47,6 +48,10 @@ class Explanations(Results):
     def kserve(self) -> dict[str, Any]:
         """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
         return responses.kserve(self.items, self.parameters)
+
+    def parquet(self) -> bytes:
+        """Return a Parquet file of them, a row for each element. Raises DependencyError."""
+        return responses.parquet(self)
 
     def pack(self, words: Words = python_words) -> bytes:
         """Return an ``.npz`` archive of them, from which `unpack` makes them again."""

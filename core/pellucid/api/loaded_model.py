@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.api.explanations import Explanations
+from pellucid.api.records import naming, rows_of
+from pellucid.api.tables import TableSettings, described_inputs, named_after, with_means
 from pellucid.errors import (
     InstanceError,
     ModelError,
@@ -31,7 +32,7 @@ from pellucid.explain import (
     noise_warnings,
     without_blur,
 )
-from pellucid.inputs import InputInfo, Instance, read_request, same_shapes, stack
+from pellucid.inputs import Beside, InputInfo, Instance, Missing, read_request, same_shapes, stack
 from pellucid.metadata import (
     ExampleModality,
     Examples,
@@ -58,7 +59,8 @@ class LoadedModel:
     """A SavedModel that is ready to explain.
 
     `inputs` are what an instance has to give; `explainers` explain an output each; `inferred` tells
-    that the metadata were; `pixels` knows what pictures are taken to be.
+    that the metadata were; `pixels` knows what pictures are taken to be, `tables` how tables are
+    read.
     """
 
     directory: Path
@@ -69,6 +71,7 @@ class LoadedModel:
     compiler: Compiler = field(repr=False)
     pixels: PixelWatch = field(repr=False)
     warn: Warn = field(repr=False)
+    tables: TableSettings = TableSettings()
 
     @property
     def explainer(self) -> Explainer:
@@ -84,9 +87,10 @@ class LoadedModel:
         return self.explainer.parameters
 
     @property
-    def extras(self) -> tuple[str, ...]:
+    def beside(self) -> Beside:
         """What an instance may have beside its inputs: as examples do, an id."""
-        return EXTRAS if isinstance(self.parameters.method, Examples) else ()
+        kept = EXTRAS if isinstance(self.parameters.method, Examples) else ()
+        return self.tables.beside(kept)
 
     def explain(
         self, instances: Any, options: ExplainOptions | None = None, **named: Any
@@ -103,7 +107,7 @@ class LoadedModel:
             return self.configured(options, **named).explain(instances)
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
-        records = self._records(instances, self.extras)
+        records = self._records(instances)
         try:
             return self._together(records)
         except OutOfMemoryError:
@@ -116,10 +120,11 @@ class LoadedModel:
 
     def _together(self, records: Sequence[Instance]) -> Explanations:
         items: list[Explanation | None] = [None] * len(records)
+        records = self._filled(records)
         averaged = self._averaged(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
-            with _naming(group):
+            with naming(group):
                 request = stack(group, self.inputs)
                 explained = averaged._explained(request, [r.index for r in group])
             pictures = [r.pictures for r in group]
@@ -131,7 +136,8 @@ class LoadedModel:
         for record, explanation in zip(records, found, strict=True):
             for notice in (*record.notes, *explanation.warnings[len(explanation.general) :]):
                 self.warn(notice.at(record.where))
-        return Explanations(found, tuple(records), self.metadata, self.parameters)
+        metadata = named_after(self.metadata, records)
+        return Explanations(found, tuple(records), metadata, self.parameters)
 
     def _averaged(self, records: Sequence[Instance]) -> LoadedModel:
         """Return the same model, the mean of some instances being its baseline, if asked for."""
@@ -141,11 +147,23 @@ class LoadedModel:
         numbers = [[it.index for it in group] for group in groups]
         requests = []
         for group in groups:
-            with _naming(group):
+            with naming(group):
                 requests.append(stack(group, self.inputs))
-        with _naming(records):
+        with naming(records):
             explainers = tuple(it.averaged(requests, numbers) for it in self.explainers)
         return replace(self, explainers=explainers)
+
+    def _filled(self, records: Sequence[Instance]) -> list[Instance]:
+        """Return instances with what stands for their missing values, and say that there are."""
+        filled, said = with_means(records, self.inputs)
+        if said is not None:
+            self.warn(said)
+        return filled
+
+    @property
+    def belong_together(self) -> bool:
+        """Whether what is said of an instance depends on the others of a call: a mean is taken."""
+        return self.takes_mean or self.tables.missing is Missing.MEAN
 
     @property
     def takes_mean(self) -> bool:
@@ -197,11 +215,11 @@ class LoadedModel:
         That is the value of its signature's output, or of all of them by name. `instances` are as
         in `explain`. Raises InstanceError and ModelError.
         """
-        records = self._records(instances)
+        records = self._filled(self._records(instances))
         said: list[Array | dict[str, Array]] = [{}] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
-            with _naming(group):
+            with naming(group):
                 outputs = self.compiler.signature_outputs(stack(group, self.inputs))
             for row, i in enumerate(places):
                 found = {name: value[row] for name, value in outputs.items()}
@@ -258,7 +276,15 @@ class LoadedModel:
             replace(it, metadata=metadata.explaining([it.metadata.output]))
             for it in self.explainers
         )
-        return replace(self, explainers=tuple(explainers))
+        return replace(self, explainers=tuple(explainers)).with_inputs()
+
+    def with_inputs(self) -> LoadedModel:
+        """Return the same model whose inputs are what the metadata and its settings say."""
+        inputs = described_inputs(
+            self.compiler.inputs, self.metadata, self.compiler.input_keys, self.explainer.baseline,
+            self.tables,
+        )  # fmt: skip
+        return replace(self, inputs=inputs)
 
     def index(
         self,
@@ -321,8 +347,11 @@ class LoadedModel:
         if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
             if not examples:
                 raise SpecError("there are no examples", hint="name a file or a folder of them")
-            return read_examples(examples, self.inputs, on_error=on_error, warn=self.warn)
-        records = self._records(examples, EXTRAS)
+            return read_examples(
+                examples, self.inputs, on_error=on_error, warn=self.warn,
+                beside=self.tables.beside(),
+            )  # fmt: skip
+        records = self._records(examples, self.tables.beside(EXTRAS))
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
 
     def requested(self, request: Mapping[str, object]) -> LoadedModel:
@@ -333,10 +362,12 @@ class LoadedModel:
         """
         signature = request.get("signature_name")
         if signature not in (None, "", self.signature):
+            known = self.compiler.meta_graph.signatures
+            there = Hint("load the model with {signature:{key}}", key=signature)
             raise SpecError(
                 f"'{signature}' is not what is explained here, '{self.signature}'",
                 where=Where(path="signature_name"),
-                hint=Hint("load the model with {signature:{key}}", key=signature),
+                hint=there if signature in known else f"the model has {', '.join(known)}",
             )
         before = self.metadata
         metadata, parameters = overridden(before, self.parameters, request)
@@ -358,36 +389,10 @@ class LoadedModel:
         """
         return self.configured(parameters=as_kserve(self.parameters))
 
-    def _records(self, instances: Any, extras: Collection[str] = ()) -> list[Instance]:
-        if isinstance(instances, np.ndarray):
-            instances = list(instances)
-        if isinstance(instances, Mapping):
-            columns = {name: np.asarray(value) for name, value in instances.items()}
-            lengths = {len(c) for c in columns.values() if c.ndim}
-            if len(lengths) != 1 or any(not c.ndim for c in columns.values()):
-                raise InstanceError(
-                    "a mapping of inputs to arrays needs the same number of rows in each",
-                    hint="for one instance, give a list of one object",
-                )
-            instances = [{k: c[i] for k, c in columns.items()} for i in range(lengths.pop())]
-        items = list(instances)
+    def _records(self, instances: Any, beside: Beside | None = None) -> list[Instance]:
+        items = rows_of(instances)
         records = [item for item in items if isinstance(item, Instance)]
         if records and len(records) == len(items):
             return records
-        request = read_request({"instances": items}, self.inputs, extras=extras)
+        request = read_request({"instances": items}, self.inputs, beside=beside or self.beside)
         return list(request.instances)
-
-
-@contextmanager
-def _naming(group: Sequence[Instance]) -> Iterator[None]:
-    """Give an InstanceError the place of its instance: the file, and where it is in it."""
-    try:
-        yield
-    except InstanceError as error:
-        index, row = error.where.instance, error.row
-        found = [it for it in group if it.index == index]
-        if index is None and row is not None:
-            found = list(group[row : row + 1])
-        if not found:
-            raise
-        raise error.at(found[0].where) from error

@@ -22,8 +22,10 @@ from warnings import warn as warn_of
 from pellucid.api.class_names import with_class_names
 from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
+from pellucid.api.tables import TableSettings
 from pellucid.examples import ExampleSearch
 from pellucid.explain import Explainer, PixelWatch
+from pellucid.inputs import Missing
 from pellucid.linter import (
     PIXELS,
     assume_pixels,
@@ -70,7 +72,7 @@ class LoadOptions:
     but the first model that is loaded so leaves a single thread to each operation of TensorFlow in
     this process. A model that touches more than tensors (files, the network, Python) is refused
     unless `allow_unsafe_ops`. `pixels` is what the model takes for a picture where neither its
-    metadata nor its graph say so, or are wrong.
+    metadata nor its graph say so, or are wrong; `tables` is how tables are read.
     """
 
     metadata: str | Path | None = None
@@ -84,6 +86,7 @@ class LoadOptions:
     parallel_batches: int = 1
     allow_unsafe_ops: bool = False
     pixels: PixelSettings = PixelSettings()
+    tables: TableSettings = TableSettings()
     explain: ExplainOptions = ExplainOptions()
 
 
@@ -100,7 +103,10 @@ def load(
     device: str = "auto",
     parallel_batches: int = 1,
     allow_unsafe_ops: bool = False,
-    pixels: str | PixelSettings | None = None,
+    pixels: str | PixelSettings = PixelSettings(),
+    ignore_columns: str | Sequence[str] = (),
+    id_column: str | None = None,
+    missing: str | Missing = Missing.REFUSE,
     warn: Warn | None = None,
     note: Warn | None = None,
     **options: Any,
@@ -109,11 +115,13 @@ def load(
 
     `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
     latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
-    `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas. `options`
-    are those of `LoadedModel.configured`, as `method`. `warn` is called with a message for what is
-    not an error, ``str(message)`` being its sentence; by default it becomes a Python warning.
-    `note` is called with what is assumed. Raises ModelError, SpecError, NotDifferentiableError,
-    UnsafeModelError, DependencyError.
+    `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas. In
+    tables, `ignore_columns` are left out, `id_column` names the instances, and `missing` is what
+    stands for missing values: ``nan``, ``mean``, ``baseline``. `options` are those of
+    `LoadedModel.configured`, as `method`. `warn` is called with a message for what is not an error,
+    ``str(message)`` being its sentence; by default it becomes a Python warning. `note` is called
+    with what is assumed. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
+    DependencyError.
     """
     chosen = LoadOptions(
         metadata=metadata,
@@ -126,9 +134,8 @@ def load(
         device=device,
         parallel_batches=parallel_batches,
         allow_unsafe_ops=allow_unsafe_ops,
-        pixels=PixelSettings.parse(pixels)
-        if isinstance(pixels, str)
-        else pixels or PixelSettings(),
+        pixels=PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels,
+        tables=TableSettings.of(ignore_columns, id_column, missing),
         explain=ExplainOptions.of(**options),
     )
     return load_model(model_dir, chosen, warn, note)
@@ -174,7 +181,7 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
         parameters = read_parameters_file(Path(options.spec), say)
     inferred = document is None
     if document is None:
-        document = _inferred(saved.directory, signature, options.output, say)
+        document = _inferred(saved.directory, meta_graph, signature, options.output, say)
     metadata = replace(document, latent_space_source=document.latent_tensor_name)
     metadata = _with_output(metadata, meta_graph, signature, options.output)
     names = options.class_names
@@ -201,11 +208,11 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
 
 
 def _inferred(
-    directory: Path, signature: Signature, output: str | None, say: Warn
+    directory: Path, meta_graph: MetaGraph, signature: Signature, output: str | None, say: Warn
 ) -> ExplanationMetadata:
     # A tensor that is no output of the signature takes the place of any of them afterwards.
     known = output if output is None or output in signature.outputs else min(signature.outputs)
-    document = infer_metadata(signature, known)
+    document = infer_metadata(signature, known, meta_graph)
     names = ", ".join(f"'{it.name}'" for it in document.inputs)
     what = (
         f"no {METADATA_FILE}; inferred from signature '{signature.key}': inputs {names}, "
@@ -279,6 +286,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
             parameters=parameters,
             input_keys=compiler.input_keys,
             companions=compiler.companions,
+            lists=compiler.lists,
             explicit=not described.inferred,
             examples=search,
         )
@@ -293,7 +301,8 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         compiler=compiler,
         pixels=PixelWatch(assumed, note, say),
         warn=say,
-    )
+        tables=options.tables,
+    ).with_inputs()
 
 
 def _tensors(

@@ -45,7 +45,7 @@ def estimate(plan: Plan, engine: Engine, out: Path) -> Estimate:
     places = plan.selection.of(plan.total)
     spread = places[:: max(1, len(places) // count)][:count]
     trial = replace(plan, size=size, selection=Selection(places=tuple(spread.tolist())))
-    blocks = list(trial.cut(engine.about.inputs))
+    blocks = list(trial.cut(engine.about.inputs, engine.about.beside))
     records: list[Record] = []
     seconds = 0.0
     for _ in range(2):

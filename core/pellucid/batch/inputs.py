@@ -17,11 +17,11 @@ from typing import BinaryIO
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError, refuse_remote
 from pellucid.files import NO_FILE, open_file
-from pellucid.inputs import IMAGE_SUFFIXES, suffix_of
+from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED, suffix_of
 from pellucid.notices import Where
 
-TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", ".csv"))
-SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy"}
+TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
+SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy", PARQUET}
 STDIN = "<stdin>"
 
 
@@ -105,7 +105,8 @@ class Inputs:
             raise InstanceError(
                 "holds no input",
                 where=Where(file=shown(name)),
-                hint="inputs are pictures, and .json, .jsonl, .csv and .npy files",
+                hint="inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and "
+                ".npy files",
             )
         yield first
         yield from found
@@ -132,6 +133,8 @@ class Inputs:
 def _is_input(name: str) -> bool:
     """Whether a file in a folder is an input by its name; pictures are not compressed again."""
     suffix = suffix_of(name)
+    if suffix.startswith(".tfrecord"):
+        return True
     return suffix in (TEXT_SUFFIXES if name.lower().endswith(".gz") else SUFFIXES)
 
 

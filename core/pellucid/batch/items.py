@@ -6,6 +6,7 @@ where it is explained, in any process, and fails there alone.
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,20 +19,29 @@ from pellucid.errors import FOREIGN, InstanceError
 from pellucid.files import read_bytes
 from pellucid.inputs import (
     ARRAY_SUFFIXES,
+    ID,
     IMAGE_SUFFIXES,
+    PARQUET,
+    SEPARATED,
+    Beside,
     InputInfo,
     Instance,
     Table,
     array_values,
     decode_text,
     instance_of,
+    is_tfrecord,
     json_form,
     looks_binary,
+    open_parquet,
     open_table,
     opened,
     parse_json,
     read_image,
+    read_records,
     read_request_values,
+    record_input,
+    set_aside,
     suffix_of,
 )
 from pellucid.notices import Notice, Where
@@ -48,7 +58,8 @@ class Item:
     `number` is its place among all inputs, which names the noise that it draws; `source` the file
     as people read it, `path` the file itself; `place` where its pictures go. `content` is a line, a
     row, a value, or why it failed; `index` its place in the file and `line` the line that it begins
-    on; `table` what its columns are, `settings` what its request says beside the instances.
+    on; `table` what its columns are, `settings` what its request says beside the instances; `id`
+    what it is called, as far as that is known.
     """
 
     number: int
@@ -57,10 +68,11 @@ class Item:
     place: str
     kind: Kind
     index: int = 0
-    line: int = 1
+    line: int | None = 1
     content: Any = None
     table: Table | None = None
     settings: Mapping[str, object] | None = None
+    id: str = ""
 
     @property
     def where(self) -> Where:
@@ -68,7 +80,7 @@ class Item:
         if self.kind in ("picture", "failed"):
             return Where(name=self.source)
         line = self.line if self.kind in ("line", "row") else None
-        return Where(file=self.source, line=line, instance=self.index)
+        return Where(file=self.source, line=line, instance=self.index, name=self.id)
 
     @property
     def name(self) -> str:
@@ -77,7 +89,11 @@ class Item:
 
 
 def items_of(
-    given: Input, root: str, inputs: Sequence[InputInfo], number: int = 0
+    given: Input,
+    root: str,
+    inputs: Sequence[InputInfo],
+    number: int = 0,
+    beside: Beside = Beside(),
 ) -> Iterator[Item]:
     """Yield the items of one file, numbered on from `number`; a file that fails is one, too."""
     path = os.path.abspath(given.path)
@@ -88,7 +104,7 @@ def items_of(
     try:
         if given.problem is not None:
             raise InstanceError(given.problem, where=Where(file=source))
-        for count, item in enumerate(_opened(first, inputs), 1):
+        for count, item in enumerate(_opened(first, inputs, beside), 1):
             yield replace(item, number=number + count - 1)
         if not count:
             what = "is empty, there is nothing to explain"
@@ -104,22 +120,22 @@ def items_of(
         yield replace(first, number=number + count, kind="failed", content=failed, index=count)
 
 
-def count_of(given: Input, root: str, inputs: Sequence[InputInfo]) -> int:
+def count_of(given: Input, root: str, inputs: Sequence[InputInfo], beside: Beside) -> int:
     """Return how many items a file has; a picture is one, and is not opened for that."""
     if given.problem is not None or suffix_of(given.path) in IMAGE_SUFFIXES:
         return 1
-    return sum(1 for _ in items_of(given, root, inputs))
+    return sum(1 for _ in items_of(given, root, inputs, beside=beside))
 
 
-def decode(item: Item, inputs: Sequence[InputInfo]) -> Instance:
-    """Return the instance that an item is, its index that of the run.
+def decode(item: Item, inputs: Sequence[InputInfo], beside: Beside = Beside()) -> Instance:
+    """Return the instance that an item is, its index that of the run; `beside` is that of a file.
 
     Raises InstanceError with the place in the item's file.
     """
-    return replace(_decoded(item, inputs), index=item.number)
+    return replace(_decoded(item, inputs, beside), index=item.number)
 
 
-def _decoded(item: Item, inputs: Sequence[InputInfo]) -> Instance:
+def _decoded(item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Instance:
     match item.kind:
         case "picture":
             try:
@@ -130,16 +146,26 @@ def _decoded(item: Item, inputs: Sequence[InputInfo]) -> Instance:
             return read_image(data, inputs, source=item.source)
         case "line":
             value = parse_json(decode_text(item.content, item.where), item.where)
-            return instance_of(value, inputs, item.where)
+            return _beside(value, item, inputs, beside)
         case "row":
             assert item.table is not None
-            value = item.table.value((item.line, item.content), item.index)
-            return instance_of(value, inputs, item.where)
+            row = item.line, item.content
+            value, aside = item.table.value(row, item.index), item.table.extras(row)
+            instance = instance_of(value, inputs, item.where, aside)
+            return replace(instance, names=item.table.columns.feature_names)
         case "value":
-            return instance_of(item.content, inputs, item.where)
+            return _beside(item.content, item, inputs, beside)
         case "failed":
             failed: Notice = item.content
             raise InstanceError(failed.what, where=failed.where, hint=failed.hint)
+
+
+def _beside(value: object, item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Instance:
+    """Return the instance that a value is, what stands beside its inputs being set aside."""
+    if suffix_of(item.path) in ARRAY_SUFFIXES:
+        return instance_of(value, inputs, item.where)
+    value, aside = set_aside(value, inputs, beside, item.where)
+    return instance_of(value, inputs, item.where, aside)
 
 
 def _beneath(path: str, root: str) -> str:
@@ -151,7 +177,7 @@ def _beneath(path: str, root: str) -> str:
     return os.path.basename(path) if place.startswith(os.pardir) else place
 
 
-def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
+def _opened(first: Item, inputs: Sequence[InputInfo], beside: Beside) -> Iterator[Item]:
     """Yield what is in the file that `first` names. Raises InstanceError and OSError."""
     suffix = suffix_of(first.path)
     if suffix in ARRAY_SUFFIXES:
@@ -161,14 +187,18 @@ def _opened(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
         yield first
     elif suffix in (".jsonl", ".ndjson"):
         yield from _lines(first)
-    elif suffix == ".csv":
-        yield from _rows(first, inputs)
+    elif is_tfrecord(first.path):
+        yield from _records(first, inputs)
+    elif suffix == PARQUET:
+        yield from _of_table(first, open_parquet(first.path, inputs, first.source, beside))
+    elif suffix in SEPARATED:
+        yield from _rows(first, inputs, beside, SEPARATED[suffix])
     else:
         with opened(first.path, first.source) as file:
             if suffix != ".json" and looks_binary(file.read(HEAD)):
                 yield first
                 return
-        yield from _json(first, inputs, suffix)
+        yield from _json(first, inputs, suffix, beside)
 
 
 def _lines(first: Item) -> Iterator[Item]:
@@ -182,26 +212,46 @@ def _lines(first: Item) -> Iterator[Item]:
                 index += 1
 
 
-def _rows(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
+def _rows(
+    first: Item, inputs: Sequence[InputInfo], beside: Beside, separator: str | None = None
+) -> Iterator[Item]:
     # What is no UTF-8 spoils its own row only: the cell says so when it is read.
     with opened(first.path, first.source) as data:
         file = io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="")
-        table = open_table(file, inputs, first.source)
-        head = replace(table, rows=iter(()))
-        for index, (number, cells) in enumerate(table.rows):
-            item = _inner(first, "row", index, cells, line_number=number)
-            yield replace(item, table=head)
+        table = open_table(file, inputs, first.source, beside, separator=separator)
+        yield from _of_table(first, table)
 
 
-def _json(first: Item, inputs: Sequence[InputInfo], suffix: str) -> Iterator[Item]:
+def _of_table(first: Item, table: Table) -> Iterator[Item]:
+    """Yield the rows of a table."""
+    head = replace(table, rows=iter(()))
+    for index, (number, cells) in enumerate(table.rows):
+        item = replace(_inner(first, "row", index, cells), line=number)
+        whole = len(cells) == head.columns.width
+        name = head.extras((number, cells)).get(ID, "") if whole else ""
+        yield replace(item, table=head, id=name)
+
+
+def _records(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:
+    """Yield the records of a TFRecord file; one that has changed fails alone."""
+    record_input(inputs, Where(file=first.source))
+    for index, data in enumerate(read_records(first.path, first.source)):
+        if isinstance(data, InstanceError):
+            yield replace(_inner(first, "failed", index, data.notice), content=data.notice)
+        else:
+            value = {"b64": base64.b64encode(data).decode()}
+            yield _inner(first, "value", index, value)
+
+
+def _json(first: Item, inputs: Sequence[InputInfo], suffix: str, beside: Beside) -> Iterator[Item]:
     """Yield the instances of a request, which is read as a whole, or of lines of JSON."""
     with opened(first.path, first.source) as file:
         text = decode_text(file.read(), Where(file=first.source))
-    form = json_form(text, inputs)
+    form = json_form(text, inputs, beside.names)
     if not text.strip():
         return
     if form is None and first.source == STDIN:
-        yield from _rows(first, inputs)
+        yield from _rows(first, inputs, beside)
         return
     if form is None and suffix != ".json":
         what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"

@@ -23,7 +23,7 @@ from pellucid.batch.inputs import Input, Inputs
 from pellucid.batch.items import Item, count_of, items_of
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
-from pellucid.inputs import InputInfo
+from pellucid.inputs import Beside, InputInfo
 from pellucid.model import Array
 from pellucid.notices import Notice, Where
 
@@ -112,7 +112,7 @@ class Plan:
     def _blocks_per_shard(self) -> int:
         return max(1, SHARD // self.size)
 
-    def cut(self, inputs: Sequence[InputInfo]) -> Iterator[Block]:
+    def cut(self, inputs: Sequence[InputInfo], beside: Beside = Beside()) -> Iterator[Block]:
         """Yield the blocks in order."""
         number, items, stamps = 0, list[Item](), list[str]()
         wanted = iter(self.selection.of(self.total).tolist())
@@ -124,7 +124,8 @@ class Plan:
             if place >= first + count:
                 first += count
                 continue
-            for item in _exactly(items_of(given, self.root, inputs, first), given, count, first):
+            found = items_of(given, self.root, inputs, first, beside)
+            for item in _exactly(found, given, count, first):
                 if item.number != place:
                     continue
                 items.append(item)
@@ -139,7 +140,11 @@ class Plan:
 
 
 def write_listing(
-    path: Path, given: Inputs, root: str, inputs: Sequence[InputInfo]
+    path: Path,
+    given: Inputs,
+    root: str,
+    inputs: Sequence[InputInfo],
+    beside: Beside = Beside(),
 ) -> tuple[int, str, str]:
     """Write the names of all inputs to a file; return how many there are, and two digests.
 
@@ -149,7 +154,7 @@ def write_listing(
     total, names, contents = 0, hashlib.sha256(), hashlib.sha256()
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         for it in given:
-            count = count_of(it, root, inputs)
+            count = count_of(it, root, inputs, beside)
             row = [it.path, it.size, it.modified, count, it.problem, it.source]
             file.write(json.dumps(row) + "\n")
             names.update(json.dumps([it.source or it.path, count]).encode())

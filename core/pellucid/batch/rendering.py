@@ -19,7 +19,8 @@ from pellucid.batch.items import Item
 from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record, Said
 from pellucid.errors import FOREIGN, PellucidError
-from pellucid.explain import LabelAttribution
+from pellucid.explain import LabelAttribution, element_names
+from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array
 from pellucid.notices import Notice
 from pellucid.responses import encode, predictions, response
@@ -96,6 +97,7 @@ def _record(
             drawn |= {f"{output}{name}": it for name, it in each.items() if label is one}
     body = response([explanation], explanations.metadata, lambda _, label: pictures[id(label)])
     line = {
+        **({} if instance.id is None else {"id": instance.id}),
         "instance": instance.value,
         "prediction": predictions([explanation.answer])[0],
         "explanation": body["explanations"][0],
@@ -115,7 +117,7 @@ def _record(
             "score": first.score if first else None,
             "approx_error": first.approx_error if first else None,
         },
-        features=_features(best),
+        features=_features(best, explanations.metadata),
         warned=len(explanation.warnings) > len(explanation.general),
         pixels=explanation.pixels,
         held=explanation.held,
@@ -123,14 +125,28 @@ def _record(
     )
 
 
-def _features(best: Mapping[str, LabelAttribution]) -> dict[str, Array]:
+def _features(
+    best: Mapping[str, LabelAttribution], metadata: ExplanationMetadata
+) -> dict[str, Array]:
     """Return the attributions that count for the means over the run, by output and feature."""
     return {
         f"{output}{name}": value
         for output, one in best.items()
-        for name, value in one.features.items()
+        for feature, values in one.features.items()
+        for name, value in _elements(feature, values, metadata)
         if value.size <= LARGEST_MEAN
     }
+
+
+def _elements(
+    feature: str, values: Array, metadata: ExplanationMetadata
+) -> Iterator[tuple[str, Array]]:
+    """Yield a feature, or each of its elements where these have names."""
+    names = element_names(metadata, feature, values)
+    if names is None:
+        yield feature, values
+    else:
+        yield from ((name, values[i : i + 1]) for i, name in enumerate(names))
 
 
 def _encoded(drawings: Mapping[str, Drawing]) -> dict[str, Drawn]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from pellucid.batch.summary import Summary
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, expect
-from pellucid.inputs import InputInfo
 from pellucid.notices import Hint, Where
 
 FORMAT = 2
@@ -101,7 +100,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def done_blocks(
-    folder: Folder, plan: Plan, inputs: Sequence[InputInfo], *, changed: bool
+    folder: Folder, plan: Plan, about: About, *, changed: bool
 ) -> dict[int, tuple[int, int]]:
     """Return the blocks that are complete, each with how many it explained and how many failed.
 
@@ -120,7 +119,7 @@ def done_blocks(
     if changed:
         shards = set[int]()
         lost = set[int]()
-        for block in plan.cut(inputs):
+        for block in plan.cut(about.inputs, about.beside):
             if block.number in done and stamps[block.number] != block.stamp:
                 shard = plan.shard_of(block.number)
                 lost |= {*plan.shard(shard)} if whole[shard] else {block.number}

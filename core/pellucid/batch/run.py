@@ -158,7 +158,7 @@ class Run:
             outcome.done = summary["explained"] + outcome.failed
             return
         document = plan_document(plan, engine.about)
-        done = done_blocks(folder, plan, engine.about.inputs, changed=changed)
+        done = done_blocks(folder, plan, engine.about, changed=changed)
         folder.begin(document)
         outcome.done = sum(map(sum, done.values()))
         outcome.failed = sum(failed for _, failed in done.values())
@@ -210,7 +210,9 @@ class Run:
 
     def _plan(self, listing: Path, about: About) -> Plan:
         root = root_of([it for it in self.named if it != "-"], self.listed())
-        total, names, contents = write_listing(listing, self._given, root, about.inputs)
+        total, names, contents = write_listing(
+            listing, self._given, root, about.inputs, about.beside
+        )
         return Plan(
             listing=listing,
             root=root,
@@ -233,7 +235,7 @@ class Run:
     def _to_do(
         self, folder: Folder, plan: Plan, engine: Engine, done: set[int], suspects: set[int]
     ) -> Iterator[Block]:
-        for block in plan.cut(engine.about.inputs):
+        for block in plan.cut(engine.about.inputs, engine.about.beside):
             if self.stop.is_set():
                 return
             if block.number not in done:

@@ -32,9 +32,9 @@ from pellucid.errors import (
     SpecError,
 )
 from pellucid.files import read_bytes
-from pellucid.inputs import InputInfo, Instance
+from pellucid.inputs import Beside, InputInfo, Instance, Missing
 from pellucid.metadata import FileBaseline
-from pellucid.notices import Message, Notice, Warn, Where
+from pellucid.notices import Hint, Message, Notice, Warn, Where
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
@@ -55,12 +55,13 @@ DECODED = 15
 class About:
     """What is known of a model once it is loaded.
 
-    `inputs` are what an instance has to give, `size` how many are explained at a time; `settings`
-    and `model`, a fingerprint, are what a run must not change between two commands; `warnings` came
-    up while it was loaded.
+    `inputs` are what an instance has to give, and `beside` what it may have beside them; `size` is
+    how many are explained at a time; `settings` and `model`, a fingerprint, are what a run must not
+    change between two commands; `warnings` came up while it was loaded.
     """
 
     inputs: tuple[InputInfo, ...]
+    beside: Beside = Beside()
     size: int
     model: str
     settings: Mapping[str, Any]
@@ -105,11 +106,19 @@ class Work:
                 where=Where(path="baseline"),
                 hint="save the mean of some as mean.npy, and name that file",
             )
+        if model.tables.missing is Missing.MEAN:
+            raise SpecError(
+                "the mean is that of the instances of one call, and a batch reads them piece by "
+                "piece",
+                where=Where(path="missing"),
+                hint=Hint("choose {missing:baseline}"),
+            )
         # A million warnings are none: they are counted, and the errors are in the summary. What is
         # said of pixels comes once, and not in results: those are the same whoever is first.
         pixels = model.pixels.heard_by(self._hears(False), self._hears(True), certain=True)
         self.model = replace(model, warn=lambda sentence: None, pixels=pixels)
         self._said = deque(Said(message=it, warning=False) for it in notes)
+        self._told: set[str] = set()
         self.wanted = wanted
         self._warnings = tuple(warnings)
         self.stopping = threading.Event()
@@ -134,6 +143,7 @@ class Work:
         }
         return About(
             inputs=model.inputs,
+            beside=model.beside,
             size=self._size(),
             model=fingerprint(model.directory),
             warnings=self._warnings,
@@ -146,6 +156,7 @@ class Work:
                 "the seed": model.explainer.seed,
                 "the signature": model.signature,
                 "logits": model.compiler.logits,
+                "columns": repr(model.tables),
                 "the metadata": metadata,
                 **{k: v for k, v in asdict(self.wanted).items() if k != "out"},
             },
@@ -196,7 +207,7 @@ class Work:
         groups: dict[str, list[tuple[Item, Instance]]] = {}
         for item in items:
             try:
-                instance = decode(item, self.model.inputs)
+                instance = decode(item, self.model.inputs, self.model.beside)
             except MemoryError:
                 raise
             except InstanceError as error:
@@ -205,13 +216,22 @@ class Work:
                 what = f"cannot be read ({type(error).__name__}: {error})"
                 records[item.number] = Record.failed(item.name, Notice(what, item.where))
             else:
-                groups.setdefault(str(item.settings), []).append((item, instance))
+                named = replace(item, id=instance.id or "")
+                groups.setdefault(str(item.settings), []).append((named, instance))
+                self._say_of_table(item)
         if self.stopping.is_set():
             raise StoppedError
         for pairs in groups.values():
             for record, item in self._explained(pairs):
                 records[item.number] = record
         return records
+
+    def _say_of_table(self, item: Item) -> None:
+        """Say what was found of the columns of a table, at its first row; once for all tables."""
+        for notice in item.table.notices if item.table is not None and not item.index else ():
+            if notice.what not in self._told:
+                self._told.add(notice.what)
+                self._said.append(Said(message=notice, warning=False))
 
     def _hears(self, warning: bool) -> Warn:
         return lambda message: self._said.append(Said(message=message, warning=warning))

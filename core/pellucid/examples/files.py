@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InstanceError, refuse_remote
-from pellucid.inputs import IMAGE_SUFFIXES, InputInfo, Instance, OnError, read_file
+from pellucid.inputs import (
+    ID,
+    IMAGE_SUFFIXES,
+    PARQUET,
+    SEPARATED,
+    Beside,
+    InputInfo,
+    Instance,
+    OnError,
+    read_file,
+)
 from pellucid.notices import Warn, Where
 from pellucid.printable import encodable, printable
 
-SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", ".csv"}
-EXTRAS = ("id", "restricts", "crowding_tag")
+SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED, PARQUET}
+EXTRAS = (ID, "restricts", "crowding_tag")
 """What may stand beside the inputs of an example, and of an instance that is compared with them."""
 
 
@@ -23,22 +34,24 @@ def read_examples(
     *,
     on_error: OnError | None = None,
     warn: Warn | None = None,
+    beside: Beside = Beside(),
 ) -> Iterator[tuple[str, Instance]]:
     """Yield the examples in files and folders, with their ids.
 
-    An id is what the example gives as ``id``; else the path of a picture within its folder, or the
-    line (of several files: the file and the line). Raises `InstanceError`; what is wrong with one
-    example is passed on instead.
+    An id is what the example gives as ``id``, or as `beside` says; else the path of a picture
+    within its folder, or the line (of several files: the file and the line). Raises
+    `InstanceError`; what is wrong with one example is passed on instead.
     """
     for path in paths:
         refuse_remote(path, InstanceError)
         if not path.exists():
             raise InstanceError("no such file or directory", where=Where(file=str(path)))
+    beside = replace(beside, kept=(*beside.kept, *EXTRAS))
     several = len(paths) > 1 or any(path.is_dir() for path in paths)
     for path in paths:
         for file in _files(path):
             within = file.relative_to(path) if path.is_dir() else Path(file.name)
-            found = _read(file, inputs, on_error=on_error, warn=warn, extras=EXTRAS)
+            found = _read(file, inputs, on_error=on_error, warn=warn, beside=beside)
             while True:
                 try:
                     instance = next(found)
@@ -56,7 +69,7 @@ def read_examples(
 
 def id_of(instance: Instance, file: str, *, several: bool) -> str:
     """Return what an instance of a file is called."""
-    given = instance.extras.get("id")
+    given = instance.extras.get(ID)
     if given is None and instance.image is not None:
         return file
     if given is None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pellucid.explain.chosen_baseline import BaselineKind, choose_baseline, without_blur
+from pellucid.explain.chosen_baseline import (
+    BaselineKind,
+    ChosenBaseline,
+    choose_baseline,
+    without_blur,
+)
 from pellucid.explain.explainer import MIXED_ROWS, Explainer
-from pellucid.explain.features import Companions, baseline_array, is_image, zero
+from pellucid.explain.features import Companions, baseline_array, element_names, is_image, zero
 from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
@@ -12,6 +17,7 @@ from pellucid.explain.results import Explanation, LabelAttribution, Results
 __all__ = [
     "MIXED_ROWS",
     "BaselineKind",
+    "ChosenBaseline",
     "Companions",
     "Explainer",
     "Explanation",
@@ -20,6 +26,7 @@ __all__ = [
     "Results",
     "baseline_array",
     "choose_baseline",
+    "element_names",
     "is_image",
     "noise_chosen",
     "noise_warnings",

@@ -213,8 +213,8 @@ class Baselines:
 def mean_of(found: Sequence[Tensors], names: Collection[str]) -> dict[str, Array]:
     """Return the mean of all rows of some tensors [n, …], float64 […], by their names.
 
-    What is not of numbers has none. Raises SpecError where there is one row only, or where rows
-    differ in shape.
+    What is missing, NaN, does not count. What is not of numbers has none. Raises SpecError where
+    there is one row only, or where rows differ in shape.
     """
     count = sum(len(next(iter(it.values()))) for it in found)
     if count < 2:
@@ -231,7 +231,13 @@ def mean_of(found: Sequence[Tensors], names: Collection[str]) -> dict[str, Array
         if len({value.shape[1:] for value in values}) > 1:
             what = f"the instances of '{name}' differ in shape, so that they have no mean"
             raise SpecError(what, where=SETTING, hint=Hint("choose {baseline:noise}"))
-        mean[name] = np.sum([v.sum(axis=0, dtype=np.float64) for v in values], axis=0) / count
+        total = np.sum([v.sum(axis=0, dtype=np.float64) for v in values], axis=0)
+        if np.isnan(total).any():
+            total = np.sum([np.nansum(v, axis=0, dtype=np.float64) for v in values], axis=0)
+            there = np.sum([np.sum(~np.isnan(v), axis=0) for v in values], axis=0)
+            mean[name] = total / np.maximum(there, 1)
+        else:
+            mean[name] = total / count
     return mean
 
 

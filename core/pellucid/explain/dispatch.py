@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.features import is_picture
+from pellucid.explain.texts import shapley_of_words
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
     Attributing,
@@ -31,6 +32,7 @@ from pellucid.methods import (
     superpixels,
     xrai,
 )
+from pellucid.methods.texts import Cut
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint, Where
 
@@ -44,13 +46,15 @@ def attribute(
     method: Attributing,
     *,
     score: Array | None = None,
+    cuts: Sequence[Mapping[str, Cut]] = (),
     seed: int,
     numbers: Sequence[int],
     instances: Sequence[int],
 ) -> Attribution:
     """Return what a method says of n rows, each one output of one instance.
 
-    `score` [n] is that output, where it is known; `numbers` are the instances' places in the whole
+    `score` [n] is that output, where it is known; `cuts` has the texts of each row that a method
+    may take apart, by feature, if there are any; `numbers` are the instances' places in the whole
     run, which name random numbers and errors, and no instance: a server explains the first ones of
     several requests together. `instances` tells them apart; rows of one stand together. Raises
     SpecError for a method that cannot explain these inputs.
@@ -69,13 +73,10 @@ def attribute(
             )  # fmt: skip
             return replace(attribution, ranks=ranks)
         case SampledShapley():
-            groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
-            regions = _regions(specs, x, instances) if method.players is Players.REGIONS else None
-            attribution = sampled_shapley.sampled_shapley(
-                model, x, baselines, target, method,
-                groups=groups, regions=regions, seed=seed, numbers=numbers,
+            return _shapley(
+                model, x, baselines, target, specs, method, cuts,
+                seed=seed, numbers=numbers, instances=instances,
             )  # fmt: skip
-            return replace(attribution, segments=regions or {})
         case Lime():
             return _lime(
                 model, x, baselines, target, specs, method,
@@ -85,13 +86,41 @@ def attribute(
             assert_never(method)
 
 
+def _shapley(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    specs: Sequence[InputSpec],
+    method: SampledShapley,
+    cuts: Sequence[Mapping[str, Cut]],
+    *,
+    seed: int,
+    numbers: Sequence[int],
+    instances: Sequence[int],
+) -> Attribution:
+    groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
+    regions = _regions(specs, x, instances) if method.players is Players.REGIONS else None
+    if cuts:
+        attribution = shapley_of_words(
+            model, x, baselines, target, method, cuts,
+            groups=groups, regions=regions, seed=seed, numbers=numbers, instances=instances,
+        )  # fmt: skip
+    else:
+        attribution = sampled_shapley.sampled_shapley(
+            model, x, baselines, target, method,
+            groups=groups, regions=regions, seed=seed, numbers=numbers,
+        )  # fmt: skip
+    return replace(attribution, segments=regions or {})
+
+
 def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
     """Raise InstanceError for the first row whose attributions are not all finite numbers."""
     for name, values in attribution.values.items():
-        if values.dtype.kind != "f":
+        if values.dtype.kind not in "fO":
             continue
-        bad = np.flatnonzero(~np.isfinite(values.reshape(len(numbers), -1)).all(axis=1))
-        if len(bad):
+        bad = [row for row, value in enumerate(values) if not np.isfinite(value).all()]
+        if bad:
             raise InstanceError(
                 f"the attributions of '{name}' are not finite: the model overflows between the "
                 "baseline and the instance",

@@ -30,6 +30,7 @@ from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
+from pellucid.explain.texts import Texts, find_texts
 from pellucid.metadata import (
     Attributing,
     Examples,
@@ -61,6 +62,13 @@ def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> Inst
     return (error.under(why) if why else error).at(instance=numbers[row])
 
 
+def _has_nan(value: Array) -> Array:
+    """Return which rows of an input [n, …] have a missing value, bool [n]."""
+    if value.dtype.kind != "f":
+        return np.zeros(len(value), bool)
+    return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))
+
+
 def _index(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
 
@@ -85,7 +93,8 @@ class Explainer:
     """A model and what is to be explained of one of its outputs.
 
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
-    `companions` which others belong to it;
+    `companions` which others belong to it, `lists` which features of any length the records of an
+    input hold;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
     instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
     what a call chose instead of the metadata's, `mean` that of the call, where it is asked for.
@@ -96,6 +105,7 @@ class Explainer:
     parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
     input_keys: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, Companions] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
@@ -112,8 +122,10 @@ class Explainer:
         numbers = list(range(n)) if numbers is None else list(numbers)
         method = self.parameters.method
         try:
+            self._refuse_missing(request)
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
+            self._refuse_missing(x)  # which may have been in a record
             prediction = self.model.predict(x)
             near = self._neighbors(request)
             names = None if isinstance(method, Examples) else self._names(request)
@@ -140,10 +152,11 @@ class Explainer:
             return output_text(self.metadata.output.name, index, name_at(names, index))
 
         ranked = self.parameters.output_indices is None
-        check_scores(prediction, chosen, named, numbers, ranked=ranked)
+        lost = np.any([_has_nan(value) for value in request.values()], axis=0)
+        check_scores(prediction, chosen, named, numbers, ranked=ranked, lost=lost)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
-        attribution, baselines, leaping = self._attribution(method, asked, named)
+        attribution, baselines, leaping, texts = self._attribution(method, asked, named)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
@@ -152,7 +165,7 @@ class Explainer:
         lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
         beside = self._beside()
         said = held_notice(lost, beside, method)
-        general = (*self._of_the_model(x, scores), *(() if said is None else (said,)))
+        general = (*self._of_the_model(x, scores), *texts.said, *(() if said is None else (said,)))
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
         facts, from_what = self._facts, baselines.said(x)
@@ -178,16 +191,29 @@ class Explainer:
                     general=general,
                     held=(*lost, *beside),
                     baseline=from_what,
+                    words=texts.cuts[i] if texts.cuts else {},
                 )
             )
         return result
 
+    def _refuse_missing(self, request: Tensors) -> None:
+        """Raise InstanceError where a method takes gradients and something is missing."""
+        for name, value in request.items() if self._gradients else ():
+            bad = np.flatnonzero(_has_nan(value))
+            if len(bad):
+                raise InstanceError(
+                    f"has a missing value in '{name}', NaN, and so would be every gradient",
+                    int(bad[0]),
+                    hint=Hint("choose {missing:baseline} or {method:sampled-shapley}"),
+                )
+
     def _attribution(
         self, method: Attributing, asked: _Asked, named: Callable[[int], str]
-    ) -> tuple[Attribution, Baselines, list[Hint | None]]:
+    ) -> tuple[Attribution, Baselines, list[Hint | None], Texts]:
         """Return what the method says of what is asked, and the baselines it was asked with.
 
-        With them comes, for outputs that change at their baseline alone, which is better.
+        With them come, for outputs that change at their baseline alone, which is better, and the
+        texts that were taken apart.
         """
         x, row, target = asked.x, asked.row, asked.target
         specs = [spec for spec in self.metadata.inputs if spec.name in x]
@@ -199,10 +225,10 @@ class Explainer:
         rows = [asked.numbers[i] for i in row]
         try:
             ends = {name: value[row] for name, value in x.items()}
-            starts = [
-                {k: v[row] if len(v) == len(asked.scores) else v for k, v in b.items()}
-                for b in baselines.made(self.model, x, asked.inputs)
-            ]
+            made = baselines.made(self.model, x, asked.inputs)
+            n = len(asked.scores)
+            starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
+            texts = find_texts(specs, x, made, method.text_parts, explicit=self.explicit)
             attribution = attribute(
                 self.model,
                 ends,
@@ -211,6 +237,7 @@ class Explainer:
                 self.metadata,
                 with_noise_in_units(method, specs),
                 score=asked.scores[row, target],
+                cuts=[texts.cuts[i] for i in row] if texts.cuts else (),
                 seed=self.seed,
                 numbers=rows,
                 instances=row.tolist(),
@@ -223,13 +250,13 @@ class Explainer:
         check_finite(attribution, rows)
         if stepped:
             refuse_step(attribution, self.model)
-        pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
         leaping: list[Hint | None] = [None] * len(row)
         if self._gradients:
+            pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
             leaping = elsewhere(
                 self.model, ends, starts, attribution, pictures=pictures, several=several
             )
-        return attribution, baselines, leaping
+        return attribution, baselines, leaping, texts
 
     def _baselines(self, method: Attributing, specs: Sequence[InputSpec]) -> Baselines:
         return Baselines(
@@ -288,7 +315,10 @@ class Explainer:
         """Return the inputs that the output depends on, and that belong to no feature."""
         known = set(self.input_keys.values())
         known |= {key for it in self.companions.values() for key in it.keys}
-        return [key for key in self.model.held if key not in known]
+        beside = [key for key in self.model.held if key not in known]
+        explained = {spec.name for spec in self.metadata.inputs}
+        names = (name for key in beside for name in self.lists.get(key, (key,)))
+        return [name for name in names if name not in explained]
 
     @property
     def _facts(self) -> GradientFacts:

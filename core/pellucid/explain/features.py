@@ -19,6 +19,7 @@ from pellucid.metadata import (
     Domain,
     DomainBaseline,
     Encoding,
+    ExplanationMetadata,
     FileBaseline,
     InputSpec,
     Modality,
@@ -173,6 +174,17 @@ def feature_attributions(
                 value = value.sum(axis=tuple(range(rank, value.ndim)))
             result[spec.name] = value
     return result
+
+
+def element_names(
+    metadata: ExplanationMetadata, feature: str, values: Array
+) -> tuple[str, ...] | None:
+    """Return what the elements of a feature's attributions, a vector, are called, if anything."""
+    for spec in metadata.inputs:
+        names = spec.index_feature_mapping
+        if spec.name == feature and spec.encoding is Encoding.IDENTITY and names is not None:
+            return names if values.shape == (len(names),) else None
+    return None
 
 
 def _split(total: float, weights: Array | None) -> Array:

@@ -12,6 +12,7 @@ from pellucid.examples import Neighbor
 from pellucid.explain.targets import name_at
 from pellucid.inputs import Instance
 from pellucid.metadata import ExplanationMetadata, ExplanationParameters
+from pellucid.methods.texts import Cut
 from pellucid.model import Array
 from pellucid.notices import Notice
 
@@ -62,8 +63,9 @@ class Explanation:
     made of a picture, as JSON; `baseline` says which one the call chose, if it did. `general` are
     those of the `warnings` that are of the model and not of this instance; `held` names what was
     left as the instance has it, and not explained. `outputs` are all of the signature's outputs by
-    name, where there are several. Labels of several explained outputs stand in the order of the
-    outputs.
+    name, where there are several. `words` are the texts that were cut, by feature: an attribution
+    for each part stands in the order of the parts. Labels of several explained outputs stand in the
+    order of the outputs.
     """
 
     prediction: Array
@@ -77,6 +79,7 @@ class Explanation:
     pixels: Mapping[str, Any] = field(default_factory=dict)
     baseline: str = ""
     outputs: Mapping[str, Array] = field(default_factory=dict)
+    words: Mapping[str, Cut] = field(default_factory=dict)
 
     @property
     def answer(self) -> Array | Mapping[str, Array]:

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import ExplanationParameters, Nested
 from pellucid.model import Array
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 
 def targets_of(prediction: Array, parameters: ExplanationParameters) -> list[Array]:
@@ -37,6 +37,7 @@ def check_scores(
     numbers: Sequence[int],
     *,
     ranked: bool,
+    lost: Sequence[bool] = (),
 ) -> None:
     """Raise InstanceError for an instance with an output that nothing can explain.
 
@@ -45,7 +46,7 @@ def check_scores(
     that is masked, is the last.
     """
     scores = np.asarray(prediction, np.float64).reshape(len(prediction), -1)
-    for number, row, targets in zip(numbers, scores, chosen, strict=True):
+    for at, (number, row, targets) in enumerate(zip(numbers, scores, chosen, strict=True)):
         bad = [int(it) for it in targets if not np.isfinite(row[it])]
         bad += np.flatnonzero(np.isnan(row)).tolist() if ranked else []
         if bad:
@@ -53,6 +54,12 @@ def check_scores(
                 f"the model's output is not finite ({row[bad[0]]} at {named(bad[0])}), which "
                 "nothing can explain",
                 where=Where(instance=number),
+                hint=Hint(
+                    "the instance has missing values, which the model does not handle: choose "
+                    "{missing:baseline} or {missing:mean}"
+                )
+                if len(lost) and lost[at]
+                else "",
             )
 
 

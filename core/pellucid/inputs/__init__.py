@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
-from pellucid.inputs.csv import Table, open_table
+from pellucid.inputs.columns import ID, Beside
+from pellucid.inputs.csv import SEPARATED, Table, open_table
 from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
 from pellucid.inputs.images import image_input_of, to_picture, to_tensor
-from pellucid.inputs.instances import instance_of, same_shapes
+from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
+from pellucid.inputs.instances import instance_of, same_shapes, set_aside
+from pellucid.inputs.parquet import PARQUET, open_parquet, pyarrow_parquet
 from pellucid.inputs.picture_files import decode_picture, open_picture, pixels_of
 from pellucid.inputs.readers import (
     IMAGE_SUFFIXES,
@@ -19,37 +22,50 @@ from pellucid.inputs.readers import (
     read_request_values,
     stack,
 )
+from pellucid.inputs.records import feature_inputs, is_tfrecord, read_records, record_input
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
-from pellucid.inputs.tensors import BEYOND_BFLOAT16, InputInfo, is_binary, shape_text
+from pellucid.inputs.tensors import is_binary
 
 __all__ = [
     "ARRAY_SUFFIXES",
     "BEYOND_BFLOAT16",
+    "ID",
     "IMAGE_SUFFIXES",
+    "PARQUET",
+    "SEPARATED",
+    "Beside",
     "InputInfo",
     "Instance",
+    "Missing",
     "OnError",
     "Table",
     "array_values",
     "decode_picture",
     "decode_text",
+    "feature_inputs",
     "image_input_of",
     "instance_of",
     "is_binary",
+    "is_tfrecord",
     "json_form",
     "kind_of",
     "looks_binary",
+    "open_parquet",
     "open_picture",
     "open_table",
     "opened",
     "parse_json",
     "pixels_of",
+    "pyarrow_parquet",
     "read_data",
     "read_file",
     "read_image",
+    "read_records",
     "read_request",
     "read_request_values",
+    "record_input",
     "same_shapes",
+    "set_aside",
     "shape_text",
     "stack",
     "suffix_of",

@@ -14,7 +14,8 @@ import numpy as np
 
 from pellucid.errors import InstanceError, OutOfMemoryError
 from pellucid.files import DAMAGED, check_regular, open_file
-from pellucid.inputs.tensors import InputInfo, check_names, fits, shape_text
+from pellucid.inputs.input_info import InputInfo, fits, shape_text
+from pellucid.inputs.tensors import check_names
 from pellucid.model import Array
 from pellucid.notices import Where
 

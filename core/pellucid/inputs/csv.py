@@ -7,41 +7,54 @@ wrong with that is said by the door that all values go through.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.tensors import InputInfo, check_names
-from pellucid.notices import Where
+from pellucid.inputs.columns import ID, Beside, Columns, columns_of, count_text, record_columns
+from pellucid.inputs.input_info import InputInfo, Missing, is_missing, missing_hint
+from pellucid.inputs.records.example import feature_inputs, named_inputs
+from pellucid.metadata import RecordKind
+from pellucid.notices import Notice, Where
 
 _NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE
 )
 _WHOLE = re.compile(r"[+-]?\d+")
+SEPARATED = {".csv": None, ".tsv": "\t"}
+"""The suffixes of tables, and what separates their columns; None is to be found out."""
 
-Row = tuple[int, list[str]]
-"""(The line a row begins on, counted from 1; its cells.)"""
+_SEPARATORS = {",": "','", ";": "';'", "\t": "tabs"}
+# What pandas reads as missing.
+_MISSING = frozenset(
+    ("", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan",
+     "null", "NAN")
+)  # fmt: skip
+
+Row: TypeAlias = tuple[int | None, list[Any]]
+"""(The line a row begins on, counted from 1, if it has one; its cells.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table being read: which input each column is, and the rows still to come.
+    """A table being read: what each column is, and the rows still to come.
 
-    `columns` and `titles` are as long as a row; `vector` says that the columns are, in order, the
-    elements of one input. `aside` are the columns, by their place in a row, that are no input.
+    The cells are text, or values, where the table is `typed`.
     """
 
-    columns: tuple[InputInfo, ...]
-    titles: tuple[str, ...]
-    vector: bool
+    columns: Columns
     rows: Iterator[Row]
     source: str | None
-    aside: Mapping[int, str] = field(default_factory=dict)
+    separator: str = ","
+    typed: bool = False
+    notices: tuple[Notice, ...] = ()
 
-    def where(self, line: int, index: int | None = None) -> Where:
+    def where(self, line: int | None, index: int | None = None) -> Where:
         """Return the place of a line, and of the instance that it is."""
         return Where(file=self.source or "", line=line, instance=index)
 
@@ -50,89 +63,160 @@ class Table:
 
         Raises `InstanceError` for a wrong number of columns and for cells that cannot be read.
         """
-        where, cells = self.where(row[0], index), row[1]
-        width = len(self.columns) + len(self.aside)
-        if len(cells) != width:
+        where, cells, columns = self.where(row[0], index), row[1], self.columns
+        if len(cells) != columns.width:
             raise InstanceError(
-                f"row {index + 1} has {_columns(len(cells))}, the first line has {width}",
+                f"row {index + 1} has {count_text(len(cells))}, the first line has {columns.width}",
                 where=where,
+                hint=self._other_separator(cells),
             )
-        cells = [cell for i, cell in enumerate(cells) if i not in self.aside]
+        if name := self.extras(row).get(ID):
+            where = replace(where, name=name)
+        read = _value if self.typed else _cell
         values = [
-            _cell(cell, info, title, where)
-            for cell, info, title in zip(cells, self.columns, self.titles, strict=True)
+            read(cells[place], info, title, where)
+            for place, info, title in zip(
+                columns.places, columns.inputs, columns.titles, strict=True
+            )
         ]
-        return values if self.vector else dict(zip(self.titles, values, strict=True))
+        if columns.vector and columns.inputs[0].record_of is RecordKind.EXAMPLE:
+            return {columns.inputs[0].name: values}
+        return values if columns.vector else dict(zip(columns.titles, values, strict=True))
 
     def extras(self, row: Row) -> dict[str, str]:
-        """Return the cells of a row that are no input, by their titles."""
-        return {title: row[1][i].strip() for i, title in self.aside.items()}
+        """Return the cells of a row that are kept beside the inputs, by what they are kept as."""
+        return {name: str(row[1][place]).strip() for place, name in self.columns.aside.items()}
+
+    def _other_separator(self, cells: Sequence[str]) -> str:
+        """Say which separator a row has, if it is another one than the first line's."""
+        for other, said in _SEPARATORS.items():
+            parts = self.separator.join(cells).split(other)
+            if other != self.separator and len(parts) == self.columns.width > 1:
+                first = _SEPARATORS.get(self.separator, f"'{self.separator}'")
+                return f"this row is separated by {said}, the first line by {first}"
+        return ""
 
 
 def open_table(
     lines: Iterable[str],
     inputs: Sequence[InputInfo],
     source: str | None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
+    *,
+    separator: str | None = None,
 ) -> Table:
-    """Return the table in these lines, its first row read as the header.
+    """Return the table in these lines, its first row read as the header: see `columns_of`.
 
-    Each column is an input, or the columns are the elements of the model's single vector input; in
-    that case any titles will do, and a first row that is all numbers is no header. Columns titled
-    as one of `beside` are set aside, unless they are inputs. Raises
-    `InstanceError` when the columns do not fit the model.
+    Columns are separated by commas, or by semicolons or tabs, if these fit; Excel's ``sep=;`` is
+    obeyed. Raises `InstanceError` when the columns do not fit the model.
     """
-    rows = _rows(lines, source)
-    first = next(rows, None)
-    if first is None:
+    found = _lines(lines)
+    number, line = _first(found, source)
+    written = _SEP.fullmatch(line.strip())
+    if written:
+        separator = written[1]
+        number, line = _first(found, source)
+    taken = separator or _separator(line, inputs, beside)
+    rows = _rows(chain([line], (text for _, text in found)), number, source, taken)
+    begin = next(rows)
+    where = Where(file=source or "", line=begin[0])
+    titles = [cell.strip() for cell in begin[1]]
+    columns = _columns(titles, inputs, beside, where)
+    notices = columns.notices
+    if taken != (separator or ","):
+        said = Notice(f"is separated by {_SEPARATORS[taken]}", Where(file=source or ""))
+        notices = (said, *notices)
+    if columns.headless:
+        rows = chain([begin], rows)
+    return Table(columns=columns, rows=rows, source=source, separator=taken, notices=notices)
+
+
+_SEP = re.compile(r"sep=(.)", re.IGNORECASE)
+
+
+def _columns(
+    titles: Sequence[str], inputs: Sequence[InputInfo], beside: Beside, where: Where
+) -> Columns:
+    lone = inputs[0] if len(inputs) == 1 else None
+    if lone is not None and lone.record is not None and lone.record.kind is RecordKind.CSV:
+        features = feature_inputs(lone)
+        return record_columns(titles, features, beside, where, _like_number)
+    return columns_of(titles, named_inputs(inputs, titles), beside, where, _like_number)
+
+
+def _first(lines: Iterator[tuple[int, str]], source: str | None) -> tuple[int, str]:
+    found = next(lines, None)
+    if found is None:
         raise InstanceError("there are no rows", where=Where(file=source or "the table"))
-    where = Where(file=source or "", line=first[0])
-    titles = [cell.strip() for cell in first[1]]
-    names = [info.name for info in inputs]
-    aside = {i: t for i, t in enumerate(titles) if t in extras and t not in names}
-    titles = [title for i, title in enumerate(titles) if i not in aside]
-    shape = inputs[0].instance_shape if len(inputs) == 1 else ()
-    if len(inputs) == 1 and titles != [inputs[0].name] and (shape is None or len(shape) == 1):
-        info = inputs[0]
-        if shape is not None and shape[0] not in (None, len(titles)):
-            raise InstanceError(
-                f"input '{info.name}' is {info.wants}, the table has {_columns(len(titles))}",
-                where=where,
-            )
-        if not info.is_string and all(_NUMBER.fullmatch(title) for title in titles):
-            rows = chain([first], rows)
-            titles = [str(i) for i in range(1, len(titles) + 1)]
-        columns, vector = (info,) * len(titles), True
-    else:
-        by_name = {info.name: info for info in inputs}
-        check_names(titles, by_name, where, "column")
-        columns, vector = tuple(by_name[title] for title in titles), False
-    return Table(
-        columns=columns,
-        titles=tuple(titles),
-        vector=vector,
-        rows=rows,
-        source=source,
-        aside=aside,
+    return found
+
+
+def _lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the lines from the first that is not blank on, with their numbers.
+
+    Lines may end in carriage returns alone, and the file begin with a byte order mark.
+    """
+    parts = (
+        part
+        for line in lines
+        for part in (io.StringIO(line, newline="") if "\r" in line[:-2] else (line,))
     )
+    begun = False
+    for number, line in enumerate(parts, 1):
+        line = line.removeprefix("\ufeff") if number == 1 else line
+        begun = begun or bool(line.strip(" \t\r\n,;"))
+        if begun:
+            yield number, line
 
 
-def _columns(count: int) -> str:
-    return f"{count} column{'' if count == 1 else 's'}"
+def _separator(line: str, inputs: Sequence[InputInfo], beside: Beside) -> str:
+    """Return what separates the columns, by the first line: what fits the model, commas first."""
+    rows = {it: _split(line, it) for it in _SEPARATORS}
+    several = [it for it, cells in rows.items() if len(cells) > 1]
+    for it in several:
+        try:
+            _columns(rows[it], inputs, beside, Where())
+        except InstanceError:
+            continue
+        return it
+    if rows[","] == [info.name for info in inputs] or not several:
+        return ","
+    return "," if "," in several else max(several, key=lambda it: len(rows[it]))
 
 
-def _rows(lines: Iterable[str], source: str | None) -> Iterator[Row]:
-    """Yield the rows that are not blank."""
-    reader = csv.reader(lines, strict=True)
-    begins = 1
+def _split(line: str, separator: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    except csv.Error:
+        return [cell.strip() for cell in line.split(separator)]
+
+
+def _rows(lines: Iterable[str], first: int, source: str | None, separator: str) -> Iterator[Row]:
+    """Yield the rows that are not blank; `first` is the number of the first line."""
+    reader = csv.reader(lines, strict=True, delimiter=separator)
+    begins = first
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                yield begins, [c.removeprefix("\ufeff") for c in row] if begins == 1 else row
-            begins = reader.line_num + 1
+                yield begins, row
+            begins = reader.line_num + first
     except csv.Error as error:
-        where = Where(file=source or "", line=reader.line_num)
+        where = Where(file=source or "", line=reader.line_num + first - 1)
         raise InstanceError(f"not CSV: {error}", where=where) from None
+
+
+def _like_number(title: str) -> bool:
+    """Whether a title is a number, if need be with a decimal comma."""
+    return _NUMBER.fullmatch(title.replace(",", ".", 1)) is not None
+
+
+def _value(cell: object, info: InputInfo, title: str, where: Where) -> object:
+    """Return a value of a table as that of a request: what is missing is refused or None."""
+    if not is_missing(cell) or not info.finite:
+        return cell
+    if info.missing is not Missing.REFUSE or info.optional:
+        return None
+    raise InstanceError(f"column '{title}' is empty", where=where, hint=missing_hint(info))
 
 
 def _cell(cell: str, info: InputInfo, title: str, where: Where) -> object:
@@ -140,8 +224,13 @@ def _cell(cell: str, info: InputInfo, title: str, where: Where) -> object:
     if info.is_string and not cell.startswith('["'):
         return cell
     text = cell.strip()
-    if not text:
-        raise InstanceError(f"column '{title}' is empty", where=where)
+    if text in _MISSING and info.optional:
+        return None
+    if text in _MISSING and (info.finite or not text):
+        if info.missing is not Missing.REFUSE:
+            return None
+        said = "is empty" if not text else f'is missing ("{text}")'
+        raise InstanceError(f"column '{title}' {said}", where=where, hint=missing_hint(info))
     if text.startswith("["):
         try:
             value: object = json.loads(text)

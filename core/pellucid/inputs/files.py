@@ -17,10 +17,13 @@ from typing import IO, cast
 
 from pellucid.errors import InstanceError
 from pellucid.files import open_file
+from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.strict_json import decode_text
-from pellucid.inputs.tensors import InputInfo, is_binary
+from pellucid.inputs.tensors import is_binary
 from pellucid.notices import Where
 
+CLASSIFIED = "examples"
+"""The key of the instances in a request to classify, a list of features by name."""
 MOST_UNPACKED = 2**30
 """The bytes of a compressed file that are held at once: a line of it, or all if it is read whole.
 
@@ -106,7 +109,7 @@ def looks_binary(data: bytes) -> bool:
     return b"\0" in head or head[:2] in (b"\xff\xd8", b"\x89P", b"BM") or head[:4] == b"GIF8"
 
 
-def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = ()) -> str | None:
+def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = ()) -> str | None:
     """Return "request", "lines", or None where the text does not begin as JSON does."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -116,6 +119,9 @@ def json_form(text: str, inputs: Sequence[InputInfo], extras: Collection[str] = 
         return "request"  # whose reader will say what is wrong, and where
     if text.lstrip()[end:].strip():
         return "lines"
-    names = {*(info.name for info in inputs), *extras}
+    names = {*(info.name for info in inputs), *beside}
+    names |= {it.name for info in inputs if info.record for it in info.record.features}
+    if isinstance(value, dict) and isinstance(value.get(CLASSIFIED), list):
+        return "request"
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, meant
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs.input_info import InputInfo
 from pellucid.metadata import Domain
 from pellucid.model import Array
 from pellucid.notices import Where

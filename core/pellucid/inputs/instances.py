@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from pellucid.errors import InstanceError, memory_for
+from pellucid.errors import InstanceError, meant, memory_for
+from pellucid.inputs.columns import ID, Beside
 from pellucid.inputs.images import holds_picture, to_tensor
+from pellucid.inputs.input_info import InputInfo, shape_text
 from pellucid.inputs.picture_files import decode_picture, picture_notes
+from pellucid.inputs.records.example import with_records
 from pellucid.inputs.strict_json import kind_of
-from pellucid.inputs.tensors import (
-    InputInfo,
-    check_names,
-    is_binary,
-    shape_text,
-    to_array,
-    to_bytes,
-)
+from pellucid.inputs.tensors import check_names, is_binary, to_array, to_bytes
 from pellucid.model import Array
-from pellucid.notices import Notice, Where
+from pellucid.notices import Message, Notice, Where
+
+OnError: TypeAlias = Callable[[InstanceError], None]
+
+
+def unheard(notice: Message) -> None:
+    """Say nothing."""
+
+
+def each(
+    convert: Callable[[Any], Instance], items: Iterable[Any], on_error: OnError | None
+) -> Iterator[Instance]:
+    """Yield what is made of each item; what is wrong with one is passed on, or raised."""
+    for item in items:
+        try:
+            instance = convert(item)
+        except InstanceError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            yield instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +51,8 @@ class Instance:
     or request, wrong instances included; `source` is the file; `image` is the picture at its own
     resolution, 8-bit RGB, lying as the model sees it, and `encoded` the bytes of its file; `extras`
     is what else was asked for by name, such as an ``id``; `notes` are about what was taken of it,
-    and `pictures` the inputs of numbers that were made of pictures.
+    `pictures` the inputs of numbers that were made of pictures, and `names` what a table calls the
+    elements of its one input.
     """
 
     value: object
@@ -46,13 +64,20 @@ class Instance:
     encoded: bytes | None = None
     notes: tuple[Notice, ...] = ()
     pictures: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
+
+    @property
+    def id(self) -> str | None:
+        """What it is called by its table or request, if by anything."""
+        given = self.extras.get(ID)
+        return None if given is None else str(given)
 
     @property
     def where(self) -> Where:
         """Where it comes from: a picture's file, or a place in a request."""
         if self.image is not None and self.source is not None:
             return Where(name=self.source, instance=self.index)
-        return Where(file=self.source or "", instance=self.index)
+        return Where(file=self.source or "", instance=self.index, name=self.id or "")
 
     @property
     def place(self) -> str:
@@ -98,13 +123,28 @@ def same_shapes(instances: Sequence[Instance]) -> Iterator[list[int]]:
 
 
 def set_aside(
-    value: Any, inputs: Sequence[InputInfo], names: Collection[str]
+    value: Any, inputs: Sequence[InputInfo], beside: Beside, where: Where
 ) -> tuple[Any, dict[str, object]]:
-    """Return an instance's value without the keys `names`, and what stood under these."""
-    if not isinstance(value, Mapping):
+    """Return an instance's value without what stands beside the inputs, and what is kept of that.
+
+    Raises InstanceError for an instance without its id.
+    """
+    if not isinstance(value, Mapping) or is_binary(value):
+        if beside.id is not None:
+            what = f"is no object with a key '{beside.id}', which was to be the id"
+            raise InstanceError(what, where=where)
         return value, {}
-    found = {n: value[n] for n in names if n in value and n not in [i.name for i in inputs]}
-    return ({k: v for k, v in value.items() if k not in found} if found else value), found
+    if beside.id is not None and beside.id not in value:
+        what = f"has no key '{beside.id}', which was to be the id"
+        hint = meant(beside.id, [str(key) for key in value])
+        raise InstanceError(what, where=where, hint=hint)
+    known = {info.name for info in inputs}
+    kept = {n: value[n] for n in beside.kept if n in value and n not in known}
+    if beside.id is not None:
+        kept[ID] = value[beside.id]
+    # What was to be left out is: an input of that name is then said to be missing.
+    apart = (beside.names - known) | {*beside.ignored}
+    return ({k: v for k, v in value.items() if k not in apart} if apart else value), kept
 
 
 def instance_of(
@@ -117,6 +157,11 @@ def instance_of(
 
     ``{"b64": …}`` for a picture of numbers is the file of one, decoded as the file would be.
     """
+    if extras and ID in extras:
+        where = replace(where, name=str(extras[ID]))
+    said = value
+    if any(info.record is not None for info in inputs):
+        value = with_records(value, inputs, where)
     named = isinstance(value, Mapping) and not is_binary(value)
     given = dict(value) if named and isinstance(value, Mapping) else {}
     if not named and len(inputs) == 1:
@@ -135,11 +180,11 @@ def instance_of(
     index, source = where.instance or 0, where.file or None
     if not pictures:
         tensors = tensors_of(value, inputs, where)
-        return Instance(value, tensors, index, source, extras=extras or {})
+        return Instance(said, tensors, index, source, extras=extras or {})
     tensors = tensors_of(given, inputs, where)
     lone = next(iter(pictures.values())) if len(pictures) == 1 else (None, None)
     return Instance(
-        value, tensors, index, source, lone[0],
+        said, tensors, index, source, lone[0],
         extras=extras or {}, encoded=lone[1], pictures=tuple(pictures),
         notes=tuple(note for _, data in pictures.values() for note in picture_notes(data)),
     )  # fmt: skip

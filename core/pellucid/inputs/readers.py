@@ -9,32 +9,49 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from pellucid.errors import InstanceError, meant, memory_for, refuse_remote
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
-from pellucid.inputs.csv import Row, open_table
-from pellucid.inputs.files import EMPTY, json_form, lines_of, looks_binary, read_bytes, suffix_of
-from pellucid.inputs.images import image_input_of, to_tensor
-from pellucid.inputs.instances import Instance, Request, instance_of, set_aside, stack
-from pellucid.inputs.picture_files import decode_picture, picture_notes
-from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
-from pellucid.inputs.tensors import (
-    InputInfo,
-    check_names,
-    is_binary,
-    plain,
-    to_array,
+from pellucid.inputs.columns import Beside
+from pellucid.inputs.csv import SEPARATED
+from pellucid.inputs.files import (
+    CLASSIFIED,
+    EMPTY,
+    json_form,
+    lines_of,
+    looks_binary,
+    read_bytes,
+    suffix_of,
 )
+from pellucid.inputs.images import image_input_of, to_tensor
+from pellucid.inputs.input_info import InputInfo
+from pellucid.inputs.instances import (
+    Instance,
+    OnError,
+    Request,
+    each,
+    instance_of,
+    set_aside,
+    stack,
+    unheard,
+)
+from pellucid.inputs.parquet import PARQUET
+from pellucid.inputs.picture_files import decode_picture, picture_notes
+from pellucid.inputs.records import is_tfrecord
+from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
+from pellucid.inputs.tables import open_table_file, read_csv, read_table, read_tfrecord
+from pellucid.inputs.tensors import check_names, is_binary, plain, to_array
 from pellucid.notices import Notice, Warn, Where
 
 __all__ = [
     "InputInfo",
     "Instance",
+    "OnError",
     "Request",
     "read_arrays",
     "read_csv",
@@ -47,8 +64,6 @@ __all__ = [
     "stack",
 ]
 
-OnError: TypeAlias = Callable[[InstanceError], None]
-
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 )
@@ -60,18 +75,16 @@ def read_request(
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
 ) -> Request:
     """Return a request, ``{"instances": [value | list | object, …], …}``, JSON text or parsed.
 
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
-    object for `instances` is read as a list of one and costs a warning. Keys of `extras` are set
-    aside, unless they are inputs. Raises `InstanceError` with the path, as
+    object for `instances` is read as a list of one and costs a warning. What is `beside` the inputs
+    is set aside. Raises `InstanceError` with the path, as
     ``instances[3].image[0]``.
     """
     values, rest, warnings = read_request_values(document, source)
-    split = [set_aside(value, inputs, extras) for value in values]
-    values = [value for value, _ in split]
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
     def convert(index: int) -> Instance:
@@ -83,9 +96,10 @@ def read_request(
                 where=where,
                 hint="all instances must have the same keys",
             )
-        return instance_of(values[index], inputs, where, split[index][1])
+        value, aside = set_aside(values[index], inputs, beside, where)
+        return instance_of(value, inputs, where, aside)
 
-    instances = tuple(_each(convert, range(len(values)), on_error))
+    instances = tuple(each(convert, range(len(values)), on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
 
 
@@ -103,6 +117,7 @@ def read_request_values(
     if not isinstance(parsed, Mapping):
         what = 'a request is an object, {"instances": […]}, or a list of instances, got '
         raise InstanceError(what + kind_of(parsed), where=where)
+    parsed = _classified(parsed)
     if "instances" not in parsed:
         keys = [key for key in parsed if isinstance(key, str)]
         hint = meant("instances", keys, asked="is it")
@@ -123,53 +138,41 @@ def read_request_values(
     return values, rest, warnings
 
 
+def _classified(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a request as TensorFlow Serving's classify and regress take it with instances.
+
+    Features that all examples share stand apart.
+    """
+    examples = request.get(CLASSIFIED)
+    if "instances" in request or not isinstance(examples, list):
+        return request
+    shared = request.get("context") or {}
+    found = [{**shared, **it} if isinstance(it, Mapping) else it for it in examples]
+    rest = {k: v for k, v in request.items() if k not in (CLASSIFIED, "context")}
+    return {"instances": found, **rest}
+
+
 def read_jsonl(
     lines: Iterable[str],
     inputs: Sequence[InputInfo],
     *,
     source: str | None = None,
     on_error: OnError | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
 ) -> Iterator[Instance]:
     """Yield one instance for each line of JSON; blank lines are skipped.
 
-    Keys of `extras` are set aside, unless they are inputs.
+    What is `beside` the inputs is set aside.
     """
 
     def convert(item: tuple[int, tuple[int, str]]) -> Instance:
         index, (number, line) = item
         where = Where(file=source or "", line=number, instance=index)
-        value, aside = set_aside(parse_json(line.rstrip(), where), inputs, extras)
+        value, aside = set_aside(parse_json(line.rstrip(), where), inputs, beside, where)
         return instance_of(value, inputs, where, {"line": number, **aside})
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
-    return _each(convert, enumerate(filled), on_error)
-
-
-def read_csv(
-    lines: Iterable[str],
-    inputs: Sequence[InputInfo],
-    *,
-    source: str | None = None,
-    on_error: OnError | None = None,
-    extras: Collection[str] = (),
-) -> Iterator[Instance]:
-    """Yield one instance for each row of a table whose first row names the columns.
-
-    Each column is an input (several numbers in one cell are written as a JSON list), or the columns
-    in order are the elements of the model's single vector input, and then the first row may be
-    missing if it is all numbers. Columns of `extras` are set aside, unless they are inputs. Blank
-    rows are skipped. Raises `InstanceError` with the line.
-    """
-    table = open_table(lines, inputs, source, extras)
-
-    def convert(item: tuple[int, Row]) -> Instance:
-        index, row = item
-        value = table.value(row, index)
-        aside = {"line": row[0], **table.extras(row)}
-        return instance_of(value, inputs, table.where(row[0], index), aside)
-
-    return _each(convert, enumerate(table.rows), on_error)
+    return each(convert, enumerate(filled), on_error)
 
 
 def read_image(
@@ -226,7 +229,7 @@ def read_arrays(
         index, value = item
         return instance_of(value, inputs, Where(file=source, instance=index))
 
-    return _each(convert, enumerate(array_values(path, inputs)), on_error)
+    return each(convert, enumerate(array_values(path, inputs)), on_error)
 
 
 def read_file(
@@ -237,7 +240,8 @@ def read_file(
     on_error: OnError | None = None,
     warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
+    note: Warn = unheard,
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, arrays, or a picture.
 
@@ -245,21 +249,25 @@ def read_file(
     also hold one instance a line, as gcloud's ``--json-instances`` takes. JSON Lines, CSV and
     arrays are read as they are needed, so that a file may be larger than the memory. `warn` is
     given the request's warnings, `settings` what else is in a request, before its instances come;
-    keys of `extras` are set aside, unless they are inputs. Raises `InstanceError` for a file that
-    is missing, empty, a directory or not UTF-8.
+    `note` is told what was found of a table's columns; what is `beside` the inputs is set aside.
+    Raises `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
     """
     refuse_remote(path, InstanceError)
     source = fspath(path)
     suffix = suffix_of(path)
     if suffix in ARRAY_SUFFIXES:
         return read_arrays(path, inputs, on_error=on_error)
+    if is_tfrecord(path):
+        return read_tfrecord(path, inputs, on_error=on_error)
+    if suffix in (*SEPARATED, PARQUET):
+        table = open_table_file(path, inputs, source, beside)
+        return read_table(table, inputs, on_error=on_error, note=note)
     if suffix in _LINES:
-        read = read_csv if suffix == ".csv" else read_jsonl
         lines = lines_of(path, source)
-        return read(lines, inputs, source=source, on_error=on_error, extras=extras)
+        return read_jsonl(lines, inputs, source=source, on_error=on_error, beside=beside)
     data = read_bytes(path)
     if suffix in IMAGE_SUFFIXES or (suffix not in _TEXT_SUFFIXES and looks_binary(data)):
-        return _each(lambda p: read_image(p, inputs, image_input), [path], on_error)
+        return each(lambda p: read_image(p, inputs, image_input), [path], on_error)
     return read_data(
         data,
         inputs,
@@ -268,7 +276,8 @@ def read_file(
         on_error=on_error,
         warn=warn,
         settings=settings,
-        extras=extras,
+        beside=beside,
+        note=note,
     )
 
 
@@ -281,22 +290,25 @@ def read_data(
     on_error: OnError | None = None,
     warn: Warn | None = None,
     settings: Callable[[Mapping[str, object]], None] | None = None,
-    extras: Collection[str] = (),
+    beside: Beside = Beside(),
+    note: Warn = unheard,
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     where = Where(file=source)
     if not data.strip():
         raise InstanceError(EMPTY, where=where)
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
-        return _each(lambda d: read_image(d, inputs), [data], on_error)
+        return each(lambda d: read_image(d, inputs), [data], on_error)
     text = decode_text(data, where)
-    if suffix == ".csv":
-        lines = io.StringIO(text, newline="")
-        return read_csv(lines, inputs, source=source, on_error=on_error, extras=extras)
+    if suffix in SEPARATED:
+        return read_csv(
+            io.StringIO(text, newline=""), inputs, source=source, on_error=on_error, beside=beside,
+            separator=SEPARATED[suffix], note=note,
+        )  # fmt: skip
     if suffix not in (".jsonl", ".ndjson"):
-        kind = json_form(text, inputs, extras)
+        kind = json_form(text, inputs, beside.names)
         if kind == "request":
-            request = read_request(text, inputs, source=source, on_error=on_error, extras=extras)
+            request = read_request(text, inputs, source=source, on_error=on_error, beside=beside)
             for warning in request.warnings:
                 if warn is not None:
                     warn(warning)
@@ -306,22 +318,8 @@ def read_data(
         if kind is None and suffix != ".json":
             what = "cannot tell what this is: neither JSON, nor a picture, nor named .csv"
             raise InstanceError(what, where=where)
-    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, extras=extras)
+    return read_jsonl(io.StringIO(text), inputs, source=source, on_error=on_error, beside=beside)
 
 
-_LINES = frozenset((".jsonl", ".ndjson", ".csv"))
+_LINES = frozenset((".jsonl", ".ndjson", *SEPARATED))
 _TEXT_SUFFIXES = _LINES | {".json"}
-
-
-def _each(
-    convert: Callable[[Any], Instance], items: Iterable[Any], on_error: OnError | None
-) -> Iterator[Instance]:
-    for item in items:
-        try:
-            instance = convert(item)
-        except InstanceError as error:
-            if on_error is None:
-                raise
-            on_error(error)
-        else:
-            yield instance

@@ -1,4 +1,4 @@
-"""What one input of the model wants, and a JSON value made into an array that fits it.
+"""A JSON value made into an array that fits an input.
 
 A value is read strictly: it either is what the input wants or costs one sentence that names the
 place, the input, what it wants and what was there. Nothing is guessed, cut or cast silently.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from math import isfinite
 from typing import Any
@@ -17,82 +17,25 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError, ModelError, meant
-from pellucid.metadata import Domain, PixelLayout
+from pellucid.inputs.input_info import (
+    BEYOND_BFLOAT16,
+    FLOATS,
+    INTEGERS,
+    InputInfo,
+    Missing,
+    fits,
+    is_missing,
+    missing_hint,
+    shape_text,
+)
 from pellucid.model import Array
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 MAX_RANK = 32
 
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
-# What is further from 0 is infinite in bfloat16: half a step above its greatest number.
-BEYOND_BFLOAT16 = float(2**128 - 2**119)
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputInfo:
-    """One input of the model as a request sees it.
-
-    `shape` includes the batch axis unless `batch` is false (the model takes one instance at a
-    time); None as an axis means any size, None as the shape means unknown rank. `dtype` is the
-    numpy name, or ``"string"``. `finite` false lets NaN and infinities through.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | None, ...] | None
-    domain: Domain | None = None
-    pixel_layout: PixelLayout = PixelLayout()
-    batch: bool = True
-    finite: bool = True
-
-    @property
-    def instance_shape(self) -> tuple[int | None, ...] | None:
-        """The shape of one instance, without the batch axis."""
-        if self.shape is None or not self.batch:
-            return self.shape
-        return self.shape[1:]
-
-    @property
-    def array_dtype(self) -> np.dtype[Any]:
-        """The type of its arrays: numpy has no bfloat16, and float32 holds all of its numbers."""
-        name = {"string": "object", "bfloat16": "float32"}.get(self.dtype, self.dtype)
-        return np.dtype(name)
-
-    @property
-    def is_string(self) -> bool:
-        """Whether values are strings or bytes."""
-        return self.dtype == "string"
-
-    @property
-    def is_float(self) -> bool:
-        """Whether values are floating-point numbers."""
-        return self.dtype in _FLOATS
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether values are integers (booleans are not)."""
-        return self.dtype in _INTEGERS
-
-    @property
-    def wants(self) -> str:
-        """Say what it takes, as error sentences do: ``float32 [28, ?]`` or ``string scalar``."""
-        shape = self.instance_shape
-        if shape is None:
-            return f"{self.dtype} of any shape"
-        return f"{self.dtype} {shape_text(shape)}" if shape else f"{self.dtype} scalar"
-
-
-def shape_text(shape: Sequence[int | None]) -> str:
-    """Write a shape as ``[28, ?]``: a question mark is any size."""
-    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
-
-
-def fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
-    """Return whether a shape matches one that may have axes of any size."""
-    return len(shape) == len(wanted) and all(
-        want is None or size == want for size, want in zip(shape, wanted, strict=True)
-    )
+# Numbers as people write them: 1,5 and 1.234,5 and 10% and $10, with whatever minus.
+_PLAIN = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*$")
+_DECORATED = re.compile(r"[-+\u2212]?\s*[$€£¥]?\s*\d[\d.,'\u2019\s]*\s*[%$€£¥]?")
 
 
 def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
@@ -103,7 +46,7 @@ def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
     takes one value, [1], and the other way round. Raises `InstanceError` with its place in
     `where`; `ModelError` for a dtype that no request can carry.
     """
-    if info.dtype not in ("string", "bool", *_FLOATS, *_INTEGERS):
+    if info.dtype not in ("string", "bool", *FLOATS, *INTEGERS):
         raise ModelError(
             f"input '{info.name}' is of type {info.dtype}, which a request cannot carry"
         )
@@ -111,6 +54,8 @@ def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
     if ready is not None:
         return ready
     shape, leaves = _flatten(plain(value), info, where)
+    if info.missing is Missing.BASELINE:
+        leaves = _filled(leaves, shape, info, where)
     if info.is_string:
         flat = _strings(leaves, shape, info, where)
     else:
@@ -138,13 +83,15 @@ def _ready(value: object, info: InputInfo) -> Array | None:
     if info.instance_shape is not None and not fits(value.shape, info.instance_shape):
         return None
     dtype = info.array_dtype
-    real = info.dtype in _FLOATS and value.dtype.kind in "fiu"
+    real = info.dtype in FLOATS and value.dtype.kind in "fiu"
     if not real and not (
         np.can_cast(value.dtype, dtype, "safe") and dtype.kind == value.dtype.kind
     ):
         return None
     array = _cast(value, info)
-    return array if not real or np.isfinite(array).all() else None
+    if not real or np.isfinite(array).all():
+        return array
+    return array if info.takes_nan and not np.isinf(array).any() else None
 
 
 def plain(value: object) -> object:
@@ -163,12 +110,16 @@ def check_names(
     """Raise `InstanceError` unless `given` are the known inputs, each once, in any order."""
     for i, name in enumerate(given):
         if name not in known:
-            names = "the inputs are " + ", ".join(f"'{n}'" for n in known) if known else ""
-            hint = meant(str(name), list(known)) or names
+            kind = "features" if what == "feature" else "inputs"
+            listed = ", ".join(f"'{n}'" for n in known)
+            hint: Hint | str = f"the {kind} are {listed}" if known else ""
+            if known and {n for n, it in known.items() if not it.optional} <= set(given):
+                hint = Hint("leave it out with {ignore_columns:{name}}", name=str(name))
+            hint = meant(str(name), [it for it in known if it not in given]) or hint
             raise InstanceError(f"unknown {what} '{name}'", where=where, hint=hint)
         if name in given[:i]:
             raise InstanceError(f"{what} '{name}' is given twice", where=where)
-    if missing := [name for name in known if name not in given]:
+    if missing := [n for n, it in known.items() if n not in given and not it.optional]:
         names = ", ".join(f"'{name}'" for name in missing)
         raise InstanceError(f"missing {what}{'s' * (len(missing) > 1)} {names}", where=where)
 
@@ -241,6 +192,28 @@ def _say(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
+def _filled(leaves: list[Any], shape: tuple[int, ...], info: InputInfo, where: Where) -> list[Any]:
+    """Return the leaves with the input's baseline in the place of those that are missing."""
+    places = [i for i, leaf in enumerate(leaves) if is_missing(leaf)]
+    if not places:
+        return leaves
+    if info.fill is None:
+        raise InstanceError(
+            f"{_wants(info)}, and what is missing has no baseline to stand in for it",
+            where=where.below(_position(places[0], shape)),
+            hint="give it a value; only an explained input has a baseline of its own",
+        )
+    fill = np.asarray(info.fill)
+    try:
+        values = np.broadcast_to(fill.reshape(()) if fill.size == 1 else fill, shape)
+    except ValueError:  # the shape does not fit, which is said below
+        return leaves
+    found = list(leaves)
+    for i in places:
+        found[i] = values.ravel()[i].item()
+    return found
+
+
 def _strings(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Where) -> Array:
     flat = np.empty(len(leaves), dtype=object)
     for i, leaf in enumerate(leaves):
@@ -286,6 +259,8 @@ def _from_base64(text: object, where: Where) -> bytes:
 
 
 def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Where) -> Array:
+    if info.takes_nan and None in leaves:
+        leaves = [float("nan") if leaf is None else leaf for leaf in leaves]
     allowed = {bool} if info.dtype == "bool" else {int, float}
     if not set(map(type, leaves)) <= allowed:
         i = next(i for i, leaf in enumerate(leaves) if type(leaf) not in allowed)
@@ -310,7 +285,7 @@ def _numbers(leaves: list[Any], shape: Sequence[int], info: InputInfo, where: Wh
     except OverflowError:  # an integer beyond every float
         i = next(i for i, leaf in enumerate(leaves) if not _is_double(leaf))
         raise _wrong(leaves, i, ", too large for it", shape, info, where) from None
-    infinite = np.flatnonzero(~np.isfinite(flat))
+    infinite = np.flatnonzero(np.isinf(flat) if info.takes_nan else ~np.isfinite(flat))
     for i in infinite.tolist():
         overflowed = isfinite(leaves[i])
         if overflowed or info.finite:
@@ -344,5 +319,11 @@ def _wrong(
     info: InputInfo,
     where: Where,
 ) -> InstanceError:
-    what = f"{_wants(info)}, got {_say(leaves[i])}{note}"
-    return InstanceError(what, where=where.below(_position(i, shape)))
+    leaf = leaves[i]
+    hint: Hint | str = ""
+    if is_missing(leaf) and info.missing is not Missing.BASELINE:
+        hint = missing_hint(info)
+    elif isinstance(leaf, str) and _DECORATED.fullmatch(leaf.strip()) and not _PLAIN.match(leaf):
+        hint = "a number is written with a point and nothing else, as in 1234.5"
+    what = f"{_wants(info)}, got {_say(leaf)}{note}"
+    return InstanceError(what, where=where.below(_position(i, shape)), hint=hint)

@@ -6,7 +6,7 @@ from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_graph import refuse_ragged
 from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
-from pellucid.linter.encodings import EncodedTensor, encoded_tensors, way_out
+from pellucid.linter.encodings import EncodedTensor, encoded_tensors, parsed_records, way_out
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
@@ -31,6 +31,7 @@ __all__ = [
     "limited",
     "lint",
     "may_touch",
+    "parsed_records",
     "refuse_ragged",
     "refuse_running",
     "refuse_unsafe",

@@ -66,7 +66,7 @@ def draft_metadata(
     """
     graph = model.meta_graph(tags)
     signature = choose_signature(graph, signature_key)
-    inferred = infer_metadata(signature, output)
+    inferred = infer_metadata(signature, output, graph)
     key = inferred.output.name
     names = find_class_names(graph, signature, key, model.directory)
     metadata = replace(
@@ -113,6 +113,8 @@ def _default(graph: MetaGraph) -> Signature | None:
 
 
 def _input(feature: InputSpec, graph: MetaGraph, signature: Signature) -> InputSpec:
+    if feature.tensor_name != feature.name:
+        return feature  # with the tensor that is parsed or decoded of an input
     info = signature.inputs[feature.name]
     made = replace(feature, tensor_name=info.name)
     if _is_picture(feature.name, info.dtype, info.shape):
@@ -151,8 +153,13 @@ def _notes(
     assumed: Sequence[AssumedPixels],
 ) -> Iterator[Notice]:
     for feature in metadata.inputs:
-        shape = shape_text(signature.inputs[feature.name].shape)
-        yield Notice(f"input '{feature.name}' {shape} is {feature.modality.value}")
+        info = signature.inputs.get(feature.name)
+        if info is not None and info.name == feature.tensor_name:
+            shape = shape_text(signature.inputs[feature.name].shape)
+            yield Notice(f"input '{feature.name}' {shape} is {feature.modality.value}")
+        else:
+            made = "parsed of a record" if info is None else "decoded in the graph"
+            yield Notice(f"'{feature.name}', {made}, is {feature.modality.value}")
     images = {it.name for it in metadata.inputs if it.modality is Modality.IMAGE}
     for it in assumed:
         if it.input in images and it.sentence is not None:

@@ -148,8 +148,9 @@ def _infer(
     path: Path, model: SavedModelFile, signature_key: str | None, tags: Sequence[str] | None
 ) -> Linted:
     try:
-        signature = choose_signature(model.meta_graph(tags), signature_key)
-        metadata = infer_metadata(signature)
+        graph = model.meta_graph(tags)
+        signature = choose_signature(graph, signature_key)
+        metadata = infer_metadata(signature, meta_graph=graph)
     except (ModelError, SpecError) as error:
         code = NO_SIGNATURE if isinstance(error, ModelError) else "MD112"
         problem = replace(_problem_of(code, error, str(path)), file=str(path))

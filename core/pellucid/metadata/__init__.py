@@ -20,7 +20,7 @@ from pellucid.metadata.example_spec import (
     Restriction,
 )
 from pellucid.metadata.kserve import KSERVE_KEYS, as_kserve, with_kserve_keys
-from pellucid.metadata.method import BaseMethod, Noise, PatchChoice, spelling_of
+from pellucid.metadata.method import BaseMethod, Noise, PatchChoice, TextParts, spelling_of
 
 # Methods are exported without being named here: adding one leaves this file alone.
 from pellucid.metadata.parameters import *  # noqa: F403
@@ -36,6 +36,7 @@ from pellucid.metadata.pixels import (
     same_range,
 )
 from pellucid.metadata.published_schemas import published_schema
+from pellucid.metadata.records import RecordFeature, RecordForm, RecordKind
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
     METADATA_FILE,
@@ -103,8 +104,12 @@ __all__ = [
     "Polarity",
     "Query",
     "RandomBaseline",
+    "RecordFeature",
+    "RecordForm",
+    "RecordKind",
     "Restriction",
     "Setting",
+    "TextParts",
     "ValueBaseline",
     "Visualization",
     "VisualizationType",

@@ -69,6 +69,18 @@ class Effort(NamedTuple):
     start: int
 
 
+class TextParts(NamedTuple):
+    """How texts are cut: into ``words``, ``characters``, ``sentences``, or at a pattern's matches.
+
+    A `mask` takes the place of parts that are missing. `always` is for all strings, whatever they
+    look like.
+    """
+
+    split: str
+    mask: str | None
+    always: bool
+
+
 class PatchChoice(Protocol):
     """Which patches of a picture KServe's explainer would show."""
 
@@ -179,4 +191,9 @@ class BaseMethod(ABC):
     @property
     def shown_patches(self) -> PatchChoice | None:
         """What KServe's explainer would show; None where this is another method than its own."""
+        return None
+
+    @property
+    def text_parts(self) -> TextParts | None:
+        """How texts are cut into what gets an attribution; None where they are not."""
         return None

@@ -22,6 +22,7 @@ from pellucid.metadata.method import (
     PatchChoice,
     Presets,
     Settings,
+    TextParts,
     spelled,
 )
 from pellucid.metadata.spec import DomainBaseline
@@ -58,10 +59,15 @@ class Segmentation(Enum):
 
 
 class Players(Enum):
-    """What Shapley values are given to: the elements of each tensor, or regions of a picture."""
+    """What Shapley values are given to: the elements of each tensor, or regions of a picture.
+
+    Of a text, it is its words, unless it is whole; ``words`` takes all strings for texts.
+    """
 
     ELEMENTS = "elements"
     REGIONS = "regions"
+    WORDS = "words"
+    WHOLE = "whole"
 
 
 class Quadrature(Enum):
@@ -99,10 +105,13 @@ class CallSettings:
     in pixels. `baseline` takes the place of those in the metadata: ``zero``, ``mean`` (of the
     instances of the call), ``blur`` (of pictures, by default a 15th of their longer side),
     ``noise`` (uniform over the domain), a number, lists or an array, a file as in metadata, or a
-    mapping of inputs to such. `paths` is the number of sampled permutations, `players` ``elements``
-    or ``regions``; `samples`, `segmentation`, `top_labels`, `min_weight` and `positive_only` are
-    those of LIME. `neighbors` is the number of examples to find, `index` the file that they are in,
-    `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices` choose the outputs.
+    mapping of inputs to such. `paths` is the number of sampled permutations, `players`
+    ``elements``, ``regions``, ``words`` or ``whole``; `split` cuts texts into ``words``,
+    ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
+    place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight` and
+    `positive_only` are those of LIME. `neighbors` is the number of examples to find, `index` the
+    file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices`
+    choose the outputs.
     """
 
     method: str | None = None
@@ -111,6 +120,8 @@ class CallSettings:
     max_steps: int | None = _setting(int, least=3)
     paths: int | None = _setting(int, least=1)
     players: str | Players | None = _setting(Players)
+    split: str | None = _setting(str)
+    mask: str | None = _setting(str)
     samples: int | None = _setting(int, least=2)
     segmentation: str | Segmentation | None = _setting(Segmentation)
     top_labels: int | None = _setting(int, least=1)
@@ -253,6 +264,8 @@ class SampledShapley(BaseMethod):
 
     path_count: int = spelled(50, "path_count", "num_paths", setting="paths")
     players: Players = spelled(Players.ELEMENTS, setting="players")
+    split: str = spelled("words", setting="split")
+    mask: str | None = spelled(None, setting="mask")
     tolerance: float | None = spelled(None, setting="tolerance")
     max_paths: int = spelled(500, setting="max_steps")
 
@@ -271,7 +284,7 @@ class SampledShapley(BaseMethod):
     default_baselines = ()
 
     def cost(self, elements: int, outputs: int) -> int:
-        players = elements if self.players is Players.ELEMENTS else min(elements, REGIONS)
+        players = min(elements, REGIONS) if self.players is Players.REGIONS else elements
         paths = self.path_count if self.tolerance is None else self.max_paths
         return outputs * paths * players
 
@@ -281,6 +294,12 @@ class SampledShapley(BaseMethod):
     def caption(self, evaluations: int | None = None) -> str:
         regions = ", regions" if self.players is Players.REGIONS else ""
         return f"{self.title}, {self.path_count} paths{regions}"
+
+    @property
+    def text_parts(self) -> TextParts | None:
+        if self.players is Players.WHOLE:
+            return None
+        return TextParts(self.split, self.mask, self.players is Players.WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

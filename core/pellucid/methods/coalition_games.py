@@ -109,7 +109,7 @@ class Game:
 
     def in_blocks(self, count: int) -> Iterator[Array]:
         """Yield the numbers of `count` coalitions, as many at a time as one question may have."""
-        size = max(1, MASK_BYTES // self.players.mask_bytes)
+        size = max(1, MASK_BYTES // max(1, self.players.mask_bytes))
         for start in range(0, count, size):
             yield np.arange(start, min(start + size, count))
 

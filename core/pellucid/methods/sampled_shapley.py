@@ -127,10 +127,11 @@ def sampled_shapley(
                 refusal.row = i
                 raise
             alone.append(part)
-        return _stacked(alone)
+        return stacked(alone)
     players = players_of(x, sorted(baselines[0]), groups or {}, regions)
     shares = _shares(method.path_count, len(baselines))
-    exact = coalitions(players.count, len(baselines)) <= sum(shares) * (players.count - 1)
+    inner = max(1, players.count) - 1  # an empty text has no players
+    exact = coalitions(players.count, len(baselines)) <= sum(shares) * inner
     least = FOUR * FIRST_FOURS if method.tolerance is not None else sum(shares)
     if not exact and players.count * least > MOST_EVALUATIONS:
         raise SpecError(
@@ -152,7 +153,7 @@ def sampled_shapley(
         values = np.mean([enumerated(game) for game in games], axis=0)
         variance = np.zeros_like(values)
     elif method.tolerance is not None:
-        most = min(method.max_paths, MOST_EVALUATIONS // players.count)
+        most = min(method.max_paths, MOST_EVALUATIONS // max(1, players.count))
         bound = method.tolerance * np.abs(difference)
         values, variance, paths = refined(games, bound, most, seed)
     else:
@@ -218,7 +219,7 @@ def refined(
     fours = 0
     while len(left):
         more = min(max(LEAST_FOURS, FIRST_FOURS // len(games), fours // 2), most - fours)
-        if coalitions(p, len(games)) <= FOUR * more * len(games) * (p - 1):
+        if coalitions(p, len(games)) <= FOUR * more * len(games) * (max(1, p) - 1):
             values[left] = np.mean([enumerated(game) for game in games], axis=0)
             variance[left] = 0
             break
@@ -239,7 +240,7 @@ def refined(
 
 def coalitions(players: int, baselines: int) -> int:
     """Return how many coalitions there are to ask, the empty and the full one known."""
-    return baselines * ((1 << players) - 2)
+    return baselines * max(0, (1 << players) - 2)
 
 
 def _sampled(games: Sequence[Game], shares: Sequence[int], seed: int) -> tuple[Array, Array]:
@@ -288,14 +289,22 @@ def _shares(paths: int, baselines: int) -> list[int]:
     return [max(1, least + (number < more)) for number in range(baselines)]
 
 
-def _stacked(parts: Sequence[Attribution]) -> Attribution:
+def _rows(parts: Sequence[Array]) -> Array:
+    """Return arrays [k, …] as one; where they differ in shape, each row is an array of its own."""
+    if len({np.shape(part)[1:] for part in parts}) == 1:
+        return np.concatenate(parts)
+    rows = [row for part in parts for row in part]
+    whole = np.empty(len(rows), object)
+    whole[:] = rows
+    return whole
+
+
+def stacked(parts: Sequence[Attribution]) -> Attribution:
     """Return the attributions of single instances as one."""
     errors = [part.approx_error for part in parts if part.approx_error is not None]
     paths = [part.evaluations for part in parts if part.evaluations is not None]
     return Attribution(
-        values={
-            name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values
-        },
+        values={name: _rows([part.values[name] for part in parts]) for name in parts[0].values},
         score=np.concatenate([part.score for part in parts]),
         baseline_score=np.concatenate([part.baseline_score for part in parts]),
         target=np.concatenate([part.target for part in parts]),

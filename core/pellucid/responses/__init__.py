@@ -6,5 +6,6 @@ from pellucid.responses.json import encode, predictions
 from pellucid.responses.kserve import kserve
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.services import response
+from pellucid.responses.tidy import parquet, tidy
 
-__all__ = ["encode", "kserve", "pack", "predictions", "response", "unpack"]
+__all__ = ["encode", "kserve", "pack", "parquet", "predictions", "response", "tidy", "unpack"]

@@ -7,21 +7,33 @@ from typing import Any
 
 from pellucid.explain import Explanation
 from pellucid.metadata import ExplanationMetadata
-from pellucid.responses.json import Picture, diagnostics_json, features_json, neighbors_json
+from pellucid.responses.json import (
+    Picture,
+    diagnostics_json,
+    features_json,
+    instance_json,
+    names_json,
+    neighbors_json,
+)
 
 
 def ai_platform(
-    explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
+    explanations: Sequence[Explanation],
+    metadata: ExplanationMetadata,
+    pictures: Picture,
+    ids: Sequence[str | None] = (),
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions_by_label": […]}]}``, sorted by example_score."""
     result: list[dict[str, Any]] = []
     for number, explanation in enumerate(explanations):
         if explanation.neighbors is not None:
-            result.append(neighbors_json(explanation.neighbors))
+            near = neighbors_json(explanation.neighbors)
+            result.append({**instance_json(ids, number), **near})
             continue
         labels = sorted(explanation.labels, key=lambda label: -label.score)
         result.append(
             {
+                **instance_json(ids, number),
                 "attributions_by_label": [
                     {
                         "approx_error": label.approx_error,
@@ -34,6 +46,7 @@ def ai_platform(
                     }
                     for label in labels
                 ],
+                **names_json(metadata, explanation),
                 **diagnostics_json(labels, explanation),
             }
         )

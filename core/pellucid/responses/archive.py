@@ -33,13 +33,14 @@ _INSTANCE = {
     "beside": {str: object},
     "index": int,
     "upright": bool,
-    "given": {str: list},
+    "given": {str: (list, str)},
     "outputs?": [str],
     "texts?": {str: (list, str)},
     "warnings": [str],
     "pixels?": {str: dict},
     "held?": [str],
     "baseline?": str,
+    "words?": {str: list},
     "labels": [_LABEL],
 }
 FORM = {

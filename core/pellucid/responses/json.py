@@ -14,7 +14,9 @@ import numpy as np
 import orjson
 
 from pellucid.examples import Neighbor
-from pellucid.explain import Explanation, LabelAttribution
+from pellucid.explain import Explanation, LabelAttribution, element_names
+from pellucid.metadata import ExplanationMetadata
+from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array
 
 Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
@@ -55,7 +57,8 @@ def diagnostics_json(
     """Return what methods say of themselves, beside the attributions and in their order.
 
     With them stand, under ``pixels``, what was assumed of the picture that was explained, under
-    ``baseline``, what was chosen for one and, under ``held``, what was not explained.
+    ``baseline``, what was chosen for one, under ``held``, what was not explained, and under
+    ``words`` the parts of each text, one for each of its attributions, and where they are.
 
     "No key beyond the listed ones inside an attribution": clients would stumble over it.
     """
@@ -65,10 +68,39 @@ def diagnostics_json(
             **({"pixels": explanation.pixels} if explanation.pixels else {}),
             **({"baseline": explanation.baseline} if explanation.baseline else {}),
             **({"held": list(explanation.held)} if explanation.held else {}),
+            **({"words": _words(explanation.words)} if explanation.words else {}),
         }
         for label in labels
     ]
     return {"diagnostics": said} if any(said) else {}
+
+
+def _words(texts: Mapping[str, Cut]) -> dict[str, Any]:
+    """Return the parts of texts with their places, in characters (code points) from 0."""
+    return {
+        name: [
+            {"word": readable(word), "start": start, "end": end}
+            for word, (start, end) in zip(text.words, text.spans, strict=True)
+        ]
+        for name, text in texts.items()
+    }
+
+
+def instance_json(ids: Sequence[str | None], number: int) -> dict[str, str]:
+    """Return the id of an instance, beside its attributions, where it has one."""
+    name = ids[number] if ids else None
+    return {} if name is None else {"id": name}
+
+
+def names_json(metadata: ExplanationMetadata, explanation: Explanation) -> dict[str, Any]:
+    """Return what the elements of a vector are called, where attributions are a list of theirs."""
+    names = {
+        feature: list(found)
+        for label in explanation.labels
+        for feature, values in label.features.items()
+        if (found := element_names(metadata, feature, values)) is not None
+    }
+    return {"feature_names": names} if names else {}
 
 
 def neighbors_json(neighbors: Sequence[Neighbor]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from pellucid.metadata import (
     spelling_of,
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
+from pellucid.methods.texts import Cut
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.responses.archive import FORM, read_arrays
@@ -119,6 +120,7 @@ def pack(
                 "pixels": explanation.pixels,
                 "held": list(explanation.held),
                 "baseline": explanation.baseline,
+                "words": {name: [it.text, it.spans] for name, it in explanation.words.items()},
                 "labels": [
                     {
                         "output": label.output,
@@ -205,7 +207,6 @@ def _check_format(document: Any, place: Where) -> None:
 def _explanation(
     arrays: Mapping[str, Array], i: int, entry: Mapping[str, Any], metadata: ExplanationMetadata
 ) -> Explanation:
-    names = [spec.name for spec in metadata.inputs]
     outputs = _group(arrays, f"{i}/outputs/")
     outputs |= {name: np.array(texts, object) for name, texts in entry.get("texts", {}).items()}
     inputs = _group(arrays, f"{i}/inputs/")
@@ -245,13 +246,26 @@ def _explanation(
         neighbors=near,
         labels=tuple(labels),
         inputs=inputs,
-        given={name: given[name] for name in names if name in given},
+        given={it.name: given[it.name] for it in metadata.inputs if it.name in given},
         warnings=tuple(map(Notice, entry["warnings"])),
         pixels=entry.get("pixels", {}),
         held=tuple(entry.get("held", ())),
         outputs={name: outputs[name] for name in entry.get("outputs", ())},
         baseline=entry.get("baseline", ""),
+        words=_cuts(entry.get("words", {})),
     )
+
+
+def _cuts(said: Mapping[str, Any]) -> dict[str, Cut]:
+    """Return texts with their parts; raises ValueError for places that are none in them."""
+    cuts = {}
+    for name, (text, spans) in said.items():
+        places = tuple((int(start), int(end)) for start, end in spans)
+        bounds = [0, *(it for place in places for it in place), len(text)]
+        if bounds != sorted(bounds):
+            raise ValueError(f"parts of '{name}' are not in its text")
+        cuts[name] = Cut(str(text), places)
+    return cuts
 
 
 def _instance(

@@ -18,8 +18,12 @@ def response(
     pictures: Picture = lambda number, label: {},
     *,
     dialect: Dialect | None = None,
+    ids: Sequence[str | None] = (),
 ) -> dict[str, Any]:
-    """Return the response body for explanations, in the dialect of their metadata."""
+    """Return the response body for explanations, in the dialect of their metadata.
+
+    `ids` are those of the instances, one for each, where they have any.
+    """
     if (dialect or metadata.dialect) is Dialect.VERTEX:
-        return vertex(explanations, metadata, pictures)
-    return ai_platform(explanations, metadata, pictures)
+        return vertex(explanations, metadata, pictures, ids)
+    return ai_platform(explanations, metadata, pictures, ids)

@@ -11,22 +11,29 @@ from pellucid.responses.json import (
     Picture,
     diagnostics_json,
     features_json,
+    instance_json,
+    names_json,
     neighbors_json,
     predictions,
 )
 
 
 def vertex(
-    explanations: Sequence[Explanation], metadata: ExplanationMetadata, pictures: Picture
+    explanations: Sequence[Explanation],
+    metadata: ExplanationMetadata,
+    pictures: Picture,
+    ids: Sequence[str | None] = (),
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions": […]}], "predictions": […], …}``."""
     result: list[dict[str, Any]] = []
     for number, explanation in enumerate(explanations):
         if explanation.neighbors is not None:
-            result.append(neighbors_json(explanation.neighbors))
+            near = neighbors_json(explanation.neighbors)
+            result.append({**instance_json(ids, number), **near})
             continue
         result.append(
             {
+                **instance_json(ids, number),
                 "attributions": [
                     {
                         "baselineOutputValue": label.baseline_score,
@@ -39,6 +46,7 @@ def vertex(
                     }
                     for label in explanation.labels
                 ],
+                **names_json(metadata, explanation),
                 **diagnostics_json(explanation.labels, explanation),
             }
         )

@@ -11,7 +11,7 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.linter import Reach, encoded_tensors, refuse_unsafe, way_out, ways
+from pellucid.linter import Reach, encoded_tensors, parsed_records, refuse_unsafe, way_out, ways
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
@@ -19,6 +19,7 @@ from pellucid.metadata import (
     OutputSpec,
     PixelLayout,
     PixelSource,
+    RecordForm,
 )
 from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint
@@ -190,9 +191,22 @@ class Compiler:
                 domain=_domain(pixels.get(key)) or (domains.get(key) if same else None),
                 pixel_layout=pixels[key].layout if key in pixels else PixelLayout(),
                 batch=self._batch.axis and not is_shared(info.shape, self._batch),
+                record=self._records.get(key),
             )
             for key, info in self._requested.inputs.items()
         )
+
+    @cached_property
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """The features that are lists of any length, by the inputs whose records hold them."""
+        return {key: it.listed for key, it in self._records.items() if it.listed}
+
+    @cached_property
+    def _records(self) -> dict[str, RecordForm]:
+        """What the inputs of the signature hold that are serialized records."""
+        if self._requested is not self.signature:
+            return {}
+        return parsed_records(self.meta_graph, self.signature, self._output)
 
     @cached_property
     def _requested(self) -> Signature:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from pellucid.notices import Where
 from pellucid.runtime.backends.base import CompileSpec
 from pellucid.runtime.engine.failures import NoGradient, Unsupported, sentence
 
+# Of a record that is parsed.
+_LACKS = re.compile(r"Feature: (.+?) \(data type: (\w+)\) is required but could not be found")
 GRADIENTS = ("path_gradient", "gradients_reach")
 
 
@@ -27,6 +30,9 @@ class Failure:
 
 def refused(error: Exception) -> str:
     """Return the sentence for values that the model does not take."""
+    lacks = _LACKS.search(sentence(error))
+    if lacks:
+        return f"the record lacks the feature '{lacks[1]}' ({lacks[2]}), which the model requires"
     return f"the model cannot take this: {sentence(error)}"
 
 

@@ -22,6 +22,7 @@ from pellucid.saved_model.nodes import (
     functions_called,
     node_name,
     output_index,
+    shape_of,
     type_name,
 )
 from pellucid.saved_model.op_table import TRAINABLE, names, operation, table_version
@@ -82,6 +83,7 @@ __all__ = [
     "reachable",
     "read",
     "resolve_tensor",
+    "shape_of",
     "stamp",
     "strays",
     "table_version",

@@ -179,7 +179,7 @@ class Handler:
         instances = document.get("instances")
         if isinstance(instances, list):
             self.limits.check_count(len(instances))  # before any of them is looked at
-        request = read_request(document, loaded.model.inputs, extras=loaded.model.extras)
+        request = read_request(document, loaded.model.inputs, beside=loaded.model.beside)
         signature = request.parameters.get("signature_name")
         if signature not in (None, "", loaded.model.signature):
             raise SpecError(

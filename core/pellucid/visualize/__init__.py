@@ -10,7 +10,7 @@ from pellucid.visualize.image_overlays import (
     chosen_settings,
     draw_explanation,
 )
-from pellucid.visualize.named_parts import Part, Text
+from pellucid.visualize.named_parts import Part, Text, texts
 from pellucid.visualize.panel import encode, file_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
@@ -36,4 +36,5 @@ __all__ = [
     "half_blocks",
     "largest",
     "shown",
+    "texts",
 ]

@@ -76,7 +76,8 @@ class Shown:
 
     @property
     def title(self) -> str:
-        return title_text(self.label)
+        name = self.explanations.instances[self.number].id
+        return f"{'' if name is None else f'{name}: '}{title_text(self.label)}"
 
     @property
     def method(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.metadata import ExplanationMetadata, InputSpec, Modality
+from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array
 
 
@@ -25,7 +26,7 @@ class Part:
 class Text:
     """The words of a text with the attribution of each, float64 [n]; padding is left out.
 
-    `gaps` stands before each word, and after them all `rest`, which the model did not see.
+    `gaps` stands before each word, and after them all `rest`: what gets no attribution of its own.
     """
 
     feature: str
@@ -48,8 +49,11 @@ def texts(
     """
     found = []
     for spec in metadata.inputs:
-        words = _words(spec, explanation)
         weights = label.features.get(spec.name)
+        if spec.name in explanation.words and weights is not None:
+            found.append(_cut(spec.name, explanation.words[spec.name], weights))
+            continue
+        words = _words(spec, explanation)
         if words is None or weights is None or weights.size != len(words):
             continue
         weights = weights.ravel()
@@ -63,6 +67,12 @@ def texts(
         )
         found.append(text)
     return found
+
+
+def _cut(feature: str, cut: Cut, weights: Array) -> Text:
+    *gaps, rest = map(readable, cut.gaps)
+    words = tuple(map(readable, cut.words))
+    return Text(feature=feature, words=words, attributions=weights, gaps=tuple(gaps), rest=rest)
 
 
 def parts(

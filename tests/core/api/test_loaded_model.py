@@ -307,3 +307,15 @@ def test_a_method_without_gradients_is_not_warned_of_what_has_none(
     assert said == []
     with pytest.raises(pellucid.SpecError, match="MD103 not-differentiable"):
         pellucid.load(model, metadata=file, method="integrated-gradients")
+
+
+def test_a_request_for_another_signature_is_told_which_there_are(
+    diabetes: pellucid.LoadedModel,
+) -> None:
+    assert diabetes.requested({"signature_name": "serving_default"}) is diabetes
+    with pytest.raises(pellucid.SpecError) as error:
+        diabetes.requested({"signature_name": "other"})
+    assert str(error.value) == (
+        "signature_name: 'other' is not what is explained here, 'serving_default'; "
+        "the model has serve, serving_default"
+    )

@@ -17,7 +17,7 @@ from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
 from pellucid.batch.worker import About
 from pellucid.errors import InstanceError
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs.input_info import InputInfo
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
 ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"the seed": 0})

@@ -54,7 +54,10 @@ def test_what_leads_to_nothing_is_said_to(tree: Path) -> None:
     for name, reason in (
         ("gone", "no such file or directory"),
         ("*.bmp", "matches no file"),
-        ("empty", "holds no input; inputs are pictures, and .json, .jsonl, .csv and .npy files"),
+        (
+            "empty",
+            "holds no input; inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and .npy files",
+        ),
     ):
         with pytest.raises(InstanceError, match=f"{re.escape(str(tree / name))}: {reason}"):
             Inputs(named=[str(tree / name)]).check()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pellucid.errors import InstanceError
 from pellucid.examples.files import read_examples
-from pellucid.inputs.tensors import InputInfo
+from pellucid.inputs.input_info import InputInfo
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 2)),)
 PICTURE = (InputInfo(name="image", dtype="float32", shape=(None, 4, 4, 3)),)
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_passed_on_and_the_rest_is_read(tmp_path: Path) -> None
     found = [name for name, _ in read_examples(paths, VECTOR, on_error=errors.append)]
     assert found == ["2", "4", "c.jsonl:1", "5"]
     said = [str(error) for error in errors]
-    assert "a.jsonl:1.x: input 'x' is float32 [2]" in said[0]
+    assert "a.jsonl:1: 1: x: input 'x' is float32 [2]" in said[0]
     assert "'id' must be text or a number" in said[1]
     assert "c.jsonl:2: not UTF-8 text" in said[2]
     assert "d.json: the file is empty" in said[3]

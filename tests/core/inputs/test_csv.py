@@ -15,6 +15,10 @@ from pellucid.inputs.readers import (
     stack,
 )
 
+CHOOSE = (
+    "; say what stands for missing values: missing='baseline', missing='mean' or, where no "
+    "gradients are taken, missing='nan'"
+)
 X4 = InputInfo(name="x", dtype="float32", shape=(None, 4))
 
 
@@ -66,7 +70,7 @@ def test_several_values_in_one_cell_are_a_json_list() -> None:
         ("a,b\n1,2\n", (X4,), "t.csv:1: input 'x' is float32 [4], the table has 2 columns"),
         ("1,2,3,4\n1,2,3\n", (X4,), "t.csv:2: row 2 has 3 columns, the first line has 4"),
         ("a,b,c,d\n\n1\n", (X4,), "t.csv:3: row 1 has 1 column, the first line has 4"),
-        ("a,b,c,d\n1,2,,4\n", (X4,), "t.csv:2: column 'c' is empty"),
+        ("a,b,c,d\n1,2,,4\n", (X4,), "t.csv:2: column 'c' is empty" + CHOOSE),
         (
             "a,b,c,d\n1,2,1_0,4\n",
             (X4,),
@@ -97,7 +101,7 @@ def test_several_values_in_one_cell_are_a_json_list() -> None:
         (
             "a,b\nnan,2\n",
             (column("a"), column("b")),
-            "t.csv:2.a: input 'a' is float32 [1], got NaN, not a finite number",
+            "t.csv:2: column 'a' is missing (\"nan\")" + CHOOSE,
         ),
     ],
 )

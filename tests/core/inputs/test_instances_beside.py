@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from pellucid.errors import InstanceError
+from pellucid.inputs.columns import Beside
+from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.readers import Instance, read_file, read_jsonl, read_request
-from pellucid.inputs.tensors import InputInfo
 
 PAIR = (
     InputInfo(name="age", dtype="float32", shape=(None,)),
     InputInfo(name="city", dtype="string", shape=(None,)),
 )
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 2)),)
-EXTRAS = ("id", "crowding_tag")
+BESIDE = Beside(kept=("id", "crowding_tag"))
 
 
 def values(found: Iterator[Instance]) -> list[tuple[object, dict[str, object]]]:
@@ -26,12 +27,12 @@ def values(found: Iterator[Instance]) -> list[tuple[object, dict[str, object]]]:
 
 def test_a_key_beside_the_inputs_is_set_aside() -> None:
     lines = ['{"id": "a", "age": 3, "city": "Ulm"}\n', "\n", '{"age": 4, "city": "Bonn"}\n']
-    assert values(read_jsonl(lines, PAIR, extras=EXTRAS)) == [
+    assert values(read_jsonl(lines, PAIR, beside=BESIDE)) == [
         ({"age": 3, "city": "Ulm"}, {"line": 1, "id": "a"}),
         ({"age": 4, "city": "Bonn"}, {"line": 3}),
     ]
     body = {"instances": [{"id": 7, "crowding_tag": "t", "x": [1, 2]}, {"x": [3, 4]}]}
-    request = read_request(body, VECTOR, extras=EXTRAS)
+    request = read_request(body, VECTOR, beside=BESIDE)
     assert values(iter(request.instances)) == [
         ({"x": [1, 2]}, {"id": 7, "crowding_tag": "t"}),
         ({"x": [3, 4]}, {}),
@@ -45,7 +46,7 @@ def test_a_key_that_was_not_asked_for_is_still_unknown() -> None:
 
 def test_an_input_of_that_name_stays_an_input() -> None:
     inputs = (*VECTOR, InputInfo(name="id", dtype="string", shape=(None,)))
-    (found,) = read_jsonl(['{"id": "a", "x": [1, 2]}'], inputs, extras=EXTRAS)
+    (found,) = read_jsonl(['{"id": "a", "x": [1, 2]}'], inputs, beside=BESIDE)
     assert found.tensors["id"] == b"a"
     assert found.extras == {"line": 1}
 
@@ -56,7 +57,7 @@ def test_an_input_of_that_name_stays_an_input() -> None:
 )
 def test_a_column_beside_the_inputs_is_set_aside(text: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
-    found = values(read_file(tmp_path / "t.csv", PAIR, extras=EXTRAS))
+    found = values(read_file(tmp_path / "t.csv", PAIR, beside=BESIDE))
     assert found == [
         ({"age": 3, "city": "Ulm"}, {"line": 2, "id": "a"}),
         ({"age": 4, "city": "Bonn"}, {"line": 3, "id": "b"}),
@@ -65,11 +66,11 @@ def test_a_column_beside_the_inputs_is_set_aside(text: str, tmp_path: Path) -> N
 
 def test_a_column_beside_those_of_a_vector(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,left,right\np1,1,2\np2,3,4\n")
-    found = values(read_file(tmp_path / "t.csv", VECTOR, extras=EXTRAS))
+    found = values(read_file(tmp_path / "t.csv", VECTOR, beside=BESIDE))
     assert found == [([1, 2], {"line": 2, "id": "p1"}), ([3, 4], {"line": 3, "id": "p2"})]
     (tmp_path / "t.csv").write_text("id,left,right\np1,1\n")
     with pytest.raises(InstanceError, match="row 1 has 2 columns, the first line has 3"):
-        list(read_file(tmp_path / "t.csv", VECTOR, extras=EXTRAS))
+        list(read_file(tmp_path / "t.csv", VECTOR, beside=BESIDE))
 
 
 def test_json_lines_are_read_as_they_are_needed(tmp_path: Path) -> None:

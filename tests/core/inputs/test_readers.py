@@ -27,6 +27,10 @@ from pellucid.inputs.readers import (
 )
 from pellucid.notices import Notice
 
+CHOOSE = (
+    "; say what stands for missing values: missing='baseline', missing='mean' or, where no "
+    "gradients are taken, missing='nan'"
+)
 TEXT = InputInfo(name="text", dtype="string", shape=(None,))
 WORDS = InputInfo(name="words", dtype="string", shape=(None, None))
 X4 = InputInfo(name="x", dtype="float32", shape=(None, 4))
@@ -204,7 +208,7 @@ def test_any_json_value_is_an_array_that_fits_or_one_sentence(value: object) -> 
         ),
         ([1, 2, True, 4], X4, "[2]: input 'x' is float32 [4], got true"),
         ([1, "0.5", 3, 4], X4, '[1]: input \'x\' is float32 [4], got the string "0.5"'),
-        ([1, None, 3, 4], X4, "[1]: input 'x' is float32 [4], got null"),
+        ([1, None, 3, 4], X4, "[1]: input 'x' is float32 [4], got null" + CHOOSE),
         ([1, 2, 3, {}], X4, "[3]: input 'x' is float32 [4], got an empty object"),
         ([1, 2, 3, {"b64": "AA=="}], X4, "[3]: input 'x' is float32 [4], got bytes"),
         (
@@ -215,7 +219,7 @@ def test_any_json_value_is_an_array_that_fits_or_one_sentence(value: object) -> 
         (
             [1, 2, float("nan"), 4],
             X4,
-            "[2]: input 'x' is float32 [4], got NaN, not a finite number",
+            "[2]: input 'x' is float32 [4], got NaN, not a finite number" + CHOOSE,
         ),
         (float("-inf"), SCALAR, ": input 'x' is float32 scalar, got -Infinity, not a finite number"),
         (1e39, SCALAR, ": input 'x' is float32 scalar, got 1e+39, too large for it"),
@@ -342,7 +346,7 @@ def test_instances_with_different_keys_are_an_error() -> None:
         ),
         (b'{"instances": ["\xff"]}', "r.json: not UTF-8 text (byte 0xff at offset 16)"),
         ('{"instances": [NaN]}', ("r.json: instances[0]: input 'x' is float32 scalar, got NaN, "
-         "not a finite number")),
+         "not a finite number" + CHOOSE)),
     ],
 )  # fmt: skip
 def test_a_wrong_request_costs_one_exact_sentence(text: str | bytes, expected: str) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.tensors import InputInfo, to_array
+from pellucid.inputs.input_info import InputInfo
+from pellucid.inputs.tensors import to_array
 
 
 def outcome(value: Any, info: InputInfo) -> Any:

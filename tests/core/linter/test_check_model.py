@@ -302,7 +302,7 @@ def test_models_of_strangers_without_metadata() -> None:
         "babyweight_bucketized": [],
         "dotnet_cifar": [],
         "heating_cooling_2out": ["MD112"],
-        "iris_tf1_estimator": ["MD103"],
+        "iris_tf1_estimator": [],
         "mlperf_tiny_kws": [],
         "neg_empty_pb": ["MD100"],
         "neg_lfs_pointer": ["MD100"],

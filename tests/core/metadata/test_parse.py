@@ -121,7 +121,7 @@ FAULTS: list[tuple[object, list[str]]] = [
         "MD037 inputs.x.input_baselines[0]: must be a number or a list, not the string '0.5'; "
         "write the number without quotes",
     ]),
-    (document({"input_baselines": ["the"]}), [
+    (document({"modality": "numeric", "input_baselines": ["the"]}), [
         "MD037 inputs.x.input_baselines[0]: must be a number or a list, not the string 'the'; "
         'words need "modality": "text" or "categorical", or an embedding',
     ]),
@@ -432,8 +432,11 @@ def test_an_empty_input_is_valid_in_vertex() -> None:
     assert parsed.metadata.inputs == (InputSpec(name="review"),)
 
 
-def test_words_are_baselines_of_text() -> None:
-    parsed = parse_metadata(json.dumps(document({"modality": "text", "input_baselines": [["a"]]})))
+@pytest.mark.parametrize("modality", [{"modality": "text"}, {}])
+def test_words_are_baselines_of_text_and_of_what_nobody_says_is_none(
+    modality: dict[str, str],
+) -> None:
+    parsed = parse_metadata(json.dumps(document({**modality, "input_baselines": [["a"]]})))
     assert parsed.problems == ()
     assert parsed.metadata is not None
     assert parsed.metadata.inputs[0].input_baselines == (ValueBaseline(("a",)),)

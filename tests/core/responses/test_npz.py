@@ -35,7 +35,9 @@ from pellucid.metadata import (
     SmoothGrad,
     Xrai,
 )
+from pellucid.responses import npz
 from pellucid.responses.npz import pack
+from pellucid.runtime.engine.tensorflow import tf
 from pellucid.visualize.figures import View, drawing_damaged, files
 from places import SAMPLES
 from tampering import ARRAYS, DEEP, tampered
@@ -89,6 +91,29 @@ def test_what_was_saved_answers_and_draws_the_same(case: str) -> None:
             one = list(files([before], number, "a", view))
             assert one and one == list(files([after], number, "a", view))
     assert pack(after) == pack(unpack(pack(after), "again"))
+
+
+def test_the_words_of_a_text_are_saved_with_their_places(tmp_path: Path) -> None:
+    def serve(text: Any) -> dict[str, Any]:
+        return {"y": tf.cast(tf.strings.length(text), tf.float32)}
+
+    traced = tf.function(serve).get_concrete_function(tf.TensorSpec([None], tf.string, "text"))
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"), signatures=traced)
+    model = pellucid.load(tmp_path / "m", warn=lambda message: None)
+    before = model.explain(["so good, so good", "é"], method="sampled-shapley", players="words")
+    # Where the last word is left out, the space before it is, too: of four, it comes first once.
+    assert before[0].labels[0].features["text"].tolist() == [2.75, 5.75, 2.75, 4.75]
+    after = unpack(pack(before), "saved.npz")
+    assert after.json() == before.json()
+    (drawn, *_) = files([before], 0, "a", View())
+    (again, *_) = files([after], 0, "a", View())
+    assert drawn == again
+
+
+@pytest.mark.parametrize("spans", [[[0, 9]], [[2, 1]], [[1, 2], [0, 1]], [[-1, 2]]])
+def test_parts_that_are_not_in_their_text_are_refused(spans: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="'x' are not in its text"):
+        npz._cuts({"x": ["a b", spans]})
 
 
 @pytest.mark.parametrize(

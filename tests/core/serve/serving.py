@@ -17,8 +17,9 @@ import numpy as np
 
 from pellucid.api import load as load_model
 from pellucid.errors import InstanceError
+from pellucid.inputs.columns import Beside
+from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.readers import Instance
-from pellucid.inputs.tensors import InputInfo
 from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import OutputSpec
 from pellucid.notices import Message
@@ -133,7 +134,7 @@ class Stub:
     inputs = (InputInfo(name="x", dtype="float32", shape=(None,)),)
     parameters = ExplanationParameters()
     signature = "serving_default"
-    extras = ()
+    beside = Beside()
     metadata = SimpleNamespace(outputs=(OutputSpec(name="y"),), inputs=())
 
     def __init__(self) -> None:

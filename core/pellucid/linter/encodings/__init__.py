@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.linter.encodings.decoded_pictures import decoded_pictures
 from pellucid.linter.encodings.draft_for_method import complete
 from pellucid.linter.encodings.encoded_tensors import (
     EncodedTensor,
@@ -9,5 +10,15 @@ from pellucid.linter.encodings.encoded_tensors import (
     encodings_of,
     way_out,
 )
+from pellucid.linter.encodings.parsed_records import embedded_lists, parsed_records
 
-__all__ = ["EncodedTensor", "complete", "encoded_tensors", "encodings_of", "way_out"]
+__all__ = [
+    "EncodedTensor",
+    "complete",
+    "decoded_pictures",
+    "embedded_lists",
+    "encoded_tensors",
+    "encodings_of",
+    "parsed_records",
+    "way_out",
+]

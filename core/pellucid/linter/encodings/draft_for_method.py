@@ -48,7 +48,9 @@ def complete(
         if feature.name in lost:
             continue
         behind = found.get(feature.name)
-        inputs.append(_completed(feature, behind, signature, written=not kind.default_baselines))
+        tensor = tensor_info(graph, signature, feature.tensor_name or feature.name)
+        text = tensor.dtype == "string"
+        inputs.append(_completed(feature, behind, text, written=not kind.default_baselines))
         if behind is not None:
             note(Notice(f"input '{feature.name}' is explained at '{behind.tensor}'"))
         if behind is not None and behind.others:
@@ -86,7 +88,7 @@ def _behind(
 
 
 def _completed(
-    feature: InputSpec, behind: EncodedTensor | None, signature: Signature, *, written: bool
+    feature: InputSpec, behind: EncodedTensor | None, text: bool, *, written: bool
 ) -> InputSpec:
     """Return a feature with its encoded tensor, and a baseline unless the method has its own."""
     if behind is not None:
@@ -96,7 +98,6 @@ def _completed(
             encoded_tensor_name=behind.tensor,
             encoded_baselines=(ValueBaseline(0),) if written else (),
         )
-    text = signature.inputs[feature.name].dtype == "string"
     if text and feature.modality is Modality.NUMERIC:
         feature = replace(feature, modality=Modality.CATEGORICAL)
     zero = ValueBaseline("" if text else 0)

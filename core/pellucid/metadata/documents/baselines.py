@@ -28,11 +28,12 @@ class _ValuesError(Exception):
 
 
 def parse_baselines(
-    feature: Section, name: str, findings: list[Finding], *, directory: FilePath, words: bool
+    feature: Section, name: str, findings: list[Finding], *, directory: FilePath, words: bool | None
 ) -> tuple[Baseline, ...] | None:
     """Return the baselines in a field of a feature, or None if one of them is not valid.
 
-    ``words`` says that the tensor holds text, so that strings are values.
+    ``words`` says whether the tensor holds text, so that strings are values. Where nothing says so,
+    None, a number between quotes is a slip; of anything else the model's tensor decides.
     """
     written = feature.get(name)
     if written is None:
@@ -70,7 +71,7 @@ def _has_ends(feature: Section) -> bool:
     return domain is None or "min" in domain or "max" in domain
 
 
-def _baseline(item: Any, directory: FilePath, *, words: bool) -> Baseline:
+def _baseline(item: Any, directory: FilePath, *, words: bool | None) -> Baseline:
     """Return a baseline of one of the schema's forms. Raises _ValuesError."""
     match item:
         case "min" | "max":
@@ -84,9 +85,10 @@ def _baseline(item: Any, directory: FilePath, *, words: bool) -> Baseline:
             return ValueBaseline(value)
 
 
-def _nested(item: Any, *, words: bool) -> tuple[Nested, tuple[int, ...]]:
+def _nested(item: Any, *, words: bool | None) -> tuple[Nested, tuple[int, ...]]:
     """Return a value with tuples for lists, and its shape. Raises _ValuesError."""
-    if isinstance(item, str) and not words:
+    slip = words is False or (words is None and isinstance(item, str) and _is_number(item))
+    if isinstance(item, str) and slip:
         hint = "write the number without quotes" if _is_number(item) else _WORDS
         raise _ValuesError(f"must be a number or a list, not the string {quoted(item)}; {hint}")
     if not isinstance(item, list):

@@ -89,7 +89,9 @@ class MetadataReader:
         """Return one input; what is not valid in it is left at its default."""
         encoding = Encoding(_value(feature.get("encoding")) or "identity")
         modality = Modality(feature.get("modality") or "numeric")
-        words = modality in _WORDS or encoding.is_embedding
+        # Without a modality, only the model tells whether its tensor holds text.
+        unsaid = None if "modality" not in feature else False
+        words = modality in _WORDS or encoding.is_embedding or unsaid
         mapping = feature.get("index_feature_mapping")
         self.encoding(feature, encoding, mapping)
         self.sparse(feature)
@@ -120,7 +122,7 @@ class MetadataReader:
             group_name=feature.get("group_name"),
         )
 
-    def baselines(self, feature: Section, key: str, *, words: bool) -> tuple[Baseline, ...]:
+    def baselines(self, feature: Section, key: str, *, words: bool | None) -> tuple[Baseline, ...]:
         """Return the baselines of a field, none if one of them is not valid."""
         return (
             parse_baselines(feature, key, self.findings, directory=self.directory, words=words)
