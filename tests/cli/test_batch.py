@@ -299,3 +299,31 @@ def test_overlays_are_of_the_format_that_is_asked_for(
             # 4:4:4, or outlines of one pixel smear.
             layers = {it[1:3] for it in getattr(overlay, "layer", [])}
             assert layers == ({(1, 1)} if form == "jpeg" else set())
+
+
+def test_texts_are_explained_word_by_word(program: Any, samples: Path, tmp_path: Path) -> None:
+    """Through strings goes no gradient, and the method asks for none."""
+    model = tmp_path / "model"
+    hidden = shutil.ignore_patterns("explanation_metadata.json")
+    shutil.copytree(samples / "code_or_prose" / "model", model, ignore=hidden)
+    texts = tmp_path / "texts.jsonl"
+    rows = ["def main(x): return x + 1", "The old man went to the sea"]
+    texts.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+    out = tmp_path / "out"
+    run = program(
+        "batch", model, texts, "-o", out, "--signature", "serving_default",
+        "--method", "sampled-shapley",
+    )  # fmt: skip
+    assert run.code == 0
+    (results,) = out.glob("explanation.results-*")
+    found = [line["explanation"] for line in lines(results)]
+    words = [
+        [it["word"] for it in explanation["diagnostics"][0]["words"]["text"]]
+        for explanation in found
+    ]
+    assert words == [["def", "main", "x", "return", "x", "1"], rows[1].split()]
+    for explanation, row in zip(found, words, strict=True):
+        (label,) = explanation["attributions_by_label"]
+        values = label["attributions"]["text"]
+        gained = label["example_score"] - label["baseline_score"]
+        assert len(values) == len(row) and abs(sum(values) - gained) < 1e-6

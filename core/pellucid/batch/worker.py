@@ -124,7 +124,8 @@ class Work:
         self.stopping = threading.Event()
         self._room = _Room(DECODED_BYTES)
         for explainer in model.explainers:
-            _ = explainer.model.differentiable  # one that cannot be explained fails here, once
+            if model.parameters.method.uses_gradients:
+                _ = explainer.model.differentiable  # what cannot be explained fails here, once
 
     @cached_property
     def about(self) -> About:
