@@ -27,10 +27,15 @@ def refused() -> dict[str, tuple[bytes, str]]:
     return {
         # What TensorFlow says of this one quotes it, and is no UTF-8.
         "not a record": (b"\xff\xfegarbage", r"value: '\xff\xfegarbage' (at "),
-        "without a feature": (b"", "Feature: photo (data type: string) is required"),
+        "without a feature": (b"", "lacks the feature 'photo' (string), which the model requires"),
         "a damaged photo": (record(1, b"no photo"), "DecodeJpeg"),
         "an assertion": (record(11), "[a price is at most 10]"),
     }
+
+
+def begins(kind: str) -> str:
+    """Return how the sentence on a refused record begins."""
+    return "the record " if kind == "without a feature" else "the model cannot take this: "
 
 
 def request(*records: bytes) -> dict[str, Any]:

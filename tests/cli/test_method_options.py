@@ -47,6 +47,8 @@ def test_a_setting_is_an_option_with_the_same_bounds(
         assert type(kind) is click.types.FloatParamType
     elif setting.kind is float:
         assert isinstance(kind, click.FloatRange) and kind.min == setting.above and kind.min_open
+    elif setting.kind is str:
+        assert kind is click.STRING
     else:
         assert setting.kind is Path and isinstance(kind, click.Path)
 

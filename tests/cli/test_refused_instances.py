@@ -34,7 +34,7 @@ def test_explain_answers_with_the_instance_and_what_tensorflow_said(
         file = written(tmp_path / "request.json", *records)
         run = program("explain", model, file)
         error = json.loads(run.out)["error"]
-        assert error.startswith(f"{file}: instances[{place}]: the model cannot take this: ")
+        assert error.startswith(f"{file}: instances[{place}]: {refusing.begins(kind)}")
         assert said in error and run.err == f"error: {error}\n" and run.code == 1
 
 

@@ -187,8 +187,8 @@ method_options = record(
     click.option(
         "--players",
         type=click.Choice(["elements", "regions", "words", "whole"]),
-        help="Shapley: what gets an attribution; regions are for images, words for all strings, "
-        "whole keeps texts in one piece [default: elements, and the words of a text].",
+        help="Shapley: what gets an attribution: elements, and of a text its words; regions of "
+        "an image; the words of every string; each string as a whole [default: elements].",
     ),
     click.option(
         "--split",

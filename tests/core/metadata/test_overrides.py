@@ -151,9 +151,9 @@ def test_baselines_and_visualization_of_one_input() -> None:
             "file; send the values",
         ),
         (
-            override(metadata={"inputs": {"age": {"inputBaselines": ["x"]}}}),
+            override(metadata={"inputs": {"age": {"inputBaselines": ["1.5"]}}}),
             "explanationSpecOverride.metadata.inputs.age.inputBaselines[0]: must be a number or a "
-            "list, not the string 'x'",
+            "list, not the string '1.5'",
         ),
         (
             override(metadata={"inputs": {"image": {"visualization": {"polarity": "up"}}}}),

@@ -28,5 +28,5 @@ def test_a_record_that_the_model_refuses_is_a_bad_request(
     answer = server.post(f"/v1/models/records:{verb}", refusing.request(good, bad))
     assert answer.status == 400
     error = answer.json["error"]
-    assert error.startswith("instances[1]: the model cannot take this: ") and said in error
+    assert error.startswith(f"instances[1]: {refusing.begins(kind)}") and said in error
     assert server.post(f"/v1/models/records:{verb}", refusing.request(good)).status == 200
