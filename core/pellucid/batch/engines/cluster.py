@@ -141,8 +141,10 @@ def _silent(client: Any, seconds: float) -> Notice:
         hint = Hint("the run goes on when one joins; the logs of those that died say why")
         return Notice(f"{what}, since the cluster has none now", hint=hint)
     there = f"{workers} are" if workers > 1 else "1 is"
-    why = "loading the model, a long block, or too little memory may keep them; their logs say more"
-    return Notice(f"{what}, of which {there} there", hint=Hint(why))
+    hint = Hint(
+        "loading the model, a long block, or too little memory may keep them; their logs say more"
+    )
+    return Notice(f"{what}, of which {there} there", hint=hint)
 
 
 def _loaded(client: Any, name: str) -> About:
