@@ -44,6 +44,7 @@ def _rows(file: Any, source: str) -> Iterator[Row]:
             columns = [column.to_pylist() for column in batch.columns]
             for row in range(batch.num_rows):
                 yield None, [_plain(column[row]) for column in columns]
+    # pyarrow says NotImplementedError of kinds of columns or compression that it does not read.
     except (OSError, ValueError, NotImplementedError) as error:
         raise InstanceError(_reason(error), where=Where(file=source)) from None
 

@@ -55,7 +55,7 @@ def find_texts(
             continue
         values = x[spec.name].ravel()
         looks = [None if _is_binary(it) else _looks_like_text(text_of(it)) for it in values]
-        texts = [(known and it is not None) or it is True for it in looks]
+        texts = [it is not None and (known or it) for it in looks]
         if any(texts) and not all(_is_empty(start[spec.name]) for start in starts):
             if parts.always:
                 raise SpecError(
