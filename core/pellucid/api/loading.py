@@ -33,6 +33,7 @@ from pellucid.linter import (
     infer_metadata,
     refuse_ragged,
     refuse_unsafe,
+    series_notices,
 )
 from pellucid.metadata import (
     METADATA_FILE,
@@ -147,9 +148,12 @@ def load_model(
     """Load a model as `load` does, with its options as a record."""
     say = warn or _python_warning
     directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
+    heard = note or (lambda message: None)
     described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
     _check(described, options, say)
-    loaded = _compiled(described, options, say, note or (lambda message: None))
+    loaded = _compiled(described, options, say, heard)
+    for taken in series_notices(loaded.metadata, described.signature) if loaded.inferred else ():
+        heard(taken)
     settings = given_settings(options.explain.settings)  # arrays among them have no equal
     if settings or replace(options.explain, settings=CallSettings()) != ExplainOptions():
         return loaded.configured(options.explain)

@@ -8,7 +8,7 @@ from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
 from pellucid.linter.encodings import EncodedTensor, encoded_tensors, parsed_records, way_out
 from pellucid.linter.gradient_flow import Reach, ways
-from pellucid.linter.infer import infer_metadata
+from pellucid.linter.infer import infer_metadata, series_notices
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
 from pellucid.linter.safety import OwnFiles, refuse_running, refuse_unsafe
 from pellucid.linter.unsafe_ops import is_known, may_touch
@@ -35,6 +35,7 @@ __all__ = [
     "refuse_ragged",
     "refuse_running",
     "refuse_unsafe",
+    "series_notices",
     "shape_text",
     "way_out",
     "ways",
