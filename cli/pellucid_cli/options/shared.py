@@ -186,9 +186,16 @@ method_options = record(
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--players",
-        type=click.Choice(["elements", "regions", "words", "whole"]),
+        type=click.Choice(["elements", "regions", "words", "whole", "channels", "windows"]),
         help="Shapley: what gets an attribution: elements, and of a text its words; regions of "
-        "an image; the words of every string; each string as a whole [default: elements].",
+        "an image; the words of every string; each string as a whole; channels or windows of a "
+        "series [default: elements].",
+    ),
+    click.option(
+        "--window",
+        type=click.IntRange(1),
+        metavar="STEPS",
+        help="Length of a series' windows [default: as short as leaves 20 of them].",
     ),
     click.option(
         "--split",

@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.features import is_picture
+from pellucid.explain.series import series_labels
 from pellucid.explain.texts import shapley_of_words
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
@@ -100,18 +101,21 @@ def _shapley(
     instances: Sequence[int],
 ) -> Attribution:
     groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
-    regions = _regions(specs, x, instances) if method.players is Players.REGIONS else None
+    regions = _regions(specs, x, instances) if method.players is Players.REGIONS else {}
+    series = series_labels(specs, x, method)
     if cuts:
+        own = {name: np.stack([labels] * len(target)) for name, labels in series.items()}
         attribution = shapley_of_words(
             model, x, baselines, target, method, cuts,
-            groups=groups, regions=regions, seed=seed, numbers=numbers, instances=instances,
+            groups=groups, regions={**regions, **own}, seed=seed, numbers=numbers,
+            instances=instances,
         )  # fmt: skip
     else:
         attribution = sampled_shapley.sampled_shapley(
             model, x, baselines, target, method,
-            groups=groups, regions=regions, seed=seed, numbers=numbers,
+            groups=groups, regions={**regions, **series}, seed=seed, numbers=numbers,
         )  # fmt: skip
-    return replace(attribution, segments=regions or {})
+    return replace(attribution, segments=regions)
 
 
 def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:

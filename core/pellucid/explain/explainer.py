@@ -28,6 +28,7 @@ from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation, LabelAttribution
+from pellucid.explain.series import windows_said
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
 from pellucid.explain.texts import Texts, find_texts
@@ -166,6 +167,7 @@ class Explainer:
         beside = self._beside()
         said = held_notice(lost, beside, method)
         general = (*self._of_the_model(x, scores), *texts.said, *(() if said is None else (said,)))
+        general = (*general, *windows_said(self.metadata.inputs, x, method))
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
         facts, from_what = self._facts, baselines.said(x)

@@ -8,11 +8,11 @@ checks and shows methods asks this, and one piece of code does for all of them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import Field, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from pellucid.metadata.spec import Baseline
+from pellucid.metadata.spec import Baseline, Modality
 
 T = TypeVar("T")
 
@@ -130,6 +130,8 @@ class BaseMethod(ABC):
     """Short names of it, and the settings that each means."""
     for_images: ClassVar[Settings]
     """The settings that suit pictures, unless others are given."""
+    for_series: ClassVar[Settings]
+    """The settings that suit series, unless others are given."""
     effort: ClassVar[Effort | None]
     """What to turn first; None for a method that cannot be drawn."""
     counts: ClassVar[str]
@@ -144,6 +146,13 @@ class BaseMethod(ABC):
     """Whether it attributes to whole regions, which are drawn in other colours."""
     default_baselines: ClassVar[tuple[Baseline, ...]]
     """The baselines of a feature that has none of its own; () for zero."""
+
+    @classmethod
+    def suiting(cls, kinds: Collection[Modality]) -> Settings:
+        """Return the settings that suit inputs of these kinds, unless others are given."""
+        if Modality.IMAGE in kinds:
+            return cls.for_images
+        return cls.for_series if Modality.SERIES in kinds else {}
 
     @abstractmethod
     def cost(self, elements: int, outputs: int) -> int:

@@ -36,6 +36,7 @@ __all__ = [
     "Players",
     "Quadrature",
     "SampledShapley",
+    "WINDOWS",
     "Segmentation",
     "SmoothGrad",
     "Xrai",
@@ -46,6 +47,8 @@ Path_ = TypeVar("Path_", bound="_PathIntegral")
 
 REGIONS = 200
 """About as many regions as a picture is cut into."""
+WINDOWS = 20
+"""A series is cut into so many windows, unless their length is given."""
 FEW = 32
 """Columns of a table rather than pixels: so few are quick, one by one."""
 
@@ -61,13 +64,16 @@ class Segmentation(Enum):
 class Players(Enum):
     """What Shapley values are given to: the elements of each tensor, or regions of a picture.
 
-    Of a text, it is its words, unless it is whole; ``words`` takes all strings for texts.
+    Of a text, it is its words, unless it is whole; ``words`` takes all strings for texts. Of a
+    series, it may be its channels, or windows of time.
     """
 
     ELEMENTS = "elements"
     REGIONS = "regions"
     WORDS = "words"
     WHOLE = "whole"
+    CHANNELS = "channels"
+    WINDOWS = "windows"
 
 
 class Quadrature(Enum):
@@ -106,7 +112,8 @@ class CallSettings:
     instances of the call), ``blur`` (of pictures, by default a 15th of their longer side),
     ``noise`` (uniform over the domain), a number, lists or an array, a file as in metadata, or a
     mapping of inputs to such. `paths` is the number of sampled permutations, `players`
-    ``elements``, ``regions``, ``words`` or ``whole``; `split` cuts texts into ``words``,
+    ``elements``, ``regions``, ``words``, ``whole``, ``channels`` or ``windows`` of `window` steps
+    (by default as many as leave 20 windows); `split` cuts texts into ``words``,
     ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
     place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight` and
     `positive_only` are those of LIME. `neighbors` is the number of examples to find, `index` the
@@ -120,6 +127,7 @@ class CallSettings:
     max_steps: int | None = _setting(int, least=3)
     paths: int | None = _setting(int, least=1)
     players: str | Players | None = _setting(Players)
+    window: int | None = _setting(int, least=1)
     split: str | None = _setting(str)
     mask: str | None = _setting(str)
     samples: int | None = _setting(int, least=2)
@@ -180,6 +188,7 @@ class _PathIntegral(BaseMethod):
     max_steps: int = spelled(500, setting="max_steps")
 
     for_images: ClassVar[Settings] = {}
+    for_series: ClassVar[Settings] = {}
     effort = Effort("steps", 50)
     counts = "gradients"
     uses_gradients = True
@@ -264,6 +273,7 @@ class SampledShapley(BaseMethod):
 
     path_count: int = spelled(50, "path_count", "num_paths", setting="paths")
     players: Players = spelled(Players.ELEMENTS, setting="players")
+    window: int | None = spelled(None, setting="window")
     split: str = spelled("words", setting="split")
     mask: str | None = spelled(None, setting="mask")
     tolerance: float | None = spelled(None, setting="tolerance")
@@ -275,6 +285,7 @@ class SampledShapley(BaseMethod):
     key = "sampled_shapley_attribution"
     presets: ClassVar[Presets] = {"shapley": {}}
     for_images: ClassVar[Settings] = {"players": "regions"}  # a value for each pixel takes hours
+    for_series: ClassVar[Settings] = {"players": "windows"}
     effort = Effort("paths", 10)
     counts = "paths"
     uses_gradients = False
@@ -284,7 +295,14 @@ class SampledShapley(BaseMethod):
     default_baselines = ()
 
     def cost(self, elements: int, outputs: int) -> int:
-        players = min(elements, REGIONS) if self.players is Players.REGIONS else elements
+        # How many channels or steps the elements are is not known here.
+        least = elements if self.window is None else elements // self.window + 1
+        most = {
+            Players.REGIONS: REGIONS,
+            Players.CHANNELS: REGIONS,
+            Players.WINDOWS: WINDOWS if self.window is None else least,
+        }.get(self.players, elements)
+        players = min(elements, most)
         paths = self.path_count if self.tolerance is None else self.max_paths
         return outputs * paths * players
 
@@ -292,8 +310,9 @@ class SampledShapley(BaseMethod):
         return elements > FEW
 
     def caption(self, evaluations: int | None = None) -> str:
-        regions = ", regions" if self.players is Players.REGIONS else ""
-        return f"{self.title}, {self.path_count} paths{regions}"
+        several = (Players.REGIONS, Players.CHANNELS, Players.WINDOWS)
+        players = f", {self.players.value}" if self.players in several else ""
+        return f"{self.title}, {self.path_count} paths{players}"
 
     @property
     def text_parts(self) -> TextParts | None:
@@ -333,6 +352,7 @@ class Lime(BaseMethod):
     key = "lime_attribution"
     presets: ClassVar[Presets] = {}
     for_images: ClassVar[Settings] = {}
+    for_series: ClassVar[Settings] = {}
     effort = Effort("samples", 500)
     counts = "samples"
     uses_gradients = False

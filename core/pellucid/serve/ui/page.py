@@ -165,8 +165,8 @@ class Page:
             )
         if method is not None:
             settings["method"] = method
-        if "picture" in asked:
-            settings |= METHODS[chosen].for_images
+        kinds = {spec.modality for spec in loaded.model.metadata.inputs} - {Modality.IMAGE}
+        settings |= METHODS[chosen].suiting({Modality.IMAGE} if "picture" in asked else kinds)
         model = loaded.model.configured(**settings)
         instance = self._instance(asked, model)
         limits = self._handler.limits
