@@ -77,6 +77,7 @@ class ModelOptions:
     tag_set: str | None
     output: str | None
     class_names: str | None
+    feature_names: str | None
     logits: bool
     device: str
     allow_unsafe_ops: bool
@@ -135,6 +136,12 @@ model_options = record(
         metavar="FILE|A,B,…",
         help="Names of the output's classes: one per line, JSON, or comma-separated "
         "[default: those of the metadata, or labels.txt beside the model].",
+    ),
+    click.option(
+        "--feature-names",
+        metavar="FILE|A,B,…",
+        help="Names of a series' channels, or of a vector's elements, in the same forms [default: "
+        "those of the metadata, or of the table's columns].",
     ),
     click.option(
         "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
@@ -327,7 +334,10 @@ def load_options(
         device=device,
         allow_unsafe_ops=model.allow_unsafe_ops,
         pixels=model.pixels or PixelSettings(),
-        tables=TableSettings.of(tables.ignore_columns, tables.id_column, tables.missing),
+        tables=TableSettings.of(
+            tables.ignore_columns, tables.id_column, tables.missing, tables.time_column
+        ),
+        feature_names=model.feature_names,
         explain=method or ExplainOptions(),
     )
 

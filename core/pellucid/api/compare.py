@@ -13,7 +13,6 @@ from pellucid.metadata import (
     METHODS,
     CallSettings,
     ExplainOptions,
-    Modality,
     SmoothGrad,
     call_settings,
     given_settings,
@@ -80,8 +79,8 @@ def compared(
     """Return the explanations of each method, in their order; the model is compiled once.
 
     Each has the settings that suit pictures or series, unless others were asked for: Shapley values
-    are those of regions or windows. What has its own colours is drawn as is usual for it: the metadata's settings are
-    those of one method.
+    are those of regions or windows. What has its own colours is drawn as is usual for it: the
+    metadata's settings are those of one method.
     """
     kinds = {spec.modality for spec in model.metadata.inputs}
     found = []

@@ -20,6 +20,7 @@ from typing import Any
 from warnings import warn as warn_of
 
 from pellucid.api.class_names import with_class_names
+from pellucid.api.feature_names import with_feature_names
 from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.tables import TableSettings
@@ -73,7 +74,8 @@ class LoadOptions:
     but the first model that is loaded so leaves a single thread to each operation of TensorFlow in
     this process. A model that touches more than tensors (files, the network, Python) is refused
     unless `allow_unsafe_ops`. `pixels` is what the model takes for a picture where neither its
-    metadata nor its graph say so, or are wrong; `tables` is how tables are read.
+    metadata nor its graph say so, or are wrong; `tables` is how tables are read. `feature_names`
+    are those of the channels of a series, or of the elements of a vector: a file, or names.
     """
 
     metadata: str | Path | None = None
@@ -88,6 +90,7 @@ class LoadOptions:
     allow_unsafe_ops: bool = False
     pixels: PixelSettings = PixelSettings()
     tables: TableSettings = TableSettings()
+    feature_names: str | Sequence[str] | None = None
     explain: ExplainOptions = ExplainOptions()
 
 
@@ -108,6 +111,8 @@ def load(
     ignore_columns: str | Sequence[str] = (),
     id_column: str | None = None,
     missing: str | Missing = Missing.REFUSE,
+    time_column: str | None = None,
+    feature_names: str | Sequence[str] | None = None,
     warn: Warn | None = None,
     note: Warn | None = None,
     **options: Any,
@@ -117,8 +122,9 @@ def load(
     `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
     latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
     `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas. In
-    tables, `ignore_columns` are left out, `id_column` names the instances, and `missing` is what
-    stands for missing values: ``nan``, ``mean``, ``baseline``. `options` are those of
+    tables, `ignore_columns` are left out, `id_column` names the instances, `missing` is what
+    stands for missing values: ``nan``, ``mean``, ``baseline``, and `time_column` tells that rows
+    are the time steps of a series, and when each was. `options` are those of
     `LoadedModel.configured`, as `method`. `warn` is called with a message for what is not an error,
     ``str(message)`` being its sentence; by default it becomes a Python warning. `note` is called
     with what is assumed. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
@@ -136,7 +142,8 @@ def load(
         parallel_batches=parallel_batches,
         allow_unsafe_ops=allow_unsafe_ops,
         pixels=PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels,
-        tables=TableSettings.of(ignore_columns, id_column, missing),
+        tables=TableSettings.of(ignore_columns, id_column, missing, time_column),
+        feature_names=feature_names,
         explain=ExplainOptions.of(**options),
     )
     return load_model(model_dir, chosen, warn, note)
@@ -190,6 +197,7 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
     metadata = _with_output(metadata, meta_graph, signature, options.output)
     names = options.class_names
     metadata = with_class_names(metadata, meta_graph, signature, saved.directory, names, say)
+    metadata = with_feature_names(metadata, meta_graph, signature, options.feature_names)
     if parameters is not None and isinstance(parameters.method, Examples):
         # What the service took for the latent space: the output that the metadata name.
         source = metadata.latent_space_source or metadata.output.tensor_name

@@ -23,7 +23,9 @@ from pellucid.inputs.readers import (
     stack,
 )
 from pellucid.inputs.records import feature_inputs, is_tfrecord, read_records, record_input
+from pellucid.inputs.series import TIME
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
+from pellucid.inputs.tables import instance_of_row
 from pellucid.inputs.tensors import is_binary
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "PARQUET",
     "SEPARATED",
+    "TIME",
     "Beside",
     "InputInfo",
     "Instance",
@@ -45,6 +48,7 @@ __all__ = [
     "feature_inputs",
     "image_input_of",
     "instance_of",
+    "instance_of_row",
     "is_binary",
     "is_tfrecord",
     "json_form",

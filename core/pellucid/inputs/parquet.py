@@ -10,9 +10,10 @@ from typing import Any
 from pellucid.errors import DependencyError, InstanceError
 from pellucid.files import check_regular
 from pellucid.inputs.columns import Beside, columns_of
-from pellucid.inputs.csv import Row, Table
+from pellucid.inputs.csv import Row, Table, gathered
 from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.records.example import named_inputs
+from pellucid.inputs.series import are_steps, step_columns
 from pellucid.notices import Where
 
 PARQUET = ".parquet"
@@ -31,10 +32,14 @@ def open_parquet(
         reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
         raise InstanceError(reason, where=Where(file=source)) from None
     titles = list(file.schema_arrow.names)
-    columns = columns_of(titles, named_inputs(inputs, titles), beside, Where(file=source))
+    where = Where(file=source)
+    if are_steps(titles, inputs, beside, where):
+        columns = step_columns(titles, inputs[0], beside, where)
+    else:
+        columns = columns_of(titles, named_inputs(inputs, titles), beside, where)
     return Table(
-        columns=columns, rows=_rows(file, source), source=source, typed=True,
-        notices=columns.notices,
+        columns=columns, rows=gathered(_rows(file, source), columns), source=source, typed=True,
+        titles=tuple(titles), notices=columns.notices,
     )  # fmt: skip
 
 

@@ -30,13 +30,13 @@ from pellucid.notices import Where
 
 # What the package offers, too; a method is named here, and in no `__init__`.
 __all__ = [
+    "WINDOWS",
     "ExplanationParameters",
     "IntegratedGradients",
     "Lime",
     "Players",
     "Quadrature",
     "SampledShapley",
-    "WINDOWS",
     "Segmentation",
     "SmoothGrad",
     "Xrai",
