@@ -17,6 +17,7 @@ from pellucid_cli.output.colored_text import on_grounds
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
+    from pellucid.visualize import Series
 
 MOST = 12
 # A vector or a text of more parts is not listed part by part.
@@ -27,7 +28,7 @@ PICTURE = 8
 
 def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
-    from pellucid.visualize import texts
+    from pellucid.visualize import series_of, texts
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
@@ -53,14 +54,19 @@ def table(explanations: Explanations) -> str:
                 if len(words.words) <= LONGEST:
                     console.print(on_grounds(words), soft_wrap=True)
             names = {it.feature: it.words for it in written}
-            for part in _label(label, explanations.metadata, names):
+            found = series_of(explanation, label, explanations.metadata)
+            series = {it.feature: it for it in found}
+            for part in _label(label, explanations.metadata, names, series):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
 def _label(
-    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    words: Mapping[str, Sequence[str]],
+    series: Mapping[str, Series],
 ) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
@@ -69,7 +75,7 @@ def _label(
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label, metadata, words), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, words, series), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -79,8 +85,12 @@ def _label(
         rest = sum(value for _, value, _ in rows[MOST:])
         grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
     yield grid
-    for attribution in label.features.values():
-        if attribution.ndim in (2, 3) and min(attribution.shape[:2]) >= PICTURE:
+    for name, attribution in label.features.items():
+        if (
+            name not in series
+            and attribution.ndim in (2, 3)
+            and min(attribution.shape[:2]) >= PICTURE
+        ):
             yield Text(character_picture(attribution))
 
 
@@ -95,9 +105,12 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
 
 
 def _rows(
-    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    words: Mapping[str, Sequence[str]],
+    series: Mapping[str, Series],
 ) -> Iterator[tuple[str, float, str]]:
-    """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
+    """Yield (name, attribution, note): elements of vectors, channels of series, else the whole."""
     from pellucid.explain import element_names
 
     for name, value in label.features.items():
@@ -105,6 +118,8 @@ def _rows(
             own = f"{name}: " * (len(label.features) > 1)
             parts = zip(words[name], value.tolist(), strict=False)  # words leave out padding
             yield from ((own + word, part, "") for word, part in parts)
+        elif name in series:
+            yield from _channels(series[name])
         elif value.size == 1:
             yield name, float(value.sum()), ""
         elif value.ndim == 1 and value.size <= LONGEST:
@@ -120,3 +135,12 @@ def _rows(
                 float(value.sum()),
                 f"{shape}: {positive:+.3g} and {value.sum() - positive:+.3g}",
             )
+
+
+def _channels(series: Series) -> Iterator[tuple[str, float, str]]:
+    """Yield the total of each channel, and the step that counts most in it."""
+    totals = series.channel_totals.tolist()
+    for name, total, weights in zip(series.names, totals, series.attributions.T, strict=True):
+        step = int(abs(weights).argmax())
+        even = weights.min() == weights.max()  # where the whole channel played as one
+        yield name, total, "" if even else f"most in step {step}: {weights[step]:+.3g}"

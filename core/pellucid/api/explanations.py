@@ -11,7 +11,7 @@ from pellucid.errors import InstanceError, SpecError, memory_for
 from pellucid.explain import LabelAttribution, Results
 from pellucid.metadata import Dialect, ExplanationMetadata, Modality, Visualization
 from pellucid.notices import Where, Words, python_words
-from pellucid.visualize import Drawing, chosen_settings, draw_explanation
+from pellucid.visualize import Drawing, chosen_settings, draw_explanation, draw_series
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,14 @@ class Explanations(Results):
         own_size: bool = True,
         visualization: Visualization = Visualization(),
     ) -> dict[str, Drawing]:
-        """Return the overlay of each image feature of one instance, as `draw_explanation` does."""
-        return draw_explanation(self, number, label, own_size=own_size, visualization=visualization)
+        """Return what is drawn of each feature of one instance, as `draw_explanation` does.
+
+        For people (`own_size`), that is series, too, as `draw_series` draws them.
+        """
+        drawn = draw_explanation(
+            self, number, label, own_size=own_size, visualization=visualization
+        )
+        return {**drawn, **draw_series(self, number, label)} if own_size else drawn
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array
 from pellucid.notices import Notice
 from pellucid.responses import encode, predictions, response
-from pellucid.visualize import SMALL, Drawing, file_of
+from pellucid.visualize import SMALL, Drawing, draw_series, file_of
 from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
@@ -103,8 +103,10 @@ def _record(
         "explanation": body["explanations"][0],
     }
     made = _Pictures()
-    if wanted.overlays and drawn:
+    own = {}
+    if wanted.overlays:
         own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
+    if own:
         made = _pictures(own, item, wanted, of_file=instance.image is not None)
         line["overlays"] = made.overlays
     return Record(
@@ -161,12 +163,12 @@ def _at_own_size(
     photo: Image.Image | None,
     wanted: Wanted,
 ) -> dict[str, Drawn]:
-    """Return the drawings for people: at the photo's own size, small ones magnified."""
+    """Return the drawings for people: at the photo's own size, small ones magnified; and series."""
     sizes = {drawing.image.shape[:2] for drawing, _ in drawn.values()}
     same = photo is None or all(
         np.array_equal(np.asarray(photo), drawing.image) for drawing, _ in drawn.values()
     )
-    if not same or any(max(size) < SMALL for size in sizes):
+    if drawn and (not same or any(max(size) < SMALL for size in sizes)):
         drawings = {
             f"{output}{name}": drawing
             for output, label in best.items()
@@ -174,6 +176,9 @@ def _at_own_size(
         }
     else:
         drawings = {name: drawing for name, (drawing, _) in drawn.items()}
+        for output, label in best.items():
+            series = draw_series(explanations, number, label)
+            drawings |= {f"{output}{name}": drawing for name, drawing in series.items()}
     return {
         name: (drawing, drawing.as_file(wanted.overlay_format))
         for name, drawing in drawings.items()

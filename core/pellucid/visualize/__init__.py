@@ -12,6 +12,7 @@ from pellucid.visualize.image_overlays import (
 )
 from pellucid.visualize.named_parts import Part, Text, texts
 from pellucid.visualize.panel import encode, file_of
+from pellucid.visualize.series import Series, SeriesDrawing, draw_series, series_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
 from pellucid.visualize.waterfall import largest
@@ -22,12 +23,15 @@ __all__ = [
     "Drawing",
     "File",
     "Part",
+    "Series",
+    "SeriesDrawing",
     "Shown",
     "Text",
     "View",
     "character_picture",
     "chosen_settings",
     "draw_explanation",
+    "draw_series",
     "drawing_damaged",
     "encode",
     "file_of",
@@ -35,6 +39,7 @@ __all__ = [
     "grounds",
     "half_blocks",
     "largest",
+    "series_of",
     "shown",
     "texts",
 ]
