@@ -50,6 +50,13 @@ def columns(directory: Path) -> Path:
     return save(directory, {"x": FLOATS}, serving_default, other)
 
 
+def series(directory: Path) -> Path:
+    def serving_default(x: Any) -> Any:
+        return {"p": tf.nn.softmax(tf.reduce_mean(tf.tanh(x), 1) @ WEIGHT[:2])}
+
+    return save(directory, {"x": tf.TensorSpec([None, 30, 2], tf.float32)}, serving_default)
+
+
 def named_signatures(directory: Path) -> Path:
     return save(directory, {"x": FLOATS}, other, another)
 

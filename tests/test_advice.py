@@ -155,11 +155,22 @@ CASES = [
         tries=(0,),
     ),
     Case(
-        "let an image's players be its regions with {players:regions}, put inputs into a group, or "
-        "take fewer {paths}",
+        "let an image's players be its regions with {players:regions}, those of a series its "
+        "windows with {players:windows}, put inputs into a group, or take fewer {paths}",
         f"explain {{normalised_pictures}} {{picture}} {SHAPLEY} --paths 4000",
         fill={"--paths": "20"},
-        tries=(1,),
+        tries=(2,),
+    ),
+    # series
+    Case(
+        "set their length with {window}",
+        f"explain {{series}} {{steps.csv}} {SHAPLEY} --players windows",
+        fill={"--window": "5"},
+    ),
+    Case(
+        "name the column of times with {time_column}, or leave one out with {ignore_columns}",
+        "explain {series} {clock.csv}",
+        fill={"--time-column": "clock", "--ignore-column": "clock"},
     ),
     # texts
     Case(
@@ -397,6 +408,9 @@ def _files(folder: Path) -> None:
     pixels = np.random.RandomState(2).randint(0, 255, (12, 12, 3)).astype("uint8")
     Image.fromarray(pixels).save(folder / "picture.png")
     (folder / "six.csv").write_text("a,b,c,d,e,f\n1,2,1,3,1,0\n", "utf-8")
+    rows = [f"{i},{i % 3},{i % 2}" for i in range(30)]
+    (folder / "steps.csv").write_text("\n".join(["time,a,b", *rows]), "utf-8")
+    (folder / "clock.csv").write_text("\n".join(["clock,a,b", *rows]), "utf-8")
     spec = {
         "parameters": {"sampledShapleyAttribution": {"pathCount": 4}},
         "metadata": {

@@ -94,9 +94,11 @@ def _series(series: Series, width: int) -> Iterator[Text]:
     """Yield the totals of channels as bars, and those of all together as a line over time."""
     from pellucid.visualize import Part
 
-    totals = series.channel_totals.tolist()
-    channels = zip(series.names, totals, strict=True)
-    yield from _bars([Part(name=name, attribution=total) for name, total in channels])
+    if not series.shared_by_channels:
+        channels = zip(series.names, series.channel_totals.tolist(), strict=True)
+        yield from _bars([Part(name=name, attribution=total) for name, total in channels])
+    if series.shared_by_steps:
+        return
     shown = series.over_time(max(1, min(width, WIDEST)))
     most = max(map(abs, shown.tolist()), default=0.0) or 1.0
     row = Text()

@@ -139,8 +139,10 @@ def _rows(
 
 def _channels(series: Series) -> Iterator[tuple[str, float, str]]:
     """Yield the total of each channel, and the step that counts most in it."""
-    totals = series.channel_totals.tolist()
-    for name, total, weights in zip(series.names, totals, series.attributions.T, strict=True):
+    names, each = series.names, series.attributions.T
+    if series.shared_by_channels:
+        names, each = (series.feature,), series.time_totals[None]
+    for name, weights in zip(names, each, strict=True):
         step = int(abs(weights).argmax())
-        even = weights.min() == weights.max()  # where the whole channel played as one
-        yield name, total, "" if even else f"most in step {step}: {weights[step]:+.3g}"
+        most = "" if series.shared_by_steps else f"most in step {step}: {weights[step]:+.3g}"
+        yield name, float(weights.sum()), most

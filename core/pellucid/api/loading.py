@@ -121,11 +121,9 @@ def load(
 
     `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
     latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
-    `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas. In
-    tables, `ignore_columns` are left out, `id_column` names the instances, `missing` is what
-    stands for missing values: ``nan``, ``mean``, ``baseline``, and `time_column` tells that rows
-    are the time steps of a series, and when each was. `options` are those of
-    `LoadedModel.configured`, as `method`. `warn` is called with a message for what is not an error,
+    `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas, and how
+    tables are read is told by `TableSettings`. `options` are those of `LoadedModel.configured`, as
+    `method`. `warn` is called with a message for what is not an error,
     ``str(message)`` being its sentence; by default it becomes a Python warning. `note` is called
     with what is assumed. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
     DependencyError.

@@ -20,8 +20,9 @@ _MADE = (BaselineKind.MEAN, BaselineKind.BLUR, BaselineKind.NOISE)
 class TableSettings:
     """How tables and records are read: which columns are no inputs, and what is missing.
 
-    The column `id_column` names each instance in all that is said of it. `time_column` tells that
-    rows are the time steps of a series, and when each was.
+    `ignore_columns` are left out. The column `id_column` names each instance in all that is said of
+    it. `missing` is what stands for missing values: ``nan``, ``mean``, ``baseline``. `time_column`
+    tells that rows are the time steps of a series, and when each was.
     """
 
     ignore_columns: tuple[str, ...] = ()

@@ -102,12 +102,9 @@ def _record(
         "prediction": predictions([explanation.answer])[0],
         "explanation": body["explanations"][0],
     }
-    made = _Pictures()
-    own = {}
-    if wanted.overlays:
-        own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
-    if own:
-        made = _pictures(own, item, wanted, of_file=instance.image is not None)
+    own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
+    made = _pictures(own, item, wanted, of_file=instance.image is not None)
+    if made.overlays:
         line["overlays"] = made.overlays
     return Record(
         name=item.name,
@@ -163,7 +160,12 @@ def _at_own_size(
     photo: Image.Image | None,
     wanted: Wanted,
 ) -> dict[str, Drawn]:
-    """Return the drawings for people: at the photo's own size, small ones magnified; and series."""
+    """Return the drawings for people: at the photo's own size, small ones magnified; and series.
+
+    There are none where no overlays are wanted.
+    """
+    if not wanted.overlays:
+        return {}
     sizes = {drawing.image.shape[:2] for drawing, _ in drawn.values()}
     same = photo is None or all(
         np.array_equal(np.asarray(photo), drawing.image) for drawing, _ in drawn.values()

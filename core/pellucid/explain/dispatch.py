@@ -20,6 +20,7 @@ from pellucid.metadata import (
     InputSpec,
     IntegratedGradients,
     Lime,
+    Modality,
     Players,
     SampledShapley,
     Segmentation,
@@ -67,7 +68,8 @@ def attribute(
                 model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
-            images = {spec.name: x[spec.name] for spec in specs}
+            pictures = (spec for spec in specs if spec.modality is not Modality.SERIES)
+            images = {spec.name: x[spec.name] for spec in pictures}
             attribution, ranks = xrai.xrai(
                 model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,
@@ -102,7 +104,7 @@ def _shapley(
 ) -> Attribution:
     groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
     regions = _regions(specs, x, instances) if method.players is Players.REGIONS else {}
-    series = series_labels(specs, x, method)
+    series = series_labels(specs, x, method.series_parts)
     if cuts:
         own = {name: np.stack([labels] * len(target)) for name, labels in series.items()}
         attribution = shapley_of_words(

@@ -81,6 +81,13 @@ class TextParts(NamedTuple):
     always: bool
 
 
+class SeriesParts(NamedTuple):
+    """What of a series gets an attribution: its `channels`, or else windows of so many steps."""
+
+    channels: bool
+    window: int | None
+
+
 class PatchChoice(Protocol):
     """Which patches of a picture KServe's explainer would show."""
 
@@ -205,4 +212,9 @@ class BaseMethod(ABC):
     @property
     def text_parts(self) -> TextParts | None:
         """How texts are cut into what gets an attribution; None where they are not."""
+        return None
+
+    @property
+    def series_parts(self) -> SeriesParts | None:
+        """What parts of a series get an attribution; None where it is not taken apart so."""
         return None

@@ -21,6 +21,7 @@ from pellucid.metadata.method import (
     Effort,
     PatchChoice,
     Presets,
+    SeriesParts,
     Settings,
     TextParts,
     spelled,
@@ -296,13 +297,9 @@ class SampledShapley(BaseMethod):
 
     def cost(self, elements: int, outputs: int) -> int:
         # How many channels or steps the elements are is not known here.
-        least = elements if self.window is None else elements // self.window + 1
-        most = {
-            Players.REGIONS: REGIONS,
-            Players.CHANNELS: REGIONS,
-            Players.WINDOWS: WINDOWS if self.window is None else least,
-        }.get(self.players, elements)
-        players = min(elements, most)
+        windows = WINDOWS if self.window is None else elements // self.window + 1
+        most = {Players.REGIONS: REGIONS, Players.CHANNELS: REGIONS, Players.WINDOWS: windows}
+        players = min(elements, most.get(self.players, elements))
         paths = self.path_count if self.tolerance is None else self.max_paths
         return outputs * paths * players
 
@@ -319,6 +316,12 @@ class SampledShapley(BaseMethod):
         if self.players is Players.WHOLE:
             return None
         return TextParts(self.split, self.mask, self.players is Players.WORDS)
+
+    @property
+    def series_parts(self) -> SeriesParts | None:
+        if self.players not in (Players.CHANNELS, Players.WINDOWS):
+            return None
+        return SeriesParts(self.players is Players.CHANNELS, self.window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pellucid.errors import SpecError
-from pellucid.metadata import BaseMethod, InputSpec, Modality, Players, SampledShapley
-from pellucid.methods.series_players import channel_players, window_length, window_players
+from pellucid.metadata import BaseMethod, InputSpec, Modality, SeriesParts
+from pellucid.methods import series_players
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Where
 
@@ -24,38 +24,38 @@ def is_series(spec: InputSpec, value: Array) -> bool:
 
 
 def series_labels(
-    specs: Sequence[InputSpec], x: Tensors, method: SampledShapley
+    specs: Sequence[InputSpec], x: Tensors, parts: SeriesParts | None
 ) -> dict[str, Array]:
     """Return the player of each element of the series among inputs [n, …], by feature.
 
-    There are none where the method's players are others. Raises SpecError where no input is a
-    series, and its players were to be.
+    There are none without `parts`. Raises SpecError where no input is a series.
     """
-    if method.players not in (Players.CHANNELS, Players.WINDOWS):
+    if parts is None:
         return {}
     explained = [spec for spec in specs if spec.name in x]
     shapes = {it.name: x[it.name].shape[1:] for it in explained if is_series(it, x[it.name][0])}
     if not shapes:
         raise SpecError(
-            f"{method.players.value} are of series, and no explained input is one",
+            "channels and windows are of series, and no explained input is one",
             where=Where(path="players"),
             hint='set "modality": "series" in the metadata of an input [time, channels] or [time]',
         )
-    if method.players is Players.CHANNELS:
-        return {name: channel_players(shape) for name, shape in shapes.items()}
-    return {name: window_players(shape, method.window) for name, shape in shapes.items()}
+    if parts.channels:
+        return {name: series_players.channel_players(shape) for name, shape in shapes.items()}
+    return {
+        name: series_players.window_players(shape, parts.window) for name, shape in shapes.items()
+    }
 
 
 def windows_said(specs: Sequence[InputSpec], x: Tensors, method: BaseMethod) -> Iterator[Notice]:
     """Yield how long windows are where nobody said it, and what that costs."""
-    if not isinstance(method, SampledShapley) or method.players is not Players.WINDOWS:
+    parts = method.series_parts
+    if parts is None or parts.channels or parts.window is not None:
         return
-    for name, labels in series_labels(specs, x, method).items() if method.window is None else ():
-        length, count = window_length(len(labels)), int(labels.max()) + 1
-        paths = method.path_count if method.tolerance is None else method.max_paths
-        most = min(paths * max(0, count - 1), 2**count)
+    for name, labels in series_labels(specs, x, parts).items():
+        length, count = series_players.window_length(len(labels)), int(labels.max()) + 1
         yield Notice(
             f"'{name}' is explained in {count} windows of {length} steps, which asks the model "
-            f"{most:,} times at most for an instance and a baseline",
+            f"{method.cost(count, 1):,} times at most for an instance",
             hint=Hint("set their length with {window}"),
         )

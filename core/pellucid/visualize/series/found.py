@@ -41,6 +41,18 @@ class Series:
         """What each step contributed, all channels together, [t]."""
         return np.asarray(self.attributions.sum(axis=1))
 
+    @property
+    def shared_by_channels(self) -> bool:
+        """Whether all channels have the same, as where windows of time were the players."""
+        each = self.attributions
+        return each.shape[1] > 1 and bool((each == each[:, :1]).all() and each.any())
+
+    @property
+    def shared_by_steps(self) -> bool:
+        """Whether all steps have the same, as where channels were the players."""
+        each = self.attributions
+        return len(each) > 1 and bool((each == each[:1]).all() and each.any())
+
     def over_time(self, columns: int) -> Array:
         """Return the totals over time in so many columns, [columns]: the strongest step of each."""
         totals = self.time_totals

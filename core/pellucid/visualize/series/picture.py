@@ -48,18 +48,20 @@ def series_picture(series: Series, *, title: str, subtitle: str = "", plain: boo
     stand the totals of all channels over time. A `plain` picture is the same without attributions.
     """
     lines, rows = most(series, LINES), most(series, ROWS)
-    rows = rows if len(series.names) > 1 else []
-    if plain:
-        series = replace(series, attributions=np.zeros_like(series.attributions))
+    # What channels share says nothing of any of them, nor what steps share of time.
+    rows = [] if len(series.names) == 1 or series.shared_by_channels else rows
+    over_time = 0 if series.shared_by_steps else _OVER_TIME
     axis = time_axis(series.times, PLOT)
     heads = [(line, 20, INK) for line in wrapped(title, 20, _WIDTH - 2 * MARGIN)]
     for said in (*subtitle.split("\n"), *notes(series, lines, rows, axis)):
         heads += [(it, 14, FAINT) for it in wrapped(said, 14, _WIDTH - 2 * MARGIN) if it]
+    if plain:
+        series = replace(series, attributions=np.zeros_like(series.attributions))
     tall = _TALL.get(len(lines), _LOW)
     top = MARGIN + sum(int(size * 1.4) for _, size, _ in heads) + MARGIN // 2
     row = 22 if len(rows) <= LINES else 14
     below = len(lines) * (tall + _GAP) + (len(rows) * row + _GAP if rows else 0)
-    image = Image.new("RGB", (_WIDTH, top + below + _OVER_TIME + _FOOT + MARGIN), PAPER)
+    image = Image.new("RGB", (_WIDTH, top + below + over_time + _FOOT + MARGIN), PAPER)
     largest = float(np.abs(series.attributions).max(initial=0))
     canvas = _Canvas(image, ImageDraw.Draw(image), series, axis, largest)
     y = MARGIN
@@ -72,9 +74,10 @@ def series_picture(series: Series, *, title: str, subtitle: str = "", plain: boo
     if rows:
         _heat_map(canvas, rows, top, row)
         top += len(rows) * row + _GAP
-    _over_time(canvas, top)
-    _time(canvas, top + _OVER_TIME)
-    _color_bar(canvas, top + _OVER_TIME + 34)
+    if over_time:
+        _over_time(canvas, top)
+    _time(canvas, top + over_time)
+    _color_bar(canvas, top + over_time + 34)
     return np.array(image)
 
 
@@ -101,6 +104,10 @@ def notes(series: Series, lines: Sequence[int], rows: Sequence[int], axis: TimeA
             f"heat map: {len(rows)} of {channels} channels; the {len(rest)} others add up to "
             f"{total:+.3g}"
         )
+    if series.shared_by_channels:
+        found.append("the value of a step is that of all channels together, shared evenly")
+    if series.shared_by_steps:
+        found.append("the value of a channel is that of all its steps together, shared evenly")
     lost = int(np.isnan(series.values).sum())
     if lost:
         found.append(f"{lost:,} value{'s are' if lost > 1 else ' is'} missing")

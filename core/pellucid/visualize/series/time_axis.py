@@ -78,7 +78,7 @@ def ticks(times: Array, *, dates: bool) -> Iterator[tuple[float, str]]:
     step = _nice((last - first) / TICKS)
     whole = np.array_equal(times, np.round(times))
     step = max(step, 1.0) if whole else step
-    for number in range(-floor(-first / step), floor(last / step) + 1):
+    for number in range(-floor(-first / step + 1e-9), floor(last / step + 1e-9) + 1):
         yield number * step, f"{number * step:,.6g}"
 
 

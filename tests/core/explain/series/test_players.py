@@ -91,8 +91,8 @@ def test_the_length_of_windows_that_nobody_gave_is_said_with_its_price(bump: Pat
     one = model.explain([positive()], players="windows").items[0].labels[0].features["signal"]
     assert len(np.unique(one[:, 0])) == 20
     assert said == [
-        "'signal' is explained in 20 windows of 3 steps, which asks the model 950 times at most "
-        "for an instance and a baseline; set their length with window=…"
+        "'signal' is explained in 20 windows of 3 steps, which asks the model 1,000 times at most "
+        "for an instance; set their length with window=…"
     ]
     said.clear()
     model.explain([positive()], players="windows", window=7)
@@ -111,5 +111,7 @@ def test_a_vector_has_windows_too(tmp_path: Path) -> None:
 
 def test_without_a_series_there_are_no_channels(samples: Path) -> None:
     model = pellucid.load(samples / "diabetes/model", method="sampled-shapley", players="channels")
-    with pytest.raises(SpecError, match="channels are of series, and no explained input is one"):
+    with pytest.raises(
+        SpecError, match="channels and windows are of series, and no explained input is one"
+    ):
         model.explain([[59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0]])
