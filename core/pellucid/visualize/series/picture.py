@@ -180,7 +180,7 @@ def _over_time(canvas: _Canvas, top: int) -> None:
     name = "total" if len(canvas.series.names) == 1 else "all channels"
     write(pen, (_LEFT - 8, top + _OVER_TIME / 2), name, _SIZE, INK, anchor="rm")
     for value, y, anchor in ((high, top, "rt"), (low, top + _OVER_TIME - 1, "rs")):
-        if value or high == low:
+        if value:
             write(pen, (_LEFT - 8, y), f"{value:+.3g}", _SMALL, FAINT, anchor=anchor)
 
 
@@ -206,10 +206,10 @@ def _color_bar(canvas: _Canvas, top: int) -> None:
     colors = heat_colors(np.linspace(-1, 1, wide))
     canvas.image.paste(Image.fromarray(np.repeat(colors[None], high, axis=0)), (_LEFT, top))
     canvas.pen.rectangle([_LEFT - 1, top - 1, _LEFT + wide, top + high], outline=_LINE)
-    largest = f"{canvas.largest:.3g}"
-    for at, text, anchor in (
-        (0, f"against, -{largest}", "lt"), (0.5, "0", "mt"), (1, f"for, +{largest}", "rt"),
-    ):  # fmt: skip
+    largest, texts = f"{canvas.largest:.3g}", [(0.5, "0", "mt")]
+    if canvas.largest:
+        texts += [(0.0, f"against, -{largest}", "lt"), (1.0, f"for, +{largest}", "rt")]
+    for at, text, anchor in texts:
         write(canvas.pen, (_LEFT + at * wide, top + high + 4), text, _SMALL, FAINT, anchor=anchor)
     write(canvas.pen, (_LEFT + wide + 16, top - 1), "attribution of one value", _SMALL, FAINT,
           anchor="lt")  # fmt: skip
