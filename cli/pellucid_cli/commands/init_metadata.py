@@ -70,8 +70,8 @@ def init_metadata(
     from a file of labels among the assets, or from an output of strings (TensorFlow 1 classifiers).
     The domain of an image is what --pixels says, or what the graph does to pixels. With --for,
     inputs that gradients do not reach get the tensor behind their lookup or cast, and all get a
-    baseline of zero; else baselines, as feature names, are for you to add.
-    TensorFlow is not needed.
+    baseline of zero; else baselines, as feature names, are for you to add. TensorFlow is not
+    needed.
     """
     from pellucid.linter import draft_metadata
     from pellucid.metadata import METADATA_FILE, Dialect

@@ -123,10 +123,9 @@ def load(
     latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
     `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas, and how
     tables are read is told by `TableSettings`. `options` are those of `LoadedModel.configured`, as
-    `method`. `warn` is called with a message for what is not an error,
-    ``str(message)`` being its sentence; by default it becomes a Python warning. `note` is called
-    with what is assumed. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
-    DependencyError.
+    `method`. `warn` is called with a message for what is not an error, ``str(message)`` being its
+    sentence; by default it becomes a Python warning. `note` is called with what is assumed. Raises
+    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     chosen = LoadOptions(
         metadata=metadata,

@@ -42,7 +42,8 @@ def read_times(cells: Sequence[object], title: str, places: Sequence[Where]) -> 
 def times_notes(times: Mapping[str, Any], where: Where) -> Iterator[Notice]:
     """Yield what is odd about times: that they do not increase, or are irregular."""
     title = times["column"]
-    steps = np.diff(np.asarray(times["at"], np.float64))
+    with np.errstate(over="ignore"):
+        steps = np.diff(np.asarray(times["at"], np.float64))
     if not len(steps):
         return
     if steps.min() <= 0:

@@ -15,6 +15,10 @@ from pellucid.model import Array
 from pellucid.visualize.series.time_axis import time_axis
 
 
+# Seconds or years, whatever their unit: other times are too close or too far for arithmetic.
+_LEAST, _MOST = 1e-200, 1e200
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Values [t, c], float64 with NaN for what is missing, and their attributions [t, c].
@@ -87,7 +91,9 @@ def _series(spec: InputSpec, value: Array, weights: Array, given: Any) -> Series
     times, axis, dates = np.arange(len(value), dtype=np.float64), "step", False
     if isinstance(given, Mapping) and len(given["at"]) == len(value):
         at = np.asarray(given["at"], np.float64)
-        if np.isfinite(at).all() and (np.diff(at) > 0).all():
+        with np.errstate(over="ignore"):
+            span, steps = at[-1] - at[0], np.diff(at)
+        if np.isfinite(at).all() and (steps > 0).all() and (len(at) == 1 or _LEAST < span < _MOST):
             times, axis, dates = at, str(given["column"]), bool(given["dates"])
     return Series(
         feature=spec.name, names=tuple(names), values=value, attributions=weights,
