@@ -14,7 +14,6 @@ from pellucid.metadata import ExplanationMetadata, InputSpec
 from pellucid.model import Array
 from pellucid.visualize.series.time_axis import time_axis
 
-
 # Seconds or years, whatever their unit: other times are too close or too far for arithmetic.
 _LEAST, _MOST = 1e-200, 1e200
 
