@@ -202,7 +202,7 @@ method_options = record(
         "--window",
         type=click.IntRange(1),
         metavar="STEPS",
-        help="Length of a series' windows [default: as short as leaves 20 of them].",
+        help="Length of a series' windows; by default as short as leaves 20 of them.",
     ),
     click.option(
         "--split",
