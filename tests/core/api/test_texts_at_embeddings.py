@@ -1,0 +1,111 @@
+"""Integrated gradients of texts and ids, without metadata: at the embedding, word by word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from text_models import ROADS, SPLIT, TEXTS, TextModel, attention, by_tape, pooled, recurrent
+
+import pellucid
+from pellucid.linter import draft_metadata
+from pellucid.metadata.documents import dump_metadata
+from pellucid.saved_model import read
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def loaded(model: TextModel, said: list[str] | None = None, **options: Any) -> Any:
+    notes = [] if said is None else said
+    return pellucid.load(
+        model.directory, warn=lambda _: None, note=lambda it: notes.append(str(it)), **options
+    )
+
+
+@pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)
+def test_they_are_those_of_a_tape_at_the_embedding(
+    build: Callable[[Path], TextModel], tmp_path: Path
+) -> None:
+    model = build(tmp_path / "model")
+    found = loaded(model).explain(model.instances)
+    for one, instance in zip(found, model.instances, strict=True):
+        (label,), (value,) = one.labels, one.labels[0].features.values()
+        wanted = by_tape(model, instance, label.index[0] if label.index else 0)
+        kept = wanted[: len(value)]
+        np.testing.assert_allclose(value, kept, rtol=0, atol=1e-6 * np.abs(wanted).max())
+        assert not wanted[len(value) :].any()  # of padding, which is left out
+        assert label.diagnostics == {}
+        assert value.sum() == pytest.approx(label.score - label.baseline_score, abs=1e-4)
+
+
+@pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)
+def test_what_init_metadata_writes_gives_the_same(
+    build: Callable[[Path], TextModel], tmp_path: Path
+) -> None:
+    model = build(tmp_path / "model")
+    found = loaded(model).explain(model.instances)
+    draft = draft_metadata(read(model.directory), for_method="integrated-gradients")
+    file = tmp_path / "drafted.json"
+    file.write_bytes(json.dumps(dump_metadata(draft.metadata)).encode())
+    again = loaded(model, metadata=file).explain(model.instances)
+    for one, other in zip(found, again, strict=True):
+        for (name, value), same in zip(
+            one.labels[0].features.items(), other.labels[0].features.values(), strict=True
+        ):
+            np.testing.assert_array_equal(value, same)
+            assert one.words.get(name) == other.words.get(name)
+
+
+def test_words_are_those_of_the_text(tmp_path: Path) -> None:
+    """The model writes them small and leaves out marks; their places are those of the text."""
+    model, said = pooled(tmp_path / "model"), list[str]()
+    found = loaded(model, said).explain(model.instances)
+    for one, text, words in zip(found, TEXTS, SPLIT, strict=True):
+        cut = one.words["text"]
+        assert cut.text == text
+        assert [it.lower() for it in cut.words] == words
+    (note,) = said
+    assert "explained at its embedding" in note
+    assert "from that of the empty text" in note
+    document = json.loads(found.json())["explanations"][0]["diagnostics"][0]
+    assert document["baseline"] == "'text': the embedding of the empty text"
+    assert document["words"]["text"][1] == {"word": "movie", "start": 4, "end": 9}
+
+
+@pytest.mark.parametrize("written", ["zero", {"text": "bad film"}])
+def test_another_baseline(written: Any, tmp_path: Path) -> None:
+    """Of zeros, padding counts where nothing masks it: it has no word, and is said."""
+    model, said = pooled(tmp_path / "model"), list[str]()
+    (one,) = loaded(model, said, baseline=written).explain(TEXTS[:1])
+    start = np.zeros((9, 6), "f") if written == "zero" else np.asarray(model.embed(["bad film"]))[0]
+    wanted = by_tape(model, TEXTS[0], 0, start)
+    (label,) = one.labels
+    np.testing.assert_allclose(label.features["text"], wanted[:7], rtol=0, atol=1e-7)
+    assert label.diagnostics.get("padding of text", 0) == pytest.approx(wanted[7:].sum(), abs=1e-7)
+    assert "zero" in said[0] if written == "zero" else "as written" in said[0]
+
+
+def test_ids_have_the_shape_that_they_came_in(tmp_path: Path) -> None:
+    model, said = attention(tmp_path / "model"), list[str]()
+    found = loaded(model, said).explain(model.instances)
+    (value,) = found[1].labels[0].features.values()
+    assert value.shape == (8,)
+    assert "from that of id 0" in said[0]
+
+
+def test_shapley_still_plays_with_the_words(tmp_path: Path) -> None:
+    model = recurrent(tmp_path / "model")
+    (one,) = loaded(model, method="sampled-shapley").explain(TEXTS[:1])
+    assert one.words["text"].words == ("The", "movie", "was", "a", "very", "GOOD", "film")
+    assert one.labels[0].features["text"].shape == (7,)
+
+
+def test_empty_text_and_words_that_nobody_knows(tmp_path: Path) -> None:
+    model = recurrent(tmp_path / "model")
+    empty, unknown = loaded(model).explain(["", "zyzzyva, zyzzyva"])
+    assert empty.labels[0].features["text"].shape == (0,)
+    assert unknown.words["text"].words == ("zyzzyva", "zyzzyva")
