@@ -53,7 +53,7 @@ class Inputs:
     listed: Iterable[str] = ()
     standard: str | None = None
     avoided: str | None = None
-    texts: bool = True
+    texts: bool = False
 
     def __iter__(self) -> Iterator[Input]:
         """Yield each file once. Raises InstanceError for a name that leads to nothing."""
@@ -67,9 +67,10 @@ class Inputs:
             yield it
 
     def check(self) -> None:
-        """Raise InstanceError for an argument that leads to nothing."""
+        """Raise InstanceError for an argument that leads to nothing, whatever the model takes."""
+        anything = replace(self, texts=True)
         for name in self.named:
-            next(self._under(name))
+            next(anything._under(name))
 
     def _all(self) -> Iterator[Input]:
         for name in self.named:

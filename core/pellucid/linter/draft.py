@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.errors import SpecError
 from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_model import check, shape_text
-from pellucid.linter.encodings import complete
+from pellucid.linter.encodings import complete, with_embeddings
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     AssumedPixels,
@@ -66,7 +66,7 @@ def draft_metadata(
     """
     graph = model.meta_graph(tags)
     signature = choose_signature(graph, signature_key)
-    inferred = infer_metadata(signature, output, graph)
+    inferred = with_embeddings(infer_metadata(signature, output, graph), graph, signature)
     key = inferred.output.name
     names = find_class_names(graph, signature, key, model.directory)
     metadata = replace(
@@ -88,7 +88,11 @@ def draft_metadata(
         metadata = replace(metadata, signature_key=_only(dialect, signature.key))
     metadata, assumed = assume_pixels(metadata, model, graph, signature, pixels)
     completed: list[Message] = []
-    if for_method is not None:
+    if for_method is None:
+        behind = (it for it in metadata.inputs if it.encoded_tensor_name is not None)
+        said = "input '{0.name}' is explained at '{0.encoded_tensor_name}' by gradients"
+        completed += [Notice(said.format(it)) for it in behind]
+    else:
         metadata = complete(metadata, graph, signature, for_method, completed.append)
     problems, _ = check(metadata, model, signature.key, tags)
     _refuse(problems, model.directory)

@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from text_models import ROADS, SPLIT, TEXTS, TextModel, attention, by_tape, pooled, recurrent
+from text_models import (
+    ROADS,
+    SPLIT,
+    TEXTS,
+    WORDS,
+    TextModel,
+    as_long_as_it_is,
+    attention,
+    by_tape,
+    pooled,
+    recurrent,
+)
 
 import pellucid
 from pellucid.linter import draft_metadata
@@ -102,6 +113,34 @@ def test_shapley_still_plays_with_the_words(tmp_path: Path) -> None:
     (one,) = loaded(model, method="sampled-shapley").explain(TEXTS[:1])
     assert one.words["text"].words == ("The", "movie", "was", "a", "very", "GOOD", "film")
     assert one.labels[0].features["text"].shape == (7,)
+
+
+def test_texts_of_different_lengths_do_not_pad_each_other(tmp_path: Path) -> None:
+    model = as_long_as_it_is(tmp_path / "model")
+    together = loaded(model).explain(model.instances)
+    for one, instance in zip(together, model.instances, strict=True):
+        (alone,) = loaded(model).explain([instance])
+        np.testing.assert_array_equal(
+            one.labels[0].features["text"], alone.labels[0].features["text"]
+        )
+
+
+def test_words_that_are_summed_up_are_players(tmp_path: Path) -> None:
+    """Gradients would have one number for the text; who asks for them gets it."""
+    import keras
+
+    text = keras.Input((1,), dtype="string", name="text")
+    layer = keras.layers.TextVectorization(vocabulary=WORDS, output_mode="multi_hot")
+    dense = keras.layers.Dense(1, activation="tanh")
+    keras.Model(text, dense(layer(text))).export(tmp_path / "model", verbose=False)
+    said: list[str] = []
+    model = pellucid.load(tmp_path / "model", warn=lambda it: said.append(str(it)))
+    (one,) = model.explain(["good film"])
+    assert one.words["text"].words == ("good", "film")
+    assert "sums up the words of 'text'" in said[1]
+    asked = pellucid.load(tmp_path / "model", method="integrated-gradients", warn=lambda _: None)
+    (one,) = asked.explain(["good film"])
+    assert one.labels[0].features["text"].shape == (1,)
 
 
 def test_empty_text_and_words_that_nobody_knows(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pellucid.metadata import InputSpec, ValueBaseline
+from pellucid.metadata import Encoding, InputSpec, Modality, ValueBaseline
 from pellucid.methods.texts import Cut, readable, text_of
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice
@@ -146,11 +146,16 @@ def behind_said(specs: Sequence[InputSpec], chosen: str) -> list[Notice]:
     return [
         Notice(
             f"'{it.name}' is explained at its embedding, '{it.encoded_tensor_name}', from "
-            + (f"the baseline {chosen}" if chosen else f"that of {_start_of(it)}"),
+            + (f"the baseline {chosen}" if chosen else f"that of {_start_of(it)}")
+            + (", and padding is left out" if _has_rows(it) else ""),
             hint=None if chosen else Hint("choose another with {baseline}"),
         )
         for it in specs
     ]
+
+
+def _has_rows(spec: InputSpec) -> bool:
+    return spec.modality is Modality.TEXT and spec.encoding is Encoding.CONCAT_EMBEDDING
 
 
 def apart(value: Array, tokens: Tokens) -> tuple[Array, float]:

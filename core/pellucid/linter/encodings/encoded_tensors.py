@@ -14,6 +14,7 @@ from pellucid.errors import SpecError
 from pellucid.linter.encodings.forward_walk import Forward, Spot
 from pellucid.linter.encodings.token_tensors import way
 from pellucid.linter.gradient_flow import slopes
+from pellucid.linter.gradient_walk import LOOPS
 from pellucid.metadata import Dialect, Encoding, ExplanationMetadata
 from pellucid.metadata.documents import spelled
 from pellucid.notices import Hint
@@ -39,7 +40,8 @@ class EncodedTensor:
 
     `others` are tensors that the input goes into as well, where no tensor holds all of it. It is a
     `sequence` where it has a row for each word of a text, or for each of several ids; `looked_up`
-    and `cut` tell that a table is on the way, and that a text is cut there.
+    and `cut` tell that a table is on the way, and that a text is cut there. `loop` is one that the
+    input goes into instead: what is looked up inside it has no name.
     """
 
     tensor: str
@@ -48,6 +50,7 @@ class EncodedTensor:
     sequence: bool = False
     looked_up: bool = False
     cut: bool = False
+    loop: str | None = None
 
     def fields(self, dialect: Dialect) -> str:
         """Return what to write into metadata, as it is written there."""
@@ -96,12 +99,15 @@ def encoded_tensors(
             shapes = [
                 tensor_info(meta_graph, signature, it).shape for it in (inputs[name], spot.name)
             ]
-            ops = [it.op or "" for it in way(reached[name], spot)]
+            passed = way(reached[name], spot)
+            ops = [it.op or "" for it in passed]
             encoding = _encoding(ops, *shapes)
             rows = encoding is Encoding.CONCAT_EMBEDDING and _length(ops, *shapes) != 1
             looked_up = not {*_LOOKUPS, *_SUMS, *_COUNTS}.isdisjoint(ops)
             cut = any(it.startswith("StringSplit") for it in ops)
-            found[name] = EncodedTensor(spot.name, encoding, others, rows, looked_up, cut)
+            loops = [it.name.rpartition(":")[0] for it in passed if it.op in LOOPS]
+            loop = loops[-1] if loops and not looked_up else None
+            found[name] = EncodedTensor(spot.name, encoding, others, rows, looked_up, cut, loop)
     return found
 
 
@@ -213,6 +219,13 @@ def way_out(
     found = {name: it for name, it in found.items() if of in (None, name)}
     if not found:
         return Hint("use {method:sampled-shapley}")
+    loops = {f"'{it.loop}'": None for it in found.values() if it.loop is not None}
+    if inferred and len(loops) == len(found):
+        return Hint(
+            "use {method:sampled-shapley}, as they are looked up inside the loop {loops}, where no "
+            "tensor has a name",
+            loops=" and ".join(loops),
+        )
     if inferred:
         return Hint(
             "use {method:sampled-shapley}, or {init_metadata.for_method:integrated-gradients}, "
