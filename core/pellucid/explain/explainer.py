@@ -185,8 +185,8 @@ class Explainer:
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
         facts, from_what = self._facts, baselines.said(x) or starts_said(self._behind)
-        shape = prediction.shape[1:]
-        made = Labels(self.metadata, attribution, shape, names, axes, gradients=self._gradients)
+        shape, gradients = prediction.shape[1:], self._gradients
+        made = Labels(self.metadata, attribution, shape, names, axes, gradients=gradients)
         result = []
         for i in range(n):
             places = np.flatnonzero(row == i)
@@ -299,8 +299,8 @@ class Explainer:
     @property
     def _behind(self) -> list[InputSpec]:
         """The features that gradients explain at tensors behind them, unasked."""
-        wanted = self._gradients and not self.explicit
-        return [it for it in self.metadata.inputs if wanted and it.encoded_tensor_name is not None]
+        unasked = self.metadata.inputs if self._gradients and not self.explicit else ()
+        return [it for it in unasked if it.encoded_tensor_name is not None]
 
     def notes(self) -> list[Notice]:
         """Return what is worth knowing of how features are explained, if nobody wrote it."""

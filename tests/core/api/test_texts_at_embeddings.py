@@ -18,6 +18,7 @@ from text_models import (
     as_long_as_it_is,
     attention,
     by_tape,
+    ids_of,
     pooled,
     recurrent,
 )
@@ -113,6 +114,52 @@ def test_shapley_still_plays_with_the_words(tmp_path: Path) -> None:
     (one,) = loaded(model, method="sampled-shapley").explain(TEXTS[:1])
     assert one.words["text"].words == ("The", "movie", "was", "a", "very", "GOOD", "film")
     assert one.labels[0].features["text"].shape == (7,)
+
+
+def test_a_title_and_a_body_and_numbers_beside_ids(tmp_path: Path) -> None:
+    """One table for two texts; ids beside floats: all of them at once, as a tape has them."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    title, body = (keras.Input((1,), dtype="string", name=it) for it in ("title", "body"))
+    ids, x = keras.Input((3,), dtype="int64", name="ids"), keras.Input((2,), name="x")
+    cut, table = (
+        layers.TextVectorization(vocabulary=WORDS, output_sequence_length=5),
+        [layers.Embedding(14, 4) for _ in range(2)],
+    )
+    mean, dense = layers.GlobalAveragePooling1D(), layers.Dense(2, activation="softmax")
+    flat = layers.Flatten()
+
+    def head(one: Any, other: Any, rows: Any, numbers: Any) -> Any:
+        return dense(layers.Concatenate()([mean(one), mean(other), flat(rows), numbers]))
+
+    out = head(table[0](cut(title)), table[0](cut(body)), table[1](ids), x)
+    keras.Model([title, body, ids, x], out).export(tmp_path / "model", verbose=False)
+    instance = {"title": "great film", "body": "boring plot, bad", "ids": [3, 0, 5], "x": [1.0, -2]}
+    model = pellucid.load(tmp_path / "model", output_indices=[1], warn=lambda _: None)
+    (one,) = model.explain([instance])
+    features = one.labels[0].features
+
+    def ends(words: list[str], given: list[int], numbers: list[float]) -> list[Any]:
+        found = [table[0](ids_of([it], 5)) for it in words]
+        return [*found, table[1](np.array([given])), tf.constant([numbers], tf.float32)]
+
+    stop = ends([instance["title"], instance["body"]], [3, 0, 5], [1.0, -2.0])
+    start = ends(["", ""], [0, 0, 0], [0.0, 0.0])
+    total = [np.zeros(it.shape) for it in stop]
+    for node, weight in zip(*np.polynomial.legendre.leggauss(50), strict=True):
+        points = [a + (node + 1) / 2 * (b - a) for a, b in zip(start, stop, strict=True)]
+        with tf.GradientTape() as tape:
+            tape.watch(points)
+            score = head(*points)[0, 1]
+        for place, slope in enumerate(tape.gradient(score, points)):
+            total[place] += weight / 2 * np.asarray(slope * (stop[place] - start[place]))
+    wanted = [it[0].sum(-1) for it in total[:3]] + [total[3][0]]
+    for name, value, length in zip(instance, wanted, (2, 3, 3, 2), strict=True):
+        np.testing.assert_allclose(features[name], value[:length], rtol=0, atol=1e-6)
+    assert one.words["body"].words == ("boring", "plot", "bad")
 
 
 def test_texts_of_different_lengths_do_not_pad_each_other(tmp_path: Path) -> None:
