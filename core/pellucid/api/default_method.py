@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pellucid.metadata import (
+    METHODS,
     Encoding,
     ExplainOptions,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
-    IntegratedGradients,
     Modality,
-    SampledShapley,
     given_settings,
     setting_names,
 )
@@ -30,10 +31,10 @@ def default_parameters(
     That is where no tensor is behind any input that they could be taken at, or one that holds a
     text as a whole. None leaves the usual ones, and so does a setting that only gradients have.
     """
-    asked = {*given_settings(options.settings)}
+    usual, asked = ExplanationParameters(), {*given_settings(options.settings)}
     if "method" in asked or options.parameters is not None:
         return None
-    if asked.intersection(setting_names(IntegratedGradients)):
+    if asked.intersection(setting_names(usual.method)):
         return None
     whole = [
         it.name
@@ -45,14 +46,16 @@ def default_parameters(
     if not whole and not (text and len(lost) == len(metadata.inputs)):
         return None
     names = ", ".join(f"'{it}'" for it in whole or lost)
-    what = (
+    why = (
         f"the model sums up the words of {names}, so that gradients would explain a text as a whole"
         if whole
         else f"no gradient reaches {names}, nor a tensor behind one of them alone"
     )
+    # The first that takes words apart, and leaves no category out.
+    method = next(it for it in METHODS.values() if it().text_parts is not None)
     hint = Hint("choose another {method}")
-    say(Notice(f"{what}: explained by sampled Shapley", hint=hint))
-    return ExplanationParameters(method=SampledShapley())
+    say(Notice(f"{method.title} explains what gradients cannot, as {why}", hint=hint))
+    return replace(usual, method=method())
 
 
 def _has_numbers(spec: InputSpec, meta_graph: MetaGraph, signature: Signature) -> bool:

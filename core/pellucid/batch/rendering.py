@@ -103,16 +103,8 @@ def _record(
         "explanation": body["explanations"][0],
     }
     made = _Pictures()
-    if wanted.overlays and drawn:
-        own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
-        made = _pictures(own, item, wanted, of_file=instance.image is not None)
     if wanted.overlays:
-        words = {
-            f"{output}{name}": picture
-            for output, label in best.items()
-            for name, picture in Shown(explanations, number, label).word_pictures().items()
-        }
-        _add_words(made, words, item, wanted)
+        made = _overlays(explanations, number, best, drawn, item, wanted)
     if made.overlays:
         line["overlays"] = made.overlays
     return Record(
@@ -198,6 +190,28 @@ class _Pictures:
     files: list[tuple[str, bytes]] = field(default_factory=list)
     overlays: dict[str, str] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
+
+
+def _overlays(
+    explanations: Explanations,
+    number: int,
+    best: Mapping[str, LabelAttribution],
+    drawn: dict[str, Drawn],
+    item: Item,
+    wanted: Wanted,
+) -> _Pictures:
+    """Return what is drawn of an explanation for people: pictures, and words."""
+    photo, made = explanations.instances[number].image, _Pictures()
+    if drawn:
+        own = _at_own_size(explanations, number, best, drawn, photo, wanted)
+        made = _pictures(own, item, wanted, of_file=photo is not None)
+    words = {
+        f"{output}{name}": picture
+        for output, label in best.items()
+        for name, picture in Shown(explanations, number, label).word_pictures().items()
+    }
+    _add_words(made, words, item, wanted)
+    return made
 
 
 def _pictures(

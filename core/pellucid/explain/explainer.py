@@ -287,12 +287,11 @@ class Explainer:
         if not self._gradients or self.tokens is None or not self.tokens.features:
             return {}
         one = {key: value[i : i + 1] for key, value in inputs.items()}
-        reached = self.model.differentiable
         found = {}
         for name, looked_up in self.tokens.read(one).items():
             text = one[self.input_keys[name]].ravel()[0]
-            known = tokens_of(text, looked_up, x[name].shape[1]) if name in reached else None
-            if known is not None:
+            known = tokens_of(text, looked_up, x[name].shape[1])
+            if known is not None and name in self.model.differentiable:
                 found[name] = known
         return found
 

@@ -89,15 +89,19 @@ def draft_metadata(
     metadata, assumed = assume_pixels(metadata, model, graph, signature, pixels)
     completed: list[Message] = []
     if for_method is None:
-        behind = (it for it in metadata.inputs if it.encoded_tensor_name is not None)
-        said = "input '{0.name}' is explained at '{0.encoded_tensor_name}' by gradients"
-        completed += [Notice(said.format(it)) for it in behind]
+        completed += _behind_said(metadata)
     else:
         metadata = complete(metadata, graph, signature, for_method, completed.append)
     problems, _ = check(metadata, model, signature.key, tags)
     _refuse(problems, model.directory)
     notes = *_notes(metadata, signature, names, signature_key, assumed), *completed
     return Draft(metadata=metadata, notes=notes, problems=problems)
+
+
+def _behind_said(metadata: ExplanationMetadata) -> Iterator[Notice]:
+    for it in metadata.inputs:
+        if it.encoded_tensor_name is not None:
+            yield Notice(f"input '{it.name}' is explained at '{it.encoded_tensor_name}'")
 
 
 def _refuse(problems: Sequence[Problem], directory: Path) -> None:

@@ -184,7 +184,7 @@ def test_words_that_are_summed_up_are_players(tmp_path: Path) -> None:
     model = pellucid.load(tmp_path / "model", warn=lambda it: said.append(str(it)))
     (one,) = model.explain(["good film"])
     assert one.words["text"].words == ("good", "film")
-    assert "sums up the words of 'text'" in said[1]
+    assert "the model sums up the words of 'text'" in said[1]
     asked = pellucid.load(tmp_path / "model", method="integrated-gradients", warn=lambda _: None)
     (one,) = asked.explain(["good film"])
     assert one.labels[0].features["text"].shape == (1,)
