@@ -55,7 +55,7 @@ def tokens_of(text: object, looked_up: LookedUp, length: int) -> Tokens | None:
     write words small and leave out marks. Else they are those that the model looks up.
     """
     keys, ids = looked_up.keys, looked_up.ids
-    names = [text_of(it) for it in keys.ravel().tolist()][:length]
+    names = [text_of(it) for it in keys.ravel()[:length].tolist()]
     if keys.ndim > 1 and keys.shape[-1] != length:
         return None
     if ids is not None and not _agree(names, ids):
@@ -77,9 +77,9 @@ def _agree(names: Sequence[str], ids: Array) -> bool:
 def _placed(words: Sequence[str], text: str) -> Cut | None:
     """Return a text with its words, None where one of them is not found behind the one before."""
     spans, at = [], 0
-    letters = [_small(it) for it in text]
+    letters = _small(text)
     for word in words:
-        found = _find([_small(it) for it in word], letters, at)
+        found = _find(_small(word), letters, at)
         if found is None:
             return None
         spans.append(found)
@@ -87,7 +87,7 @@ def _placed(words: Sequence[str], text: str) -> Cut | None:
     return Cut(text, tuple(spans))
 
 
-def _find(word: Sequence[str], letters: Sequence[str], start: int) -> tuple[int, int] | None:
+def _find(word: str, letters: str, start: int) -> tuple[int, int] | None:
     """Return where a word stands first; marks within it, which a model leaves out, do not count.
 
     It begins where the one before ends, or where no word of the text goes on.
@@ -108,9 +108,12 @@ def _find(word: Sequence[str], letters: Sequence[str], start: int) -> tuple[int,
     return None
 
 
-def _small(letter: str) -> str:
-    small = letter.lower()
-    return small if len(small) == 1 else letter
+def _small(text: str) -> str:
+    """Return a text in small letters, each in its place: those that become two stay as they are."""
+    small = text.lower()
+    if len(small) == len(text):
+        return small
+    return "".join(small if len(small := it.lower()) == 1 else it for it in text)
 
 
 def _joined(words: Sequence[str]) -> Cut:

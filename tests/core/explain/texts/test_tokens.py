@@ -21,6 +21,7 @@ def looked_up(words: list[str], ids: list[int] | None = None) -> LookedUp:
         ("that a", ["a"], ["a"]),
         ("unbelievable", ["un", "##able"], ["un", "##able"]),
         ("unheard", ["un", "heard"], ["un", "heard"]),
+        ("İstanbul IS big", ["is", "big"], ["IS", "big"]),
         ("日本語", ["日", "本", "語"], ["日", "本", "語"]),
         ("a b", ["a", "b", "a b"], ["a", "b", "a b"]),
         ("", [], []),
