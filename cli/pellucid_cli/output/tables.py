@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
     from pellucid.visualize import Series
+    from pellucid.visualize import Text as Words
 
 MOST = 12
 # A vector or a text of more parts is not listed part by part.
@@ -53,10 +54,9 @@ def table(explanations: Explanations) -> str:
             for words in written:
                 if len(words.words) <= LONGEST:
                     console.print(on_grounds(words), soft_wrap=True)
-            names = {it.feature: it.words for it in written}
             found = series_of(explanation, label, explanations.metadata)
             series = {it.feature: it for it in found}
-            for part in _label(label, explanations.metadata, names, series):
+            for part in _label(label, explanations.metadata, written, series):
                 console.print(part)
             console.print()
     return text.getvalue()
@@ -65,7 +65,7 @@ def table(explanations: Explanations) -> str:
 def _label(
     label: LabelAttribution,
     metadata: ExplanationMetadata,
-    words: Mapping[str, Sequence[str]],
+    written: Sequence[Words],
     series: Mapping[str, Series],
 ) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
@@ -75,7 +75,7 @@ def _label(
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label, metadata, words, series), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, written, series), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -107,16 +107,17 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
 def _rows(
     label: LabelAttribution,
     metadata: ExplanationMetadata,
-    words: Mapping[str, Sequence[str]],
+    written: Sequence[Words],
     series: Mapping[str, Series],
 ) -> Iterator[tuple[str, float, str]]:
     """Yield (name, attribution, note): elements of vectors, channels of series, else the whole."""
     from pellucid.explain import element_names
 
+    texts = {it.feature: it for it in written}
     for name, value in label.features.items():
-        if name in words and value.ndim == 1:
+        if name in texts and value.ndim == 1:
             own = f"{name}: " * (len(label.features) > 1)
-            parts = zip(words[name], value.tolist(), strict=False)  # words leave out padding
+            parts = zip(texts[name].words, texts[name].attributions.tolist(), strict=True)
             yield from ((own + word, part, "") for word, part in parts)
         elif name in series:
             yield from _channels(series[name])

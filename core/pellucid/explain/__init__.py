@@ -14,6 +14,7 @@ from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
 from pellucid.explain.series import is_series
+from pellucid.explain.texts import LookedUp
 
 __all__ = [
     "MIXED_ROWS",
@@ -23,6 +24,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "LabelAttribution",
+    "LookedUp",
     "PixelWatch",
     "Results",
     "baseline_array",

@@ -68,8 +68,9 @@ def attribute(
                 model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
-            pictures = (spec for spec in specs if spec.modality is not Modality.SERIES)
-            images = {spec.name: x[spec.name] for spec in pictures}
+            # Neither a series nor [words, sizes] of an embedding is a picture.
+            pictures = (it for it in specs if it.modality is not Modality.SERIES)
+            images = {it.name: x[it.name] for it in pictures if not it.encoding.is_embedding}
             attribution, ranks = xrai.xrai(
                 model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,
