@@ -177,14 +177,14 @@ class Explainer:
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
-        explained = [s.name for s in self.metadata.inputs if s.name in x]
+        specs = self.metadata.inputs
+        explained = [s.name for s in specs if s.name in x]
         lost = [name for name in explained if name not in attribution.values]
         lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
         beside = self._beside()
-        blurred = NOTHING_BLURRED if baselines.blurs_nothing(x) else None
-        said = filter(None, (held_notice(lost, beside, method), blurred))
-        windows = windows_said(self.metadata.inputs, x, method)
-        general = (*self._of_the_model(x, scores), *texts.said, *said, *windows)
+        said = [*texts.said, *filter(None, [held_notice(lost, beside, method)])]
+        said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
+        general = (*self._of_the_model(x, scores), *said, *windows_said(specs, x, method))
         facts, from_what = self._facts, baselines.said(x) or starts_said(self._behind)
         shape, gradients = prediction.shape[1:], self._gradients
         made = Labels(self.metadata, attribution, shape, names, axes, gradients=gradients)
