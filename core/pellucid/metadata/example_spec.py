@@ -103,7 +103,7 @@ class Examples(BaseMethod):
     counts = "neighbors"
     uses_gradients = False
     sampled = False
-    images_only = False
+    explains_only = frozenset()
     by_regions = False
     default_baselines = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import getitem
@@ -118,12 +118,9 @@ class TextModel:
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
     ) -> Array:
         m = len(next(iter(masks.values())))
-        longest = max((len(it.text) for it in self.cuts.values()), default=0)
-        size = min(MOST_ROWS, max(1, TEXT_BYTES // (4 * longest + 1)))
         scores = np.empty((len(target), m))
-        for start in range(0, m, size):
-            some = slice(start, min(start + size, m))
-            count = some.stop - start
+        for some in self.blocks(m):
+            count = some.stop - some.start
             mixed = {
                 name: masks[name][some]  # the instance has all parts, and the baseline none
                 if name in self.cuts
@@ -134,6 +131,13 @@ class TextModel:
             }
             scores[:, some] = self.outputs(mixed)[:, target].T
         return scores
+
+    def blocks(self, rows: int) -> Iterator[slice]:
+        """Yield which of so many rows to ask at a time, so that their texts take little memory."""
+        longest = max((len(it.text) for it in self.cuts.values()), default=0)
+        size = min(MOST_ROWS, max(1, TEXT_BYTES // (4 * longest + 1)))
+        for start in range(0, rows, size):
+            yield slice(start, min(start + size, rows))
 
     def _tensor(self, name: str, value: Array) -> Array:
         if name not in self.cuts:

@@ -222,6 +222,7 @@ def _described(name: str, loaded: Loaded) -> dict[str, Any]:
     return {
         "name": name,
         "picture": picture,
+        "text": any(info.is_string for info in model.inputs),
         "method": method if method in EFFORTS else next(iter(EFFORTS)),
         "outputs": loaded.outputs,
         "instance": None if picture else _skeleton(model.inputs),
@@ -234,7 +235,7 @@ def _method(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "label": method.label,
-        "images_only": method.images_only,
+        "explains_only": sorted(it.value for it in method.explains_only),
         "effort": {
             "label": effort.setting.capitalize(),
             "setting": effort.setting,
