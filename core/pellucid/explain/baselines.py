@@ -84,6 +84,11 @@ class Baselines:
         """Return the features that are moved and can be blurred."""
         return [s for s in self.specs if s.name in self.moved and self._is_picture(s, x[s.name])]
 
+    def may_be_noise(self, x: Tensors) -> bool:
+        """Whether all features that are moved have noise for a baseline."""
+        moved = [spec for spec in self.specs if spec.name in self.moved]
+        return all(self._has_noise(spec, x[spec.name]) for spec in moved)
+
     def said(self, x: Tensors) -> str:
         """Return what was chosen, in words; "" where nothing was."""
         if self._kind is BaselineKind.BLUR:
@@ -139,9 +144,12 @@ class Baselines:
             return self._encoded(model, spec, k, inputs)
         return baseline_array(given[k], shape, dtype, spec)[None]
 
+    def _has_noise(self, spec: InputSpec, value: Array) -> bool:
+        return value.dtype.kind == "f" or self._is_picture(spec, value)
+
     def _numbers(self, kind: BaselineKind, spec: InputSpec, value: Array) -> Array:
         """Return the mean or the noise, which only numbers have."""
-        if not (value.dtype.kind == "f" or self._is_picture(spec, value)):
+        if not self._has_noise(spec, value):
             raise SpecError(
                 f"'{spec.name}' is {_type(value)}, which has no {kind.value} that means anything",
                 where=SETTING,

@@ -176,7 +176,8 @@ class Explainer:
                 self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
                 for j in places
             )
-            notices = warnings_of(labels, method, facts, [leaping[j] for j in places])
+            leaps = [leaping[j] for j in places]
+            notices = warnings_of(labels, method, facts, leaps, noise=baselines.may_be_noise(x))
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -247,6 +248,7 @@ class Explainer:
             raise _placed(refusal, rows) from error
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
+        texts = texts.of(attribution.values)
         check_finite(attribution, rows)
         if stepped:
             refuse_step(attribution, self.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,11 @@ class Texts:
 
     cuts: Sequence[Mapping[str, Cut]] = ()
     said: tuple[Notice, ...] = field(default=())
+
+    def of(self, explained: Container[str]) -> Texts:
+        """Return the texts among the features that a method has explained."""
+        cuts = [{k: v for k, v in one.items() if k in explained} for one in self.cuts]
+        return self if cuts == [*self.cuts] else Texts(cuts=cuts if any(cuts) else ())
 
 
 def find_texts(
@@ -48,7 +53,7 @@ def find_texts(
     cuts: list[dict[str, Cut]] = [{} for _ in range(n)]
     said: list[Notice] = []
     for spec in specs:
-        if not _may_be_text(spec, x[spec.name]):
+        if not is_string(spec, x[spec.name]):
             continue
         known = parts.always or spec.modality is Modality.TEXT
         if not known and explicit and spec.modality is Modality.CATEGORICAL:
@@ -73,8 +78,8 @@ def find_texts(
     return Texts(cuts=cuts if any(cuts) else (), said=tuple(said))
 
 
-def _may_be_text(spec: InputSpec, value: Array) -> bool:
-    """Whether a feature is a single string of an instance."""
+def is_string(spec: InputSpec, value: Array) -> bool:
+    """Whether a feature is a single string of an instance, which may be text."""
     if value.dtype != object or value.shape[1:] not in ((), (1,)) or spec.group_name is not None:
         return False
     return spec.encoding is Encoding.IDENTITY and spec.modality is not Modality.IMAGE

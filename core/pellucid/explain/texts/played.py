@@ -1,4 +1,4 @@
-"""Shapley values of words: each instance's texts are cut into players of their own."""
+"""Attributions of words: each instance's texts are cut into parts of their own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import groupby
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata import SampledShapley
+from pellucid.metadata import Lime, SampledShapley
 from pellucid.methods import baseline_scores, sampled_shapley
-from pellucid.methods.texts import Cut, TextModel
+from pellucid.methods.texts import Cut, TextModel, lime_of_words
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint, Where
 
@@ -63,6 +63,63 @@ def shapley_of_words(
             raise InstanceError(error.what, hint=hint, where=where) from None
         parts.append(part)
     return sampled_shapley.stacked(parts)
+
+
+def lime_of_strings(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    method: Lime,
+    cuts: Sequence[Mapping[str, Cut]],
+    strings: Sequence[str],
+    *,
+    seed: int,
+    numbers: Sequence[int],
+    instances: Sequence[int],
+) -> Attribution:
+    """Return LIME's coefficients for n rows: of the words of their texts, `cuts` [n].
+
+    Of the features `strings`, those that are no text of an instance are in or out as a whole, and
+    the first baseline stands for them; the others are held. `numbers` and `instances` are those of
+    `attribute`: one draw of samples explains all outputs of an instance.
+    """
+    found = []
+    for _, group in groupby(range(len(target)), lambda row: instances[row]):
+        rows = list(group)
+        texts = {name: cut for name, cut in cuts[rows[0]].items() if name in strings}
+        one = {name: value[rows[:1]] for name, value in x.items()}
+        start = _of_rows({name: baselines[0][name] for name in strings}, rows[:1])
+        whole = {name: value for name, value in start.items() if name not in texts}
+        try:
+            said = lime_of_words.lime_of_words(
+                model, one, texts, method,
+                whole=whole, labels=target[rows].tolist(), seed=seed, number=numbers[rows[0]],
+            )  # fmt: skip
+        except InstanceError as error:
+            error.row = rows[0]
+            raise
+        places = lime_of_words.parts(texts, whole, bag=method.bag_of_words)
+        values = {name: said.coefficients[:, place] for name, place in places.items()}
+        asked = lime_of_words.model_of_parts(model, one, texts, method)
+        without = {**one, **whole}
+        without |= {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
+        found.append(
+            Attribution(
+                values={
+                    name: value.reshape(len(rows), *np.shape(x[name])[1:])
+                    if name in whole
+                    else value
+                    for name, value in values.items()
+                },
+                score=said.scores,
+                baseline_score=asked.outputs(without)[0, target[rows]],
+                target=target[rows],
+                approx_error=None,
+                diagnostics={"r_squared": said.r_squared, "stability": said.stability},
+            )
+        )
+    return sampled_shapley.stacked(found)
 
 
 def _without(there: Tensors) -> dict[str, Array]:

@@ -124,8 +124,9 @@ class MetadataReader:
         only = method.explains_only if method is not None else frozenset[Modality]()
         if not only or modality in only or _invalid(feature, "modality"):
             return
-        # Without a modality, only the model tells whether its tensor holds text.
-        if method is not None and (Modality.TEXT not in only or "modality" in feature):
+        # A category may stand beside a text; without a modality, only the model tells what it is.
+        beside = "modality" not in feature or modality is Modality.CATEGORICAL
+        if method is not None and not (Modality.TEXT in only and beside):
             kinds = sorted(it.value for it in only)
             listed = " or ".join(f'"{kind}"' for kind in kinds)
             message = (
