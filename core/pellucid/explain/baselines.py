@@ -100,9 +100,12 @@ class Baselines:
         return "" if self.chosen is None else self.chosen.said
 
     def refused(
-        self, error: baseline_scores.BaselineError, x: Tensors, output: str
+        self, error: baseline_scores.BaselineError, x: Tensors, output: str, *, words: bool
     ) -> InstanceError:
-        """Return the error for a baseline whose score for `output` is not finite."""
+        """Return the error for a baseline whose score for `output` is not finite.
+
+        `words` tells that texts were taken apart.
+        """
         names = ", ".join(
             dict.fromkeys(self._name(it, error.number, x[it.name]) for it in self.specs)
         )
@@ -111,7 +114,9 @@ class Baselines:
             f"the score of baseline{of} ({names}) is {error.score:g} at {output}, and no "
             "attributions add up to a difference from that",
             error.row,
-            hint=Hint("choose another {baseline}"),
+            hint=Hint("put a token in the place of words that are left out, with {mask}")
+            if words
+            else Hint("choose another {baseline}"),
         )
 
     def _name(self, spec: InputSpec, k: int, value: Array) -> str:
@@ -122,7 +127,7 @@ class Baselines:
             return f"{self._kind.value} for '{spec.name}'"
         given = self._given[spec.name]
         if self._kind or k >= len(given):
-            return f"0 for '{spec.name}'"
+            return f"{'no text' if value.dtype == object else 0} for '{spec.name}'"
         match given[k]:
             case DomainBaseline(end=end) if not self._written(spec):
                 return f"{'black' if end == 'min' else 'white'} for '{spec.name}'"

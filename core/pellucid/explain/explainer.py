@@ -244,7 +244,7 @@ class Explainer:
                 instances=row.tolist(),
             )
         except baseline_scores.BaselineError as error:
-            refusal = baselines.refused(error, x, named(error.target))
+            refusal = baselines.refused(error, x, named(error.target), words=bool(texts.cuts))
             raise _placed(refusal, rows) from error
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
