@@ -229,7 +229,9 @@ class Explainer:
             made = baselines.made(self.model, x, asked.inputs)
             n = len(asked.scores)
             starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
-            texts = find_texts(specs, x, made, method.text_parts, explicit=self.explicit)
+            texts = find_texts(
+                specs, x, made, method.text_parts, explicit=self.explicit, numbers=asked.numbers
+            )
             attribution = attribute(
                 self.model,
                 ends,

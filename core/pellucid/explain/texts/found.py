@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pellucid.errors import SpecError
+from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import Encoding, InputSpec, Modality, TextParts
-from pellucid.methods.texts import Cut, check_split, cut, text_of
+from pellucid.methods.texts import Cut, check_split, coarser, cut, text_of
+from pellucid.methods.texts.cuts import SPLIT_SECONDS
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Where
 
 # A string of so many words reads as text; and one of so many letters where nothing is between them.
 WORDS, LETTERS = 4, 20
+# Parts of a text times its letters: with 50 paths, Shapley values read a gigabyte of text then.
+MOST_READ, MOST_PARTS, LEAST_PARTS = 40_000_000, 2_500, 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ def find_texts(
     parts: TextParts | None,
     *,
     explicit: bool,
+    numbers: Sequence[int],
 ) -> Texts:
     """Return the texts among explained inputs [n, …] that a method cuts into `parts`.
 
@@ -44,7 +48,8 @@ def find_texts(
     metadata say nothing, or say it without being asked (not `explicit`). How one looks is judged by
     itself: what else is explained with it must not change its explanation. One with a baseline of
     its own among `starts` is left whole, as its words are not those of the baseline: SpecError,
-    where all strings are wanted.
+    where all strings are wanted. A long text is cut more coarsely, which is said. `numbers` [n] are
+    the instances' places, for an InstanceError where a pattern takes for ever.
     """
     if parts is None:
         return Texts()
@@ -70,12 +75,36 @@ def find_texts(
                     hint=Hint("leave it out, or choose {players:whole}"),
                 )
             continue
-        for found, value, is_text in zip(cuts, values, texts, strict=True):
+        long: list[Notice] = []
+        for found, value, is_text, number in zip(cuts, values, texts, numbers, strict=True):
             if is_text:
-                found[spec.name] = cut(text_of(value), parts.split)
+                found[spec.name], coarse = _cut(spec.name, text_of(value), parts.split, number)
+                long += coarse
+        said += long[:1]
         if not known:
             said += _guessed(spec.name, looks, values)
     return Texts(cuts=cuts if any(cuts) else (), said=tuple(said))
+
+
+def _cut(name: str, text: str, split: str, number: int) -> tuple[Cut, list[Notice]]:
+    """Return a text in parts, and what is said where they are fewer than was asked for."""
+    try:
+        fine = cut(text, split)
+    except TimeoutError:
+        raise InstanceError(
+            f"the pattern '{split}' does not find the parts of '{name}' within {SPLIT_SECONDS:g} s",
+            where=Where(instance=number),
+            hint="write one that does not go back and forth, as with one repeat inside another",
+        ) from None
+    most = min(MOST_PARTS, max(LEAST_PARTS, MOST_READ // max(1, len(text))))
+    coarse = coarser(fine, split, most)
+    if coarse is fine:
+        return fine, []
+    what = (
+        f"'{name}' has {len(fine.spans):,} parts in {len(text):,} characters, and is explained in "
+        f"{len(coarse.spans):,} coarser ones"
+    )
+    return coarse, [Notice(what)]
 
 
 def is_string(spec: InputSpec, value: Array) -> bool:

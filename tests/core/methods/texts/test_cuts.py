@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import SpecError
-from pellucid.methods.texts import cut, cuts, text_model
+from pellucid.methods.texts import coarser, cut, cuts, text_model
 from pellucid.methods.texts.text_model import Written, encoded, text_of
 
 FAMILY, FLAGS, THUMB = "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "👍🏽"
@@ -92,6 +92,22 @@ def test_all_parts_are_the_text_and_none_is_nothing(split: str, text: str) -> No
 @given(data=st.binary(max_size=30))
 def test_bytes_that_are_no_text_come_back(data: bytes) -> None:
     assert encoded(text_of(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("split", "text", "most", "parts"),
+    [
+        ("words", "a b. c d. e f.", 4, ["a b.", "c d.", "e f."]),
+        ("words", "a b. c d. e f.", 2, ["a b.", "c d. e f."]),
+        ("words", "a b c, d e", 2, ["a b", "c, d e"]),
+        ("characters", "abcde", 2, ["ab", "cde"]),
+        ("words", "a b", 2, ["a", "b"]),
+    ],
+)
+def test_a_text_of_many_parts_is_cut_more_coarsely(
+    split: str, text: str, most: int, parts: list[str]
+) -> None:
+    assert list(coarser(cut(text, split), split, most).words) == parts
 
 
 @pytest.mark.parametrize("long", [0, 2**17])
