@@ -153,7 +153,9 @@ def _of_patches(label: Judged, of: str) -> Notice | None:
 def _of_words(label: Judged, of: str) -> Notice | None:
     """Return what is said of coefficients of words, None if they are as good as any."""
     if not any(value.any() for value in label.values.values()):
-        return Notice(f"the output is the same whichever words are left out{of}: nothing to attribute")
+        return Notice(
+            f"the output is the same whichever words are left out{of}: nothing to attribute"
+        )
     stability = label.diagnostics["stability"]
     if not stability < ADVISED_STABILITY:
         return None

@@ -8,4 +8,14 @@ from pellucid.responses.npz import pack, unpack
 from pellucid.responses.services import response
 from pellucid.responses.tidy import parquet, tidy
 
-__all__ = ["encode", "kserve", "of_patches", "pack", "parquet", "predictions", "response", "tidy", "unpack"]
+__all__ = [
+    "encode",
+    "kserve",
+    "of_patches",
+    "pack",
+    "parquet",
+    "predictions",
+    "response",
+    "tidy",
+    "unpack",
+]

@@ -117,9 +117,7 @@ def parts(
     return found
 
 
-def model_of_parts(
-    model: Model, x: Tensors, cuts: Mapping[str, Cut], method: Lime
-) -> TextModel:
+def model_of_parts(model: Model, x: Tensors, cuts: Mapping[str, Cut], method: Lime) -> TextModel:
     """Return the model that is told which parts of the texts are there.
 
     As in the `lime` package, what is between words stays where they are left out.
@@ -149,7 +147,11 @@ def _of_nothing(
 
 
 def _outputs(
-    model: TextModel, x: Tensors, whole: Mapping[str, Array], places: Mapping[str, Array], rows: Array
+    model: TextModel,
+    x: Tensors,
+    whole: Mapping[str, Array],
+    places: Mapping[str, Array],
+    rows: Array,
 ) -> Array:
     """Return the outputs [n, m] for rows of which parts are there, bool [n, p]."""
     bits = np.packbits(rows, axis=1)

@@ -36,7 +36,9 @@ class KServe(Protocol):
 
     def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
         lime = explanations.parameters.method.shown_patches is not None
-        return explanations.kserve() if lime and of_patches(explanations) else explanations.response()
+        return (
+            explanations.kserve() if lime and of_patches(explanations) else explanations.response()
+        )
 
     def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
         return {"predictions": list(predictions)}

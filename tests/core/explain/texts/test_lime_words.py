@@ -82,7 +82,9 @@ def test_a_category_beside_a_text_is_in_or_out_as_a_whole_and_numbers_are_held()
     (found,) = explainer(TEXT, TAG, SIZE, num_samples=2000).explain(request)
     _, label = found.labels
     assert label.features["text"].shape == (2,) and label.features["tag"].shape == ()
-    np.testing.assert_allclose([*label.features["text"], label.features["tag"]], [-1, 0, -2], atol=0.1)
+    np.testing.assert_allclose(
+        [*label.features["text"], label.features["tag"]], [-1, 0, -2], atol=0.1
+    )
     assert found.held == ("size",) and "tag" not in found.words
 
 

@@ -283,7 +283,9 @@ def test_a_pattern_that_goes_back_and_forth_for_ever_names_the_instance(
 
     monkeypatch.setattr(cuts, "SPLIT_SECONDS", 0.01)
     one = explainer(TEXT, split=r"(a|aa)+$")
-    with pytest.raises(InstanceError, match=r"^instances\[8\]: the pattern '\(a\|aa\)\+\$' does") as refusal:
+    with pytest.raises(
+        InstanceError, match=r"^instances\[8\]: the pattern '\(a\|aa\)\+\$' does"
+    ) as refusal:
         one.explain({"text": strings("good", "a" * 5000 + "b")}, numbers=[7, 8])
     assert refusal.value.where.instance == 8
 

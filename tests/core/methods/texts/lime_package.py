@@ -67,13 +67,18 @@ def main() -> None:
                             "bag": bag,
                             "words": [str(words.word(i)) for i in range(words.num_words())],
                             "coefficients": [
-                                [float(dict(said.local_exp[k])[i]) for i in range(words.num_words())]
+                                [
+                                    float(dict(said.local_exp[k])[i])
+                                    for i in range(words.num_words())
+                                ]
                                 for k in range(3)
                             ],
                             "intercepts": [float(said.intercept[k]) for k in range(3)],
                         }
                     )
-    FILE.write_text("[" + ",\n".join(json.dumps(it, ensure_ascii=False) for it in found) + "]\n", "utf-8")
+    FILE.write_text(
+        "[" + ",\n".join(json.dumps(it, ensure_ascii=False) for it in found) + "]\n", "utf-8"
+    )
 
 
 if __name__ == "__main__":
