@@ -32,7 +32,7 @@ from pellucid.methods import (
     superpixels,
     xrai,
 )
-from pellucid.methods.texts import Cut
+from pellucid.methods.texts import Cut, Sampling
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint, Where
 
@@ -150,8 +150,9 @@ def _lime(
     images = [s for s in specs if is_picture(s, x[s.name].shape[1:], encoded=False)]
     strings = [s.name for s in specs if is_string(s, x[s.name])]
     if strings and not images:
+        sampling = Sampling(method.num_samples, method.mask, method.bag_of_words)
         attribution = lime_of_strings(
-            model, x, baselines, target, method, cuts or [{}] * len(target), strings,
+            model, x, baselines[0], target, sampling, cuts or [{}] * len(target), strings,
             seed=seed, numbers=numbers, instances=instances,
         )  # fmt: skip
         baseline_scores.check_baseline(attribution.baseline_score, 0, target)

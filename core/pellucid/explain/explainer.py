@@ -216,22 +216,20 @@ class Explainer:
         With them come, for outputs that change at their baseline alone, which is better, and the
         texts that were taken apart.
         """
-        x, row, target = asked.x, asked.row, asked.target
+        x, row, target, numbers = asked.x, asked.row, asked.target, asked.numbers
         specs = [spec for spec in self.metadata.inputs if spec.name in x]
         baselines = self._baselines(method, specs)
         lost = self._without_gradient()
         stepped = len(lost) == len(self.metadata.inputs)
         if self.explicit and not stepped:
             refuse_lost(lost, specs, self.model)
-        rows = [asked.numbers[i] for i in row]
+        rows = [numbers[i] for i in row]
         try:
             ends = {name: value[row] for name, value in x.items()}
             made = baselines.made(self.model, x, asked.inputs)
             n = len(asked.scores)
             starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
-            texts = find_texts(
-                specs, x, made, method.text_parts, explicit=self.explicit, numbers=asked.numbers
-            )
+            texts = find_texts(specs, x, made, method.text_parts, numbers, explicit=self.explicit)
             attribution = attribute(
                 self.model,
                 ends,
@@ -250,7 +248,6 @@ class Explainer:
             raise _placed(refusal, rows) from error
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
-        texts = texts.of(attribution.values)
         check_finite(attribution, rows)
         if stepped:
             refuse_step(attribution, self.model)
@@ -260,7 +257,7 @@ class Explainer:
             leaping = elsewhere(
                 self.model, ends, starts, attribution, pictures=pictures, several=several
             )
-        return attribution, baselines, leaping, texts
+        return attribution, baselines, leaping, texts.of(attribution.values)
 
     def _baselines(self, method: Attributing, specs: Sequence[InputSpec]) -> Baselines:
         return Baselines(

@@ -109,9 +109,9 @@ class CallSettings:
     ``elements``, ``regions``, ``words`` or ``whole``; `split` cuts texts into ``words``,
     ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
     place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight`,
-    `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of examples to find, `index` the
-    file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices`
-    choose the outputs.
+    `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of
+    examples to find, `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k`
+    (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None

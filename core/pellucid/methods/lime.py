@@ -1,6 +1,6 @@
 """LIME for images: which patches of a picture, hidden or not, a linear model needs to say the same.
 
-That of texts, `pellucid.methods.texts.lime_of_words`, has the same regression and kernel.
+That of texts, `pellucid.methods.texts.text_lime`, has the same regression and kernel.
 
 Each of N rows z ∈ {0, 1}^p says which of the p patches are seen; the others are painted over. With
 d the cosine distance of z from the row of ones, and π = √exp(−d² / 0.25²), the coefficients of a
@@ -60,11 +60,11 @@ BLOCK_BYTES = 2**26
 class LimeExplanation:
     """Why one picture got its k best labels, in terms of its p patches, or a text of its words.
 
-    `segments` int [h, w] says which patch a pixel is in, or which word a part of a text is; `labels` int [k] are flat indices of the
-    output, best first, and `scores` [k] its values there. `coefficients` [k, p], `intercepts` [k]
-    and `fitted` [k], what the linear model says of the whole. `r_squared` [k] is weighted
-    by the kernel. `stability` [k] is the correlation to expect with the coefficients of another
-    seed. Both are NaN where the score never changes, whose coefficients are all 0.
+    `segments` int [h, w] says which patch a pixel is in, or which word a part of a text is;
+    `labels` int [k] are flat indices of the output, best first, and `scores` [k] its values there.
+    `coefficients` [k, p], `intercepts` [k] and `fitted` [k], what the linear model says of the
+    whole. `r_squared` [k] is weighted by the kernel. `stability` [k] is the correlation to expect
+    with the coefficients of another seed. Both are NaN where the score never changes, whose coefficients are all 0.
     """
 
     segments: Array

@@ -171,8 +171,9 @@ class Placed:
 def flowed(
     pieces: Iterable[Piece], *, size: int, row: int, width: int, like: str, most: int
 ) -> tuple[list[Placed], int, bool]:
-    """Return pieces in lines of `width` pixels, `row` high: their places, the height, and whether
-    there was more than `most` lines.
+    """Return the places of pieces in lines of `width` pixels, and the height of these.
+
+    A line is `row` high, and there are at most so many; whether there would be more is told.
 
     Where the first letter that has a direction is read from right to left, as in Hebrew or Arabic,
     so are the lines, and they begin at the right; words of the other direction stand in their own

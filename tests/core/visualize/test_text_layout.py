@@ -114,7 +114,7 @@ def in_lines(*words: str, width: int = 200, most: int = 9) -> tuple[list[list[st
     placed, height, cut = flowed(pieces, size=17, row=30, width=width, like="", most=most)
     lines: dict[int, list[tuple[float, str]]] = {}
     for it in placed:
-        assert 0 <= it.x and it.x + width_of(it.text, 17) <= width
+        assert it.x >= 0 and it.x + width_of(it.text, 17) <= width
         lines.setdefault(it.y, []).append((it.x, it.text))
     assert height == 30 * len(lines)
     for line in lines.values():

@@ -9,8 +9,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import Encoding, InputSpec, Modality, TextParts
-from pellucid.methods.texts import Cut, check_split, coarser, cut, text_of
-from pellucid.methods.texts.cuts import SPLIT_SECONDS
+from pellucid.methods.texts import SPLIT_SECONDS, Cut, check_split, coarser, cut, text_of
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Where
 
@@ -38,9 +37,9 @@ def find_texts(
     x: Tensors,
     starts: Sequence[Tensors],
     parts: TextParts | None,
+    numbers: Sequence[int],
     *,
     explicit: bool,
-    numbers: Sequence[int],
 ) -> Texts:
     """Return the texts among explained inputs [n, …] that a method cuts into `parts`.
 
@@ -68,26 +67,29 @@ def find_texts(
         texts = [it is not None and (known or it) for it in looks]
         if any(texts) and not all(_is_empty(start[spec.name]) for start in starts):
             if parts.always:
-                raise SpecError(
-                    f"'{spec.name}' has a baseline that is not the empty text, and it is not known "
-                    "which of its words stand for which",
-                    where=Where(path=f"inputs.{spec.name}"),
-                    hint=Hint("leave it out, or choose {players:whole}"),
-                )
+                raise _with_baseline(spec.name)
             continue
-        long: list[Notice] = []
+        coarse: list[Notice] = []
         for found, value, is_text, number in zip(cuts, values, texts, numbers, strict=True):
             if is_text:
-                found[spec.name], coarse = _cut(spec.name, text_of(value), parts.split, number)
-                long += coarse
-        said += long[:1]
+                found[spec.name] = _cut(spec.name, text_of(value), parts.split, number, coarse)
+        said += coarse[:1]
         if not known:
             said += _guessed(spec.name, looks, values)
     return Texts(cuts=cuts if any(cuts) else (), said=tuple(said))
 
 
-def _cut(name: str, text: str, split: str, number: int) -> tuple[Cut, list[Notice]]:
-    """Return a text in parts, and what is said where they are fewer than was asked for."""
+def _with_baseline(name: str) -> SpecError:
+    return SpecError(
+        f"'{name}' has a baseline that is not the empty text, and it is not known which of its "
+        "words stand for which",
+        where=Where(path=f"inputs.{name}"),
+        hint=Hint("leave it out, or choose {players:whole}"),
+    )
+
+
+def _cut(name: str, text: str, split: str, number: int, said: list[Notice]) -> Cut:
+    """Return a text in parts; where they are fewer than was asked for, that is `said`."""
     try:
         fine = cut(text, split)
     except TimeoutError:
@@ -98,13 +100,13 @@ def _cut(name: str, text: str, split: str, number: int) -> tuple[Cut, list[Notic
         ) from None
     most = min(MOST_PARTS, max(LEAST_PARTS, MOST_READ // max(1, len(text))))
     coarse = coarser(fine, split, most)
-    if coarse is fine:
-        return fine, []
-    what = (
-        f"'{name}' has {len(fine.spans):,} parts in {len(text):,} characters, and is explained in "
-        f"{len(coarse.spans):,} coarser ones"
-    )
-    return coarse, [Notice(what)]
+    if coarse is not fine:
+        what = (
+            f"'{name}' has {len(fine.spans):,} parts in {len(text):,} characters, and is explained "
+            f"in {len(coarse.spans):,} coarser ones"
+        )
+        said.append(Notice(what))
+    return coarse
 
 
 def is_string(spec: InputSpec, value: Array) -> bool:

@@ -8,9 +8,16 @@ from itertools import groupby
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata import Lime, SampledShapley
+from pellucid.metadata import SampledShapley
 from pellucid.methods import baseline_scores, sampled_shapley
-from pellucid.methods.texts import Cut, TextModel, lime_of_words
+from pellucid.methods.texts import (
+    Cut,
+    Sampling,
+    TextModel,
+    lime_of_words,
+    model_of_parts,
+    parts,
+)
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint, Where
 
@@ -68,9 +75,9 @@ def shapley_of_words(
 def lime_of_strings(
     model: Model,
     x: Tensors,
-    baselines: Sequence[Tensors],
+    baseline: Tensors,
     target: Array,
-    method: Lime,
+    sampling: Sampling,
     cuts: Sequence[Mapping[str, Cut]],
     strings: Sequence[str],
     *,
@@ -81,7 +88,7 @@ def lime_of_strings(
     """Return LIME's coefficients for n rows: of the words of their texts, `cuts` [n].
 
     Of the features `strings`, those that are no text of an instance are in or out as a whole, and
-    the first baseline stands for them; the others are held. `numbers` and `instances` are those of
+    the baseline stands for them; the others are held. `numbers` and `instances` are those of
     `attribute`: one draw of samples explains all outputs of an instance.
     """
     found = []
@@ -89,37 +96,37 @@ def lime_of_strings(
         rows = list(group)
         texts = {name: cut for name, cut in cuts[rows[0]].items() if name in strings}
         one = {name: value[rows[:1]] for name, value in x.items()}
-        start = _of_rows({name: baselines[0][name] for name in strings}, rows[:1])
-        whole = {name: value for name, value in start.items() if name not in texts}
+        others = {name: baseline[name] for name in strings if name not in texts}
+        whole = _of_rows(others, rows[:1])
         try:
-            said = lime_of_words.lime_of_words(
-                model, one, texts, method,
-                whole=whole, labels=target[rows].tolist(), seed=seed, number=numbers[rows[0]],
+            said = lime_of_words(
+                model, one, texts, target[rows].tolist(), sampling,
+                whole=whole, seed=seed, number=numbers[rows[0]],
             )  # fmt: skip
         except InstanceError as error:
             error.row = rows[0]
             raise
-        places = lime_of_words.parts(texts, whole, bag=method.bag_of_words)
-        values = {name: said.coefficients[:, place] for name, place in places.items()}
-        asked = lime_of_words.model_of_parts(model, one, texts, method)
-        without = {**one, **whole}
-        without |= {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
-        found.append(
-            Attribution(
-                values={
-                    name: value.reshape(len(rows), *np.shape(x[name])[1:])
-                    if name in whole
-                    else value
-                    for name, value in values.items()
-                },
-                score=said.scores,
-                baseline_score=asked.outputs(without)[0, target[rows]],
-                target=target[rows],
-                approx_error=None,
-                diagnostics={"r_squared": said.r_squared, "stability": said.stability},
-            )
+        nothing = {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
+        asked = model_of_parts(model, one, texts, sampling.mask)
+        values = {
+            name: said.coefficients[:, place].reshape(len(rows), *_shape(whole.get(name), place))
+            for name, place in parts(texts, whole, bag=sampling.bag).items()
+        }
+        part = Attribution(
+            values=values,
+            score=said.scores,
+            baseline_score=asked.outputs({**one, **whole, **nothing})[0, target[rows]],
+            target=target[rows],
+            approx_error=None,
+            diagnostics={"r_squared": said.r_squared, "stability": said.stability},
         )
+        found.append(part)
     return sampled_shapley.stacked(found)
+
+
+def _shape(whole: Array | None, place: Array) -> tuple[int, ...]:
+    """Return the shape of what a feature's values are given to: a string, or its parts."""
+    return np.shape(place) if whole is None else np.shape(whole)[1:]
 
 
 def _without(there: Tensors) -> dict[str, Array]:

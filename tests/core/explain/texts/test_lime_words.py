@@ -20,7 +20,7 @@ from pellucid.metadata import (
     Players,
 )
 from pellucid.methods.texts import cut
-from pellucid.methods.texts.lime_of_words import lime_of_words
+from pellucid.methods.texts.text_lime import Sampling, lime_of_words
 from pellucid.model import Array, FunctionModel, Tensors
 
 TEXT = InputSpec(name="text", modality=Modality.TEXT)
@@ -63,8 +63,7 @@ def test_each_text_has_the_coefficients_of_its_words(column: bool) -> None:
     for number, (text, one) in enumerate(zip(texts, found, strict=True)):
         cuts = {"text": cut(text, "words")}
         expected = lime_of_words(
-            served(), {"text": strings(text)}, cuts, Lime(num_samples=80),
-            labels=[0, 1], number=number,
+            served(), {"text": strings(text)}, cuts, [0, 1], Sampling(80), number=number
         )  # fmt: skip
         assert one.words == cuts
         for label, heat, r_squared in zip(

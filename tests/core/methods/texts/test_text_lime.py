@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from pellucid.errors import InstanceError
-from pellucid.metadata.parameters import Lime
 from pellucid.methods import lime as of_images
-from pellucid.methods.texts import cut, lime_of_words as module
-from pellucid.methods.texts.lime_of_words import lime_of_words, parts, samples
+from pellucid.methods.texts import cut
+from pellucid.methods.texts import text_lime as module
+from pellucid.methods.texts.text_lime import Sampling, lime_of_words, parts, samples
 from pellucid.model import Array, FunctionModel, Tensors
 
 SAID = json.loads(lime_package.FILE.read_text("utf-8"))
+CLASSES = [0, 1, 2]
 TOKEN = "UNKWORDZ"  # what the package puts in the place of words, where their places count
 
 
@@ -35,13 +36,10 @@ def strings(*texts: str) -> Array:
 
 def agrees_with_the_package(case: Any) -> None:
     bag = case["bag"]
-    method = Lime(
-        num_samples=case["samples"], bag_of_words=bag, mask=None if bag else TOKEN, split=r"\W+"
-    )
-    cuts = {"text": cut(case["text"], method.split)}
-    found = lime_of_words(
-        MODEL, {"text": strings(case["text"])}, cuts, method, labels=[0, 1, 2], seed=case["seed"]
-    )
+    sampling = Sampling(case["samples"], None if bag else TOKEN, bag)
+    cuts = {"text": cut(case["text"], r"\W+")}
+    x = {"text": strings(case["text"])}
+    found = lime_of_words(MODEL, x, cuts, CLASSES, sampling, seed=case["seed"])
     words = cuts["text"].words
     assert case["words"] == list(dict.fromkeys(words) if bag else words)
     np.testing.assert_allclose(found.coefficients, case["coefficients"], rtol=0, atol=1e-12)
@@ -78,7 +76,7 @@ def test_a_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_places_of_a_word_have_its_coefficient() -> None:
     text = "bad, so bad film"
     cuts = {"text": cut(text, "words")}
-    found = lime_of_words(MODEL, {"text": strings(text)}, cuts, Lime(num_samples=100))
+    found = lime_of_words(MODEL, {"text": strings(text)}, cuts, CLASSES, Sampling(100))
     heat = found.heat()
     assert found.coefficients.shape == (3, 3) and heat.shape == (3, 4)
     np.testing.assert_array_equal(heat[:, 0], heat[:, 2])
@@ -98,7 +96,7 @@ def test_several_texts_and_a_string_beside_them_are_one_linear_model() -> None:
          "held": np.array([1.5])}  # fmt: skip
     cuts = {name: cut(x[name][0].decode(), "words") for name in ("one", "two")}
     whole = {"tag": strings("")}
-    found = lime_of_words(model_of(scores), x, cuts, Lime(num_samples=4000), whole=whole)
+    found = lime_of_words(model_of(scores), x, cuts, [0], Sampling(4000), whole=whole)
     np.testing.assert_allclose(found.heat()[0], [1, 0, 0, 2, 3], atol=0.1)
     places = parts(cuts, whole)
     assert [it.tolist() for it in places.values()] == [[0, 1], [2, 3], 4]
@@ -113,12 +111,12 @@ def test_a_mask_stands_where_words_are_left_out() -> None:
 
     cuts = {"text": cut("so good", "words")}
     x = {"text": strings("so good")}
-    lime_of_words(model_of(scores), x, cuts, Lime(num_samples=50, mask="[M]"))
+    lime_of_words(model_of(scores), x, cuts, [0], Sampling(50, "[M]"))
     assert set(asked) == {b"so good", b"[M] good", b"so [M]", b"[M] [M]"}
     # Rows that are drawn twice are asked once.
     assert len(asked) == 4
     asked.clear()
-    lime_of_words(model_of(scores), x, cuts, Lime(num_samples=50))
+    lime_of_words(model_of(scores), x, cuts, [0], Sampling(50))
     assert set(asked) == {b"so good", b" good", b"so ", b" "}
 
 
@@ -126,7 +124,7 @@ def test_an_instance_s_samples_depend_on_its_place_and_on_nothing_else() -> None
     cuts = {"text": cut(lime_package.TEXTS[0], "words")}
     x = {"text": strings(lime_package.TEXTS[0])}
     one, again, other = (
-        lime_of_words(MODEL, x, cuts, Lime(num_samples=50), seed=3, number=number)
+        lime_of_words(MODEL, x, cuts, CLASSES, Sampling(50), seed=3, number=number)
         for number in (4, 4, 5)
     )
     assert one.coefficients.tobytes() == again.coefficients.tobytes()
@@ -135,7 +133,7 @@ def test_an_instance_s_samples_depend_on_its_place_and_on_nothing_else() -> None
 
 @pytest.mark.filterwarnings("error")
 def test_an_empty_text_has_nothing_to_attribute() -> None:
-    found = lime_of_words(MODEL, {"text": strings("")}, {"text": cut("", "words")})
+    found = lime_of_words(MODEL, {"text": strings("")}, {"text": cut("", "words")}, CLASSES)
     assert found.coefficients.shape == (3, 0) and np.isnan(found.stability).all()
 
 
@@ -143,7 +141,7 @@ def test_an_output_that_is_not_finite_without_words_is_refused() -> None:
     model = model_of(lambda x: np.array([[1.0 if b"a" in it else np.nan] for it in x["text"]]))
     cuts = {"text": cut("a b", "words")}
     with pytest.raises(InstanceError, match=r"^with words of 'text' left out, the model's output"):
-        lime_of_words(model, {"text": strings("a b")}, cuts)
+        lime_of_words(model, {"text": strings("a b")}, cuts, [0])
 
 
 def test_the_module_s_example_runs() -> None:

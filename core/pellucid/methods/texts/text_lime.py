@@ -2,7 +2,7 @@
 
 ```python
 >>> import numpy as np
->>> from pellucid.methods.texts import cut
+>>> from pellucid.methods.texts import cut, lime_of_words, parts
 >>> from pellucid.model import FunctionModel
 >>> model = FunctionModel(
 ...     lambda x: np.array([[2.0 * it.count(b"good")] for it in x["text"]]),
@@ -10,7 +10,8 @@
 ...     frozenset(),
 ... )
 >>> words = {"text": cut("good, so good", "words")}
->>> found = lime_of_words(model, {"text": np.array([b"good, so good"], object)}, words)
+>>> x = {"text": np.array([b"good, so good"], object)}
+>>> found = lime_of_words(model, x, words, [0])
 >>> found.coefficients.round(1), parts(words)["text"]
 (array([[ 2.7, -1.2]]), array([0, 1, 0]))
 
@@ -26,11 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.metadata import Lime
 from pellucid.methods.lime import LimeExplanation, fitted
 from pellucid.methods.texts.cuts import Cut
 from pellucid.methods.texts.text_model import TextModel
@@ -38,14 +39,25 @@ from pellucid.model import Array, Model, Tensors
 from pellucid.notices import Hint
 
 
+class Sampling(NamedTuple):
+    """How many samples are drawn, and of what.
+
+    A `mask` stands where a word is left out. In a `bag`, a word is left out wherever it occurs.
+    """
+
+    rows: int = 1000
+    mask: str | None = None
+    bag: bool = True
+
+
 def lime_of_words(
     model: Model,
     x: Tensors,
     cuts: Mapping[str, Cut],
-    method: Lime = Lime(),
+    labels: Sequence[int],
+    sampling: Sampling = Sampling(),
     *,
     whole: Mapping[str, Array] = {},
-    labels: Sequence[int] | None = None,
     seed: int = 0,
     number: int = 0,
 ) -> LimeExplanation:
@@ -54,32 +66,31 @@ def lime_of_words(
     `x` maps features to arrays [1, …]; `cuts` are its texts, and `whole` strings that are in or
     out as a whole, with what stands for each that is out, [1, …]; the others are held. The
     coefficients are those of the distinct words of each text, as they come, and then of the whole
-    strings: see `parts`. Without `method.bag_of_words`, each place of a word is one of its own.
-    `labels` are those of `lime`.
+    strings: see `parts`. `labels` are the flat indices of the outputs to explain.
 
     `number` is the instance's place in the whole run: the first draws its samples from
     ``RandomState(seed)``, as ``LimeTextExplainer(random_state=seed)`` does, and instance i from
-    ``RandomState([seed, i])``. Rows that are drawn twice are asked once. Raises InstanceError if leaving
-    out words makes the output NaN or infinite. Source: arXiv 1602.04938.
+    ``RandomState([seed, i])``. Rows that are drawn twice are asked once. Raises InstanceError if
+    leaving out words makes the output NaN or infinite. Source: arXiv 1602.04938.
     """
-    places = parts(cuts, whole, bag=method.bag_of_words)
+    places = parts(cuts, whole, bag=sampling.bag)
     several = np.concatenate([np.atleast_1d(it) for it in places.values()])
     if not several.size:
-        return _of_nothing(model, x, several, labels, method)
+        return _of_nothing(model.outputs(x)[0][list(labels)], np.asarray(labels), several)
     generator = np.random.RandomState([seed, number] if number else seed)
-    rows = samples(method.num_samples, int(several.max(initial=-1)) + 1, generator)
-    asked = model_of_parts(model, x, cuts, method)
+    rows = samples(sampling.rows, int(several.max(initial=-1)) + 1, generator)
+    asked = model_of_parts(model, x, cuts, sampling.mask)
     return fitted(
         rows,
         _outputs(asked, x, whole, places, rows),
         several,
         labels,
-        method.top_labels,
+        len(labels),
         InstanceError(
             f"with words of {' and '.join(map(repr, places))} left out, the model's output is not "
             "finite, which nothing can explain",
             hint=None
-            if method.mask is not None
+            if sampling.mask is not None
             else Hint("put a token in the place of words that are left out, with {mask}"),
         ),
     )
@@ -117,30 +128,27 @@ def parts(
     return found
 
 
-def model_of_parts(model: Model, x: Tensors, cuts: Mapping[str, Cut], method: Lime) -> TextModel:
+def model_of_parts(
+    model: Model, x: Tensors, cuts: Mapping[str, Cut], mask: str | None
+) -> TextModel:
     """Return the model that is told which parts of the texts are there.
 
     As in the `lime` package, what is between words stays where they are left out.
     """
     shapes = {name: np.shape(x[name])[1:] for name in cuts}
-    return TextModel(model=model, cuts=cuts, shapes=shapes, mask=method.mask or "")
+    return TextModel(model=model, cuts=cuts, shapes=shapes, mask=mask or "")
 
 
-def _of_nothing(
-    model: Model, x: Tensors, parts: Array, labels: Sequence[int] | None, method: Lime
-) -> LimeExplanation:
+def _of_nothing(scores: Array, labels: Array, parts: Array) -> LimeExplanation:
     """Return what there is to say of texts without any word."""
-    scores = model.outputs(x)[0]
-    best = np.argsort(-scores, kind="stable")[: max(method.top_labels, 1)]
-    best = best if labels is None else np.asarray(labels, np.int64)
-    said, unknown = scores[best], np.full(len(best), np.nan)
+    unknown = np.full(len(labels), np.nan)
     return LimeExplanation(
         segments=parts,
-        labels=best,
-        scores=said,
-        coefficients=np.zeros((len(best), 0)),
-        intercepts=said,
-        fitted=said,
+        labels=labels,
+        scores=scores,
+        coefficients=np.zeros((len(labels), 0)),
+        intercepts=scores,
+        fitted=scores,
         r_squared=unknown,
         stability=unknown,
     )
