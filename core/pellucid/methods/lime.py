@@ -64,7 +64,8 @@ class LimeExplanation:
     `labels` int [k] are flat indices of the output, best first, and `scores` [k] its values there.
     `coefficients` [k, p], `intercepts` [k] and `fitted` [k], what the linear model says of the
     whole. `r_squared` [k] is weighted by the kernel. `stability` [k] is the correlation to expect
-    with the coefficients of another seed. Both are NaN where the score never changes, whose coefficients are all 0.
+    with the coefficients of another seed. Both are NaN where the score never changes, whose
+    coefficients are all 0.
     """
 
     segments: Array
