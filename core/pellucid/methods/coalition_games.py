@@ -38,7 +38,7 @@ class Players:
 
     def masks(self, members: Array) -> dict[str, Array]:
         """Return the masks [m, …] of m coalitions, bool [m, p]."""
-        return {name: members[:, owner] for name, owner in self.owners.items()}
+        return {name: members.take(owner, axis=1) for name, owner in self.owners.items()}
 
     def differing(self, x: Tensors, baseline: Tensors) -> Array:
         """Return which players differ from the baseline in any instance, bool [p]."""
