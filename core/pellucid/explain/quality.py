@@ -17,6 +17,8 @@ ADVISED_ERROR = 0.05
 STEPPED_ERROR = 0.5
 # The correlation with the coefficients of another seed, below which a map of them is noise.
 ADVISED_STABILITY = 0.5
+# Of the largest coefficient of a word: words that differ by less count alike.
+ALIKE = 0.1
 # What a probability is from 1, or from 0, where its gradient is next to nothing.
 SATURATED, GONE = 1e-3, 1e-7
 
@@ -157,10 +159,17 @@ def _of_words(label: Judged, of: str) -> Notice | None:
             f"the output is the same whichever words are left out{of}: nothing to attribute"
         )
     stability = label.diagnostics["stability"]
-    if not stability < ADVISED_STABILITY:
+    # Of words that count alike, what little is left to correlate says nothing.
+    if not stability < ADVISED_STABILITY or _alike(label.values.values()):
         return None
     what = f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
     return Notice(what, hint=Hint("raise {samples}"))
+
+
+def _alike(values: Iterable[Array]) -> bool:
+    """Whether numbers differ by less than a tenth of the largest."""
+    found = [float(it) for value in values for it in value.flat]
+    return max(found) - min(found) < max(map(abs, found)) * ALIKE
 
 
 # What to raise of a method, by what buys accuracy with time.

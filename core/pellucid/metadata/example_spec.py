@@ -113,7 +113,7 @@ class Examples(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return True
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         return self.title
 
     def saved(self) -> Examples:

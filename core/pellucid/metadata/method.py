@@ -154,8 +154,11 @@ class BaseMethod(ABC):
         """Return whether one instance of so many elements takes long enough to be waited for."""
 
     @abstractmethod
-    def caption(self, evaluations: int | None = None) -> str:
-        """Return the method and what was asked of it, in words; `evaluations` are what it took."""
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
+        """Return the method and what was asked of it, in words.
+
+        `evaluations` are what it took; `patches` tells whether it was of those of a picture.
+        """
 
     def check(self) -> None:
         """Raise SpecError for settings that exclude each other."""

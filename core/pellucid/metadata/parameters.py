@@ -192,7 +192,7 @@ class _PathIntegral(BaseMethod):
         steps = self.step_count if self.tolerance is None else self.max_steps
         return outputs * steps * (self.smooth_grad.noisy_sample_count if self.smooth_grad else 1)
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         refined = self.tolerance is not None and evaluations
         parts = [self.title, f"{evaluations if refined else self.step_count} steps"]
         if self.smooth_grad is not None:
@@ -292,7 +292,7 @@ class SampledShapley(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return elements > FEW
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         regions = ", regions" if self.players is Players.REGIONS else ""
         return f"{self.title}, {self.path_count} paths{regions}"
 
@@ -357,8 +357,9 @@ class Lime(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return True
 
-    def caption(self, evaluations: int | None = None) -> str:
-        return f"{self.title}, {self.num_samples} samples, {self.segmentation_alg.value}"
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
+        cut = f", {self.segmentation_alg.value}" if patches else ""
+        return f"{self.title}, {self.num_samples} samples{cut}"
 
     @property
     def shown_patches(self) -> PatchChoice:

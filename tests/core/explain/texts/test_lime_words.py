@@ -126,3 +126,22 @@ def test_numbers_alone_are_not_lime_s() -> None:
         Explainer(model=model, metadata=one.metadata, parameters=one.parameters).explain(
             {"size": np.array([[1.0, 2.0]])}
         )
+
+
+def test_words_that_count_alike_are_no_reason_to_warn() -> None:
+    """What is left of their coefficients without their mean is rounding, whatever the seed."""
+
+    def function(x: Tensors) -> Array:
+        return np.array([[float(len(it.split())), 0.0] for it in x["text"]])
+
+    one = explainer(TEXT, num_samples=500)
+    model = ServedFunction(FunctionModel(function, lambda x, t: {}, frozenset()), (2,))
+    asked = Explainer(model=model, metadata=one.metadata, parameters=one.parameters,
+                      input_keys={"text": "text"})  # fmt: skip
+    (found,) = asked.explain({"text": strings("five words that count alike")})
+    assert not any("stability" in it.what for it in found.warnings)
+
+
+def test_the_caption_names_a_segmentation_of_pictures_only() -> None:
+    assert Lime().caption() == "LIME, 1000 samples, quickshift"
+    assert Lime().caption(patches=False) == "LIME, 1000 samples"
