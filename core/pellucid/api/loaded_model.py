@@ -173,6 +173,8 @@ class LoadedModel:
 
     def _say_general(self, found: Sequence[Explanation]) -> None:
         """Say once what is said of the model, and which baseline was made, if one was."""
+        for note in dict.fromkeys(it for explainer in self.explainers for it in explainer.notes()):
+            self.pixels.say_once(note)
         baseline = self.explainer.baseline
         if baseline is not None and baseline.made:
             for said in dict.fromkeys(item.baseline for item in found if item.baseline):

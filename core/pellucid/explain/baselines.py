@@ -34,6 +34,10 @@ class Encoder(Protocol):
         """Return the operands for the inputs of the signature."""
         ...
 
+    def encode_together(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands of one batch, in which a row may depend on those beside it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baselines:
@@ -146,7 +150,7 @@ class Baselines:
         if self._kind or k >= len(given):
             return zero(shape, dtype)[None]
         if self._is_behind(spec) and not spec.encoded_baselines:
-            return self._encoded(model, spec, k, inputs)
+            return self._encoded(model, spec, k, value, inputs)
         return baseline_array(given[k], shape, dtype, spec)[None]
 
     def _has_noise(self, spec: InputSpec, value: Array) -> bool:
@@ -207,7 +211,7 @@ class Baselines:
         sides = shape[-2:] if is_channels_first(shape) else shape[:2]
         return float(max(sides)) * BLUR_SHARE
 
-    def _encoded(self, model: Encoder, spec: InputSpec, k: int, inputs: Tensors) -> Array:
+    def _encoded(self, model: Encoder, spec: InputSpec, k: int, x: Array, inputs: Tensors) -> Array:
         """Push an input baseline through the encoder: "encoded tensors are transformations"."""
         key = self.input_keys.get(spec.name)
         if key is None:
@@ -220,7 +224,13 @@ class Baselines:
         value = inputs[key]
         one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
         # The encoder may read other inputs, too, such as the weights of the words.
-        return model.encode({**inputs, key: np.broadcast_to(one, value.shape)})[spec.name]
+        start = {**inputs, key: np.broadcast_to(one, value.shape)}
+        encoded = model.encode(start)[spec.name]
+        if encoded.shape == x.shape:
+            return encoded
+        # Beside a longer text, a shorter one is filled up with the model's own padding.
+        both = {name: np.concatenate([it, start[name]]) for name, it in inputs.items()}
+        return model.encode_together(both)[spec.name][len(x) :]
 
 
 def mean_of(found: Sequence[Tensors], names: Collection[str]) -> dict[str, Array]:

@@ -66,7 +66,8 @@ def attribute(
                 model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
-            images = {spec.name: x[spec.name] for spec in specs}
+            # Of words embedded side by side, [words, sizes] is no picture.
+            images = {it.name: x[it.name] for it in specs if not it.encoding.is_embedding}
             attribution, ranks = xrai.xrai(
                 model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,

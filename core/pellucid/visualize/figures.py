@@ -96,6 +96,13 @@ class Shown:
         given = self.explanations.instances[self.number].value
         return texts(self.explanations[self.number], self.label, self.explanations.metadata, given)
 
+    def word_pictures(self) -> dict[str, Array]:
+        """Return each text as a picture of its words on coloured ground, by feature."""
+        return {
+            it.feature: picture(Section(text=it, title=self.title, subtitle=self.subtitle))
+            for it in self.texts()
+        }
+
     def parts(self) -> list[Part]:
         return parts(self.explanations[self.number], self.label, self.explanations.metadata)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata import Encoding, InputSpec, Modality, TextParts
+from pellucid.metadata import InputSpec, Modality, TextParts
 from pellucid.methods.texts import SPLIT_SECONDS, Cut, check_split, coarser, cut, text_of
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Where
@@ -113,7 +113,7 @@ def is_string(spec: InputSpec, value: Array) -> bool:
     """Whether a feature is a single string of an instance, which may be text."""
     if value.dtype != object or value.shape[1:] not in ((), (1,)) or spec.group_name is not None:
         return False
-    return spec.encoding is Encoding.IDENTITY and spec.modality is not Modality.IMAGE
+    return not spec.encoding.is_bag and spec.modality is not Modality.IMAGE
 
 
 def _is_binary(value: object) -> bool:
