@@ -184,7 +184,8 @@ class Explainer:
         general = (*self._of_the_model(x, scores), *texts.said, *(() if said is None else (said,)))
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
-        facts, from_what = self._facts, baselines.said(x) or starts_said(self._behind)
+        from_what = baselines.said(x) or starts_said(self._behind)
+        facts, noise = self._facts, baselines.may_be_noise(x)
         shape, gradients = prediction.shape[1:], self._gradients
         made = Labels(self.metadata, attribution, shape, names, axes, gradients=gradients)
         result = []
@@ -268,10 +269,8 @@ class Explainer:
             refuse_step(attribution, self.model)
         leaping: list[Hint | None] = [None] * len(row)
         if self._gradients:
-            pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
-            leaping = elsewhere(
-                self.model, ends, starts, attribution, pictures=pictures, several=several
-            )
+            seen = bool(baselines.pictures(x))
+            leaping = elsewhere(self.model, ends, starts, attribution, pictures=seen, several=n > 1)
         return attribution, baselines, leaping, texts.of(attribution.values)
 
     @property
