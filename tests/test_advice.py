@@ -191,6 +191,21 @@ CASES = [
         fill={"--paths": "2"},
         tries=(1,),
     ),
+    Case(
+        "put a token in the place of words that are left out, with {mask}",
+        f"explain {{mean_of_words}} {{sentence}} {SHAPLEY}",
+        fill={"--mask": "x"},
+    ),
+    Case(
+        "put a token in the place of words that are left out, with {mask}",
+        "explain {mean_of_words} {sentence} --method lime",
+        fill={"--mask": "x"},
+    ),
+    Case(
+        "raise {samples}",
+        "explain {texts} {story} --method lime --split characters --samples 8",
+        fill={"--num-samples": "4000"},
+    ),
     # models and their parts
     Case(
         "choose one of {keys} with {output}",

@@ -185,7 +185,8 @@ class Explainer:
         said = [*texts.said, *filter(None, [held_notice(lost, beside, method)])]
         said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
         general = (*self._of_the_model(x, scores), *said, *windows_said(specs, x, method))
-        facts, from_what = self._facts, baselines.said(x) or starts_said(self._behind)
+        from_what = baselines.said(x) or starts_said(self._behind)
+        facts, noise = self._facts, baselines.may_be_noise(x)
         shape, gradients = prediction.shape[1:], self._gradients
         made = Labels(self.metadata, attribution, shape, names, axes, gradients=gradients)
         result = []
@@ -193,7 +194,7 @@ class Explainer:
             places = np.flatnonzero(row == i)
             sparse, tokens = sparse_of(self.companions, inputs, i), self._tokens(inputs, x, i)
             labels = tuple(made.made(int(j), sparse, tokens) for j in places)
-            notices = warnings_of(labels, method, facts, [leaping[j] for j in places])
+            notices = warnings_of(labels, method, facts, [leaping[j] for j in places], noise=noise)
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -232,20 +233,20 @@ class Explainer:
         With them come, for outputs that change at their baseline alone, which is better, and the
         texts that were taken apart.
         """
-        x, row, target = asked.x, asked.row, asked.target
+        x, row, target, numbers = asked.x, asked.row, asked.target, asked.numbers
         specs = [spec for spec in self.metadata.inputs if spec.name in x]
         baselines = self._baselines(method, specs)
         lost = self._without_gradient()
         stepped = len(lost) == len(self.metadata.inputs)
         if self.explicit and not stepped:
             refuse_lost(lost, specs, self.model)
-        rows = [asked.numbers[i] for i in row]
+        rows = [numbers[i] for i in row]
         try:
             ends = {name: value[row] for name, value in x.items()}
             made = baselines.made(self.model, x, asked.inputs)
             n = len(asked.scores)
             starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
-            texts = find_texts(specs, x, made, method.text_parts, explicit=self.explicit)
+            texts = find_texts(specs, x, made, method.text_parts, numbers, explicit=self.explicit)
             attribution = attribute(
                 self.model,
                 ends,
@@ -260,7 +261,7 @@ class Explainer:
                 instances=row.tolist(),
             )
         except baseline_scores.BaselineError as error:
-            refusal = baselines.refused(error, x, named(error.target))
+            refusal = baselines.refused(error, x, named(error.target), words=bool(texts.cuts))
             raise _placed(refusal, rows) from error
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
@@ -269,11 +270,9 @@ class Explainer:
             refuse_step(attribution, self.model)
         leaping: list[Hint | None] = [None] * len(row)
         if self._gradients:
-            pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
-            leaping = elsewhere(
-                self.model, ends, starts, attribution, pictures=pictures, several=several
-            )
-        return attribution, baselines, leaping, texts
+            seen = bool(baselines.pictures(x))
+            leaping = elsewhere(self.model, ends, starts, attribution, pictures=seen, several=n > 1)
+        return attribution, baselines, leaping, texts.of(attribution.values)
 
     @property
     def _one_by_one(self) -> bool:

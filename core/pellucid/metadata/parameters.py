@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar, get_args
 
 from pellucid.errors import SpecError
+from pellucid.metadata.choices import (
+    FEW,
+    REGIONS,
+    WINDOWS,
+    Players,
+    Quadrature,
+    Segmentation,
+)
 from pellucid.metadata.example_spec import Examples, Query
 from pellucid.metadata.method import (
     BaseMethod,
@@ -26,7 +33,7 @@ from pellucid.metadata.method import (
     TextParts,
     spelled,
 )
-from pellucid.metadata.spec import DomainBaseline
+from pellucid.metadata.spec import DomainBaseline, Modality
 from pellucid.notices import Where
 
 # What the package offers, too; a method is named here, and in no `__init__`.
@@ -45,44 +52,6 @@ __all__ = [
 
 T = TypeVar("T")
 Path_ = TypeVar("Path_", bound="_PathIntegral")
-
-REGIONS = 200
-"""About as many regions as a picture is cut into."""
-WINDOWS = 20
-"""A series is cut into so many windows, unless their length is given."""
-FEW = 32
-"""Columns of a table rather than pixels: so few are quick, one by one."""
-
-
-class Segmentation(Enum):
-    """The ways to cut a picture that KServe's explainer knew."""
-
-    QUICKSHIFT = "quickshift"
-    FELZENSZWALB = "felzenszwalb"
-    SLIC = "slic"
-
-
-class Players(Enum):
-    """What Shapley values are given to: the elements of each tensor, or regions of a picture.
-
-    Of a text, it is its words, unless it is whole; ``words`` takes all strings for texts. Of a
-    series, it may be its channels, or windows of time.
-    """
-
-    ELEMENTS = "elements"
-    REGIONS = "regions"
-    WORDS = "words"
-    WHOLE = "whole"
-    CHANNELS = "channels"
-    WINDOWS = "windows"
-
-
-class Quadrature(Enum):
-    """The rule by which the path integral is approximated."""
-
-    GAUSS_LEGENDRE = "gauss-legendre"
-    MIDPOINT = "midpoint"
-    TRAPEZOID = "trapezoid"
 
 
 class Setting(NamedTuple):
@@ -116,10 +85,10 @@ class CallSettings:
     ``elements``, ``regions``, ``words``, ``whole``, ``channels`` or ``windows`` of `window` steps
     (by default as many as leave 20 windows); `split` cuts texts into ``words``,
     ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
-    place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight` and
-    `positive_only` are those of LIME. `neighbors` is the number of examples to find, `index` the
-    file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices`
-    choose the outputs.
+    place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight`,
+    `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of
+    examples to find, `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k`
+    (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -131,6 +100,7 @@ class CallSettings:
     window: int | None = _setting(int, least=1)
     split: str | None = _setting(str)
     mask: str | None = _setting(str)
+    bag_of_words: bool | None = _setting(bool)
     samples: int | None = _setting(int, least=2)
     segmentation: str | Segmentation | None = _setting(Segmentation)
     top_labels: int | None = _setting(int, least=1)
@@ -201,7 +171,7 @@ class _PathIntegral(BaseMethod):
         steps = self.step_count if self.tolerance is None else self.max_steps
         return outputs * steps * (self.smooth_grad.noisy_sample_count if self.smooth_grad else 1)
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         refined = self.tolerance is not None and evaluations
         parts = [self.title, f"{evaluations if refined else self.step_count} steps"]
         if self.smooth_grad is not None:
@@ -240,7 +210,7 @@ class IntegratedGradients(_PathIntegral):
     label = "Integrated gradients"
     key = "integrated_gradients_attribution"
     presets: ClassVar[Presets] = {"ig": {}, "smoothgrad": {"noisy_samples": 3}}
-    images_only = False
+    explains_only = frozenset()
     by_regions = False
     default_baselines = ()
     with_noise = "SmoothGrad"
@@ -258,7 +228,7 @@ class Xrai(_PathIntegral):
     label = "XRAI, regions"
     key = "xrai_attribution"
     presets: ClassVar[Presets] = {}
-    images_only = True
+    explains_only = frozenset({Modality.IMAGE})
     by_regions = True
     # "averaged over a black and a white baseline (unless baselines are given)"
     default_baselines = (DomainBaseline("min"), DomainBaseline("max"))
@@ -291,7 +261,7 @@ class SampledShapley(BaseMethod):
     counts = "paths"
     uses_gradients = False
     sampled = True
-    images_only = False
+    explains_only = frozenset()
     by_regions = False
     default_baselines = ()
 
@@ -306,16 +276,10 @@ class SampledShapley(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return elements > FEW
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         several = (Players.REGIONS, Players.CHANNELS, Players.WINDOWS)
         players = f", {self.players.value}" if self.players in several else ""
         return f"{self.title}, {self.path_count} paths{players}"
-
-    @property
-    def text_parts(self) -> TextParts | None:
-        if self.players is Players.WHOLE:
-            return None
-        return TextParts(self.split, self.mask, self.players is Players.WORDS)
 
     @property
     def series_parts(self) -> SeriesParts | None:
@@ -323,14 +287,25 @@ class SampledShapley(BaseMethod):
             return None
         return SeriesParts(self.players is Players.CHANNELS, self.window)
 
+    @property
+    def text_parts(self) -> TextParts | None:
+        return _parts_of(self)
+
+
+def _parts_of(method: SampledShapley | Lime) -> TextParts | None:
+    if method.players is Players.WHOLE:
+        return None
+    return TextParts(method.split, method.mask, method.players is Players.WORDS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lime(BaseMethod):
-    """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
+    """LIME of a picture or of texts (arXiv 1602.04938), with the parameters of KServe's explainer.
 
     `top_labels` outputs are explained where no others are chosen; `positive_only` and `min_weight`
     choose the patches that are shown of each. `hide_color` is what hidden patches are painted with,
-    on the model's own scale.
+    on the model's own scale. Of texts, `players`, `split` and `mask` are those of Shapley values;
+    with `bag_of_words`, a word is left out wherever it occurs.
     """
 
     top_labels: int = spelled(
@@ -348,10 +323,14 @@ class Lime(BaseMethod):
     )
     min_weight: float = spelled(0.01, "min_weight", setting="min_weight", kserve=("min_weight",))
     hide_color: float = 0.0
+    players: Players = spelled(Players.ELEMENTS, setting="players")
+    split: str = spelled("words", setting="split")
+    mask: str | None = spelled(None, setting="mask")
+    bag_of_words: bool = spelled(True, setting="bag_of_words")
 
     name = "lime"
     title = "LIME"
-    label = "LIME, patches"
+    label = "LIME, patches or words"
     key = "lime_attribution"
     presets: ClassVar[Presets] = {}
     for_images: ClassVar[Settings] = {}
@@ -360,7 +339,7 @@ class Lime(BaseMethod):
     counts = "samples"
     uses_gradients = False
     sampled = True
-    images_only = True
+    explains_only = frozenset({Modality.IMAGE, Modality.TEXT})
     by_regions = False
     default_baselines = ()
 
@@ -370,12 +349,17 @@ class Lime(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return True
 
-    def caption(self, evaluations: int | None = None) -> str:
-        return f"{self.title}, {self.num_samples} samples, {self.segmentation_alg.value}"
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
+        cut = f", {self.segmentation_alg.value}" if patches else ""
+        return f"{self.title}, {self.num_samples} samples{cut}"
 
     @property
     def shown_patches(self) -> PatchChoice:
         return self
+
+    @property
+    def text_parts(self) -> TextParts | None:
+        return _parts_of(self)
 
 
 Attributing: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime

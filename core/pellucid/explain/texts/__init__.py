@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.explain.texts.found import Texts, find_texts
-from pellucid.explain.texts.played import shapley_of_words
+from pellucid.explain.texts.found import Texts, find_texts, is_string
+from pellucid.explain.texts.played import lime_of_strings, shapley_of_words
 from pellucid.explain.texts.tokens import (
     LookedUp,
     TokenReader,
@@ -24,6 +24,8 @@ __all__ = [
     "behind_said",
     "cuts_of",
     "find_texts",
+    "is_string",
+    "lime_of_strings",
     "shapley_of_words",
     "starts_said",
     "tokens_of",
