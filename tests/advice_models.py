@@ -249,6 +249,16 @@ def texts(directory: Path) -> Path:
     return save(directory, {"text": TEXTS}, serving_default)
 
 
+def lengths_of_texts(directory: Path) -> Path:
+    """Nothing in the graph tells that these are texts."""
+
+    def serving_default(text: Any) -> Any:
+        length = tf.cast(tf.strings.length(text), tf.float32)
+        return {"y": tf.tanh(tf.stack([length / 100, length / 50], 1))}
+
+    return save(directory, {"text": TEXTS}, serving_default)
+
+
 def mean_of_words(directory: Path) -> Path:
     """Of an empty text, there is no mean."""
 

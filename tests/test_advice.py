@@ -175,11 +175,11 @@ CASES = [
     # texts
     Case(
         "choose {players:whole} if it is a category, or set its modality",
-        f"explain {{texts}} {{sentence}} {SHAPLEY}",
+        f"explain {{lengths_of_texts}} {{sentence}} {SHAPLEY}",
     ),
     Case(
         "choose {players:words} if it is text, or set its modality",
-        f"explain {{texts}} {{color}} {SHAPLEY}",
+        f"explain {{lengths_of_texts}} {{color}} {SHAPLEY}",
     ),
     Case(
         "leave it out, or choose {players:whole}",
@@ -584,12 +584,11 @@ def test_a_file_of_keras_is_explained_and_its_metadata_are_written(
     import keras
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    words = keras.Input((4,), dtype="int32", name="words")
-    table = keras.layers.Embedding(10, 2)(words)
-    flat = keras.layers.Lambda(lambda t: 2 * t)(keras.layers.Flatten()(table))
-    keras.Model(words, keras.layers.Dense(2)(flat)).save(tmp_path / "mine.keras")
+    x = keras.Input((5,), name="x")
+    steps = keras.layers.Lambda(lambda t: t // 0.5)(x)
+    keras.Model(x, keras.layers.Dense(2)(steps)).save(tmp_path / "mine.keras")
     trusted = "if you trust it, add {allow_unsafe_ops:True}"
-    explain = "explain {mine.keras} {words}"
+    explain = "explain {mine.keras} {ones}"
     refused = typed(explain)
     (flags,) = advised(trusted, refused.err)
     way_out = next(case.template for case in CASES if "for_method:integrated" in case.template)

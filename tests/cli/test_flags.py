@@ -21,6 +21,7 @@ FLAGS = {
     ("", "force"): "--force",
     ("", "latent"): "--latent",
     ("", "logits"): "--logits",
+    ("", "mask"): "--mask",
     ("", "max_steps"): "--max-steps",
     ("", "method"): "--method",
     ("", "noise_sigma"): "--noise-sigma",
