@@ -107,6 +107,7 @@ def load(
     ignore_columns: str | Sequence[str] = (),
     id_column: str | None = None,
     missing: str | Missing = Missing.REFUSE,
+    progress: bool | None = None,
     warn: Warn | None = None,
     note: Warn | None = None,
     **options: Any,
@@ -118,10 +119,10 @@ def load(
     `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas. In
     tables, `ignore_columns` are left out, `id_column` names the instances, and `missing` is what
     stands for missing values: ``nan``, ``mean``, ``baseline``. `options` are those of
-    `LoadedModel.configured`, as `method`. `warn` is called with a message for what is not an error,
-    ``str(message)`` being its sentence; by default it becomes a Python warning. `note` is called
-    with what is assumed. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
-    DependencyError.
+    `LoadedModel.configured`, as `method`; `progress` is that of `LoadedModel.explain`. `warn` is
+    called with a message for what is not an error, ``str(message)`` being its sentence; by default
+    it becomes a Python warning. `note` is called with what is assumed. Raises ModelError,
+    SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     chosen = LoadOptions(
         metadata=metadata,
@@ -138,7 +139,7 @@ def load(
         tables=TableSettings.of(ignore_columns, id_column, missing),
         explain=ExplainOptions.of(**options),
     )
-    return load_model(model_dir, chosen, warn, note)
+    return replace(load_model(model_dir, chosen, warn, note), progress=progress)
 
 
 def load_model(
