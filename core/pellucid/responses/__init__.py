@@ -6,6 +6,16 @@ from pellucid.responses.json import encode, predictions
 from pellucid.responses.kserve import kserve
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.services import response
-from pellucid.responses.tidy import parquet, tidy
+from pellucid.responses.tidy import frame, parquet, tidy
 
-__all__ = ["encode", "kserve", "pack", "parquet", "predictions", "response", "tidy", "unpack"]
+__all__ = [
+    "encode",
+    "frame",
+    "kserve",
+    "pack",
+    "parquet",
+    "predictions",
+    "response",
+    "tidy",
+    "unpack",
+]

@@ -11,6 +11,7 @@ from pellucid.visualize.image_overlays import (
     draw_explanation,
 )
 from pellucid.visualize.named_parts import Part, Text, texts
+from pellucid.visualize.notebook import cell, first_picture, plotted
 from pellucid.visualize.panel import encode, file_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
@@ -25,6 +26,7 @@ __all__ = [
     "Shown",
     "Text",
     "View",
+    "cell",
     "character_picture",
     "chosen_settings",
     "draw_explanation",
@@ -32,9 +34,11 @@ __all__ = [
     "encode",
     "file_of",
     "files",
+    "first_picture",
     "grounds",
     "half_blocks",
     "largest",
+    "plotted",
     "shown",
     "texts",
 ]
