@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid import responses
+from pellucid.api.summary import Summary, summary_of
 from pellucid.errors import InstanceError, SpecError, memory_for
 from pellucid.explain import LabelAttribution, Results
 from pellucid.metadata import Dialect, ExplanationMetadata, Modality, Visualization
@@ -70,6 +71,10 @@ class Explanations(Results):
         texts. Raises SpecError for what is not there, and DependencyError without matplotlib.
         """
         return plotted(self, ax, instance=instance, label=label, feature=feature)
+
+    def summary(self) -> Summary:
+        """Return what they have in common, class by class: means, and pictures of all of them."""
+        return summary_of(self)
 
     def response(self, *, dialect: Dialect | None = None) -> dict[str, Any]:
         """Return the response body, in the dialect of the metadata unless another is given.

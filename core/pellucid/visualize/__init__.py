@@ -12,6 +12,21 @@ from pellucid.visualize.image_overlays import (
 )
 from pellucid.visualize.named_parts import Part, Text, texts
 from pellucid.visualize.notebook import cell, first_picture, plotted
+from pellucid.visualize.overview import (
+    POINTS,
+    Counted,
+    Overview,
+    OverviewPicture,
+    beeswarm,
+    chance,
+    counted,
+    dependence,
+    importance,
+    overview_pictures,
+    spots,
+    top_words,
+    words,
+)
 from pellucid.visualize.panel import encode, file_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
@@ -19,16 +34,24 @@ from pellucid.visualize.waterfall import largest
 
 __all__ = [
     "FRAMES",
+    "POINTS",
     "SMALL",
+    "Counted",
     "Drawing",
     "File",
+    "Overview",
+    "OverviewPicture",
     "Part",
     "Shown",
     "Text",
     "View",
+    "beeswarm",
     "cell",
+    "chance",
     "character_picture",
     "chosen_settings",
+    "counted",
+    "dependence",
     "draw_explanation",
     "drawing_damaged",
     "encode",
@@ -37,8 +60,13 @@ __all__ = [
     "first_picture",
     "grounds",
     "half_blocks",
+    "importance",
     "largest",
+    "overview_pictures",
     "plotted",
     "shown",
+    "spots",
     "texts",
+    "top_words",
+    "words",
 ]
