@@ -168,7 +168,8 @@ def test_a_bad_line_in_a_file_of_many(program: Any, samples: Path, tmp_path: Pat
         for name in b:
             np.testing.assert_allclose(a[name], b[name], rtol=1e-4, atol=1e-4)
     summary = json.loads((out / "summary.json").read_text())
-    means = {name: value[0] for name, value in summary["meanAttributions"].items()}
+    (of_one,) = summary["meanAttributions"].values()
+    means = {name: value[0] for name, value in of_one.items()}
     for name, mean in means.items():
         each = [e["attributions_by_label"][0]["attributions"][name][0] for e in got]
         assert mean == pytest.approx(np.mean(each), abs=1e-9)

@@ -15,14 +15,14 @@ from pellucid.model import Array
 from pellucid.notices import Where
 from pellucid.printable import printable
 from pellucid.visualize import (
-    POINTS,
     Overview,
     OverviewPicture,
     beeswarm,
-    chance,
+    class_key,
     counted,
     dependence,
     importance,
+    is_drawn,
     overview_pictures,
     spots,
     words,
@@ -124,17 +124,14 @@ class Summary:
 def summary_of(results: Results) -> Summary:
     """Return what explanations have in common."""
     overview = Overview()
-    share = 3 * POINTS / max(1, len(results))
-    for explanation, instance in zip(results, results.instances, strict=True):
-        # By the place in the call: ids need not be different from each other.
-        name, found = f"{instance.index}", {}
+    for place, (explanation, instance) in enumerate(zip(results, results.instances, strict=True)):
+        found = {}
         for label in explanation.labels:
-            one = counted(explanation, label, results.metadata, instance.value)
-            overview.count(one)
-            if chance(name) < share:
-                found[one.key] = spots(explanation, label, results.metadata)
+            overview.count(counted(explanation, label, results.metadata, instance.value))
+            if is_drawn(place, len(results)):
+                found[class_key(label)] = spots(explanation, label, results.metadata)
         if found:
-            overview.take(name, found)
+            overview.take(f"{place}", found)
     return Summary(overview, results.parameters.method.caption(None))
 
 

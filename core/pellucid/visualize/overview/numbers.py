@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from math import isfinite
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -48,7 +49,21 @@ class Counted:
 
     @property
     def key(self) -> str:
-        return f"{self.output}[{','.join(map(str, self.index))}]"
+        return class_key(self)
+
+
+class Classed(Protocol):
+    """What is of a class: a label, or what it counts for."""
+
+    @property
+    def output(self) -> str: ...
+    @property
+    def index(self) -> tuple[int, ...]: ...
+
+
+def class_key(it: Classed) -> str:
+    """Return the key of a class among all of a run."""
+    return f"{it.output}[{','.join(map(str, it.index))}]"
 
 
 def counted(
@@ -60,36 +75,28 @@ def counted(
     """Return what a label of an explanation adds; `value` is the instance as given."""
     written = texts(explanation, label, metadata, value)
     texts_of = {text.feature for text in written}
-    pictures = [spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE]
+    mapped = {spec.name for spec in metadata.inputs if spec.index_feature_mapping is not None}
+    features: dict[str, Array] = {}
+    for feature, values in label.features.items():
+        if feature in texts_of or values.size > LARGEST:
+            continue
+        names = element_names(metadata, feature, values) if feature in mapped else None
+        if names is None:
+            features[feature] = values
+        else:
+            features |= {name: values[i : i + 1] for i, name in enumerate(names)}
     return Counted(
         output=label.output,
         index=label.index,
         name=label.called,
-        features={
-            name: part
-            for feature, values in label.features.items()
-            if feature not in texts_of
-            for name, part in _elements(feature, values, metadata)
-            if part.size <= LARGEST
-        },
-        words=[
+        features=features,
+        words=tuple(
             (word, weight)
             for text in written
             for word, weight in zip(text.words, text.attributions.tolist(), strict=True)
-        ],
-        pictures=pictures,
+        ),
+        pictures=tuple(spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE),
     )
-
-
-def _elements(
-    feature: str, values: Array, metadata: ExplanationMetadata
-) -> Iterator[tuple[str, Array]]:
-    """Yield a feature, or each of its elements where these have names."""
-    names = element_names(metadata, feature, values)
-    if names is None:
-        yield feature, values
-    else:
-        yield from ((name, values[i : i + 1]) for i, name in enumerate(names))
 
 
 def spots(
@@ -104,15 +111,24 @@ def spots(
 
 def _number(value: str | None) -> float | str | None:
     try:
-        return None if value is None else float(value)
+        number = None if value is None else float(value)
     except ValueError:
         return value
+    return None if number is None or not isfinite(number) else number
 
 
 def chance(name: str) -> float:
     """Return a number in [0, 1) that is drawn by a name: the least of many are a sample."""
     data = name.encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(data, digest_size=6).digest(), "big") / 2**48
+
+
+def is_drawn(place: int, total: int) -> bool:
+    """Whether the instance at a place of so many may come into the sample.
+
+    That is so of three times as many as are wanted, so that they are enough for certain.
+    """
+    return chance(f"{place}") * total < 3 * POINTS
 
 
 @dataclass(slots=True)
@@ -181,15 +197,22 @@ class Overview:
     sample: list[tuple[float, str, dict[str, Spots]]] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
 
-    def count(self, found: Counted) -> None:
-        """Count a label of an instance in."""
-        totals = self._of(found.output, found.key, found.name)
-        totals.count += 1
-        for name, value in found.features.items():
-            value = np.asarray(value, np.float64)
-            totals.add_feature(name, value, np.abs(value), 1)
-        totals.add_words(found.words)
-        self.pictures += [it for it in found.pictures if it not in self.pictures]
+    def count(self, *found: Counted) -> None:
+        """Count labels of instances in, all at once: what is added up is numpy's own."""
+        by_class: dict[str, list[Counted]] = {}
+        for it in found:
+            by_class.setdefault(it.key, []).append(it)
+        for key, same in by_class.items():
+            self._output(same[0].output)
+            totals = self.totals.setdefault(key, Totals(same[0].name))
+            totals.count += len(same)
+            for name, values in _stacked(same):
+                total, size = values.sum(axis=0), np.abs(values).sum(axis=0)
+                totals.add_feature(name, total, size, len(values))
+            totals.add_words(word for it in same for word in it.words)
+            for it in same:
+                if it.pictures:
+                    self.pictures += [name for name in it.pictures if name not in self.pictures]
 
     def take(self, name: str, found: Mapping[str, Spots]) -> None:
         """Put an instance into the sample."""
@@ -210,10 +233,6 @@ class Overview:
     def _thin(self) -> None:
         if len(self.sample) > 2 * POINTS:
             self.sample = sorted(self.sample, key=lambda it: it[:2])[:POINTS]
-
-    def _of(self, output: str, key: str, name: str) -> Totals:
-        self._output(output)
-        return self.totals.setdefault(key, Totals(name))
 
     def _output(self, output: str) -> None:
         if output not in self.outputs:
@@ -280,15 +299,35 @@ class Overview:
             totals = Totals(
                 it["name"], it["count"], **arrays, counts=it["counts"], words=it["words"]
             )
-            if not totals.sums.keys() == totals.sizes.keys() == totals.counts.keys():
+            shapes = [{n: v.shape for n, v in it.items()} for it in arrays.values()]
+            if shapes[0] != shapes[1] or totals.sums.keys() != totals.counts.keys():
                 raise ValueError("what is counted is not what is added up")
             made.totals[key] = totals
         made.sample = [
-            (drawn, name, {key: {n: (a, v) for n, (a, v) in s.items()} for key, s in found.items()})
+            (float(drawn), name, {key: _read_spots(it) for key, it in found.items()})
             for drawn, name, found in document["sample"]
         ]
         _ = made.ordered, made.points  # or the document is damaged
         return made
+
+
+def _stacked(found: Sequence[Counted]) -> Iterator[tuple[str, Array]]:
+    """Yield the values of each feature, [n, …], those of one shape together."""
+    values: dict[tuple[str, tuple[int, ...]], list[Array]] = {}
+    for it in found:
+        for name, value in it.features.items():
+            values.setdefault((name, value.shape), []).append(value)
+    for (name, _), same in values.items():
+        yield name, np.asarray(same, np.float64)
+
+
+def _read_spots(document: Mapping[str, Any]) -> Spots:
+    found: Spots = {}
+    for name, (attribution, value) in document.items():
+        if not isinstance(value, float | str | None):
+            raise TypeError("a value is neither a number nor a text")
+        found[name] = (float(attribution), value)
+    return found
 
 
 def _means(totals: Totals, sums: Mapping[str, Array]) -> dict[str, Array]:

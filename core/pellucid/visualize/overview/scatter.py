@@ -67,7 +67,7 @@ def sampled_text(overview: Overview, key: str) -> str:
     drawn = sum(key in point for point in overview.points)
     if drawn == count:
         return instances_text(count)
-    return f"{drawn:,} of {instances_text(count)}, drawn by their names"
+    return f"{drawn:,} of {instances_text(count)}, drawn at random, the same each time"
 
 
 def beeswarm(overview: Overview, key: str, called: str) -> Array | None:
