@@ -110,6 +110,7 @@ class Run:
         """
         folder = Folder(self.out, self.words)
         folder.check(force=self.force)
+        folder.check_free()
         self._given.check()
         outcome = Outcome()
         with opened as engine:
@@ -228,7 +229,7 @@ class Run:
         suspects = folder.begun() - done
         if suspects and watcher is not None:
             count = f"{len(suspects)} block{'s' * (len(suspects) > 1)}"
-            what = f"an earlier run died with {count} in the works; another process tries them"
+            what = f"an earlier run ended with {count} in the works; another process tries them"
             watcher.warns(Notice(what))
         return suspects
 
