@@ -106,6 +106,8 @@ class Call:
 
     def _say(self, records: Sequence[Instance], found: Sequence[Explanation]) -> None:
         """Say what there is to say: of the model once, and which baseline was made, if one was."""
+        for note in dict.fromkeys(it for explainer in self.explainers for it in explainer.notes()):
+            self.pixels.say_once(note)
         baseline = self.explainers[0].baseline
         if baseline is not None and baseline.made:
             for said in dict.fromkeys(item.baseline for item in found if item.baseline):

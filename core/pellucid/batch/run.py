@@ -22,6 +22,7 @@ from pellucid.batch.records import Finished
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
+from pellucid.inputs import takes_texts
 from pellucid.notices import Message, Notice, Where, Words, python_words
 
 Opened: TypeAlias = AbstractContextManager[Engine]
@@ -211,9 +212,8 @@ class Run:
 
     def _plan(self, listing: Path, about: About) -> Plan:
         root = root_of([it for it in self.named if it != "-"], self.listed())
-        total, names, contents = write_listing(
-            listing, self._given, root, about.inputs, about.beside
-        )
+        given = replace(self._given, texts=takes_texts(about.inputs))
+        total, names, contents = write_listing(listing, given, root, about.inputs, about.beside)
         return Plan(
             listing=listing,
             root=root,

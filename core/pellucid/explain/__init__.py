@@ -13,6 +13,7 @@ from pellucid.explain.features import Companions, baseline_array, element_names,
 from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
+from pellucid.explain.texts import LookedUp
 
 __all__ = [
     "MIXED_ROWS",
@@ -22,6 +23,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "LabelAttribution",
+    "LookedUp",
     "PixelWatch",
     "Results",
     "baseline_array",
