@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.api.call import Call, block_size
+from pellucid.api.calls import Call, block_size, naming, progress_bar, records_of
 from pellucid.api.explanations import Explanations
-from pellucid.api.progress import progress_bar
-from pellucid.api.records import naming, records_of
 from pellucid.api.tables import TableSettings, described_inputs, named_after
 from pellucid.errors import (
     InstanceError,

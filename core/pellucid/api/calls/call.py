@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.api.records import naming
+from pellucid.api.calls.records import naming
 from pellucid.api.tables import with_means
 from pellucid.errors import InstanceError, ModelError, OutOfMemoryError, SpecError
 from pellucid.explain import BaselineKind, Explainer, Explanation, PixelWatch

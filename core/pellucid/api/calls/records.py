@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.api.batches import rows_of_batches
+from pellucid.api.calls.batches import rows_of_batches
 from pellucid.errors import InstanceError
 from pellucid.inputs import (
     Beside,
