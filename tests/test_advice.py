@@ -371,6 +371,9 @@ ELSEWHERE = {
 }
 # No command leads here on this machine, or the advice is not a command.
 UNREACHED = {
+    "{limit} takes others": (
+        "tests/core/api/test_held_in_programs.py: datasets are what programs hold, not commands"
+    ),
     "give it longer with {timeout}": (
         "tests/cli/test_time_limits.py: how long is enough, only the model knows"
     ),

@@ -20,6 +20,7 @@ FLAGS = {
     ("", "for_method"): "--for",
     ("", "force"): "--force",
     ("", "latent"): "--latent",
+    ("", "limit"): "--limit",
     ("", "logits"): "--logits",
     ("", "mask"): "--mask",
     ("", "max_steps"): "--max-steps",

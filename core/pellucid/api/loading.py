@@ -116,19 +116,19 @@ def load(
     missing: str | Missing = Missing.REFUSE,
     time_column: str | None = None,
     feature_names: str | Sequence[str] | None = None,
+    progress: bool | None = None,
     warn: Warn | None = None,
     note: Warn | None = None,
     **options: Any,
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
 
-    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
-    latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
-    `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas, and how
-    tables are read is told by `TableSettings`. `options` are those of `LoadedModel.configured`, as
-    `method`. `warn` is called with a message for what is not an error, ``str(message)`` being its
-    sentence; by default it becomes a Python warning. `note` is called with what is assumed. Raises
-    ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
+    `model_dir` is a directory, a ``.keras`` or ``.h5`` file, or a Keras model; the latter are
+    exported, files once, into a cache. `LoadOptions` and `TableSettings` tell what may be chosen;
+    `pixels` may be text: ``0..255``, ``bgr``, or several with commas. `options` are those of
+    `LoadedModel.configured`, `progress` that of `LoadedModel.explain`. `warn` is called with a
+    message for what is not an error, by default a Python warning, and `note` with what is assumed.
+    Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     chosen = LoadOptions(
         metadata=metadata,
@@ -146,7 +146,7 @@ def load(
         feature_names=feature_names,
         explain=ExplainOptions.of(**options),
     )
-    return load_model(model_dir, chosen, warn, note)
+    return replace(load_model(model_dir, chosen, warn, note), progress=progress)
 
 
 def load_model(

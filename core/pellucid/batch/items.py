@@ -60,7 +60,7 @@ class Item:
     as people read it, `path` the file itself; `place` where its pictures go. `content` is a line, a
     row, a value, or why it failed; `index` its place in the file and `line` the line that it begins
     on; `table` what its columns are, `settings` what its request says beside the instances; `id`
-    what it is called, as far as that is known.
+    what it is called, as far as that is known; one that is `drawn` may be in the sample of the run.
     """
 
     number: int
@@ -74,6 +74,7 @@ class Item:
     table: Table | None = None
     settings: Mapping[str, object] | None = None
     id: str = ""
+    drawn: bool = False
 
     @property
     def where(self) -> Where:

@@ -67,6 +67,13 @@ class Instance:
     pictures: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        shapes = (
+            f"{name!r}: {'strings' if it.dtype == object else it.dtype} {shape_text(it.shape)}"
+            for name, it in [*self.tensors.items()][:20]
+        )
+        return f"Instance({self.place}, {{{', '.join(shapes)}}})"
+
     @property
     def id(self) -> str | None:
         """What it is called by its table or request, if by anything."""

@@ -48,17 +48,17 @@ def _rows(file: Any, source: str) -> Iterator[Row]:
         for batch in file.iter_batches(batch_size=ROWS):
             columns = [column.to_pylist() for column in batch.columns]
             for row in range(batch.num_rows):
-                yield None, [_plain(column[row]) for column in columns]
+                yield None, [as_requested(column[row]) for column in columns]
     # pyarrow says NotImplementedError of kinds of columns or compression that it does not read.
     except (OSError, ValueError, NotImplementedError) as error:
         raise InstanceError(_reason(error), where=Where(file=source)) from None
 
 
-def _plain(value: object) -> Any:
+def as_requested(value: object) -> Any:
     """Return a cell as the value that a request would hold."""
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
-    return [_plain(it) for it in value] if isinstance(value, list) else value
+    return [as_requested(it) for it in value] if isinstance(value, list) else value
 
 
 def _reason(error: Exception) -> str:

@@ -24,7 +24,7 @@ from pellucid.visualize.animation import animated, sweep
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts
-from pellucid.visualize.panel import encode, framed, label_text, method_text, number, title_text
+from pellucid.visualize.panel import encode, framed, method_text, number, title_text
 from pellucid.visualize.series import SeriesDrawing, draw_series
 from pellucid.visualize.text_highlight import Section, left_out, page, picture
 from pellucid.visualize.waterfall import waterfall
@@ -239,7 +239,7 @@ def _labels(shown: Sequence[Shown], feature: str, view: View) -> tuple[Array, Ch
         }.get(drawing.visualization.polarity or Polarity.POSITIVE, "For and against")
         if drawing.said:
             said[drawing.title] = drawing.settings_chosen
-        title = f"{sign} {label_text(one.label)}"
+        title = f"{sign} {one.label.called}"
         if view.actual is not None:
             title += f" Actual {view.actual}"
         lines = [f"score {number(one.label.score)}", *filter(None, [drawing.empty])]
