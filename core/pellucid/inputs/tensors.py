@@ -111,12 +111,17 @@ def check_names(
     given: Sequence[str], known: Mapping[str, InputInfo], where: Where, what: str
 ) -> None:
     """Raise `InstanceError` unless `given` are the known inputs, each once, in any order."""
+    unknown = list(dict.fromkeys(name for name in given if name not in known))
     for i, name in enumerate(given):
         if name not in known:
             kind = "features" if what == "feature" else "inputs"
             listed = ", ".join(f"'{n}'" for n in known)
             hint: Hint | str = f"the {kind} are {listed}" if known else ""
             if known and {n for n, it in known.items() if not it.optional} <= set(given):
+                if what == "column" and len(unknown) > 1:
+                    listed = ", ".join(f"'{n}'" for n in unknown)
+                    hint = Hint("leave a column out with {ignore_columns}")
+                    raise InstanceError(f"unknown columns {listed}", where=where, hint=hint)
                 hint = Hint("leave it out with {ignore_columns:{name}}", name=str(name))
             hint = meant(str(name), [it for it in known if it not in given]) or hint
             raise InstanceError(f"unknown {what} '{name}'", where=where, hint=hint)

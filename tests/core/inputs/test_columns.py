@@ -107,6 +107,8 @@ def test_old_line_ends_are_line_ends(tmp_path: Path) -> None:
          "columns; leave a column out with ignore_columns=…"),
         ("bmi,age,target\n1,2,0\n", (NAMED,), "t.csv:1: unknown column 'target'; leave it out "
          "with ignore_columns='target'"),
+        ("who,a,b,target\nx,1,2,0\n", (A, B), "t.csv:1: unknown columns 'who', 'target'; leave a "
+         "column out with ignore_columns=…"),
         ("bmi,aeg\n1,2\n", (NAMED,), "t.csv:1: unknown column 'aeg'; did you mean 'age'?"),
         ("id,id,a,b\nx,y,1,2\n", (A, B), "t.csv:1: unknown column 'id'; leave it out with "
          "ignore_columns='id'"),
