@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 import pellucid
 from pellucid.errors import SpecError
+from pellucid.explain import Explanation, LabelAttribution
+from pellucid.metadata import ExplanationMetadata, InputSpec, Modality, OutputSpec
 from pellucid.responses import encode
 from pellucid.visualize import (
     POINTS,
@@ -19,14 +22,16 @@ from pellucid.visualize import (
     Overview,
     beeswarm,
     chance,
+    counted,
     dependence,
     importance,
     overview_pictures,
+    spots,
     top_words,
     words,
 )
 from pellucid.visualize.overview.charts import shades, ticks
-from pellucid.visualize.overview.scatter import swarm
+from pellucid.visualize.overview.scatter import _along, swarm
 from places import SAMPLES
 
 GREEN, PINK = (62, 137, 28), (197, 27, 125)
@@ -275,3 +280,57 @@ def test_a_group_has_no_value_and_a_feature_a_dependence(
         summary.beeswarm("cultivar4")
     with pytest.raises(SpecError, match="no words"):
         summary.words()
+
+
+def of_numbers(*values: float) -> Overview:
+    found = Overview()
+    for i, value in enumerate(values):
+        found.count(Counted(output="y", index=(), name="y", features={"a": np.array(value)}))
+        found.take(f"{i}", {"y[]": {"a": (1.0, value)}})
+    return found
+
+
+def test_a_few_numbers_that_all_differ_lie_where_they_are_on_the_axis() -> None:
+    """9 lies at 8/9 of the way from 1 to 10, not in the middle of three slots."""
+    values: list[float | str | None] = [1.0, 9.0, 10.0]
+    x, marks, _ = _along(values)
+    np.testing.assert_allclose(x, [0, 8 / 9, 1])
+    assert len(marks) > 3
+    assert dependence(of_numbers(1.0, 9.0, 10.0), "y[]", "a", "y") is not None
+    assert dependence(of_numbers(4.0), "y[]", "a", "y") is not None
+
+
+def test_a_value_that_one_instance_has_is_drawn_above_its_name() -> None:
+    x, marks, _ = _along(["rome", "oslo", "rome"])
+    assert (x[1], "oslo") in marks
+
+
+def test_a_text_beside_columns_counts_as_a_whole_too() -> None:
+    """Or the price alone would seem to say what the class is."""
+    metadata = ExplanationMetadata(
+        inputs=(
+            InputSpec(name="review", tensor_name="r:0", modality=Modality.TEXT),
+            InputSpec(name="price", tensor_name="p:0"),
+        ),
+        output=OutputSpec(name="y", tensor_name="y:0"),
+    )
+    label = LabelAttribution(
+        output="y", index=(), name="y", score=1.0, baseline_score=0.0, approx_error=0.0, values={},
+        features={"review": np.array([0.5, -0.2]), "price": np.array([0.1])},
+    )  # fmt: skip
+    explanation = Explanation(
+        prediction=np.array(1.0),
+        labels=(label,),
+        inputs={"review": np.array(["so", "good"], object), "price": np.array([3.0])},
+    )
+    features = counted(explanation, label, metadata).features
+    assert {name: float(it.sum()) for name, it in features.items()} == {
+        "review": pytest.approx(0.3),
+        "price": 0.1,
+    }
+    assert spots(explanation, label, metadata) == {
+        "price": (0.1, 3.0),
+        "review": (pytest.approx(0.3), None),
+    }
+    alone = replace(label, features={"review": label.features["review"]})
+    assert counted(explanation, alone, metadata).features == {}

@@ -18,7 +18,7 @@ import numpy as np
 from pellucid.explain import Explanation, LabelAttribution, element_names
 from pellucid.metadata import ExplanationMetadata, Modality
 from pellucid.model import Array
-from pellucid.visualize.named_parts import parts, texts
+from pellucid.visualize.named_parts import Text, parts, texts
 
 POINTS = 1000
 """Instances that are drawn point by point, at most."""
@@ -72,7 +72,10 @@ def counted(
     metadata: ExplanationMetadata,
     value: object = None,
 ) -> Counted:
-    """Return what a label of an explanation adds; `value` is the instance as given."""
+    """Return what a label of an explanation adds; `value` is the instance as given.
+
+    A text beside other features is one of them, too: the sum of its words.
+    """
     written = texts(explanation, label, metadata, value)
     texts_of = {text.feature for text in written}
     mapped = {spec.name for spec in metadata.inputs if spec.index_feature_mapping is not None}
@@ -85,6 +88,7 @@ def counted(
             features[feature] = values
         else:
             features |= {name: values[i : i + 1] for i, name in enumerate(names)}
+    features |= {name: np.array(it) for name, it in _whole(written, label).items()}
     return Counted(
         output=label.output,
         index=label.index,
@@ -102,11 +106,23 @@ def counted(
 def spots(
     explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
 ) -> Spots:
-    """Return the named parts of a label, with the value of each as a number, if it is one."""
+    """Return the named parts of a label, with the value of each as a number, if it is one.
+
+    A text beside other features is a part without a value.
+    """
     if any(values.size > LARGEST for values in label.features.values()):
         return {}
     found = parts(explanation, label, metadata)
-    return {part.name: (part.attribution, _number(part.value)) for part in found}
+    named: Spots = {part.name: (part.attribution, _number(part.value)) for part in found}
+    whole = _whole(texts(explanation, label, metadata), label)
+    return named | {name: (attribution, None) for name, attribution in whole.items()}
+
+
+def _whole(written: Sequence[Text], label: LabelAttribution) -> dict[str, float]:
+    """Return what each text contributes as a whole, unless it is all there is."""
+    if len(label.features) < 2:
+        return {}
+    return {text.feature: float(label.features[text.feature].sum()) for text in written}
 
 
 def _number(value: str | None) -> float | str | None:

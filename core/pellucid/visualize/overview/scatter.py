@@ -33,7 +33,7 @@ CATEGORIES = 12
 """Values that are no numbers are told apart, the most frequent of them."""
 
 FEW = 6
-"""So few different numbers are drawn as categories are: side by side."""
+"""So few different numbers, of more instances, are drawn as categories are: side by side."""
 
 _ROW, _PLOT, _LEGEND = 40, 520, 100
 _DEPENDENCE = (560, 320)
@@ -162,8 +162,10 @@ def dependence(overview: Overview, key: str, feature: str, called: str) -> Array
 
 
 def _is_continuous(values: Sequence[float | str | None]) -> bool:
-    """Whether values are numbers, and more than a few different ones."""
-    return all(isinstance(it, float) for it in values) and len({*values}) > FEW
+    """Whether values are numbers, and more than a few different ones, or all different."""
+    different = len({*values})
+    several = different > FEW or 1 < different == len(values)
+    return several and all(isinstance(it, float) for it in values)
 
 
 def _histogram(sheet: Sheet, x: Array, corner: tuple[float, float], width: int) -> None:
@@ -200,7 +202,7 @@ def _along(values: Sequence[float | str | None]) -> tuple[Array, list[tuple[floa
         slot = name if name in where else "others"
         nth = seen[slot] = seen.get(slot, -1) + 1
         # Side by side, in a pattern that does not depend on the order of the attributions.
-        spread = ((nth * 0.618034) % 1.0 - 0.5) * 0.6 / len(slots)
+        spread = ((nth * 0.618034 + 0.5) % 1.0 - 0.5) * 0.6 / len(slots)
         found.append(where.get(name, share[-1]) + spread)
     note = f"the {len(shown)} most frequent of {len(counts):,} values" if rest else ""
     return np.array(found), list(zip(share, slots, strict=True)), note
