@@ -23,7 +23,7 @@ from pellucid.notices import Where
 from pellucid.visualize.animation import animated, sweep
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
-from pellucid.visualize.named_parts import Part, Text, parts, texts
+from pellucid.visualize.named_parts import Part, Text, parts, texts, wholes
 from pellucid.visualize.panel import encode, framed, method_text, number, title_text
 from pellucid.visualize.series import SeriesDrawing, draw_series
 from pellucid.visualize.text_highlight import Section, left_out, page, picture
@@ -111,8 +111,9 @@ class Shown:
         return parts(self.explanations[self.number], self.label, self.explanations.metadata)
 
     def waterfall(self) -> Array:
+        explanation, metadata = self.explanations[self.number], self.explanations.metadata
         return waterfall(
-            self.parts(),
+            [*self.parts(), *wholes(explanation, self.label, metadata)],
             title=self.title,
             subtitle=f"{self.method}\n{self.label.quality}",
             baseline=self.label.baseline_score,

@@ -77,9 +77,7 @@ def parts(
     explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
 ) -> list[Part]:
     """Return the features that are no pictures, text or series, vectors element by element."""
-    drawn = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
-    drawn |= {series.feature for series in series_of(explanation, label, metadata)}
-    drawn |= {text.feature for text in texts(explanation, label, metadata)}
+    drawn = _drawn(explanation, label, metadata)
     values: dict[str, list[str]] = {}
     for spec in metadata.inputs:
         if spec.name not in drawn:
@@ -96,6 +94,27 @@ def parts(
             single = given[0] if len(given) == 1 else None
             found.append(Part(name=name, attribution=weight, value=single))
     return found
+
+
+def wholes(
+    explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
+) -> list[Part]:
+    """Return the pictures, texts and series, each as one part: what all of it contributed."""
+    drawn = _drawn(explanation, label, metadata)
+    return [
+        Part(name=feature, attribution=float(attribution.sum()))
+        for feature, attribution in label.features.items()
+        if feature in drawn
+    ]
+
+
+def _drawn(
+    explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
+) -> set[str]:
+    """Return the features that have a picture of their own."""
+    drawn = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
+    drawn |= {series.feature for series in series_of(explanation, label, metadata)}
+    return drawn | {text.feature for text in texts(explanation, label, metadata)}
 
 
 def _names(feature: str, attribution: Array, metadata: ExplanationMetadata) -> list[str]:

@@ -7,7 +7,9 @@ import pytest
 from drawn import explanations, label
 
 from pellucid.metadata.spec import Encoding, InputSpec, Modality
-from pellucid.visualize.named_parts import Part, parts, texts
+from pellucid.visualize.figures import Shown
+from pellucid.visualize.named_parts import Part, parts, texts, wholes
+from pellucid.visualize.waterfall import waterfall
 
 
 def test_columns_have_their_values_and_groups_none() -> None:
@@ -86,3 +88,20 @@ def test_padding_is_left_out_unless_it_counts() -> None:
         found = explanations([spec], {"t": words}, [label({"t": weights})])
         (text,) = texts(found[0], found[0].labels[0], found.metadata)
         assert len(text.words) == shown
+
+
+def test_a_chart_beside_a_text_has_a_bar_for_the_text_and_ends_at_the_score() -> None:
+    """Where the last bar ends beside the score is said to be the error of the attributions."""
+    found = explanations(
+        [InputSpec(name="t", modality=Modality.TEXT), InputSpec(name="price")],
+        {"t": np.array(["so", "good"], object), "price": 3.0},
+        [label({"t": [0.5, -0.2], "price": 0.1})],
+    )
+    one = found[0].labels[0]
+    (column,) = parts(found[0], one, found.metadata)
+    (whole,) = wholes(found[0], one, found.metadata)
+    assert whole == Part(name="t", attribution=pytest.approx(0.3))
+    shown = Shown(found, 0, one)
+    said = {"title": shown.title, "subtitle": f"{shown.method}\n{one.quality}"}
+    expected = waterfall([column, whole], baseline=0.25, score=one.score, **said)
+    np.testing.assert_array_equal(shown.waterfall(), expected)
