@@ -181,8 +181,8 @@ class Explainer:
         explained = [s.name for s in specs if s.name in x]
         lost = [name for name in explained if name not in attribution.values]
         lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
-        beside = self._beside()
-        said = [*texts.said, *filter(None, [held_notice(lost, beside, method)])]
+        beside, explicit = self._beside(), self.explicit
+        said = [*texts.said, *filter(None, [held_notice(lost, beside, method, explicit)])]
         said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
         general = (*self._of_the_model(x, scores), *said, *windows_said(specs, x, method))
         from_what = baselines.said(x) or starts_said(self._behind)

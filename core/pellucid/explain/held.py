@@ -83,17 +83,21 @@ def refuse_lost(lost: Collection[str], specs: Sequence[InputSpec], model: Differ
     )
 
 
-def held_notice(lost: Sequence[str], beside: Sequence[str], method: BaseMethod) -> Notice | None:
+def held_notice(
+    lost: Sequence[str], beside: Sequence[str], method: BaseMethod, explicit: bool = True
+) -> Notice | None:
     """Return what is said of features that a method leaves as they are, None if there are none.
 
-    `lost` are features that the method cannot explain, `beside` inputs that are no features.
+    `lost` are features that the method cannot explain, `beside` inputs that are no features, as
+    the metadata say or, unless these are `explicit`, as was inferred.
     """
     why = "no gradient reaches" if method.uses_gradients else f"{method.title} does not explain"
     parts = []
     if lost:
         parts.append(f"{_names(lost)}, which {why}")
     if beside:
-        parts.append(f"{_names(beside)}, which the metadata do not name")
+        left_out = "the metadata do not name" if explicit else "inferred metadata leave out"
+        parts.append(f"{_names(beside)}, which {left_out}")
     if not parts:
         return None
     what = f"held as each instance has it, and given no attribution: {'; and '.join(parts)}"

@@ -222,7 +222,7 @@ def test_features_of_any_length_are_held_and_named(tmp_path: Path) -> None:
     assert [it.held for it in found] == [("more", "ids", "values")] * 2
     assert found[0].labels[0].score == pytest.approx(math.tanh(0.1 * 6.5), abs=1e-6)
     assert found[1].labels[0].features["w"] == pytest.approx(math.tanh(0.6), abs=1e-4)
-    assert any("'more', 'ids', 'values', which the metadata do not name" in it for it in said)
+    assert any("'more', 'ids', 'values', which inferred metadata leave out" in it for it in said)
 
 
 def test_rows_of_csv_are_explained_by_their_columns(tmp_path: Path) -> None:

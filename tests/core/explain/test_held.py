@@ -57,12 +57,17 @@ def test_a_feature_without_a_gradient_is_named_however_small_the_error() -> None
         ]
 
 
-def test_an_input_that_the_metadata_do_not_name_is_named() -> None:
+@pytest.mark.parametrize(
+    ("explicit", "why"),
+    [(True, "the metadata do not name"), (False, "inferred metadata leave out")],
+)
+def test_an_input_that_is_no_feature_is_named(explicit: bool, why: str) -> None:
     model = ServedFunction(SUM, (), held=("k",))
-    (found, _) = explainer(model, "x", method=SampledShapley()).explain(ROWS)
+    it = replace(explainer(model, "x", method=SampledShapley()), explicit=explicit)
+    (found, _) = it.explain(ROWS)
     assert found.held == ("k",)
     assert said(found) == [
-        "held as each instance has it, and given no attribution: 'k', which the metadata do not name"
+        f"held as each instance has it, and given no attribution: 'k', which {why}"
     ]
 
 
