@@ -110,10 +110,14 @@ class Shown:
     def parts(self) -> list[Part]:
         return parts(self.explanations[self.number], self.label, self.explanations.metadata)
 
-    def waterfall(self) -> Array:
+    def bars(self) -> list[Part]:
+        """Return all parts, and each picture, text or series as a whole: what adds up."""
         explanation, metadata = self.explanations[self.number], self.explanations.metadata
+        return [*self.parts(), *wholes(explanation, self.label, metadata)]
+
+    def waterfall(self) -> Array:
         return waterfall(
-            [*self.parts(), *wholes(explanation, self.label, metadata)],
+            self.bars(),
             title=self.title,
             subtitle=f"{self.method}\n{self.label.quality}",
             baseline=self.label.baseline_score,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn import explanations, label
 
+from pellucid.errors import SpecError
 from pellucid.metadata.spec import Encoding, InputSpec, Modality
 from pellucid.visualize.figures import Shown
 from pellucid.visualize.named_parts import Part, parts, texts, wholes
@@ -105,3 +106,16 @@ def test_a_chart_beside_a_text_has_a_bar_for_the_text_and_ends_at_the_score() ->
     said = {"title": shown.title, "subtitle": f"{shown.method}\n{one.quality}"}
     expected = waterfall([column, whole], baseline=0.25, score=one.score, **said)
     np.testing.assert_array_equal(shown.waterfall(), expected)
+
+
+def test_a_column_beside_a_text_can_be_plotted_with_the_text_as_one_bar() -> None:
+    pytest.importorskip("matplotlib").use("agg")
+    found = explanations(
+        [InputSpec(name="t", modality=Modality.TEXT), InputSpec(name="price")],
+        {"t": np.array(["so", "good"], object), "price": 3.0},
+        [label({"t": [0.5, -0.2], "price": 0.1})],
+    )
+    axis = found.plot(feature="price")
+    assert [it.get_text() for it in axis.get_yticklabels()] == ["t", "price = 3"]
+    with pytest.raises(SpecError, match="'prize' is not explained; did you mean 'price'"):
+        found.plot(feature="prize")

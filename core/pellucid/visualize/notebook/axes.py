@@ -25,7 +25,8 @@ def plotted(
     """Draw a label of an instance on an axis, by default a new one, and return the axis.
 
     That is a picture's overlay, coloured words, or a bar for each column. Where there are several,
-    `feature` says which picture or text; without it the first one is drawn. Raises SpecError for
+    `feature` says which picture or text; without it the first one is drawn; the name of a column
+    asks for the bars, one of which is then the picture or text as a whole. Raises SpecError for
     what is not there, and DependencyError without matplotlib.
     """
     try:
@@ -37,17 +38,16 @@ def plotted(
     drawings = shown.drawings(View())
     texts = {text.feature: text for text in shown.texts()}
     pictured = [*drawings, *texts]
-    if feature is not None and feature not in pictured:
-        hint = meant(feature, pictured) or f"choose from {', '.join(map(repr, pictured))}"
-        raise SpecError(
-            f"'{feature}' is no picture or text", where=Where(path="feature"), hint=hint
-        )
+    known = [*pictured, *(part.name for part in shown.parts())]
+    if feature is not None and feature not in known:
+        hint = meant(feature, known) or f"choose from {', '.join(map(repr, known))}"
+        raise SpecError(f"'{feature}' is not explained", where=Where(path="feature"), hint=hint)
     chosen = feature or (pictured[0] if pictured else None)
     if ax is None:
         ax = pyplot.subplots()[1]
     if chosen in drawings:
         _picture(ax, drawings[chosen].overlay)
-    elif chosen is not None:
+    elif chosen in texts:
         _picture(ax, text_picture(shown, texts[chosen]))
         return ax  # which has its title in it
     else:
@@ -87,7 +87,7 @@ def _picture(ax: Any, pixels: Any) -> None:
 
 
 def _bars(ax: Any, shown: Shown) -> None:
-    rows = largest(shown.parts())
+    rows = largest(shown.bars())
     names = [it.name if it.value is None else f"{it.name} = {it.value}" for it in rows]
     colors = [tuple(c / 255 for c in (FOR if it.attribution >= 0 else AGAINST)) for it in rows]
     places = range(len(rows))
