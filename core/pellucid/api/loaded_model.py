@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.api.example_sources import examples_of
 from pellucid.api.explanations import Explanations
-from pellucid.api.records import naming, rows_of
+from pellucid.api.records import naming, rows_of, stacked
 from pellucid.api.tables import TableSettings, described_inputs, named_after, with_means
 from pellucid.errors import (
     InstanceError,
@@ -20,7 +21,7 @@ from pellucid.errors import (
     SpecError,
     refuse_remote,
 )
-from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
+from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch
 from pellucid.explain import (
     MIXED_ROWS,
     BaselineKind,
@@ -44,13 +45,12 @@ from pellucid.metadata import (
     with_kserve_keys,
     with_settings,
 )
-from pellucid.metadata.documents import (
-    overridden,
-)
+from pellucid.metadata.documents import overridden
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice, Warn, Where
 
 if TYPE_CHECKING:
+    from pellucid.evaluate import Evaluation
     from pellucid.runtime import Compiler
 
 
@@ -107,7 +107,7 @@ class LoadedModel:
             return self.configured(options, **named).explain(instances)
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
-        records = self._records(instances)
+        records = self.records(instances)
         try:
             return self._together(records)
         except OutOfMemoryError:
@@ -120,8 +120,8 @@ class LoadedModel:
 
     def _together(self, records: Sequence[Instance]) -> Explanations:
         items: list[Explanation | None] = [None] * len(records)
-        records = self._filled(records)
-        averaged = self._averaged(records)
+        records = self.filled(records)
+        averaged = self.averaged(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
             with naming(group):
@@ -139,21 +139,18 @@ class LoadedModel:
         metadata = named_after(self.metadata, records)
         return Explanations(found, tuple(records), metadata, self.parameters)
 
-    def _averaged(self, records: Sequence[Instance]) -> LoadedModel:
+    def averaged(self, records: Sequence[Instance]) -> LoadedModel:
         """Return the same model, the mean of some instances being its baseline, if asked for."""
         if not self.takes_mean or isinstance(self.parameters.method, Examples):
             return self
         groups = [[records[i] for i in places] for places in same_shapes(records)]
         numbers = [[it.index for it in group] for group in groups]
-        requests = []
-        for group in groups:
-            with naming(group):
-                requests.append(stack(group, self.inputs))
+        requests = stacked(groups, self.inputs)
         with naming(records):
             explainers = tuple(it.averaged(requests, numbers) for it in self.explainers)
         return replace(self, explainers=explainers)
 
-    def _filled(self, records: Sequence[Instance]) -> list[Instance]:
+    def filled(self, records: Sequence[Instance]) -> list[Instance]:
         """Return instances with what stands for their missing values, and say that there are."""
         filled, said = with_means(records, self.inputs)
         if said is not None:
@@ -215,7 +212,7 @@ class LoadedModel:
         That is the value of its signature's output, or of all of them by name. `instances` are as
         in `explain`. Raises InstanceError and ModelError.
         """
-        records = self._filled(self._records(instances))
+        records = self.filled(self.records(instances))
         said: list[Array | dict[str, Array]] = [{}] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
@@ -227,6 +224,22 @@ class LoadedModel:
         if self.compiler.model(gradients=False).mixes_rows:
             self.warn(MIXED_ROWS)
         return said
+
+    def evaluate(
+        self, instances: Any, candidates: Any = (), metrics: Any = (), **named: Any
+    ) -> Evaluation:
+        """Return how good explanations by `candidates` are, beside maps that know nothing of it.
+
+        `instances` are as in `explain`, or an iterator of `Instance` records, taken one by one.
+        Candidates are methods with settings, ``["ig", "ig:blur=20", "shapley:regions"]``, or files
+        of named parameters; `pellucid.api.evaluation.evaluate` tells what else may be `named`.
+        """
+        from pellucid.api.evaluation import evaluate
+
+        if isinstance(instances, Iterator) and not self.belong_together:
+            return evaluate(self, instances, candidates, metrics, **named)
+        records = self.filled(self.records(instances))
+        return evaluate(self.averaged(records), records, candidates, metrics, **named)
 
     def configured(self, options: ExplainOptions | None = None, **named: Any) -> LoadedModel:
         """Return the same model, loaded and compiled, explained in another way.
@@ -324,7 +337,10 @@ class LoadedModel:
             raise OutputError("exists", where=Where(file=str(place)), hint=hint)
         if examples is None:
             examples = [Path(source) for source in wanted.sources]
-        found = self._examples(examples, on_error)
+        found = examples_of(
+            examples, self.inputs, self.records, self.tables.beside,
+            on_error=on_error, warn=self.warn,
+        )  # fmt: skip
 
         def read() -> Iterator[tuple[str, Instance]]:
             for example in found:
@@ -338,21 +354,6 @@ class LoadedModel:
         """What finds neighbours among examples."""
         assert self.explainer.examples is not None, "every loaded model has one"
         return self.explainer.examples
-
-    def _examples(
-        self, examples: Any, on_error: Callable[[InstanceError], None] | None
-    ) -> Iterator[tuple[str, Instance]]:
-        if isinstance(examples, str | Path):
-            examples = [Path(examples)]
-        if isinstance(examples, list) and all(isinstance(it, Path) for it in examples):
-            if not examples:
-                raise SpecError("there are no examples", hint="name a file or a folder of them")
-            return read_examples(
-                examples, self.inputs, on_error=on_error, warn=self.warn,
-                beside=self.tables.beside(),
-            )  # fmt: skip
-        records = self._records(examples, self.tables.beside(EXTRAS))
-        return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
 
     def requested(self, request: Mapping[str, object]) -> LoadedModel:
         """Return the same model with the settings that a request brings beside its instances.
@@ -389,7 +390,8 @@ class LoadedModel:
         """
         return self.configured(parameters=as_kserve(self.parameters))
 
-    def _records(self, instances: Any, beside: Beside | None = None) -> list[Instance]:
+    def records(self, instances: Any, beside: Beside | None = None) -> list[Instance]:
+        """Return the instances of a call, of whatever form they are given in."""
         items = rows_of(instances)
         records = [item for item in items if isinstance(item, Instance)]
         if records and len(records) == len(items):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.inputs import Instance
+from pellucid.inputs import InputInfo, Instance, stack
+from pellucid.model import Array
 
 
 def rows_of(instances: Any) -> list[Any]:
@@ -41,3 +42,14 @@ def naming(group: Sequence[Instance]) -> Iterator[None]:
         if not found:
             raise
         raise error.at(found[0].where) from error
+
+
+def stacked(
+    groups: Sequence[Sequence[Instance]], inputs: Sequence[InputInfo]
+) -> list[dict[str, Array]]:
+    """Return one request's arrays, [n, …], for each group of instances of one shape."""
+    requests = []
+    for group in groups:
+        with naming(group):
+            requests.append(stack(group, inputs))
+    return requests

@@ -98,9 +98,7 @@ class Baselines:
         self, error: baseline_scores.BaselineError, x: Tensors, output: str
     ) -> InstanceError:
         """Return the error for a baseline whose score for `output` is not finite."""
-        names = ", ".join(
-            dict.fromkeys(self._name(it, error.number, x[it.name]) for it in self.specs)
-        )
+        names = self.named(error.number, x)
         of = f" {error.number + 1} of {self.count}" if self.count > 1 else ""
         return InstanceError(
             f"the score of baseline{of} ({names}) is {error.score:g} at {output}, and no "
@@ -108,6 +106,10 @@ class Baselines:
             error.row,
             hint=Hint("choose another {baseline}"),
         )
+
+    def named(self, k: int, x: Tensors) -> str:
+        """Return what the k-th baseline is called, feature by feature."""
+        return ", ".join(dict.fromkeys(self._name(it, k, x[it.name]) for it in self.specs))
 
     def _name(self, spec: InputSpec, k: int, value: Array) -> str:
         """Return what the k-th baseline of a feature is called."""

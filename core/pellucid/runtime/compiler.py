@@ -146,6 +146,11 @@ class Compiler:
             )
         return self._latents[tensor]
 
+    @property
+    def tensorflow(self) -> str:
+        """The version of TensorFlow that runs it."""
+        return str(tf.__version__)
+
     @cached_property
     def input_keys(self) -> dict[str, str]:
         """The key of the signature's inputs that each feature is, where it is one."""
