@@ -58,7 +58,10 @@ def _grid(found: Evaluation, metrics: Sequence[Metric]) -> Table:
 def _left_out(found: Evaluation) -> Iterator[str]:
     """Yield what is not in the table, and why."""
     n = len(found.instances)
+    together: dict[tuple[str, str, int], list[str]] = {}
     for it in found.left_out:
-        what = ", ".join(part for part in (it.metric, it.candidate) if part)
-        some = "" if it.count >= n else f" for {it.count} of {n} instances"
-        yield f"left out{some}: {what}: {it.reason}"
+        together.setdefault((it.reason, it.candidate, it.count), []).append(it.metric)
+    for (reason, candidate, count), metrics in together.items():
+        what = ", ".join(part for part in (candidate, *metrics) if part)
+        some = "" if count >= n else f" for {count} of {n} instances"
+        yield f"left out{some}: {what}: {reason}"

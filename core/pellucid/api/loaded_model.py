@@ -232,9 +232,9 @@ class LoadedModel:
 
         `instances` are as in `explain`, or an iterator of `Instance` records, taken one by one.
         Candidates are methods with settings, ``["ig", "ig:blur=20", "shapley:regions"]``, or files
-        of named parameters; `pellucid.api.evaluation.evaluate` tells what else may be `named`.
+        of named parameters; `pellucid.api.judging.evaluate` tells what else may be `named`.
         """
-        from pellucid.api.evaluation import evaluate
+        from pellucid.api.judging import evaluate
 
         if isinstance(instances, Iterator) and not self.belong_together:
             return evaluate(self, instances, candidates, metrics, **named)

@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 
 from pellucid.errors import DependencyError
+from pellucid.evaluate.metrics.pictures import AIC, SIC, median_area
 from pellucid.evaluate.statistics import TOO_FEW, Interval, difference, interval
 from pellucid.evaluate.trial import HIGHER, LOWER, Metric
 from pellucid.evaluate.verdict import sentences
@@ -182,6 +183,7 @@ class Evaluation:
             "table": {m: {c: asdict(it) for c, it in f.items()} for m, f in self._means.items()},
             "best": {it.name: self.best(it.name) for it in self.metrics},
             "values": {m: {c: v.tolist() for c, v in f.items()} for m, f in self.values.items()},
+            "median_area": self.median_areas(),
             "left_out": [asdict(it) for it in self.left_out],
             "curves": {m: list(found) for m, found in self.curves.items()},
             "shown": [
@@ -189,6 +191,18 @@ class Evaluation:
                 for it in self.shown
             ],
         }
+
+    def median_areas(self) -> dict[str, dict[str, float]]:
+        """Return the area under the median of the information curves, by metric and candidate.
+
+        The table has the mean of each picture's own area, which has an interval as all others do.
+        """
+        found: dict[str, dict[str, float]] = {}
+        for metric in (SIC, AIC):
+            for name, curves in self.curves.get(metric, {}).items():
+                there = curves[np.isfinite(curves).all(axis=1)]
+                found.setdefault(metric, {})[name] = median_area(there)
+        return found
 
     def json(self) -> bytes:
         """Return it as UTF-8 JSON, with every instance's number."""

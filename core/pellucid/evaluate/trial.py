@@ -10,6 +10,9 @@ from pellucid.evaluate.subject import Subject
 from pellucid.model import Array, Tensors
 
 HIGHER, LOWER = "higher", "lower"
+RANDOMIZATION = "randomization"
+UNCHANGED = 0.95
+"""A correlation with the map of random weights from which on a map is none of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +38,18 @@ class Settings:
 
 
 class Again(Protocol):
-    """Explains the instance of a trial again, in another way."""
+    """Explains the instance of a trial again, in another way; text says why that failed."""
 
-    def changed(self, candidate: str, inputs: Mapping[str, Array]) -> Array | None:
-        """Return the maps of changed inputs [r, …] for the same output: [r, p]; None for failed."""
+    def changed(self, candidate: str, inputs: Mapping[str, Array]) -> Array | str:
+        """Return the maps of changed inputs [r, …] for the same output, [r, p]."""
         ...
 
-    def seeded(self, candidate: str, seed: int) -> Array | None:
+    def seeded(self, candidate: str, seed: int) -> Array | str | None:
         """Return the map with another random seed, [p]; None where the method draws nothing."""
+        ...
+
+    def reinitialised(self, candidate: str, share: float) -> Array | str:
+        """Return the map after a share of the weights was drawn anew, from the output down, [p]."""
         ...
 
 
@@ -51,8 +58,9 @@ class Trial:
     """One instance with its `maps`: candidate → a number for each element, [p].
 
     `controls` are those of the maps that know nothing of the model. `errors` are the approx_error
-    of candidates, where they have one; `mask` is where the subject of the picture is, bool [h, w];
-    `again` explains once more.
+    of candidates, where they have one; `request` has the inputs that are floating point numbers,
+    without the batch axis, and `ranges` how far each of them ranges; `mask` is where the subject of
+    the picture is, bool [h, w]; `again` explains once more.
     """
 
     subject: Subject
@@ -60,6 +68,7 @@ class Trial:
     controls: frozenset[str] = frozenset()
     errors: Mapping[str, float] = field(default_factory=dict)
     request: Tensors = field(default_factory=dict)
+    ranges: Tensors = field(default_factory=dict)
     mask: Array | None = None
     again: Again | None = None
 

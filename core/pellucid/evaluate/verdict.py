@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pellucid.evaluate.controls import RANDOM
 from pellucid.evaluate.statistics import TOO_FEW, Interval
-from pellucid.evaluate.trial import Metric
+from pellucid.evaluate.trial import RANDOMIZATION, UNCHANGED, Metric
 
 FIRST = ("insertion", "deletion")
 """The metrics that are spoken of, where they were taken; else it is the first that ranks."""
@@ -30,6 +30,10 @@ class Judgement(Protocol):
         """Whether there are numbers of a candidate by a metric."""
         ...
 
+    def mean(self, metric: str, candidate: str) -> Interval:
+        """Return the mean of a candidate by a metric."""
+        ...
+
     def ranking(self, metric: str) -> list[str]:
         """Return the candidates, the best first."""
         ...
@@ -49,6 +53,17 @@ def sentences(found: Judgement) -> Iterator[str]:
     ranking = [it.name for it in found.metrics if it.better is not None]
     for metric in [it for it in FIRST if it in ranking] or ranking[:1]:
         yield from _of_metric(found, metric)
+    blind = []
+    for it in found.candidates:
+        mean = found.mean(RANDOMIZATION, it.name).mean
+        if not it.control and mean is not None and mean >= UNCHANGED:
+            blind.append(it.said)
+    if blind:
+        do = "does" if len(blind) == 1 else "do"
+        yield (
+            f"{_listed(blind)} {do} not depend on the model: with random weights the maps stay as "
+            "they are."
+        )
 
 
 def _of_metric(found: Judgement, metric: str) -> Iterator[str]:

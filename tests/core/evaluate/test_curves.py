@@ -8,35 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_network import SIZE, maps, network, pictures, slopes
+from judged import of_columns, of_picture
+from small_network import SIZE, maps, pictures
 
-from pellucid.evaluate import Kind, Picture, Settings, Trial, controls_of, subject_of
+from pellucid.evaluate import Kind, Settings, Trial, controls_of, subject_of
 from pellucid.evaluate.metrics.curves import CURVES, area, normalised, over_patches, stages, taken
 from pellucid.model import FunctionModel
 
 REFERENCE = json.loads((Path(__file__).parent / "xplique.json").read_text())
-PICTURE = Picture(feature="image", size=(SIZE, SIZE), channels=2)
-
-
-def of_picture(image, target, number=0, seed=0):
-    model = FunctionModel(
-        lambda x: network(x["image"]),
-        lambda x, t: {"image": slopes(x["image"], t)},
-        frozenset({"image"}),
-    )
-    zero = {"image": np.zeros((1, SIZE, SIZE, 3), np.float32)}
-    return subject_of(
-        model, {"image": image[None]}, zero, target, number=number, picture=PICTURE, seed=seed
-    )
-
-
-def of_columns(row, weights, baseline=None, **named):
-    model = FunctionModel(
-        lambda x: (x["x"] @ np.asarray(weights, float))[:, None], lambda x, t: {}, frozenset()
-    )
-    x = {"x": np.asarray([row], float)}
-    start = {"x": np.zeros((1, len(row))) if baseline is None else np.asarray([baseline], float)}
-    return subject_of(model, x, start, 0, **named)
 
 
 def judged(subject, rankings, measure=CURVES[0], **settings):

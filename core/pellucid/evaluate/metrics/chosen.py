@@ -6,9 +6,21 @@ from collections.abc import Sequence
 
 from pellucid.errors import SpecError, meant
 from pellucid.evaluate.metrics.curves import CURVES
+from pellucid.evaluate.metrics.perturbed import PERTURBED
+from pellucid.evaluate.metrics.pictures import INFORMATION, ROAD_FILLED
+from pellucid.evaluate.metrics.sanity import SANITY
+from pellucid.evaluate.metrics.shares import IN_MASK, IN_SHARES
 from pellucid.evaluate.trial import Measure
 
-MEASURES: tuple[Measure, ...] = (*CURVES,)
+MEASURES: tuple[Measure, ...] = (
+    *CURVES,
+    *PERTURBED,
+    INFORMATION,
+    ROAD_FILLED,
+    IN_SHARES,
+    IN_MASK,
+    *SANITY,
+)
 """All of them, in the order of a table."""
 
 ALL = "all"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from pellucid import __version__
-from pellucid.api.subjects import (
+from pellucid.api.judging.again import Repeats, configured, movable
+from pellucid.api.judging.masks import Masks
+from pellucid.api.judging.subjects import (
     Explaining,
     elements_of,
     one_output,
@@ -46,7 +48,7 @@ from pellucid.evaluate import (
 from pellucid.evaluate import Instance as Row
 from pellucid.explain import LabelAttribution
 from pellucid.inputs import Instance
-from pellucid.metadata import ExplainOptions, ExplanationParameters, Modality
+from pellucid.metadata import Modality
 from pellucid.model import Array
 from pellucid.notices import Message
 from pellucid.saved_model import fingerprint
@@ -75,18 +77,22 @@ def evaluate(
     explain such instances; `metrics` are names, by default deletion and insertion, or ``all``; both
     may be one text with commas. `stages` is the number of shares of a curve; `seed` names the
     random numbers, so that a report can be made again to the bit; of the instances, the first
-    `limit` are taken; `on_done` is called after each. Raises SpecError, and InstanceError for an
+    `limit` are taken; `masks` is a folder of masks, named as the pictures are; `on_done` is called
+    after each instance. Raises SpecError, and InstanceError for an
     instance that the model has no answer to.
     """
     if stages < 1:
         raise SpecError(f"there cannot be {stages} stages of a curve", hint="choose 1 or more")
     model = one_output(model)
     pictures = any(it.modality is Modality.IMAGE for it in model.metadata.inputs)
+    named = candidates_of(_names(candidates), pictures=pictures, warn=model.warn)
     run = _Run(
         model=model,
-        candidates=candidates_of(_names(candidates), pictures=pictures, warn=model.warn),
-        measures=chosen_measures(_names(metrics)),
+        candidates=named,
+        measures=chosen_measures(_names(metrics), masks=masks is not None),
         settings=Settings(stages=stages, seed=seed),
+        repeats=Repeats(model, {it.name: it for it in named}, seed),
+        masks=Masks.of_folder(masks),
     )
     for some in _groups(islice(records, limit)):
         run.judge(some, on_done)
@@ -127,6 +133,8 @@ class _Run:
     candidates: Sequence[Candidate]
     measures: Sequence[Measure]
     settings: Settings
+    repeats: Repeats
+    masks: Masks
     rows: list[Row] = field(default_factory=list)
     values: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
     curves: dict[str, dict[str, dict[int, Array]]] = field(default_factory=dict)
@@ -147,7 +155,8 @@ class _Run:
             )
             self.baseline, self.kind = self.baseline or baseline, subject.kind.value
             labels = {name: found[place] for name, found in explained.items() if found}
-            trial = self._trial(subject, index, {n: it for n, it in labels.items() if it})
+            there = {name: it for name, it in labels.items() if it is not None}
+            trial = self._trial(subject, record, index, there)
             name = next((it.name for it in labels.values() if it is not None), None)
             self.rows.append(
                 Row(
@@ -170,9 +179,9 @@ class _Run:
         if candidate.name in self.out:
             return []
         try:
-            configured = self._configured(candidate)
+            model = self._configured(candidate)
             try:
-                found = configured.explain([record for _, record in some])
+                found = model.explain([record for _, record in some])
                 return [it.labels[0] for it in found]
             except InstanceError:
                 if len(some) > 1:  # which one is found out one by one
@@ -192,18 +201,12 @@ class _Run:
             notice = getattr(said, "what", None)
             warned[said.sentence() if notice is None else str(notice)] += 1
 
-        model = replace(self.model, warn=warn)
-        outputs = self.model.explainer.parameters
-        parameters = candidate.parameters or ExplanationParameters()
-        parameters = replace(parameters, top_k=outputs.top_k, output_indices=outputs.output_indices)
-        options = ExplainOptions(
-            settings=candidate.settings, parameters=parameters, seed=self.settings.seed
-        )
-        return model.configured(options)
+        return configured(self.model, candidate, warn, seed=self.settings.seed)
 
     def _trial(
         self,
         subject: Subject,
+        record: Instance,
         index: tuple[int, ...],
         labels: Mapping[str, LabelAttribution],
     ) -> Trial:
@@ -224,7 +227,12 @@ class _Run:
                 errors[name] = label.approx_error
         controls = controls_of(subject)
         maps |= controls
-        return Trial(subject=subject, maps=maps, controls=frozenset(controls), errors=errors)
+        request, ranges = movable(self.model, record, subject.picture)
+        return Trial(
+            subject=subject, maps=maps, controls=frozenset(controls), errors=errors,
+            request=request, ranges=ranges, mask=self.masks.of(record, subject),
+            again=self.repeats.of(subject, record, index),
+        )  # fmt: skip
 
     def _measure(self, trial: Trial) -> None:
         number = trial.subject.number
