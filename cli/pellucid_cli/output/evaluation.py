@@ -16,7 +16,7 @@ from pellucid.printable import printable
 if TYPE_CHECKING:
     from pellucid.evaluate import Evaluation, Metric
 
-COLUMNS = 4
+COLUMNS, WIDTH = 4, 132
 """So many metrics stand side by side."""
 
 
@@ -24,7 +24,9 @@ def evaluation_table(found: Evaluation) -> str:
     """Return the table, what was left out of it and why, and the sentences."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
-    console = Console(file=text, force_terminal=terminal or None, width=110, highlight=False)
+    # Off a terminal: wide enough not to cut.
+    width = None if terminal else WIDTH
+    console = Console(file=text, force_terminal=terminal or None, width=width, highlight=False)
     have = [it for it in found.metrics if found.values.get(it.name)]
     for start in range(0, len(have), COLUMNS):
         console.print(_grid(found, have[start : start + COLUMNS]))

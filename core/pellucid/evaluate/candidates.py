@@ -152,7 +152,9 @@ def _value(name: str, value: str, written: str) -> Any:
     if name == "baseline" or SETTINGS[name].kind not in (int, float, bool):
         return value
     kind = SETTINGS[name].kind
-    if kind is bool and value in ("true", "false"):
+    if kind is bool:
+        if value not in ("true", "false"):
+            raise SpecError(f"'{written}': {name} is true or false, and '{value}' is neither")
         return value == "true"
     try:
         return kind(value)

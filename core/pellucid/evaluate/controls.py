@@ -57,7 +57,8 @@ def _difference(subject: Subject) -> Array:
     values = {}
     for name in subject.game.players.owners:
         x, start = subject.game.x[name][0], subject.game.baseline[name][0]
-        numbers = np.asarray(x).dtype.kind in "fiu"
+        kind = np.asarray(x).dtype.kind  # the numbers of words are names
+        numbers = kind == "f" or (kind in "iu" and subject.kind is not Kind.TEXT)
         values[name] = (
             np.abs(np.asarray(x, np.float64) - start)
             if numbers

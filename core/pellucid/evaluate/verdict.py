@@ -79,22 +79,21 @@ def _of_metric(found: Judgement, metric: str) -> Iterator[str]:
             yield (
                 f"{by} {said[first]} and {said[second]} are not distinguishable ({_range(gap)})."
             )
-    if found.has(metric, RANDOM):
-        yield from _against_random(found, metric, ranked, by, said)
-    yield from _against_controls(found, metric, ranked, by, said)
+    lost = _no_better_than_random(found, metric, ranked) if found.has(metric, RANDOM) else {}
+    for what in dict.fromkeys(lost.values()):
+        names = [said[name] for name, it in lost.items() if it == what]
+        yield f"{by} {_listed(names)} {_are(names)} {what} random."
+    yield from _against_controls(found, metric, [it for it in ranked if it not in lost], by, said)
 
 
-def _against_random(
-    found: Judgement, metric: str, ranked: Sequence[str], by: str, said: dict[str, str]
-) -> Iterator[str]:
-    gaps = {name: found.ahead(metric, name, RANDOM) for name in ranked}
-    known = {name: gap for name, gap in gaps.items() if gap.low is not None}
-    unsure = [said[name] for name, gap in known.items() if not gap.sure]
-    worse = [said[name] for name, gap in known.items() if gap.sure and (gap.high or 0) < 0]
-    if unsure:
-        yield f"{by} {_listed(unsure)} {_are(unsure)} not distinguishable from random."
-    if worse:
-        yield f"{by} {_listed(worse)} {_are(worse)} worse than random."
+def _no_better_than_random(found: Judgement, metric: str, ranked: Sequence[str]) -> dict[str, str]:
+    """Return the candidates that are not, with what they are instead."""
+    lost = {}
+    for name in ranked:
+        gap = found.ahead(metric, name, RANDOM)
+        if gap.low is not None and gap.low <= 0:
+            lost[name] = "not distinguishable from" if not gap.sure else "worse than"
+    return lost
 
 
 def _against_controls(
@@ -110,7 +109,7 @@ def _against_controls(
         if behind:
             lost.setdefault(behind, []).append(said[name])
     for behind, who in lost.items():
-        know = "knows" if len(behind) == 1 and not behind[0].startswith("edges") else "know"
+        know = "knows" if len(behind) == 1 and not behind[0].endswith("edges") else "know"
         yield (
             f"{by} {_listed(who)} {_are(who)} not better than {_listed(behind, 'or')}, which "
             f"{know} nothing of the model."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,11 @@ from pellucid.evaluate import Candidate, Picture, Subject
 from pellucid.inputs import Instance
 from pellucid.metadata import ExplainOptions, ExplanationParameters
 from pellucid.model import Array
-from pellucid.notices import Warn
+from pellucid.notices import Message, Warn
+
+
+def unheard(notice: Message) -> None:
+    """Say nothing."""
 
 
 def configured(
@@ -51,6 +56,11 @@ class Repeats:
     seed: int
     _known: dict[tuple[str, float], str] = field(default_factory=dict)
 
+    @cached_property
+    def quiet(self) -> Explaining:
+        """The model that says nothing: all has been said when it explained the first time."""
+        return replace(self.model, pixels=self.model.pixels.heard_by(unheard, unheard))
+
     def of(self, subject: Subject, record: Instance, index: tuple[int, ...]) -> AgainOne:
         """Return what explains one instance again."""
         return AgainOne(self, subject, record, index)
@@ -70,7 +80,7 @@ class Repeats:
             return self._known[name, share]
         try:
             model = configured(
-                self.model, self.candidates[name], lambda notice: None,
+                self.quiet, self.candidates[name], unheard,
                 seed=self.seed if seed is None else seed, index=index, share=share,
             )  # fmt: skip
         except PellucidError as error:

@@ -143,6 +143,8 @@ class _Run:
     failed: dict[str, dict[int, str]] = field(default_factory=dict)
     out: dict[str, str] = field(default_factory=dict)
     warned: dict[str, Counter[str]] = field(default_factory=dict)
+    models: dict[str, Explaining] = field(default_factory=dict)
+    several: bool = False
     baseline: str = ""
     kind: str = ""
 
@@ -154,6 +156,7 @@ class _Run:
                 self.model, record, number=number, seed=self.settings.seed
             )
             self.baseline, self.kind = self.baseline or baseline, subject.kind.value
+            self.several = len(subject.scores) > 1
             labels = {name: found[place] for name, found in explained.items() if found}
             there = {name: it for name, it in labels.items() if it is not None}
             trial = self._trial(subject, record, index, there)
@@ -195,13 +198,17 @@ class _Run:
             return []
 
     def _configured(self, candidate: Candidate) -> Explaining:
+        if candidate.name in self.models:
+            return self.models[candidate.name]
         warned = self.warned.setdefault(candidate.name, Counter())
 
         def warn(said: Message) -> None:
             notice = getattr(said, "what", None)
             warned[said.sentence() if notice is None else str(notice)] += 1
 
-        return configured(self.model, candidate, warn, seed=self.settings.seed)
+        made = configured(self.model, candidate, warn, seed=self.settings.seed)
+        self.models[candidate.name] = made
+        return made
 
     def _trial(
         self,
@@ -337,7 +344,7 @@ class _Run:
 
     def _notes(self, there: Sequence[Candidate]) -> Iterator[str]:
         labels = {(row.output, row.label) for row in self.rows}
-        if len(labels) == 1 and len(self.rows) > 1 and next(iter(labels))[0]:
+        if len(labels) == 1 and len(self.rows) > 1 and self.several:
             ((index, name),) = labels
             label = f"'{name}'" if name else str(list(index))
             yield (

@@ -16,6 +16,7 @@ from pellucid.evaluate import Kind, Picture, Subject, subject_of
 from pellucid.explain import (
     Baselines,
     Explainer,
+    PixelWatch,
     element_names,
     find_texts,
     is_picture,
@@ -63,6 +64,8 @@ class Explaining(Protocol):
     def compiler(self) -> Compiler: ...
     @property
     def warn(self) -> Warn: ...
+    @property
+    def pixels(self) -> PixelWatch: ...
     def configured(self, options: ExplainOptions) -> Explaining:
         """Return the same model, explained in another way."""
         ...
