@@ -150,7 +150,8 @@ def test_the_words_of_a_text_are_its_elements(tmp_path: Path) -> None:
     module = Words()
     tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.serve)
     text = "what a good film and not one bad scene in all of it"
-    found = pellucid.load(tmp_path / "m").evaluate([text], "shapley:paths=4", stages=12)
+    model = pellucid.load(tmp_path / "m", warn=lambda notice: None)
+    found = model.evaluate([text], "shapley:paths=4", stages=12)
     assert found.kind == "text" and list(found.shown[0].elements) == text.split()
     curve = found.curves["deletion"]["shapley:paths=4"][0]
     assert curve.tolist() == [2.0] + [0.0] * 12

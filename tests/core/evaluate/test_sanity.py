@@ -113,6 +113,9 @@ def test_weights_are_drawn_anew_from_the_output_down(digits: pellucid.LoadedMode
     all_of_them = weights(compiler.reinitialised(1.0, 0).model(gradients=False))
     changed = [name for name in before if not np.array_equal(before[name], last[name])]
     assert 0 < len(changed) < len(before)
+    ends = {name: before[name].shape for name in changed}
+    assert any(shape[-1] == 10 for shape in ends.values()), "the kernel before the ten outputs"
+    assert not any(len(shape) == 4 and shape[2] == 1 for shape in ends.values()), "the first one"
     for name, value in all_of_them.items():
         assert not np.array_equal(before[name], value)
         assert value.std() == pytest.approx(before[name].std(), rel=0.3)
