@@ -55,7 +55,8 @@ def weights_of(flat: FlatGraph, output: str, cuts: Collection[str]) -> list[str]
         name = queue.popleft()
         for tensor in flat.inputs(flat.nodes[name]):
             inner = node_of(tensor)
-            if tensor not in cuts and inner not in far:
+            # What only waits for weights is no nearer to the output than what reads them.
+            if not tensor.startswith("^") and tensor not in cuts and inner not in far:
                 far[inner] = far[name] + 1
                 queue.append(inner)
     kept = [name for name in far if flat.nodes[name].op in VARIABLES]
