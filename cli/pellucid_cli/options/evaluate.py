@@ -54,7 +54,9 @@ judge_options = record(
     click.option(
         "--metrics",
         metavar="NAMES|all",
-        help="What to judge by, as in deletion,insertion [default: these two].",
+        help="What to judge by: deletion, insertion, deletion_smoothed, deletion_patches, "
+        "infidelity, max_sensitivity, sic, aic, road, sufficiency, comprehensiveness, inside, "
+        "completeness, seed, randomization [default: the first two; inside with --masks].",
     ),
     click.option(
         "--stages",
