@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.linter import draft_metadata
+from pellucid.metadata.documents import dump_metadata
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.saved_model import read
 
 FLOATS = tf.TensorSpec([None, 5], tf.float32)
 IDS = tf.TensorSpec([None, 4], tf.int64)
@@ -163,6 +166,38 @@ def ids(directory: Path) -> Path:
     return save(directory, {"words": IDS}, serving_default)
 
 
+def of_another(directory: Path) -> Path:
+    """Its metadata are those of a signature that has to be asked for."""
+
+    def other(x: Any) -> Any:
+        return {"p": tf.nn.softmax(tf.sin(x) @ WEIGHT)}
+
+    save(directory, {"x": FLOATS}, serving_default, other)
+    draft = draft_metadata(read(directory), signature_key="other")
+    (directory / METADATA).write_text(json.dumps(dump_metadata(draft.metadata)), "utf-8")
+    return directory
+
+
+def looped_ids(directory: Path) -> Path:
+    """They are looked up one after the other."""
+
+    def serving_default(words: Any) -> Any:
+        def step(i: Any, state: Any) -> Any:
+            found = tf.nn.embedding_lookup(TABLE, tf.gather(words, i, axis=1))
+            return i + 1, tf.tanh(state + found)
+
+        state = tf.zeros([tf.shape(words)[0], 3])
+        _, state = tf.while_loop(
+            lambda i, _: i < 4,
+            step,
+            (0, state),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, 3])),
+        )
+        return {"p": tf.nn.softmax(state)}
+
+    return save(directory, {"words": IDS}, serving_default)
+
+
 def ids_and_columns(directory: Path) -> Path:
     def serving_default(words: Any, x: Any) -> Any:
         both = tf.concat([_embedded(words), x], 1)
@@ -203,6 +238,19 @@ TEXTS = tf.TensorSpec([None], tf.string)
 def texts(directory: Path) -> Path:
     def serving_default(text: Any) -> Any:
         return _of_texts(text)
+
+    return save(directory, {"text": TEXTS}, serving_default)
+
+
+def mean_of_words(directory: Path) -> Path:
+    """Of an empty text, there is no mean."""
+
+    def serving_default(text: Any) -> Any:
+        words = tf.strings.split(text)
+        long = tf.reduce_sum(tf.cast(tf.strings.length(words) > 4, tf.float32), 1)
+        return {
+            "y": tf.stack([long, 1 + long], 1) / tf.cast(words.row_lengths()[:, None], tf.float32)
+        }
 
     return save(directory, {"text": TEXTS}, serving_default)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from pellucid.notices import Advice, Hint
@@ -10,11 +11,15 @@ from pellucid.notices import Advice, Hint
 CORE = Path(__file__).resolve().parents[1] / "core" / "pellucid"
 
 
+@cache
 def hints() -> dict[str, Hint]:
     """Return each hint that names settings by its template; a value that is not known is its name."""
     found = {}
     for path in sorted(CORE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if "Hint(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Hint":
                 template = ast.literal_eval(node.args[0])
                 hint = Hint(template, **{str(it.arg): it.arg for it in node.keywords})

@@ -84,9 +84,9 @@ CASES = [
     Case("choose {baseline:noise}", "explain {any_length} {lengths} --baseline mean"),
     # what has no gradient
     Case(
-        "use {method:sampled-shapley}, or {init_metadata.for_method:integrated-gradients}, which "
-        "writes metadata with what lies behind them: {names}",
-        "explain {ids} {words}",
+        "use {method:sampled-shapley}, as they are looked up inside the loop {loops}, where no "
+        "tensor has a name",
+        "explain {looped_ids} {words}",
     ),
     Case("use {method:sampled-shapley}", "explain {columns} {rows} --method lime"),
     Case(
@@ -101,7 +101,7 @@ CASES = [
     Case("{method:sampled-shapley} needs none", "explain {partly_bucket} {ones}"),
     Case(
         "{method:sampled-shapley} explains features without a gradient, too",
-        "explain {ids_and_columns} {both}",
+        "explain {joined_ids} {joined}",
     ),
     Case(
         "to explain everything, draft with {for_method:sampled-shapley} instead",
@@ -180,6 +180,21 @@ CASES = [
         fill={"--paths": "2"},
         tries=(1,),
     ),
+    Case(
+        "put a token in the place of words that are left out, with {mask}",
+        f"explain {{mean_of_words}} {{sentence}} {SHAPLEY}",
+        fill={"--mask": "x"},
+    ),
+    Case(
+        "put a token in the place of words that are left out, with {mask}",
+        "explain {mean_of_words} {sentence} --method lime",
+        fill={"--mask": "x"},
+    ),
+    Case(
+        "raise {samples}",
+        "explain {texts} {story} --method lime --split characters --samples 8",
+        fill={"--num-samples": "4000"},
+    ),
     # models and their parts
     Case(
         "choose one of {keys} with {output}",
@@ -190,6 +205,16 @@ CASES = [
         "choose one of {keys} with {signature}",
         "explain {named_signatures} {rows}",
         fill={"--signature": "another"},
+    ),
+    Case(
+        "choose {signature:{key}}, or write metadata for this one",
+        "explain {of_another} {rows} --signature serving_default",
+    ),
+    Case("choose another with {baseline}", "explain {ids} {words}", fill={"--baseline": "zero"}),
+    Case(
+        "choose another {method}",
+        "explain {texts} {sentence}",
+        fill={"--method": "sampled-shapley"},
     ),
     Case("load the model with {signature:{key}}", "explain {columns} {signature}"),
     Case(
@@ -477,6 +502,10 @@ def test_lines_to_paste_into_metadata_are_found_there(
         file = tmp_path / f"{dialect}.json"
         assert typed(f"init-metadata {{ids}} --dialect {dialect} -o {file}").code == 0
         command = f"explain {{ids}} {{words}} --metadata {file}"
+        drafted = json.loads(file.read_text())
+        for key in ("encoding", "encodedTensorName", "encoded_tensor_name"):
+            drafted["inputs"]["words"].pop(key, None)
+        file.write_text(json.dumps(drafted), "utf-8")
         refused = typed(command)
         assert refused.code == 2
         assert typed(command, *advised(template, refused.err)[0]).code == 0

@@ -142,9 +142,13 @@ def test_the_example_of_the_documentation(rewrite: bool, tmp_path: Path) -> None
 
 
 def test_the_readme_s_picture(rewrite: bool, program: Any, imagenet: Path, tmp_path: Path) -> None:
-    """The picture that the README opens with is what the program draws with a real network."""
+    """The picture that the README opens with is what the program draws with a real network.
+
+    One of its three photos is drawn again, since that takes a while; ``--golden`` draws all.
+    """
     expected = SAMPLES / "overview.png"
-    photos = [SAMPLES / "photos/images" / f"{name}.jpg" for name in ("cat", "coffee", "motorcycle")]
+    names = ("cat", "coffee", "motorcycle") if rewrite else ("cat",)
+    photos = [SAMPLES / "photos/images" / f"{name}.jpg" for name in names]
     # Settings that somebody writes are followed to the letter, so the smoothing is written, too.
     settings = ("type=pixels", "overlay_type=grayscale", "blur_sigma=4", "clip_below_percentile=85")
     pixels = ["--blur-sigma", "20", "--logits", "-q", "--percentile", "rank"]
@@ -160,7 +164,7 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, imagenet: Path, tmp_p
     height, gap = 200, 6
     pictures = [[_at_height(path, height) for path in row] for row in rows]
     widths = [picture.width for picture in pictures[0]]
-    size = sum(widths) + 2 * gap, 4 * height + 3 * gap
+    size = sum(widths) + (len(widths) - 1) * gap, 4 * height + 3 * gap
     sheet = Image.new("RGB", size, "white")
     for i, row in enumerate(pictures):
         for j, picture in enumerate(row):
@@ -168,7 +172,8 @@ def test_the_readme_s_picture(rewrite: bool, program: Any, imagenet: Path, tmp_p
     if rewrite:
         sheet.save(expected, optimize=True)
     saved = np.asarray(Image.open(expected), dtype=np.float64)
-    assert saved.shape == (sheet.height, sheet.width, 3)
+    assert len(saved) == sheet.height
+    saved = saved[:, : sheet.width]
     # A region may change its place in the order on another processor: a few patches differ then.
     assert np.abs(np.asarray(sheet) - saved).mean() < 3.0
 

@@ -12,6 +12,7 @@ import pytest
 
 from pellucid import __version__
 from places import ROOT
+from venvs import install
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the sdist, so that the sdist is whole, too."""
     out = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(out), str(ROOT)],
+        [sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(out), str(ROOT)],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert len(list(out.glob("*.tar.gz"))) == 1
@@ -51,15 +52,13 @@ def test_the_wheel_runs_in_a_fresh_environment_without_tensorflow(
     wheel: Path, tmp_path: Path, samples: Path
 ) -> None:
     environment = tmp_path / "venv"
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
-    python = str(scripts / "python")
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
 
-    installed = run(python, "-m", "pip", "install", "--quiet", str(wheel))
-    assert installed.returncode == 0, installed.stderr
+    install(scripts / "python", (str(wheel),))
     version = run(str(scripts / "pellucid"), "--version")
     assert version.stdout == f"pellucid, version {__version__}\n"
     model = str(samples / "digits/model")

@@ -157,6 +157,7 @@ def main() -> int:
         lambda: methods.xrai(turns, not quick),
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
+        lambda: methods.words(turns),
         lambda: methods.tolerance(),
         lambda: neighbors.neighbors(turns),
         lambda: methods.memory(),

@@ -168,6 +168,51 @@ def shapley(turns: int, with_peers: bool) -> Iterator[Row]:
     )
 
 
+def reader() -> Path:
+    """A small model that reads words with its own tokenizer, exported once by Keras."""
+    directory = BENCH / "reader"
+    if not (directory / "saved_model.pb").exists():
+        import keras
+
+        keras.utils.set_random_seed(0)
+        layers = keras.layers
+        vocabulary = [f"w{number:03d}" for number in range(3000)]
+        text = keras.Input((), dtype="string", name="text")
+        ids = layers.TextVectorization(vocabulary=vocabulary, output_sequence_length=256)(text)
+        words = layers.Conv1D(64, 5, activation="relu")(layers.Embedding(3002, 64)(ids))
+        found = layers.Dense(64, activation="relu")(layers.GlobalMaxPooling1D()(words))
+        model = keras.Model(text, layers.Dense(3, activation="softmax")(found))
+        model.export(str(directory), verbose=False)
+    return directory
+
+
+def words(turns: int) -> Iterator[Row]:
+    """Shapley values of the words of a text against bare forward passes of the same texts."""
+    loaded = pellucid.load(reader(), warn=lambda sentence: None)
+    model = loaded.explainer.model
+    for count, paths in ((60, 50), (250, 20)):
+        numbers = np.random.default_rng(0).integers(0, 3000, count)
+        text = " ".join(f"w{number:03d}" for number in numbers)
+        explaining = loaded.configured(method="sampled-shapley", paths=paths)
+        asked: list[Any] = []
+        predict = model.predict
+
+        def listening(x: Any, predict: Any = predict, asked: list[Any] = asked) -> Any:
+            asked.append(x["text"])
+            return predict(x)
+
+        model.predict = listening  # type: ignore[method-assign]
+        explaining.explain([text])
+        model.predict = predict  # type: ignore[method-assign]
+        many = {"text": np.concatenate(asked)}
+        cases: dict[str, Case] = {
+            "ours": in_process(lambda e=explaining, t=text: e.explain([t])),  # type: ignore[misc]
+            "bare forward": in_process(lambda m=many: model.outputs(m)),  # type: ignore[misc]
+        }
+        measured = interleaved(cases, turns)
+        yield compared(f"Shapley of {count} words × {paths}", "bare forward", measured, bound=1.2)
+
+
 def tolerance() -> Iterator[Row]:
     """`--tolerance 0.01` against 50 fixed steps: gradients, and what is left unsaid."""
     for name, count in (("digits", 100), ("photos", 12)):

@@ -61,6 +61,6 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(
     run = program(*command, "--dry-run", "--steps", 3)
     assert run.code == 0 and not out.exists()
     lines = run.out.decode().splitlines()
-    assert lines[0] == "6 inputs, in 1 blocks of 256"
+    assert lines[0] == "6 inputs, in 1 blocks of 128"
     assert lines[1].startswith("about ") and lines[2].count(" free at ") == 1
     assert lines[3] == "measured on 6, of which 0 failed"

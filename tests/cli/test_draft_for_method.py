@@ -80,7 +80,7 @@ def one_hot() -> Built:
 CONCAT, COMBINED, IDENTITY = "concat_embedding", "combined_embedding", "identity"
 KERAS: list[tuple[Callable[[], Built], dict[str, tuple[str, list[int]]]]] = [
     (two_ids_and_numbers, {"ids": (CONCAT, [4]), "one": (COMBINED, [1]), "x": (IDENTITY, [2])}),
-    (text, {"text": (CONCAT, [5])}),
+    (text, {"text": (CONCAT, [4])}),  # of the five, one is padding
     (wide_and_deep, {"ids": (COMBINED, [1])}),
     (hashed_and_bucketed, {"age": (CONCAT, [1]), "city": (CONCAT, [1])}),
     (one_hot, {"genre": (COMBINED, [1])}),
@@ -147,7 +147,7 @@ def test_a_graph_of_tensorflow_1(program: Any, tmp_path: Path) -> None:
     _version_1(tmp_path / "model", look_up)
     inputs, label = drafted(program, tmp_path / "model", [1, 2, 3, 4])
     assert inputs["ids"]["encoded_tensor_name"] == "embedding_lookup:0"
-    assert inputs["ids"]["encoded_baselines"] == [0]
+    assert inputs["ids"]["input_baselines"] == [0]
     assert len(label["attributions"]["ids"]) == 4
     assert label["approx_error"] < 1e-3
 

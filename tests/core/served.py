@@ -38,6 +38,9 @@ class ServedFunction:
     def encode(self, inputs: Tensors) -> dict[str, Array]:
         return dict(inputs)
 
+    def encode_together(self, inputs: Tensors) -> dict[str, Array]:
+        return self.encode(inputs)
+
     def predict(self, x: Tensors) -> Array:
         scores = self.outputs(x)
         return scores.reshape(len(scores), *self.shape)

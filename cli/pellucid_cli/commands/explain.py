@@ -121,7 +121,7 @@ def explain(
     """Explain predictions: which part of the input made the output what it is.
 
     INPUT is a request ({"instances": [...]}), JSON Lines, a table (CSV, Parquet), a TFRecord
-    file or a picture; - is stdin.
+    file, a text (.txt) or a picture; - is stdin.
     """
     if not inputs:
         raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")

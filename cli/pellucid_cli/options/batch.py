@@ -110,7 +110,7 @@ run_options = record(
     click.option(
         "--block-size",
         type=click.IntRange(1),
-        help="Instances to explain together [default: depends on their size, at most 256].",
+        help="Instances to explain together [default: depends on their size, at most 128].",
     ),
     click.option(
         "--timeout",

@@ -203,8 +203,9 @@ method_options = record(
     click.option(
         "--players",
         type=click.Choice(["elements", "regions", "words", "whole"]),
-        help="Shapley: what gets an attribution: elements, and of a text its words; regions of "
-        "an image; the words of every string; each string as a whole [default: elements].",
+        help="What gets an attribution by Shapley: elements, and of a text its words; regions of "
+        "an image; the words of every string; each string as a whole. LIME cuts texts in the "
+        "same way [default: elements].",
     ),
     click.option(
         "--split",
@@ -216,6 +217,11 @@ method_options = record(
         "--mask",
         metavar="TOKEN",
         help="Put this in the place of parts of a text, instead of leaving them out.",
+    ),
+    click.option(
+        "--bag-of-words/--no-bag-of-words",
+        default=None,
+        help="LIME: leave out a word of a text wherever it occurs [default: True].",
     ),
     click.option(
         "--samples",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -17,6 +17,7 @@ from pellucid_cli.output.colored_text import on_grounds
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
+    from pellucid.visualize import Text as Words
 
 MOST = 12
 # A vector or a text of more parts is not listed part by part.
@@ -52,15 +53,14 @@ def table(explanations: Explanations) -> str:
             for words in written:
                 if len(words.words) <= LONGEST:
                     console.print(on_grounds(words), soft_wrap=True)
-            names = {it.feature: it.words for it in written}
-            for part in _label(label, explanations.metadata, names):
+            for part in _label(label, explanations.metadata, written):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
 def _label(
-    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+    label: LabelAttribution, metadata: ExplanationMetadata, written: Sequence[Words]
 ) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
@@ -69,7 +69,7 @@ def _label(
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label, metadata, words), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, written), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -95,15 +95,16 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
 
 
 def _rows(
-    label: LabelAttribution, metadata: ExplanationMetadata, words: Mapping[str, Sequence[str]]
+    label: LabelAttribution, metadata: ExplanationMetadata, written: Sequence[Words]
 ) -> Iterator[tuple[str, float, str]]:
     """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
     from pellucid.explain import element_names
 
+    texts = {it.feature: it for it in written}
     for name, value in label.features.items():
-        if name in words and value.ndim == 1:
+        if name in texts and value.ndim == 1:
             own = f"{name}: " * (len(label.features) > 1)
-            parts = zip(words[name], value.tolist(), strict=False)  # words leave out padding
+            parts = zip(texts[name].words, texts[name].attributions.tolist(), strict=True)
             yield from ((own + word, part, "") for word, part in parts)
         elif value.size == 1:
             yield name, float(value.sum()), ""

@@ -170,6 +170,8 @@ class LoadedModel:
 
     def _say_general(self, found: Sequence[Explanation]) -> None:
         """Say once what is said of the model, and which baseline was made, if one was."""
+        for note in dict.fromkeys(it for explainer in self.explainers for it in explainer.notes()):
+            self.pixels.say_once(note)
         baseline = self.explainer.baseline
         if baseline is not None and baseline.made:
             for said in dict.fromkeys(item.baseline for item in found if item.baseline):
@@ -228,11 +230,10 @@ class LoadedModel:
     def evaluate(
         self, instances: Any, candidates: Any = (), metrics: Any = (), **named: Any
     ) -> Evaluation:
-        """Return how good explanations by `candidates` are, beside maps that know nothing of it.
+        """Return how good explanations by `candidates`, ``["ig:blur=20", "lime"]``, are by metrics.
 
-        `instances` are as in `explain`, or an iterator of `Instance` records, taken one by one.
-        Candidates are methods with settings, ``["ig", "ig:blur=20", "shapley:regions"]``, or files
-        of named parameters; `pellucid.api.judging.evaluate` tells what else may be `named`.
+        `instances` are as in `explain`, or an iterator of `Instance` records, taken one by one;
+        `pellucid.api.judging.evaluate` tells what else may be `named`.
         """
         from pellucid.api.judging import evaluate
 
@@ -391,7 +392,6 @@ class LoadedModel:
         return self.configured(parameters=as_kserve(self.parameters))
 
     def records(self, instances: Any, beside: Beside | None = None) -> list[Instance]:
-        """Return the instances of a call, of whatever form they are given in."""
         items = rows_of(instances)
         records = [item for item in items if isinstance(item, Instance)]
         if records and len(records) == len(items):

@@ -20,6 +20,7 @@ from typing import Any
 from warnings import warn as warn_of
 
 from pellucid.api.class_names import with_class_names
+from pellucid.api.default_method import default_parameters
 from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.tables import TableSettings
@@ -32,7 +33,9 @@ from pellucid.linter import (
     check,
     infer_metadata,
     refuse_ragged,
+    refuse_unfed,
     refuse_unsafe,
+    with_embeddings,
 )
 from pellucid.metadata import (
     METADATA_FILE,
@@ -184,6 +187,10 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
         document = _inferred(saved.directory, meta_graph, signature, options.output, say)
     metadata = replace(document, latent_space_source=document.latent_tensor_name)
     metadata = _with_output(metadata, meta_graph, signature, options.output)
+    if inferred:
+        metadata = with_embeddings(metadata, meta_graph, signature)
+    if inferred and parameters is None:
+        parameters = default_parameters(metadata, meta_graph, signature, options.explain, say)
     names = options.class_names
     metadata = with_class_names(metadata, meta_graph, signature, saved.directory, names, say)
     if parameters is not None and isinstance(parameters.method, Examples):
@@ -250,8 +257,10 @@ def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
         if options.pixels.low is not None:  # which takes the place of the domain
             problems = tuple(it for it in problems if it.code != PIXELS)
         raise_errors(problems, say)
+    tensors = _tensors(it.metadata, it.meta_graph, it.signature)
+    if not it.inferred:
+        refuse_unfed(it.metadata, it.meta_graph, it.signature, tensors, it.file)
     if not options.allow_unsafe_ops:
-        tensors = _tensors(it.metadata, it.meta_graph, it.signature)
         refuse_unsafe(it.meta_graph, it.signature, tensors, it.saved.directory)
 
 
@@ -289,6 +298,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
             lists=compiler.lists,
             explicit=not described.inferred,
             examples=search,
+            tokens=compiler.token_reader,
         )
         for output in metadata.outputs
     ]

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError, refuse_remote
 from pellucid.files import NO_FILE, open_file
-from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED, suffix_of
+from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED, TEXT, suffix_of
 from pellucid.notices import Where
 
 TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
@@ -45,13 +45,15 @@ class Inputs:
     """What a person asked for: `named` are files, directories and patterns, `listed` files.
 
     `standard` is the file that stdin was kept in, if ``-`` was named; `avoided` is the folder that
-    is written, which may lie within a folder that is read.
+    is written, which may lie within a folder that is read. The ``.txt`` files of a folder are
+    inputs if the model takes `texts`: beside pictures, they are notes.
     """
 
     named: Sequence[str] = ()
     listed: Iterable[str] = ()
     standard: str | None = None
     avoided: str | None = None
+    texts: bool = False
 
     def __iter__(self) -> Iterator[Input]:
         """Yield each file once. Raises InstanceError for a name that leads to nothing."""
@@ -65,9 +67,10 @@ class Inputs:
             yield it
 
     def check(self) -> None:
-        """Raise InstanceError for an argument that leads to nothing."""
+        """Raise InstanceError for an argument that leads to nothing, whatever the model takes."""
+        anything = replace(self, texts=True)
         for name in self.named:
-            next(self._under(name))
+            next(anything._under(name))
 
     def _all(self) -> Iterator[Input]:
         for name in self.named:
@@ -106,7 +109,7 @@ class Inputs:
                 "holds no input",
                 where=Where(file=shown(name)),
                 hint="inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and "
-                ".npy files",
+                ".npy files, and .txt files for a model of texts",
             )
         yield first
         yield from found
@@ -121,7 +124,7 @@ class Inputs:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if _is_input(entry.name):
+            if _is_input(entry.name) or (self.texts and suffix_of(entry.name) == TEXT):
                 yield _input(entry.path)
             if entry.is_dir(follow_symlinks=False) and not self._is_avoided(entry.path):
                 yield from self._walk(entry.path)

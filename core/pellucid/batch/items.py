@@ -43,6 +43,7 @@ from pellucid.inputs import (
     record_input,
     set_aside,
     suffix_of,
+    text_in,
 )
 from pellucid.notices import Notice, Where
 
@@ -247,9 +248,13 @@ def _json(first: Item, inputs: Sequence[InputInfo], suffix: str, beside: Beside)
     """Yield the instances of a request, which is read as a whole, or of lines of JSON."""
     with opened(first.path, first.source) as file:
         text = decode_text(file.read(), Where(file=first.source))
-    form = json_form(text, inputs, beside.names)
     if not text.strip():
         return
+    whole = text_in(text, suffix, inputs, Where(file=first.source))
+    if whole is not None:
+        yield _inner(first, "value", 0, whole)
+        return
+    form = json_form(text, inputs, beside.names)
     if form is None and first.source == STDIN:
         yield from _rows(first, inputs, beside)
         return

@@ -98,22 +98,17 @@ class Folder:
             hint = Hint("add {force:True} to write into it")
             raise OutputError("is not empty", where=where, hint=hint)
 
+    def check_free(self) -> None:
+        """Raise OutputError while another run writes here, before anybody waits for a model."""
+        with suppress(FileNotFoundError), (self.state / "lock").open("rb") as file:
+            self._lock(file)
+
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Keep other runs out. Raises OutputError while another one writes here."""
         make_folder(self.state)
         with (self.state / "lock").open("a+b") as file:
-            if sys.platform != "win32":
-                import fcntl
-
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise OutputError(
-                        "another run is writing here",
-                        where=Where(file=str(self.path)),
-                        hint="wait for it, or stop it",
-                    ) from None
+            self._lock(file)
             remove_tree(self._aside)
             if os.path.lexists(self._aside):
                 shutil.rmtree(self._aside)  # says why it cannot be removed
@@ -127,6 +122,19 @@ class Folder:
                 self._writer.close()
                 # Where nothing was begun, or all is complete, there is nothing to go on from.
                 remove_tree(self._aside if self._plan.exists() else self.state)
+
+    def _lock(self, file: BinaryIO) -> None:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(
+                    "another run is writing here",
+                    where=Where(file=str(self.path)),
+                    hint="wait for it, or stop it",
+                ) from None
 
     def plan(self) -> dict[str, Any]:
         """Return the plan of the run that was broken off, or nothing."""

@@ -24,7 +24,7 @@ from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array
 from pellucid.notices import Notice
 from pellucid.responses import encode, predictions, response
-from pellucid.visualize import SMALL, Drawing, file_of
+from pellucid.visualize import SMALL, Drawing, Shown, file_of
 from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
@@ -103,9 +103,9 @@ def _record(
         "explanation": body["explanations"][0],
     }
     made = _Pictures()
-    if wanted.overlays and drawn:
-        own = _at_own_size(explanations, number, best, drawn, instance.image, wanted)
-        made = _pictures(own, item, wanted, of_file=instance.image is not None)
+    if wanted.overlays:
+        made = _overlays(explanations, number, best, drawn, item, wanted)
+    if made.overlays:
         line["overlays"] = made.overlays
     return Record(
         name=item.name,
@@ -192,6 +192,28 @@ class _Pictures:
     shown: dict[str, str] = field(default_factory=dict)
 
 
+def _overlays(
+    explanations: Explanations,
+    number: int,
+    best: Mapping[str, LabelAttribution],
+    drawn: dict[str, Drawn],
+    item: Item,
+    wanted: Wanted,
+) -> _Pictures:
+    """Return what is drawn of an explanation for people: pictures, and words."""
+    photo, made = explanations.instances[number].image, _Pictures()
+    if drawn:
+        own = _at_own_size(explanations, number, best, drawn, photo, wanted)
+        made = _pictures(own, item, wanted, of_file=photo is not None)
+    words = {
+        f"{output}{name}": picture
+        for output, label in best.items()
+        for name, picture in Shown(explanations, number, label).word_pictures().items()
+    }
+    _add_words(made, words, item, wanted)
+    return made
+
+
 def _pictures(
     drawings: Mapping[str, Drawn], item: Item, wanted: Wanted, *, of_file: bool
 ) -> _Pictures:
@@ -215,6 +237,18 @@ def _pictures(
             made.files.append((original, encode_picture(drawing.image, "jpeg")))
         made.shown["original"] = original
     return made
+
+
+def _add_words(made: _Pictures, words: Mapping[str, Array], item: Item, wanted: Wanted) -> None:
+    """Add pictures of texts, for the gallery as well unless that shows another one."""
+    for feature, place in feature_places(item.place, list(words)).items():
+        overlay, picture = f"overlays/{place}.text.png", words[feature]
+        made.overlays[feature] = overlay
+        made.files.append((overlay, encode_picture(picture, "png")))
+        if wanted.gallery and not made.shown:
+            thumbnail = f"thumbnails/{place}.text.jpg"
+            made.files.append((thumbnail, _thumbnail(picture)))
+            made.shown = {"overlay": overlay, "thumbnail": thumbnail}
 
 
 def feature_places(place: str, features: Sequence[str]) -> dict[str, str]:

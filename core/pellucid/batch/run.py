@@ -22,6 +22,7 @@ from pellucid.batch.records import Finished
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
+from pellucid.inputs import takes_texts
 from pellucid.notices import Message, Notice, Where, Words, python_words
 
 Opened: TypeAlias = AbstractContextManager[Engine]
@@ -110,6 +111,7 @@ class Run:
         """
         folder = Folder(self.out, self.words)
         folder.check(force=self.force)
+        folder.check_free()
         self._given.check()
         outcome = Outcome()
         with opened as engine:
@@ -210,9 +212,8 @@ class Run:
 
     def _plan(self, listing: Path, about: About) -> Plan:
         root = root_of([it for it in self.named if it != "-"], self.listed())
-        total, names, contents = write_listing(
-            listing, self._given, root, about.inputs, about.beside
-        )
+        given = replace(self._given, texts=takes_texts(about.inputs))
+        total, names, contents = write_listing(listing, given, root, about.inputs, about.beside)
         return Plan(
             listing=listing,
             root=root,
@@ -228,7 +229,7 @@ class Run:
         suspects = folder.begun() - done
         if suspects and watcher is not None:
             count = f"{len(suspects)} block{'s' * (len(suspects) > 1)}"
-            what = f"an earlier run died with {count} in the works; another process tries them"
+            what = f"an earlier run ended with {count} in the works; another process tries them"
             watcher.warns(Notice(what))
         return suspects
 

@@ -7,7 +7,7 @@ these, a value that only one of its settings can have, or a kind of baseline.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
@@ -23,6 +23,7 @@ from pellucid.metadata import (
     Examples,
     ExplanationParameters,
     Method,
+    Modality,
     call_settings,
     given_settings,
     setting_names,
@@ -61,24 +62,28 @@ def short_names() -> dict[str, CallSettings]:
     return found
 
 
-def usual_candidates(*, pictures: bool) -> list[Candidate]:
+def usual_candidates(modalities: Collection[Modality]) -> list[Candidate]:
     """Return the candidates where none are named: each method by its shortest name, and presets."""
-    names = []
+    names, pictures = [], Modality.IMAGE in modalities
     for name, method in METHODS.items():
-        if method.effort is None or (method.images_only and not pictures):
+        only = method.explains_only
+        if method.effort is None or (only and only.isdisjoint(modalities)):
             continue
         presets = sorted(method.presets, key=lambda it: len(method.presets[it]))
         plain = [it for it in presets if not method.presets[it]] or [name]
         names += [plain[0], *(it for it in presets if method.presets[it] and pictures)]
-    return [candidate_of(name, pictures=pictures) for name in names]
+    return [candidate_of(name, modalities) for name in names]
 
 
 def candidates_of(
-    written: Iterable[str | Candidate], *, pictures: bool, warn: Warn = lambda notice: None
+    written: Iterable[str | Candidate],
+    modalities: Collection[Modality] = (),
+    warn: Warn = lambda notice: None,
 ) -> list[Candidate]:
     """Return candidates by what is written, each a name with settings or a JSON file of several.
 
-    Raises SpecError for what is no candidate, and where two have the same name.
+    `modalities` are those of the inputs. Raises SpecError for what is no candidate, and where two
+    have the same name.
     """
     found: list[Candidate] = []
     for it in written:
@@ -87,15 +92,15 @@ def candidates_of(
         elif it.endswith(".json"):
             found += _of_file(Path(it), warn)
         else:
-            found.append(candidate_of(it, pictures=pictures))
+            found.append(candidate_of(it, modalities))
     names = [it.name for it in found]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(f"there are two candidates '{name}'", hint="name each of them once")
-    return found or usual_candidates(pictures=pictures)
+    return found or usual_candidates(modalities)
 
 
-def candidate_of(written: str, *, pictures: bool) -> Candidate:
+def candidate_of(written: str, modalities: Collection[Modality] = ()) -> Candidate:
     """Return the candidate that a name with settings means; of pictures, what is usual for them."""
     name, *parts = (it.strip() for it in written.split(":"))
     known = short_names()
@@ -103,7 +108,7 @@ def candidate_of(written: str, *, pictures: bool) -> Candidate:
         hints = (meant(name, list(known)), f"choose from {', '.join(known)}, or name a .json file")
         raise SpecError(f"'{name}' is not a method", hint="; ".join(filter(None, hints)))
     method = METHODS[str(known[name].method)]
-    usual = method.for_images if pictures else {}
+    usual = method.for_images if Modality.IMAGE in modalities else {}
     settings: dict[str, Any] = {**usual, **given_settings(known[name])}
     for part in parts:
         key, value = _setting(method, part, written)

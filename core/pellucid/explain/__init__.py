@@ -23,7 +23,7 @@ from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
 from pellucid.explain.targets import name_at, targets_of
-from pellucid.explain.texts import find_texts
+from pellucid.explain.texts import LookedUp, find_texts
 
 __all__ = [
     "MIXED_ROWS",
@@ -34,6 +34,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "LabelAttribution",
+    "LookedUp",
     "PixelWatch",
     "Results",
     "baseline_array",

@@ -34,6 +34,10 @@ class Encoder(Protocol):
         """Return the operands for the inputs of the signature."""
         ...
 
+    def encode_together(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands of one batch, in which a row may depend on those beside it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baselines:
@@ -84,6 +88,11 @@ class Baselines:
         """Return the features that are moved and can be blurred."""
         return [s for s in self.specs if s.name in self.moved and self._is_picture(s, x[s.name])]
 
+    def may_be_noise(self, x: Tensors) -> bool:
+        """Whether all features that are moved have noise for a baseline."""
+        moved = [spec for spec in self.specs if spec.name in self.moved]
+        return all(self._has_noise(spec, x[spec.name]) for spec in moved)
+
     def said(self, x: Tensors) -> str:
         """Return what was chosen, in words; "" where nothing was."""
         if self._kind is BaselineKind.BLUR:
@@ -95,16 +104,21 @@ class Baselines:
         return "" if self.chosen is None else self.chosen.said
 
     def refused(
-        self, error: baseline_scores.BaselineError, x: Tensors, output: str
+        self, error: baseline_scores.BaselineError, x: Tensors, output: str, *, words: bool
     ) -> InstanceError:
-        """Return the error for a baseline whose score for `output` is not finite."""
+        """Return the error for a baseline whose score for `output` is not finite.
+
+        `words` tells that texts were taken apart.
+        """
         names = self.named(error.number, x)
         of = f" {error.number + 1} of {self.count}" if self.count > 1 else ""
         return InstanceError(
             f"the score of baseline{of} ({names}) is {error.score:g} at {output}, and no "
             "attributions add up to a difference from that",
             error.row,
-            hint=Hint("choose another {baseline}"),
+            hint=Hint("put a token in the place of words that are left out, with {mask}")
+            if words
+            else Hint("choose another {baseline}"),
         )
 
     def named(self, k: int, x: Tensors) -> str:
@@ -119,7 +133,7 @@ class Baselines:
             return f"{self._kind.value} for '{spec.name}'"
         given = self._given[spec.name]
         if self._kind or k >= len(given):
-            return f"0 for '{spec.name}'"
+            return f"{'no text' if value.dtype == object else 0} for '{spec.name}'"
         match given[k]:
             case DomainBaseline(end=end) if not self._written(spec):
                 return f"{'black' if end == 'min' else 'white'} for '{spec.name}'"
@@ -138,12 +152,15 @@ class Baselines:
         if self._kind or k >= len(given):
             return zero(shape, dtype)[None]
         if self._is_behind(spec) and not spec.encoded_baselines:
-            return self._encoded(model, spec, k, inputs)
+            return self._encoded(model, spec, k, value, inputs)
         return baseline_array(given[k], shape, dtype, spec)[None]
+
+    def _has_noise(self, spec: InputSpec, value: Array) -> bool:
+        return value.dtype.kind == "f" or self._is_picture(spec, value)
 
     def _numbers(self, kind: BaselineKind, spec: InputSpec, value: Array) -> Array:
         """Return the mean or the noise, which only numbers have."""
-        if not (value.dtype.kind == "f" or self._is_picture(spec, value)):
+        if not self._has_noise(spec, value):
             raise SpecError(
                 f"'{spec.name}' is {_type(value)}, which has no {kind.value} that means anything",
                 where=SETTING,
@@ -196,7 +213,7 @@ class Baselines:
         sides = shape[-2:] if is_channels_first(shape) else shape[:2]
         return float(max(sides)) * BLUR_SHARE
 
-    def _encoded(self, model: Encoder, spec: InputSpec, k: int, inputs: Tensors) -> Array:
+    def _encoded(self, model: Encoder, spec: InputSpec, k: int, x: Array, inputs: Tensors) -> Array:
         """Push an input baseline through the encoder: "encoded tensors are transformations"."""
         key = self.input_keys.get(spec.name)
         if key is None:
@@ -209,7 +226,13 @@ class Baselines:
         value = inputs[key]
         one = baseline_array(spec.input_baselines[k], value.shape[1:], value.dtype, spec)
         # The encoder may read other inputs, too, such as the weights of the words.
-        return model.encode({**inputs, key: np.broadcast_to(one, value.shape)})[spec.name]
+        start = {**inputs, key: np.broadcast_to(one, value.shape)}
+        encoded = model.encode(start)[spec.name]
+        if encoded.shape == x.shape:
+            return encoded
+        # Beside a longer text, a shorter one is filled up with the model's own padding.
+        both = {name: np.concatenate([it, start[name]]) for name, it in inputs.items()}
+        return model.encode_together(both)[spec.name][len(x) :]
 
 
 def mean_of(found: Sequence[Tensors], names: Collection[str]) -> dict[str, Array]:

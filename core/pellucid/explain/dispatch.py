@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.features import is_picture
-from pellucid.explain.texts import shapley_of_words
+from pellucid.explain.texts import is_string, lime_of_strings, shapley_of_words
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
     Attributing,
@@ -32,7 +32,7 @@ from pellucid.methods import (
     superpixels,
     xrai,
 )
-from pellucid.methods.texts import Cut
+from pellucid.methods.texts import Cut, Sampling
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint, Where
 
@@ -66,7 +66,8 @@ def attribute(
                 model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
-            images = {spec.name: x[spec.name] for spec in specs}
+            # Of words embedded side by side, [words, sizes] is no picture.
+            images = {it.name: x[it.name] for it in specs if not it.encoding.is_embedding}
             attribution, ranks = xrai.xrai(
                 model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,
@@ -79,7 +80,7 @@ def attribute(
             )  # fmt: skip
         case Lime():
             return _lime(
-                model, x, baselines, target, specs, method,
+                model, x, baselines, target, specs, method, cuts,
                 seed=seed, numbers=numbers, instances=instances,
             )  # fmt: skip
         case _:
@@ -135,21 +136,31 @@ def _lime(
     target: Array,
     specs: Sequence[InputSpec],
     method: Lime,
+    cuts: Sequence[Mapping[str, Cut]],
     *,
     seed: int,
     numbers: Sequence[int],
     instances: Sequence[int],
 ) -> Attribution:
-    """Explain the outputs of each instance by one draw of samples.
+    """Explain the outputs of each instance by one draw of samples: of its picture, or its strings.
 
     The values are the coefficient of the patch that each pixel is in, the baseline score that of
     the baseline. The coefficients need not add up to anything, so that there is no approx_error;
     `r_squared` and `stability` take its place.
     """
     images = [s for s in specs if is_picture(s, x[s.name].shape[1:], encoded=False)]
+    strings = [s.name for s in specs if is_string(s, x[s.name])]
+    if strings and not images:
+        sampling = Sampling(method.num_samples, method.mask, method.bag_of_words)
+        attribution = lime_of_strings(
+            model, x, baselines[0], target, sampling, cuts or [{}] * len(target), strings,
+            seed=seed, numbers=numbers, instances=instances,
+        )  # fmt: skip
+        baseline_scores.check_baseline(attribution.baseline_score, 0, target)
+        return attribution
     if len(images) != 1:
         raise SpecError(
-            "LIME explains one image, and the explained inputs are "
+            "LIME explains one image, or texts, and the explained inputs are "
             + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs),
             hint=Hint("use {method:sampled-shapley}"),
         )

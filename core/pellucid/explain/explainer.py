@@ -6,7 +6,7 @@ the outputs, makes the baselines, asks the method, and says what each feature co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from pellucid.examples import ExampleSearch, Neighbor
 from pellucid.explain.baselines import Baselines, mean_of
 from pellucid.explain.chosen_baseline import BaselineKind, ChosenBaseline
 from pellucid.explain.dispatch import attribute, check_finite
-from pellucid.explain.features import Companions, Sparse, feature_attributions
+from pellucid.explain.features import Companions, Labels, index_of, sparse_of
 from pellucid.explain.held import (
     GradientFacts,
     held_notice,
@@ -27,10 +27,19 @@ from pellucid.explain.held import (
 from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import warnings_of
-from pellucid.explain.results import Explanation, LabelAttribution
+from pellucid.explain.results import Explanation
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
-from pellucid.explain.texts import Texts, find_texts
+from pellucid.explain.texts import (
+    Texts,
+    TokenReader,
+    Tokens,
+    behind_said,
+    cuts_of,
+    find_texts,
+    starts_said,
+    tokens_of,
+)
 from pellucid.metadata import (
     Attributing,
     Examples,
@@ -62,15 +71,17 @@ def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> Inst
     return (error.under(why) if why else error).at(instance=numbers[row])
 
 
+def _rows_of(tensors: Tensors) -> Iterator[Tensors]:
+    """Yield tensors [n, …] row by row, each [1, …]."""
+    for i in range(len(next(iter(tensors.values())))):
+        yield {name: value[i : i + 1] for name, value in tensors.items()}
+
+
 def _has_nan(value: Array) -> Array:
     """Return which rows of an input [n, …] have a missing value, bool [n]."""
     if value.dtype.kind != "f":
         return np.zeros(len(value), bool)
     return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))
-
-
-def _index(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,8 @@ class Explainer:
     input hold;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
     instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
-    what a call chose instead of the metadata's, `mean` that of the call, where it is asked for.
+    what a call chose instead of the metadata's, `mean` that of the call, where it is asked for;
+    `tokens` cuts texts as the model does.
     """
 
     model: ServedModel
@@ -111,6 +123,7 @@ class Explainer:
     examples: ExampleSearch | None = None
     baseline: ChosenBaseline | None = None
     mean: Tensors = field(default_factory=dict)
+    tokens: TokenReader | None = None
 
     def explain(self, request: Tensors, numbers: Sequence[int] | None = None) -> list[Explanation]:
         """Return one explanation for each row of a request's arrays, [n, …].
@@ -120,6 +133,9 @@ class Explainer:
         """
         n = len(next(iter(request.values())))
         numbers = list(range(n)) if numbers is None else list(numbers)
+        if n > 1 and self._one_by_one:
+            ones = zip(_rows_of(request), numbers, strict=True)
+            return [self.explain(one, [number])[0] for one, number in ones]
         method = self.parameters.method
         try:
             self._refuse_missing(request)
@@ -148,7 +164,7 @@ class Explainer:
         chosen = targets_of(prediction, self.parameters)
 
         def named(target: int) -> str:
-            index = _index(target, prediction.shape[1:])
+            index = index_of(target, prediction.shape[1:])
             return output_text(self.metadata.output.name, index, name_at(names, index))
 
         ranked = self.parameters.output_indices is None
@@ -168,15 +184,16 @@ class Explainer:
         general = (*self._of_the_model(x, scores), *texts.said, *(() if said is None else (said,)))
         if baselines.blurs_nothing(x):
             general = (*general, NOTHING_BLURRED)
-        facts, from_what = self._facts, baselines.said(x)
+        from_what = baselines.said(x) or starts_said(self._behind)
+        facts, noise = self._facts, baselines.may_be_noise(x)
+        shape, gradients = prediction.shape[1:], self._gradients
+        made = Labels(self.metadata, attribution, shape, names, axes, gradients=gradients)
         result = []
         for i in range(n):
             places = np.flatnonzero(row == i)
-            labels = tuple(
-                self._label(attribution, int(j), prediction, names, axes, self._sparse(inputs, i))
-                for j in places
-            )
-            notices = warnings_of(labels, method, facts, [leaping[j] for j in places])
+            sparse, tokens = sparse_of(self.companions, inputs, i), self._tokens(inputs, x, i)
+            labels = tuple(made.made(int(j), sparse, tokens) for j in places)
+            notices = warnings_of(labels, method, facts, [leaping[j] for j in places], noise=noise)
             result.append(
                 Explanation(
                     prediction=prediction[i],
@@ -191,7 +208,7 @@ class Explainer:
                     general=general,
                     held=(*lost, *beside),
                     baseline=from_what,
-                    words=texts.cuts[i] if texts.cuts else {},
+                    words=texts.cuts[i] if texts.cuts else cuts_of(tokens),
                 )
             )
         return result
@@ -215,20 +232,20 @@ class Explainer:
         With them come, for outputs that change at their baseline alone, which is better, and the
         texts that were taken apart.
         """
-        x, row, target = asked.x, asked.row, asked.target
+        x, row, target, numbers = asked.x, asked.row, asked.target, asked.numbers
         specs = [spec for spec in self.metadata.inputs if spec.name in x]
         baselines = self._baselines(method, specs)
         lost = self._without_gradient()
         stepped = len(lost) == len(self.metadata.inputs)
         if self.explicit and not stepped:
             refuse_lost(lost, specs, self.model)
-        rows = [asked.numbers[i] for i in row]
+        rows = [numbers[i] for i in row]
         try:
             ends = {name: value[row] for name, value in x.items()}
             made = baselines.made(self.model, x, asked.inputs)
             n = len(asked.scores)
             starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
-            texts = find_texts(specs, x, made, method.text_parts, explicit=self.explicit)
+            texts = find_texts(specs, x, made, method.text_parts, numbers, explicit=self.explicit)
             attribution = attribute(
                 self.model,
                 ends,
@@ -243,7 +260,7 @@ class Explainer:
                 instances=row.tolist(),
             )
         except baseline_scores.BaselineError as error:
-            refusal = baselines.refused(error, x, named(error.target))
+            refusal = baselines.refused(error, x, named(error.target), words=bool(texts.cuts))
             raise _placed(refusal, rows) from error
         except InstanceError as error:
             raise _placed(error, rows, CHANGED) from error
@@ -252,11 +269,40 @@ class Explainer:
             refuse_step(attribution, self.model)
         leaping: list[Hint | None] = [None] * len(row)
         if self._gradients:
-            pictures, several = bool(baselines.pictures(x)), len(asked.scores) > 1
-            leaping = elsewhere(
-                self.model, ends, starts, attribution, pictures=pictures, several=several
-            )
-        return attribution, baselines, leaping, texts
+            seen = bool(baselines.pictures(x))
+            leaping = elsewhere(self.model, ends, starts, attribution, pictures=seen, several=n > 1)
+        return attribution, baselines, leaping, texts.of(attribution.values)
+
+    @property
+    def _one_by_one(self) -> bool:
+        """Whether texts are as long for the model as their words are many, so that none is padded.
+
+        Together they would be as long as the longest, and some models say otherwise then.
+        """
+        return self._gradients and self.tokens is not None and self.tokens.varying
+
+    def _tokens(self, inputs: Tensors, x: Tensors, i: int) -> dict[str, Tokens]:
+        """Return the words of an instance that are explained at their embeddings."""
+        if not self._gradients or self.tokens is None or not self.tokens.features:
+            return {}
+        one = {key: value[i : i + 1] for key, value in inputs.items()}
+        found = {}
+        for name, looked_up in self.tokens.read(one).items():
+            text = one[self.input_keys[name]].ravel()[0]
+            known = tokens_of(text, looked_up, x[name].shape[1])
+            if known is not None and name in self.model.differentiable:
+                found[name] = known
+        return found
+
+    @property
+    def _behind(self) -> list[InputSpec]:
+        """The features that gradients explain at tensors behind them, unasked."""
+        unasked = self.metadata.inputs if self._gradients and not self.explicit else ()
+        return [it for it in unasked if it.encoded_tensor_name is not None]
+
+    def notes(self) -> list[Notice]:
+        """Return what is worth knowing of how features are explained, if nobody wrote it."""
+        return behind_said(self._behind, "" if self.baseline is None else self.baseline.said)
 
     def _baselines(self, method: Attributing, specs: Sequence[InputSpec]) -> Baselines:
         return Baselines(
@@ -285,7 +331,8 @@ class Explainer:
         found = []
         for request, places in zip(requests, numbers, strict=True):
             try:
-                found.append(self.model.encode(self.model.preprocess(request)))
+                for part in _rows_of(request) if self._one_by_one else [request]:
+                    found.append(self.model.encode(self.model.preprocess(part)))
             except InstanceError as error:
                 raise _placed(error, places) from error
         explained = [spec.name for spec in self.metadata.inputs if spec.name in found[0]]
@@ -325,49 +372,6 @@ class Explainer:
         if not self._gradients:
             return GradientFacts()
         return GradientFacts(obstacles=self.model.obstacles, squasher=self.model.squasher)
-
-    def _label(
-        self,
-        attribution: Attribution,
-        j: int,
-        prediction: Array,
-        names: Nested | Array | None,
-        axes: dict[str, int | None],
-        sparse: Mapping[str, Sparse],
-    ) -> LabelAttribution:
-        shape = prediction.shape[1:]
-        target = int(attribution.target[j])
-        index = _index(target, shape)
-        error = attribution.approx_error
-        values = {name: value[j] for name, value in attribution.values.items()}
-        return LabelAttribution(
-            output=self.metadata.output.name,
-            index=index,
-            name=name_at(names, index),
-            score=float(attribution.score[j]),
-            baseline_score=float(attribution.baseline_score[j]),
-            values=values,
-            ranks={name: rank[j] for name, rank in attribution.ranks.items()},
-            segments={name: patches[j] for name, patches in attribution.segments.items()},
-            diagnostics={name: float(value[j]) for name, value in attribution.diagnostics.items()},
-            flat=attribution.flat is not None and bool(attribution.flat[j]),
-            features=feature_attributions(
-                self.metadata.inputs, values, axes, encoded=self._gradients, sparse=sparse
-            ),
-            approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
-            evaluations=None
-            if attribution.evaluations is None
-            else int(attribution.evaluations[j]),
-        )
-
-    def _sparse(self, inputs: Tensors, i: int) -> dict[str, Sparse]:
-        def of(key: str | None) -> Array | None:
-            return None if key is None or key not in inputs else inputs[key][i]
-
-        return {
-            name: Sparse(indices=of(keys.indices), weights=of(keys.weights))
-            for name, keys in self.companions.items()
-        }
 
     def _names(self, request: Tensors) -> Nested | Array | None:
         mapping = self.metadata.output.index_name_mapping

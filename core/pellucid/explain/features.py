@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
+from pellucid.explain.results import LabelAttribution
+from pellucid.explain.targets import name_at
+from pellucid.explain.texts import Tokens, apart
 from pellucid.files import open_file, read_bytes
 from pellucid.metadata import (
     Baseline,
@@ -23,11 +26,12 @@ from pellucid.metadata import (
     FileBaseline,
     InputSpec,
     Modality,
+    Nested,
     RandomBaseline,
     ValueBaseline,
     is_channels_first,
 )
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Attribution, Tensors
 from pellucid.notices import Where
 
 
@@ -170,7 +174,7 @@ def feature_attributions(
             result |= _by_name(spec, spec.index_feature_mapping, value, indices)
         else:
             rank = input_ranks.get(spec.name)
-            if spec.encoded_tensor_name is not None and rank is not None:
+            if encoded and spec.encoded_tensor_name is not None and rank is not None:
                 value = value.sum(axis=tuple(range(rank, value.ndim)))
             result[spec.name] = value
     return result
@@ -267,3 +271,69 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
     except (OSError, ValueError) as error:
         what = f"baseline file {path}: {error}"
         raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error
+
+
+def index_of(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the place of a flat index in an output of one instance; () where that is a scalar."""
+    return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What all labels of a call have in common.
+
+    `shape` is that of the output of one instance, `names` are its classes', `ranks` how many axes
+    an instance has of each input; `gradients` tells that features are explained behind their
+    inputs.
+    """
+
+    metadata: ExplanationMetadata
+    attribution: Attribution
+    shape: tuple[int, ...]
+    names: Nested | Array | None
+    ranks: dict[str, int | None]
+    gradients: bool
+
+    def made(
+        self, j: int, sparse: Mapping[str, Sparse], tokens: Mapping[str, Tokens]
+    ) -> LabelAttribution:
+        """Return the label of row `j`, `sparse` and `tokens` being those of its instance."""
+        found = self.attribution
+        index = index_of(int(found.target[j]), self.shape)
+        error = found.approx_error
+        values = {name: value[j] for name, value in found.values.items()}
+        features = feature_attributions(
+            self.metadata.inputs, values, self.ranks, encoded=self.gradients, sparse=sparse
+        )
+        diagnostics = {name: float(value[j]) for name, value in found.diagnostics.items()}
+        for name, it in tokens.items():
+            features[name], padding = apart(features[name], it)
+            if padding:
+                diagnostics[f"padding of {name}"] = padding
+        return LabelAttribution(
+            output=self.metadata.output.name,
+            index=index,
+            name=name_at(self.names, index),
+            score=float(found.score[j]),
+            baseline_score=float(found.baseline_score[j]),
+            values=values,
+            ranks={name: rank[j] for name, rank in found.ranks.items()},
+            segments={name: patches[j] for name, patches in found.segments.items()},
+            diagnostics=diagnostics,
+            flat=found.flat is not None and bool(found.flat[j]),
+            features=features,
+            approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
+            evaluations=None if found.evaluations is None else int(found.evaluations[j]),
+        )
+
+
+def sparse_of(companions: Mapping[str, Companions], inputs: Tensors, i: int) -> dict[str, Sparse]:
+    """Return where the values of the sparse inputs of instance `i` are, and what they weigh."""
+
+    def of(key: str | None) -> Array | None:
+        return None if key is None or key not in inputs else inputs[key][i]
+
+    return {
+        name: Sparse(indices=of(keys.indices), weights=of(keys.weights))
+        for name, keys in companions.items()
+    }

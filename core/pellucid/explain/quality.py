@@ -17,6 +17,8 @@ ADVISED_ERROR = 0.05
 STEPPED_ERROR = 0.5
 # The correlation with the coefficients of another seed, below which a map of them is noise.
 ADVISED_STABILITY = 0.5
+# Of the largest coefficient of a word: words that differ by less count alike.
+ALIKE = 0.1
 # What a probability is from 1, or from 0, where its gradient is next to nothing.
 SATURATED, GONE = 1e-3, 1e-7
 
@@ -60,6 +62,11 @@ class Judged(Protocol):
         ...
 
     @property
+    def segments(self) -> Mapping[str, Array]:
+        """The patches of pictures, where a method works on these."""
+        ...
+
+    @property
     def flat(self) -> bool:
         """Whether gradients were all 0, or hidden patches look as they are."""
         ...
@@ -70,25 +77,28 @@ def warnings_of(
     method: BaseMethod,
     facts: GradientFacts = GradientFacts(),
     leaping: Iterable[Hint | None] = (),
+    *,
+    noise: bool = True,
 ) -> list[Notice]:
     """Return a notice for each attribution that is inaccurate or undefined.
 
     `facts` are what the graph says of gradients, where the method takes them; `leaping` has a hint
-    for each of the outputs that change at their baseline alone.
+    for each of the outputs that change at their baseline alone. `noise` tells whether that can be
+    a baseline, which strings do not have.
     """
     found = (
-        _notice(label, method, facts, elsewhere)
+        _notice(label, method, facts, elsewhere, noise)
         for label, elsewhere in zip(labels, chain(leaping, repeat(None)), strict=False)
     )
     return [notice for notice in found if notice is not None]
 
 
 def _notice(
-    label: Judged, method: BaseMethod, facts: GradientFacts, elsewhere: Hint | None
+    label: Judged, method: BaseMethod, facts: GradientFacts, elsewhere: Hint | None, noise: bool
 ) -> Notice | None:
     of = f" for output {list(label.index)}" if label.index else ""
     if "stability" in label.diagnostics:
-        return _of_patches(label, of)
+        return _of_patches(label, of) if label.segments else _of_words(label, of)
     error, tolerance = label.approx_error, method.tolerance
     if error is None and label.score != label.baseline_score:
         one = method.counts.removesuffix("s")
@@ -99,6 +109,8 @@ def _notice(
             f"the output equals that of the baseline{of}: there is nothing to attribute, and "
             "approx_error is undefined"
         )
+        if not noise:
+            return Notice(what)
         dead = "its gradient is 0 all the way, as of a score that is dead; " * label.flat
         hint = Hint("{dead}choose another baseline, as {baseline:noise}", dead=dead)
         return Notice(what, hint=hint)
@@ -138,6 +150,26 @@ def _of_patches(label: Judged, of: str) -> Notice | None:
     return Notice(
         what, hint=Hint("raise {samples}, or take larger patches with {segmentation:slic}")
     )
+
+
+def _of_words(label: Judged, of: str) -> Notice | None:
+    """Return what is said of coefficients of words, None if they are as good as any."""
+    if not any(value.any() for value in label.values.values()):
+        return Notice(
+            f"the output is the same whichever words are left out{of}: nothing to attribute"
+        )
+    stability = label.diagnostics["stability"]
+    # Of words that count alike, what little is left to correlate says nothing.
+    if not stability < ADVISED_STABILITY or _alike(label.values.values()):
+        return None
+    what = f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
+    return Notice(what, hint=Hint("raise {samples}"))
+
+
+def _alike(values: Iterable[Array]) -> bool:
+    """Whether numbers differ by less than a tenth of the largest."""
+    found = [float(it) for value in values for it in value.flat]
+    return max(found) - min(found) < max(map(abs, found)) * ALIKE
 
 
 # What to raise of a method, by what buys accuracy with time.

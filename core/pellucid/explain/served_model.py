@@ -20,6 +20,10 @@ class ServedModel(Model, Protocol):
         """Return the operands, explained and held, for the inputs of the signature."""
         ...
 
+    def encode_together(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands of one batch, in which a row may depend on those beside it."""
+        ...
+
     def predict(self, x: Tensors) -> Array:
         """Return the output in its own shape, [n, …]."""
         ...

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.columns import ID, Beside
 from pellucid.inputs.csv import SEPARATED, Table, open_table
-from pellucid.inputs.files import json_form, looks_binary, opened, suffix_of
+from pellucid.inputs.files import (
+    TEXT,
+    json_form,
+    looks_binary,
+    opened,
+    suffix_of,
+    takes_texts,
+    text_in,
+)
 from pellucid.inputs.images import image_input_of, to_picture, to_tensor
 from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
 from pellucid.inputs.instances import instance_of, same_shapes, set_aside
@@ -33,6 +41,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "PARQUET",
     "SEPARATED",
+    "TEXT",
     "Beside",
     "InputInfo",
     "Instance",
@@ -69,6 +78,8 @@ __all__ = [
     "shape_text",
     "stack",
     "suffix_of",
+    "takes_texts",
+    "text_in",
     "to_picture",
     "to_tensor",
 ]

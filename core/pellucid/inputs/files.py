@@ -29,6 +29,8 @@ MOST_UNPACKED = 2**30
 
 A few megabytes may hold any number of them.
 """
+TEXT = ".txt"
+"""The suffix of a file that is one text, for a model that takes texts."""
 EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 
@@ -125,3 +127,37 @@ def json_form(text: str, inputs: Sequence[InputInfo], beside: Collection[str] = 
         return "request"
     bare = isinstance(value, dict) and "instances" not in value
     return "lines" if bare and (set(value) <= names or is_binary(value)) else "request"
+
+
+def takes_texts(inputs: Sequence[InputInfo]) -> bool:
+    """Whether a text is an instance of the model: its one input is a single string."""
+    alone = len(inputs) == 1 and inputs[0].is_string and inputs[0].record is None
+    return alone and inputs[0].instance_shape in ((), (1,), None)
+
+
+def text_in(data: str, suffix: str, inputs: Sequence[InputInfo], where: Where) -> str | None:
+    """Return the text that a ``.txt`` file is, None for other files, and for JSON.
+
+    Raises InstanceError where a text is no instance of the model.
+    """
+    if suffix != TEXT or _begins_as_json(data):
+        return None
+    if takes_texts(inputs):
+        return data.removeprefix("\ufeff").rstrip("\r\n")
+    listed = ", ".join(f"'{it.name}' ({it.wants})" for it in inputs)
+    example = ", ".join(f'"{it.name}": …' for it in inputs)
+    raise InstanceError(
+        f"is a text, which is no instance of a model of {listed}",
+        where=where,
+        hint="give JSON: {" + example + "}",
+    )
+
+
+def _begins_as_json(text: str) -> bool:
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -27,6 +27,7 @@ from pellucid.inputs.files import (
     looks_binary,
     read_bytes,
     suffix_of,
+    text_in,
 )
 from pellucid.inputs.images import image_input_of, to_tensor
 from pellucid.inputs.input_info import InputInfo
@@ -245,7 +246,8 @@ def read_file(
 ) -> Iterator[Instance]:
     """Yield the instances in a file: a request (.json), JSON Lines, CSV, arrays, or a picture.
 
-    The suffix decides, else the content; text may be compressed, ``.csv.gz``. A ``.json`` file may
+    The suffix decides, else the content; text may be compressed, ``.csv.gz``. A ``.txt`` file is
+    one text, for a model whose one input is that. A ``.json`` file may
     also hold one instance a line, as gcloud's ``--json-instances`` takes. JSON Lines, CSV and
     arrays are read as they are needed, so that a file may be larger than the memory. `warn` is
     given the request's warnings, `settings` what else is in a request, before its instances come;
@@ -305,6 +307,10 @@ def read_data(
             io.StringIO(text, newline=""), inputs, source=source, on_error=on_error, beside=beside,
             separator=SEPARATED[suffix], note=note,
         )  # fmt: skip
+    whole = text_in(text, suffix, inputs, where)
+    if whole is not None:
+        at = Where(file=source, instance=0)
+        return each(lambda it: instance_of(it, inputs, at), [whole], on_error)
     if suffix not in (".jsonl", ".ndjson"):
         kind = json_form(text, inputs, beside.names)
         if kind == "request":

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pellucid.linter.assumed_pixels import assume_pixels
-from pellucid.linter.check_graph import refuse_ragged
+from pellucid.linter.check_graph import refuse_ragged, refuse_unfed
 from pellucid.linter.check_model import PIXELS, check, shape_text
 from pellucid.linter.draft import Draft, draft_metadata
-from pellucid.linter.encodings import EncodedTensor, encoded_tensors, parsed_records, way_out
+from pellucid.linter.encodings import (
+    EncodedTensor,
+    TokenTensors,
+    encoded_tensors,
+    parsed_records,
+    token_tensors,
+    way_out,
+    with_embeddings,
+)
 from pellucid.linter.gradient_flow import Reach, ways
 from pellucid.linter.infer import infer_metadata
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
@@ -20,6 +28,7 @@ __all__ = [
     "Linted",
     "OwnFiles",
     "Reach",
+    "TokenTensors",
     "assume_pixels",
     "check",
     "draft_metadata",
@@ -34,8 +43,11 @@ __all__ = [
     "parsed_records",
     "refuse_ragged",
     "refuse_running",
+    "refuse_unfed",
     "refuse_unsafe",
     "shape_text",
+    "token_tensors",
     "way_out",
     "ways",
+    "with_embeddings",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pellucid.errors import ModelError, SpecError
@@ -23,10 +23,12 @@ from pellucid.saved_model import (
     Role,
     Signature,
     names,
+    node_name,
     ragged_inputs,
     resolve_tensor,
     table_version,
     tensor_info,
+    tensors_of,
 )
 
 DENSE = Hint.plain("save a signature that takes a dense tensor, and makes it ragged itself")
@@ -170,6 +172,60 @@ def refuse_ragged(meta_graph: MetaGraph, signature: Signature, directory: Path) 
     """Raise ModelError for a signature with an input that no request can carry."""
     for what in _cutting(meta_graph, signature):
         raise ModelError(what, where=Where(file=str(directory)), hint=DENSE)
+
+
+def refuse_unfed(
+    metadata: ExplanationMetadata,
+    meta_graph: MetaGraph,
+    signature: Signature,
+    tensors: Sequence[str],
+    file: Path,
+) -> None:
+    """Raise SpecError where `tensors` need a value that no request for the signature brings.
+
+    That is so with metadata that were written for another signature. All names are flat, those that
+    are explained being first, as the output need not know what these are made of.
+    """
+    fed = {node_name(it) for it in tensors_of(meta_graph, signature.key)}
+    cuts = {node_name(it) for it in tensors[: len(metadata.inputs)]} - fed
+    for place, tensor in enumerate(tensors):
+        stops = fed if place < len(metadata.inputs) else fed | cuts
+        for unfed in _placeholders(meta_graph, tensor, stops):
+            if unfed in fed:
+                continue
+            others = [
+                key
+                for key in meta_graph.signatures
+                if unfed in map(node_name, tensors_of(meta_graph, key))
+            ]
+            depends = "" if node_name(tensor) == unfed else f"depends on '{unfed}:0', which "
+            raise SpecError(
+                f"the metadata name '{tensor}', which {depends}the signature '{signature.key}' "
+                "does not feed",
+                where=Where(file=str(file)),
+                hint=Hint("choose {signature:{key}}, or write metadata for this one", key=others[0])
+                if others
+                else "name tensors that depend on its inputs alone",
+            )
+
+
+def _placeholders(meta_graph: MetaGraph, tensor: str, stops: Collection[str]) -> Iterator[str]:
+    """Yield the placeholders that a tensor depends on, not looking behind the nodes `stops`."""
+    nodes = meta_graph.nodes
+    name = node_name(tensor)
+    while name and name not in nodes:
+        name = name.rpartition("/")[0]
+    waiting, seen = [name], {name, ""}
+    while waiting:
+        here = waiting.pop()
+        if here in nodes and nodes.op(here) == "Placeholder":
+            yield here
+        if here in stops or here not in nodes:
+            continue
+        for source in nodes.input_names(here):
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
 
 
 def _cutting(meta_graph: MetaGraph, signature: Signature) -> Iterator[str]:

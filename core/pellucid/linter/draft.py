@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.errors import SpecError
 from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_model import check, shape_text
-from pellucid.linter.encodings import complete
+from pellucid.linter.encodings import complete, with_embeddings
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     AssumedPixels,
@@ -66,7 +66,7 @@ def draft_metadata(
     """
     graph = model.meta_graph(tags)
     signature = choose_signature(graph, signature_key)
-    inferred = infer_metadata(signature, output, graph)
+    inferred = with_embeddings(infer_metadata(signature, output, graph), graph, signature)
     key = inferred.output.name
     names = find_class_names(graph, signature, key, model.directory)
     metadata = replace(
@@ -88,12 +88,20 @@ def draft_metadata(
         metadata = replace(metadata, signature_key=_only(dialect, signature.key))
     metadata, assumed = assume_pixels(metadata, model, graph, signature, pixels)
     completed: list[Message] = []
-    if for_method is not None:
+    if for_method is None:
+        completed += _behind_said(metadata)
+    else:
         metadata = complete(metadata, graph, signature, for_method, completed.append)
     problems, _ = check(metadata, model, signature.key, tags)
     _refuse(problems, model.directory)
     notes = *_notes(metadata, signature, names, signature_key, assumed), *completed
     return Draft(metadata=metadata, notes=notes, problems=problems)
+
+
+def _behind_said(metadata: ExplanationMetadata) -> Iterator[Notice]:
+    for it in metadata.inputs:
+        if it.encoded_tensor_name is not None:
+            yield Notice(f"input '{it.name}' is explained at '{it.encoded_tensor_name}'")
 
 
 def _refuse(problems: Sequence[Problem], directory: Path) -> None:

@@ -17,7 +17,7 @@ from pellucid.linter.check_graph import (
     safety_findings,
 )
 from pellucid.linter.check_model import NO_FLOATS, NO_SIGNATURE, OUTSIDE, Resolution, check
-from pellucid.linter.encodings import encodings_of, way_out
+from pellucid.linter.encodings import encodings_of, way_out, with_embeddings
 from pellucid.linter.infer import infer_metadata
 from pellucid.metadata import (
     METADATA_FILE,
@@ -150,7 +150,8 @@ def _infer(
     try:
         graph = model.meta_graph(tags)
         signature = choose_signature(graph, signature_key)
-        metadata = infer_metadata(signature, meta_graph=graph)
+        inferred = infer_metadata(signature, meta_graph=graph)
+        metadata = with_embeddings(inferred, graph, signature)
     except (ModelError, SpecError) as error:
         code = NO_SIGNATURE if isinstance(error, ModelError) else "MD112"
         problem = replace(_problem_of(code, error, str(path)), file=str(path))

@@ -103,7 +103,7 @@ class Examples(BaseMethod):
     counts = "neighbors"
     uses_gradients = False
     sampled = False
-    images_only = False
+    explains_only = frozenset()
     by_regions = False
     default_baselines = ()
 
@@ -113,7 +113,7 @@ class Examples(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return True
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         return self.title
 
     def saved(self) -> Examples:

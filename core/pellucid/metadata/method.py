@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import Field, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from pellucid.metadata.spec import Baseline
+from pellucid.metadata.spec import Baseline, Modality
 
 T = TypeVar("T")
 
@@ -138,8 +138,8 @@ class BaseMethod(ABC):
     """Whether it takes gradients, which a feature's encoded tensor is for."""
     sampled: ClassVar[bool]
     """Whether approx_error is the spread of samples, and not a sum that is not reached."""
-    images_only: ClassVar[bool]
-    """Whether it explains pictures and nothing else."""
+    explains_only: ClassVar[frozenset[Modality]]
+    """What it explains, where it does not explain everything; empty for all."""
     by_regions: ClassVar[bool]
     """Whether it attributes to whole regions, which are drawn in other colours."""
     default_baselines: ClassVar[tuple[Baseline, ...]]
@@ -154,8 +154,11 @@ class BaseMethod(ABC):
         """Return whether one instance of so many elements takes long enough to be waited for."""
 
     @abstractmethod
-    def caption(self, evaluations: int | None = None) -> str:
-        """Return the method and what was asked of it, in words; `evaluations` are what it took."""
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
+        """Return the method and what was asked of it, in words.
+
+        `evaluations` are what it took; `patches` tells whether it was of those of a picture.
+        """
 
     def check(self) -> None:
         """Raise SpecError for settings that exclude each other."""

@@ -25,7 +25,7 @@ from pellucid.metadata.method import (
     TextParts,
     spelled,
 )
-from pellucid.metadata.spec import DomainBaseline
+from pellucid.metadata.spec import DomainBaseline, Modality
 from pellucid.notices import Where
 
 # What the package offers, too; a method is named here, and in no `__init__`.
@@ -108,10 +108,10 @@ class CallSettings:
     mapping of inputs to such. `paths` is the number of sampled permutations, `players`
     ``elements``, ``regions``, ``words`` or ``whole``; `split` cuts texts into ``words``,
     ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
-    place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight` and
-    `positive_only` are those of LIME. `neighbors` is the number of examples to find, `index` the
-    file that they are in, `query` ``precise`` or ``fast``. `top_k` (-1 for all) or `output_indices`
-    choose the outputs.
+    place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight`,
+    `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of
+    examples to find, `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k`
+    (-1 for all) or `output_indices` choose the outputs.
     """
 
     method: str | None = None
@@ -122,6 +122,7 @@ class CallSettings:
     players: str | Players | None = _setting(Players)
     split: str | None = _setting(str)
     mask: str | None = _setting(str)
+    bag_of_words: bool | None = _setting(bool)
     samples: int | None = _setting(int, least=2)
     segmentation: str | Segmentation | None = _setting(Segmentation)
     top_labels: int | None = _setting(int, least=1)
@@ -191,7 +192,7 @@ class _PathIntegral(BaseMethod):
         steps = self.step_count if self.tolerance is None else self.max_steps
         return outputs * steps * (self.smooth_grad.noisy_sample_count if self.smooth_grad else 1)
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         refined = self.tolerance is not None and evaluations
         parts = [self.title, f"{evaluations if refined else self.step_count} steps"]
         if self.smooth_grad is not None:
@@ -230,7 +231,7 @@ class IntegratedGradients(_PathIntegral):
     label = "Integrated gradients"
     key = "integrated_gradients_attribution"
     presets: ClassVar[Presets] = {"ig": {}, "smoothgrad": {"noisy_samples": 3}}
-    images_only = False
+    explains_only = frozenset()
     by_regions = False
     default_baselines = ()
     with_noise = "SmoothGrad"
@@ -248,7 +249,7 @@ class Xrai(_PathIntegral):
     label = "XRAI, regions"
     key = "xrai_attribution"
     presets: ClassVar[Presets] = {}
-    images_only = True
+    explains_only = frozenset({Modality.IMAGE})
     by_regions = True
     # "averaged over a black and a white baseline (unless baselines are given)"
     default_baselines = (DomainBaseline("min"), DomainBaseline("max"))
@@ -279,7 +280,7 @@ class SampledShapley(BaseMethod):
     counts = "paths"
     uses_gradients = False
     sampled = True
-    images_only = False
+    explains_only = frozenset()
     by_regions = False
     default_baselines = ()
 
@@ -291,24 +292,29 @@ class SampledShapley(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return elements > FEW
 
-    def caption(self, evaluations: int | None = None) -> str:
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
         regions = ", regions" if self.players is Players.REGIONS else ""
         return f"{self.title}, {self.path_count} paths{regions}"
 
     @property
     def text_parts(self) -> TextParts | None:
-        if self.players is Players.WHOLE:
-            return None
-        return TextParts(self.split, self.mask, self.players is Players.WORDS)
+        return _parts_of(self)
+
+
+def _parts_of(method: SampledShapley | Lime) -> TextParts | None:
+    if method.players is Players.WHOLE:
+        return None
+    return TextParts(method.split, method.mask, method.players is Players.WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lime(BaseMethod):
-    """LIME for images (arXiv 1602.04938), with the five parameters of KServe's explainer.
+    """LIME of a picture or of texts (arXiv 1602.04938), with the parameters of KServe's explainer.
 
     `top_labels` outputs are explained where no others are chosen; `positive_only` and `min_weight`
     choose the patches that are shown of each. `hide_color` is what hidden patches are painted with,
-    on the model's own scale.
+    on the model's own scale. Of texts, `players`, `split` and `mask` are those of Shapley values;
+    with `bag_of_words`, a word is left out wherever it occurs.
     """
 
     top_labels: int = spelled(
@@ -326,10 +332,14 @@ class Lime(BaseMethod):
     )
     min_weight: float = spelled(0.01, "min_weight", setting="min_weight", kserve=("min_weight",))
     hide_color: float = 0.0
+    players: Players = spelled(Players.ELEMENTS, setting="players")
+    split: str = spelled("words", setting="split")
+    mask: str | None = spelled(None, setting="mask")
+    bag_of_words: bool = spelled(True, setting="bag_of_words")
 
     name = "lime"
     title = "LIME"
-    label = "LIME, patches"
+    label = "LIME, patches or words"
     key = "lime_attribution"
     presets: ClassVar[Presets] = {}
     for_images: ClassVar[Settings] = {}
@@ -337,7 +347,7 @@ class Lime(BaseMethod):
     counts = "samples"
     uses_gradients = False
     sampled = True
-    images_only = True
+    explains_only = frozenset({Modality.IMAGE, Modality.TEXT})
     by_regions = False
     default_baselines = ()
 
@@ -347,12 +357,17 @@ class Lime(BaseMethod):
     def takes_seconds(self, elements: int) -> bool:
         return True
 
-    def caption(self, evaluations: int | None = None) -> str:
-        return f"{self.title}, {self.num_samples} samples, {self.segmentation_alg.value}"
+    def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
+        cut = f", {self.segmentation_alg.value}" if patches else ""
+        return f"{self.title}, {self.num_samples} samples{cut}"
 
     @property
     def shown_patches(self) -> PatchChoice:
         return self
+
+    @property
+    def text_parts(self) -> TextParts | None:
+        return _parts_of(self)
 
 
 Attributing: TypeAlias = IntegratedGradients | Xrai | SampledShapley | Lime

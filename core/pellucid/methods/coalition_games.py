@@ -38,7 +38,7 @@ class Players:
 
     def masks(self, members: Array) -> dict[str, Array]:
         """Return the masks [m, …] of m coalitions, bool [m, p]."""
-        return {name: members[:, owner] for name, owner in self.owners.items()}
+        return {name: members.take(owner, axis=1) for name, owner in self.owners.items()}
 
     def differing(self, x: Tensors, baseline: Tensors) -> Array:
         """Return which players differ from the baseline in any instance, bool [p]."""
@@ -118,11 +118,12 @@ def gains(game: Game, orders: Array) -> Iterator[Array]:
     """Yield what each player adds, [n, p], on each of the paths, int [k, p]."""
     k, p = orders.shape
     inner = p - 1  # the coalitions of a path but for the empty and the full one
-    ranks = np.argsort(orders, axis=1)
+    # Of few bytes, as there is a rank for each player of each coalition.
+    ranks = np.argsort(orders, axis=1).astype(np.min_scalar_type(p))
     worth = np.empty((len(game.target), k * inner))
     for rows in game.in_blocks(k * inner):
         path, last = np.divmod(rows, inner)
-        worth[:, rows] = game.worth(ranks[path] <= last[:, None])
+        worth[:, rows] = game.worth(ranks[path] <= last[:, None].astype(ranks.dtype))
     for number, order in enumerate(orders):
         steps = worth[:, number * inner : (number + 1) * inner]
         gain = np.empty((len(game.target), p))

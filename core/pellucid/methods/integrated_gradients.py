@@ -30,6 +30,7 @@ import numpy as np
 from pellucid.metadata import IntegratedGradients, Quadrature
 from pellucid.methods.adaptive import refine
 from pellucid.methods.baseline_scores import check_baseline, is_baseline
+from pellucid.methods.gauss_legendre import gauss_legendre
 from pellucid.model import Array, Attribution, Model, Tensors
 
 
@@ -119,7 +120,7 @@ def quadrature(rule: Quadrature, count: int) -> tuple[Array, Array]:
     if count < 1:
         raise ValueError(f"a quadrature needs at least 1 node, not {count}")
     if rule is Quadrature.GAUSS_LEGENDRE:
-        nodes, weights = np.polynomial.legendre.leggauss(count)
+        nodes, weights = gauss_legendre(count)
         nodes, weights = (nodes + 1) / 2, weights / 2
     elif rule is Quadrature.MIDPOINT or count == 1:
         nodes, weights = (np.arange(count) + 0.5) / count, np.full(count, 1 / count)

@@ -1,5 +1,7 @@
 """LIME for images: which patches of a picture, hidden or not, a linear model needs to say the same.
 
+That of texts, `pellucid.methods.texts.text_lime`, has the same regression and kernel.
+
 Each of N rows z ∈ {0, 1}^p says which of the p patches are seen; the others are painted over. With
 d the cosine distance of z from the row of ones, and π = √exp(−d² / 0.25²), the coefficients of a
 label are those β that minimize Σ π (f(z) − α − z·β)² + |β|².
@@ -56,13 +58,14 @@ BLOCK_BYTES = 2**26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimeExplanation:
-    """Why one picture got its k best labels, in terms of its p patches.
+    """Why one picture got its k best labels, in terms of its p patches, or a text of its words.
 
-    `segments` int [h, w] says which patch a pixel is in; `labels` int [k] are flat indices of the
-    output, best first, and `scores` [k] its values there. `coefficients` [k, p], `intercepts` [k]
-    and `fitted` [k], what the linear model says of the whole picture. `r_squared` [k] is weighted
-    by the kernel. `stability` [k] is the correlation to expect with the coefficients of another
-    seed. Both are NaN where the score never changes, whose coefficients are all 0.
+    `segments` int [h, w] says which patch a pixel is in, or which word a part of a text is;
+    `labels` int [k] are flat indices of the output, best first, and `scores` [k] its values there.
+    `coefficients` [k, p], `intercepts` [k] and `fitted` [k], what the linear model says of the
+    whole. `r_squared` [k] is weighted by the kernel. `stability` [k] is the correlation to expect
+    with the coefficients of another seed. Both are NaN where the score never changes, whose
+    coefficients are all 0.
     """
 
     segments: Array
@@ -75,7 +78,7 @@ class LimeExplanation:
     stability: Array
 
     def heat(self) -> Array:
-        """Return each pixel's coefficient, float64 [k, h, w]."""
+        """Return the coefficient of each pixel or part of a text, float64 [k, …]."""
         return self.coefficients[:, self.segments]
 
 
@@ -228,17 +231,34 @@ def _one(
     outputs = _hidden_outputs(
         model, x, feature, placed(segments, x[feature].shape[1:]), rows, method
     )
+    refusal = InstanceError(
+        f"with patches of '{feature}' painted {method.hide_color:g}, the model's output is not "
+        "finite, which nothing can explain",
+        hint="choose another hide_color",
+    )
+    return fitted(rows, outputs, segments, labels, method.top_labels, refusal)
+
+
+def fitted(
+    rows: Array,
+    outputs: Array,
+    segments: Array,
+    labels: Sequence[int] | None,
+    top_labels: int,
+    refusal: InstanceError,
+) -> LimeExplanation:
+    """Return what the linear model says of `outputs` [n, m] for `rows` of what is seen, [n, p].
+
+    The first row sees all; see `lime` for the others. Raises `refusal` where what is explained is
+    not finite.
+    """
     if labels is None:
-        best = np.argsort(-outputs[0], kind="stable")[: max(method.top_labels, 1)]
+        best = np.argsort(-outputs[0], kind="stable")[: max(top_labels, 1)]
     else:
         best = np.asarray(labels, np.int64)
     scores, weights = outputs[:, best], kernel(rows)
     if not np.isfinite(scores).all():
-        raise InstanceError(
-            f"with patches of '{feature}' painted {method.hide_color:g}, the model's output is not "
-            "finite, which nothing can explain",
-            hint="choose another hide_color",
-        )
+        raise refusal
     scores = np.where(_moves(scores), scores, scores[:1])
     coefficients, intercepts = ridge(rows, scores, weights)
     coefficients *= _moves(scores)[:, None]  # the regression leaves 1e-28 of a constant

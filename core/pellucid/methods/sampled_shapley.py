@@ -308,8 +308,8 @@ def stacked(parts: Sequence[Attribution]) -> Attribution:
         score=np.concatenate([part.score for part in parts]),
         baseline_score=np.concatenate([part.baseline_score for part in parts]),
         target=np.concatenate([part.target for part in parts]),
-        approx_error=np.concatenate(errors),
-        evaluations=np.concatenate(paths),
+        approx_error=np.concatenate(errors) if errors else None,
+        evaluations=np.concatenate(paths) if paths else None,
         diagnostics={
             name: np.concatenate([part.diagnostics[name] for part in parts])
             for name in parts[0].diagnostics

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from pellucid.responses.json import encode, predictions
-from pellucid.responses.kserve import kserve
+from pellucid.responses.kserve import kserve, of_patches
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.services import response
 from pellucid.responses.tidy import parquet, tidy
 
-__all__ = ["encode", "kserve", "pack", "parquet", "predictions", "response", "tidy", "unpack"]
+__all__ = [
+    "encode",
+    "kserve",
+    "of_patches",
+    "pack",
+    "parquet",
+    "predictions",
+    "response",
+    "tidy",
+    "unpack",
+]

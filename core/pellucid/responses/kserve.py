@@ -24,14 +24,21 @@ def kserve(
     shown, with the patches of the last label marked: the explainer sent no other. ``masks`` are 1,
     −1 and 0, ``top_labels`` flat indices of the output, best first. The protocol explains one
     instance and forgets the others; several are a list of such objects. Raises SpecError for
-    another method than LIME.
+    another method than LIME, and for texts.
     """
     choice = parameters.method.shown_patches
     if choice is None:
         hint = Hint("choose {method:lime}")
         raise SpecError("KServe's form is that of LIME for images", hint=hint)
+    if not of_patches(explanations):
+        raise SpecError("KServe's form is that of LIME for images, and no input is one")
     found = [_explained(explanation, choice) for explanation in explanations]
     return {"explanations": found[0] if len(found) == 1 else found}
+
+
+def of_patches(explanations: Sequence[Explanation]) -> bool:
+    """Return whether explanations are those of patches of a picture, which the form is for."""
+    return any(label.segments for it in explanations for label in it.labels)
 
 
 def _explained(explanation: Explanation, choice: PatchChoice) -> dict[str, Any]:

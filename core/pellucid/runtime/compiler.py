@@ -11,11 +11,22 @@ from typing import Any
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
 from pellucid.inputs import InputInfo
-from pellucid.linter import Reach, encoded_tensors, parsed_records, refuse_unsafe, way_out, ways
+from pellucid.linter import (
+    Reach,
+    TokenTensors,
+    encoded_tensors,
+    parsed_records,
+    refuse_unsafe,
+    token_tensors,
+    way_out,
+    ways,
+)
 from pellucid.metadata import (
     AssumedPixels,
     Domain,
+    Encoding,
     ExplanationMetadata,
+    Modality,
     OutputSpec,
     PixelLayout,
     PixelSource,
@@ -31,6 +42,7 @@ from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
 from pellucid.runtime.graph.latent_tensor import last_layer_input
 from pellucid.runtime.graph.reinitialise import Reinitialisation
 from pellucid.runtime.model import TensorFlowModel
+from pellucid.runtime.token_reader import GraphTokenReader
 from pellucid.saved_model import (
     Batch,
     MetaGraph,
@@ -39,6 +51,7 @@ from pellucid.saved_model import (
     batch_of_signature,
     is_shared,
     resolve_tensor,
+    tensor_info,
 )
 
 SQUASHERS = ("Softmax", "LogSoftmax", "Sigmoid")
@@ -196,6 +209,26 @@ class Compiler:
                 others=frozenset(key for it in others if (key := key_of(it)) is not None),
             )
         return found
+
+    @cached_property
+    def token_reader(self) -> GraphTokenReader:
+        """What tells which words of a text the rows of its embedding are."""
+        tensors, varying = dict[str, TokenTensors](), False
+        for spec in self.metadata.inputs:
+            written, key = spec.encoded_tensor_name, self.input_keys.get(spec.name)
+            if spec.encoding is not Encoding.CONCAT_EMBEDDING or written is None or key is None:
+                continue
+            info, encoded = self.signature.inputs[key], self._tensor(written)
+            if info.dtype != "string" or (info.shape or ())[1:] not in ((), (1,)):
+                continue
+            shape = tensor_info(self.meta_graph, self.signature, encoded).shape
+            varying = varying or shape is None or None in shape[1:]
+            found = token_tensors(self.meta_graph, self._output, info.name, encoded)
+            if found is not None and found.keys is not None and spec.modality is Modality.TEXT:
+                tensors[spec.name] = found
+        for it in tensors.values():
+            self._refuse([name for name in (it.keys, it.ids) if name is not None])
+        return GraphTokenReader(self._compile_spec(encoded=False), tensors, varying)
 
     @cached_property
     def inputs(self) -> tuple[InputInfo, ...]:

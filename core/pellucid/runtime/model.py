@@ -156,8 +156,8 @@ class TensorFlowModel:
                         )
                 return encoded
 
-            explained, request = self.compile_spec.explained, self.compile_spec.request.values()
-            computes = any(tensor not in request for tensor in explained.values())
+            known = self.compile_spec.request.values()
+            computes = any(it not in known for it in self.compile_spec.explained.values())
             about = "encode" if computes else None
             return self._gathered(inputs, answer, self.compile_spec.batch, about)
 
@@ -167,6 +167,10 @@ class TensorFlowModel:
                 value = np.asarray(encoded[operand.name], tf.bfloat16.as_numpy_dtype)
                 encoded[operand.name] = value.astype(np.float32)
         return encoded
+
+    def encode_together(self, inputs: Tensors) -> dict[str, Array]:
+        """Return the operands of one batch, in which a row may depend on those beside it."""
+        return self._try(lambda backend: backend.encode(inputs), "encode")
 
     def display_names(self, request: Tensors) -> Array | None:
         """Return the outputs' names, [n, …], where another output of the model carries them."""
@@ -185,7 +189,8 @@ class TensorFlowModel:
         except (AllRefusedError, *DATA) as error:
             raise InstanceError(refused(error), refused_row(error)) from error
         except FAILURES as error:
-            raise ModelError(sentence(error), where=self._where) from error
+            where = Where(file=str(self.compile_spec.directory))
+            raise ModelError(sentence(error), where=where) from error
 
     def predict(self, x: Tensors) -> Array:
         """Return the output for n instances in the model's own shape and dtype, [n, …]."""
@@ -392,7 +397,3 @@ class TensorFlowModel:
             except FAILURES as error:
                 self._failures.append(Failure(error, loader=make is not FlatGraphBackend))
         raise carried_by_none(self.compile_spec, self._failures, kernel)
-
-    @property
-    def _where(self) -> Where:
-        return Where(file=str(self.compile_spec.directory))

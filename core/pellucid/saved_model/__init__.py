@@ -35,6 +35,7 @@ from pellucid.saved_model.reader import (
     Signature,
     TensorInfo,
     read,
+    tensors_of,
 )
 from pellucid.saved_model.tensor_names import (
     ResolvedTensor,
@@ -88,6 +89,7 @@ __all__ = [
     "strays",
     "table_version",
     "tensor_info",
+    "tensors_of",
     "told_apart",
     "type_name",
 ]

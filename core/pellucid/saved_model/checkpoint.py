@@ -8,6 +8,7 @@ Values of small entries are read where they lie.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from pellucid.saved_model.directory import AGAIN
 
 _FOOTER = 48
 _MAGIC = 0xDB4775248B80FB57
+_LETTERS = 100  # all keys written out are at most so many times as long as the table
 _TRAILER = 5  # one byte of compression type, four of checksum
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
@@ -123,10 +125,18 @@ def checkpoint_entries(variables: Path, messages: Callable[[str], Any]) -> dict[
 
 
 def read_entry(variables: Path, entry: Entry) -> bytes | None:
-    """Return the bytes of an entry, None where the file is missing or too short."""
+    """Return the bytes of an entry, None where its file is missing or does not have them."""
     path = variables / f"variables.data-{entry.shard:05d}-of-{entry.shards:05d}"
     try:
         with open_file(path) as file:
+            # A size that is made up would be allocated before anything is read.
+            if (
+                not 0
+                <= entry.offset
+                <= entry.offset + entry.size
+                <= os.fstat(file.fileno()).st_size
+            ):
+                return None
             file.seek(entry.offset)
             content = file.read(entry.size)
     except OSError:
@@ -163,11 +173,20 @@ def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     footer = table[-_FOOTER:]
     _, at = _varint(footer, 0)  # the handle of the metaindex block: offset and size
     _, at = _varint(footer, at)
-    for _, handle in _block(table, footer[at:]):
-        yield from _block(table, handle)
+    # A table that was made up may name a block a million times, and let each key go on where a long
+    # one ended; in one that was written, blocks do not overlap, and names are of some length.
+    unread, letters = len(table), _LETTERS * len(table)
+    for _, handle, _ in _block(table, footer[at:], letters):
+        unread -= _varint(handle, _varint(handle, 0)[1])[0]
+        if unread < 0:
+            raise _NotATableError
+        for key, value, left in _block(table, handle, letters):
+            yield key, value
+            letters = left
 
 
-def _block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _block(table: bytes, handle: bytes, letters: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Yield key and value of each entry, and how many of so many `letters` of keys are left."""
     offset, at = _varint(handle, 0)
     size, _ = _varint(handle, at)
     if offset + size + _TRAILER > len(table) or size < 4 or table[offset + size] != 0:
@@ -180,7 +199,10 @@ def _block(table: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         fresh, at = _varint(block, at)
         length, at = _varint(block, at)
         key = key[:shared] + block[at : at + fresh]
-        yield key, block[at + fresh : at + fresh + length]
+        letters -= len(key)
+        if letters < 0:
+            raise _NotATableError
+        yield key, block[at + fresh : at + fresh + length], letters
         at += fresh + length
 
 

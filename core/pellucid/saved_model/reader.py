@@ -287,6 +287,21 @@ def _check_files(directory: Path, graphs: Iterable[MetaGraph]) -> None:
         check_variables(directory, messages())
 
 
+def tensors_of(meta_graph: MetaGraph, signature: str) -> list[str]:
+    """Return all tensors that the inputs of a signature consist of: a sparse one is three."""
+    found: list[str] = []
+    for info in meta_graph.message.signature_def[signature].inputs.values():
+        sparse = info.coo_sparse
+        found += [
+            info.name,
+            sparse.values_tensor_name,
+            sparse.indices_tensor_name,
+            sparse.dense_shape_tensor_name,
+            *(it.name for it in info.composite_tensor.components),
+        ]
+    return [it for it in found if it]
+
+
 def _tensors(infos: Mapping[str, Any], nodes: Nodes) -> dict[str, TensorInfo]:
     return {key: _tensor_info(infos[key], nodes) for key in sorted(infos)}
 

@@ -53,7 +53,7 @@ class AccessLog:
         started = time.perf_counter()
         client = scope.get("client")
         visit = Visit(
-            time=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            time=_now(),
             client=client[0] if client else None,
             method=scope["method"],
             path=scope["path"][:500],
@@ -78,6 +78,12 @@ class AccessLog:
             visit.seconds = round(time.perf_counter() - started, 6)
             self._note(visit)
 
+    def refused(self, client: tuple[str, int] | None, status: int, error: str) -> None:
+        """Note what never became a request."""
+        host = client[0] if client else None
+        visit = Visit(time=_now(), client=host, method="", path="", status=status, error=error)
+        self._note(visit)
+
     def _note(self, visit: Visit) -> None:
         known = visit.protocol or "none"
         # What is not served has no label of its own, or anybody could make up any number of them.
@@ -87,3 +93,7 @@ class AccessLog:
         self._metrics.seconds.labels(known, visit.verb or "").observe(visit.seconds)
         line = {name: value for name in _NAMES if (value := getattr(visit, name)) is not None}
         self._write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

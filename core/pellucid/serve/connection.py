@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pellucid.serve.access_log import AccessLog
+
+# What uvicorn warns of is what clients sent, who could fill a disk so; it is in the access log.
+_LOGGER = logging.getLogger("uvicorn.error.connection")
+_LOGGER.setLevel(logging.ERROR)
 
 HEAD_BYTES = 2**16
 """The bytes that a request's first line and its headers may have together."""
@@ -30,6 +38,10 @@ class Connection(HttpToolsProtocol):
     _left = 0
     _around = 0  # the bytes of chunks' sizes and of trailers, so far
     _clock: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _LOGGER
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first request its time."""
@@ -119,6 +131,10 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST, "what came is not an HTTP request")
+
     def _refuse_head(self) -> None:
         most = f"{HEAD_BYTES // 1024} KiB"
         if self.headers:
@@ -133,6 +149,8 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # an answer to the request before is under way
             return
+        if isinstance(self.config.app, AccessLog):
+            self.config.app.refused(self.client, status, sentence)
         body = json.dumps({"error": sentence}).encode()
         self.transport.write(
             b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"

@@ -66,7 +66,8 @@ class Limits:
                 f"the parameters ask for {method.neighbor_count:,} neighbours of each instance; at "
                 f"most {self.neighbors:,} are given here",
             )
-        elements = max(sum(v.size for v in i.tensors.values()) for i in instances)
+        words = method.text_parts is not None
+        elements = max(sum(_elements(v, words) for v in i.tensors.values()) for i in instances)
         cost = baselines * _evaluations(wanted, elements, outputs)
         if cost > max(self.evaluations, own_baselines * _evaluations(own, elements, outputs)):
             raise HttpError(
@@ -114,6 +115,13 @@ class Limits:
 def _bytes_in(value: Array) -> Iterator[bytes]:
     if value.dtype == object:
         yield from (item for item in value.ravel() if isinstance(item, bytes) and len(item) > 16)
+
+
+def _elements(value: Array, words: bool) -> int:
+    """Return how many elements an input has; of strings, about as many as they have words."""
+    if not words or value.dtype != object:
+        return value.size
+    return sum(max(1, len(it.split())) for it in value.ravel())
 
 
 def _outputs(parameters: ExplanationParameters, outputs: int) -> int:

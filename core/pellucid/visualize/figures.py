@@ -25,7 +25,7 @@ from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts
 from pellucid.visualize.panel import encode, framed, label_text, method_text, number, title_text
-from pellucid.visualize.text_highlight import Section, page, picture
+from pellucid.visualize.text_highlight import Section, left_out, page, picture
 from pellucid.visualize.waterfall import waterfall
 
 Chosen: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -95,6 +95,13 @@ class Shown:
     def texts(self) -> list[Text]:
         given = self.explanations.instances[self.number].value
         return texts(self.explanations[self.number], self.label, self.explanations.metadata, given)
+
+    def word_pictures(self) -> dict[str, Array]:
+        """Return each text as a picture of its words on coloured ground, by feature."""
+        return {
+            it.feature: picture(Section(text=it, title=self.title, subtitle=self.subtitle))
+            for it in self.texts()
+        }
 
     def parts(self) -> list[Part]:
         return parts(self.explanations[self.number], self.label, self.explanations.metadata)
@@ -173,7 +180,8 @@ def _of_one_output(
             Section(text=one.texts()[i], title=one.title, subtitle=one.subtitle) for one in several
         ]
         pictures = [picture(section) for section in sections]
-        yield _raster(name(text.feature, kind or "text"), _stacked(pictures, 1), view.form)
+        stacked, note = _stacked(pictures, 1), left_out(text)
+        yield _raster(name(text.feature, kind or "text"), stacked, view.form, note)
         html = page(sections).encode()
         yield File(name=name(text.feature, f"{kind or 'text'}.html"), data=html)
     if has_parts:

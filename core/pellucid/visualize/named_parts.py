@@ -57,13 +57,10 @@ def texts(
         if words is None or weights is None or weights.size != len(words):
             continue
         weights = weights.ravel()
-        # Words are filled up to the model's length with empty ones, which say nothing.
-        end = len(words)
-        while end > 1 and not words[end - 1] and not weights[end - 1]:
-            end -= 1
-        words, gaps, rest = _placed(words[:end], value)
+        start, end = _filled(words, weights)
+        words, gaps, rest = _placed(words[start:end], value)
         text = Text(
-            feature=spec.name, words=words, attributions=weights[:end], gaps=gaps, rest=rest
+            feature=spec.name, words=words, attributions=weights[start:end], gaps=gaps, rest=rest
         )
         found.append(text)
     return found
@@ -137,6 +134,22 @@ def _words(spec: InputSpec, explanation: Explanation) -> tuple[str, ...] | None:
     if not text and (given.dtype != object or given.size < 2):
         return None
     return tuple(map(_written, given.ravel().tolist()))
+
+
+def _filled(words: tuple[str, ...], weights: Array) -> tuple[int, int]:
+    """Return where words begin and end: up to the model's length they are filled up.
+
+    That is with empty ones, or the id 0, which say nothing there.
+    """
+    padding = [
+        word in ("", "0") and not weight for word, weight in zip(words, weights, strict=True)
+    ]
+    start, end = 0, len(words)
+    while end > 1 and padding[end - 1]:
+        end -= 1
+    while start < end - 1 and padding[start]:
+        start += 1
+    return start, end
 
 
 def _placed(words: tuple[str, ...], value: object) -> tuple[tuple[str, ...], tuple[str, ...], str]:

@@ -182,4 +182,6 @@ def title_text(label: LabelAttribution) -> str:
 
 def method_text(method: BaseMethod, label: LabelAttribution | None = None) -> str:
     """Return a method and what it was asked for, in words; `label` says what was used."""
-    return method.caption(None if label is None else label.evaluations)
+    if label is None:
+        return method.caption()
+    return method.caption(label.evaluations, patches=bool(label.segments))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -14,10 +14,21 @@ from pellucid.model import Array
 from pellucid.visualize.colormaps import LEVELS, color_table
 from pellucid.visualize.named_parts import Text
 from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
-from pellucid.visualize.text_layout import width_of, wrapped, write
+from pellucid.visualize.text_layout import (
+    Piece,
+    Placed,
+    flowed,
+    unwritable,
+    width_of,
+    wrapped,
+    write,
+)
 
 MOST = 10
 """Words that a page lists with their numbers, the largest first."""
+MOST_LINES = 400
+"""Lines that a picture has: more are too many to look at."""
+EMPTY = "(the text is empty)"
 
 # The darkest ground, on which dark letters still have a contrast of 5 to 1.
 _DARKEST = 0.6
@@ -79,7 +90,8 @@ def _section(section: Section) -> str:
             f'{escape(gap)}<span style="background:{ground}" title="{weight:+.3g}">'
             f"{escape(word)}</span>"
         )
-    rest = f'<i class="unseen">{escape(text.rest)}</i>' if text.rest else ""
+    unseen = text.rest if text.words else text.rest or EMPTY
+    rest = f'<i class="unseen">{escape(unseen)}</i>' if unseen else ""
     order = np.argsort(-np.abs(text.attributions), kind="stable")[:MOST]
     rows = "\n".join(
         f'<tr><th scope="row">{escape(text.words[i])}<td>{text.attributions[i]:+.3g}' for i in order
@@ -88,7 +100,7 @@ def _section(section: Section) -> str:
     return (
         f"<h1>{escape(section.title)}</h1>\n"
         f'<p class="how">{how}<br>green: for, pink: against</p>\n'
-        f'<p class="text" lang="">{"".join(marked)}{rest}</p>\n'
+        f'<p class="text" lang="" dir="auto">{"".join(marked)}{rest}</p>\n'
         f"<table><caption>The words that count most</caption>\n{rows}\n</table>"
     )
 
@@ -97,6 +109,8 @@ def picture(section: Section) -> Array:
     """Return a section as a picture, uint8 [h, w, 3]; lines are broken to 760 pixels."""
     text, inner = section.text, _WIDTH - 2 * MARGIN
     heads = [(line, 20, INK) for line in wrapped(section.title, 20, inner)]
+    if not text.words:
+        text = replace(text, rest=text.rest or EMPTY)
     heads += [
         (part, 14, FAINT)
         for line in section.subtitle.split("\n")
@@ -104,22 +118,37 @@ def picture(section: Section) -> Array:
         if line
     ]
     top = MARGIN + sum(int(size * 1.4) for _, size, _ in heads) + MARGIN // 2
-    placed, height = _lines(text, inner)
+    placed, height, _ = _flowed(text)
+    whole = _letters(text)
     canvas = Image.new("RGB", (_WIDTH, top + height + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
     y = MARGIN
     for line, size, ink in heads:
         write(pen, (MARGIN, y), line, size, ink, width=inner)
         y += int(size * 1.4)
-    colors, whole = grounds(text.attributions), _letters(text)
-    for x, y, word, i in placed:
-        x, y = MARGIN + x, top + y
-        if i is not None:
-            box = (x - 2, y + 2, x + width_of(word, _SIZE, whole) + 2, y + _ROW - 4)
-            pen.rounded_rectangle(box, 3, fill=tuple(colors[i].tolist()))
-        ink = INK if i is not None else FAINT
-        write(pen, (x, y + _ROW // 2), word, _SIZE, ink, anchor="lm", like=whole)
+    colors = grounds(text.attributions)
+    for it in placed:
+        x, y = MARGIN + it.x, top + it.y
+        if it.part is not None:
+            box = (x - 2, y + 2, x + width_of(it.text, _SIZE, whole) + 2, y + _ROW - 4)
+            pen.rounded_rectangle(box, 3, fill=tuple(colors[it.part].tolist()))
+        ink = INK if it.part is not None else FAINT
+        write(pen, (x, y + _ROW // 2), it.text, _SIZE, ink, anchor="lm", like=whole)
     return np.array(canvas)
+
+
+def left_out(text: Text) -> str | None:
+    """Return what a picture does not show of a text, in words; None where it shows all."""
+    said = [unwritable(" ".join((*text.words, *text.gaps, text.rest)))]
+    if _flowed(text)[2]:
+        said.append(f"the picture has the first {MOST_LINES} lines, the page all of them")
+    return "; ".join(filter(None, said)) or None
+
+
+def _flowed(text: Text) -> tuple[list[Placed], int, bool]:
+    inner = _WIDTH - 2 * MARGIN
+    pieces, like = _pieces(text), _letters(text)
+    return flowed(pieces, size=_SIZE, row=_ROW, width=inner, like=like, most=MOST_LINES)
 
 
 def grounds(attributions: Array) -> Array:
@@ -138,38 +167,23 @@ def _letters(text: Text) -> str:
     return "".join(sorted({*"".join(text.words), *text.rest}))
 
 
-def _lines(text: Text, width: int) -> tuple[list[tuple[int, int, str, int | None]], int]:
-    """Return each piece of a text as (x, y, piece, its word's number), and the height of all."""
+def _pieces(text: Text) -> Iterator[Piece]:
+    """Yield the words and what is between them, with the spaces and the new lines before each."""
     space = width_of("n n", _SIZE) - width_of("nn", _SIZE)
-    pieces: list[tuple[int, int, str, int | None]] = []
-    x = y = 0
-    whole = _letters(text)
-
-    def put(piece: str, i: int | None) -> None:
-        nonlocal x, y
-        while piece:
-            fits = len(piece)
-            if x + width_of(piece, _SIZE, whole) > width:
-                if x:
-                    x, y = 0, y + _ROW
-                    continue
-                while fits > 1 and width_of(piece[:fits], _SIZE, whole) > width:
-                    fits -= 1
-            pieces.append((x, y, piece[:fits], i))
-            x += width_of(piece[:fits], _SIZE, whole) + 3
-            piece = piece[fits:]
-
-    def gap(between: str) -> None:
-        nonlocal x, y
-        for k, stretch in enumerate(between.replace("\t", "    ").split("\n")):
+    before, starts = 0.0, False
+    parts: list[tuple[str, int | None]] = []
+    for i, (gap, word) in enumerate(zip(text.gaps, text.words, strict=True)):
+        parts += [(gap, None), (" ".join(word.split()) or "\u00a0", i)]
+    for stretch, part in [*parts, (text.rest, None)]:
+        for k, line in enumerate(stretch.replace("\t", "    ").split("\n")):
             if k:
-                x, y = 0, y + _ROW
-            for j, piece in enumerate(stretch.split(" ")):
-                x += space if j else 0
-                put(piece, None)
-
-    for i, (between, word) in enumerate(zip(text.gaps, text.words, strict=True)):
-        gap(between)
-        put(" ".join(word.split()) or " ", i)
-    gap(text.rest)
-    return pieces, y + _ROW
+                if starts:
+                    yield Piece("", starts=True)  # an empty line
+                before, starts = 0.0, True
+            for j, piece in enumerate(line.split(" ")):
+                before += space * (j > 0)
+                if piece:
+                    yield Piece(piece, part, before, starts)
+                    before, starts = 0.0, False
+    if starts:
+        yield Piece("", starts=True)

@@ -6,11 +6,13 @@ import pytest
 
 from pellucid.errors import SpecError
 from pellucid.evaluate import Candidate, candidates_of, chosen_measures, settings_of
-from pellucid.metadata import given_settings
+from pellucid.metadata import Modality, given_settings
+
+PICTURES = {Modality.IMAGE}
 
 
-def settings(written, *, pictures=False):
-    (found,) = candidates_of([written], pictures=pictures)
+def settings(written, modalities=()):
+    (found,) = candidates_of([written], modalities)
     return {n: it for n, it in given_settings(found.settings).items() if n != "method"}
 
 
@@ -36,14 +38,16 @@ def test_a_name_with_settings(written, expected) -> None:
 
 
 def test_what_is_usual_for_pictures_may_be_written_otherwise() -> None:
-    assert settings("shapley", pictures=True) == {"players": "regions"}
-    assert settings("shapley:elements", pictures=True) == {"players": "elements"}
+    assert settings("shapley", PICTURES) == {"players": "regions"}
+    assert settings("shapley:elements", PICTURES) == {"players": "elements"}
 
 
 def test_every_method_is_a_candidate_where_none_is_named() -> None:
-    names = [it.name for it in candidates_of([], pictures=True)]
+    names = [it.name for it in candidates_of([], PICTURES)]
     assert names == ["ig", "smoothgrad", "xrai", "shapley", "lime"]
-    assert [it.name for it in candidates_of([], pictures=False)] == ["ig", "shapley"]
+    assert [it.name for it in candidates_of([])] == ["ig", "shapley"]
+    texts = [it.name for it in candidates_of([], {Modality.TEXT})]
+    assert texts == ["ig", "shapley", "lime"]
 
 
 @pytest.mark.parametrize(
@@ -61,15 +65,15 @@ def test_every_method_is_a_candidate_where_none_is_named() -> None:
 )
 def test_what_is_none_is_said(written, said) -> None:
     with pytest.raises(SpecError) as error:
-        candidates_of([written], pictures=False)
+        candidates_of([written])
     assert said in error.value.sentence()
 
 
 def test_candidates_may_be_records() -> None:
     own = Candidate(name="mine")
-    assert candidates_of([own, "ig"], pictures=False)[0] is own
+    assert candidates_of([own, "ig"])[0] is own
     with pytest.raises(SpecError, match="two candidates 'mine'"):
-        candidates_of([own, own], pictures=False)
+        candidates_of([own, own])
     assert settings_of(own.method)["quadrature"] == "gauss-legendre"
 
 

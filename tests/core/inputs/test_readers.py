@@ -445,5 +445,6 @@ def test_warnings_and_faults_of_a_file_are_told(tmp_path: Path) -> None:
     plain = tmp_path / "notes.txt"
     plain.write_text("hello")
     assert message(lambda: list(read_file(plain, [SCALAR]))) == (
-        f"{plain}: cannot tell what this is: neither JSON, nor a picture, nor named .csv"
+        f"{plain}: is a text, which is no instance of a model of 'x' (float32 scalar); give JSON: "
+        '{"x": …}'
     )

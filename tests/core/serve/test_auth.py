@@ -259,7 +259,7 @@ def test_a_model_that_reads_files_by_name_is_not_served(tmp_path: Path) -> None:
 
 def picture(size: tuple[int, int], form: str) -> bytes:
     held = io.BytesIO()
-    Image.new("L", size).save(held, form)
+    Image.new("L", size).save(held, form, compress_level=1)
     return held.getvalue()
 
 

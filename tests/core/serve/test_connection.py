@@ -60,6 +60,31 @@ def flood(connection: socket.socket, piece: bytes, most: int) -> int:
 
 
 @pytest.mark.parametrize(
+    "sent, status",
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+        (b"GET /" + b"a" * 2**16, 414),
+    ],
+    ids=["words", "tls", "url"],
+)
+def test_what_never_became_a_request_is_in_the_log_and_nowhere_else(
+    running: Running, capfd: pytest.CaptureFixture[str], sent: bytes, status: int
+) -> None:
+    running.log.clear()
+    with connected(running) as asking:
+        asking.sendall(sent)
+        head, _, body = everything(asking).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    (line,) = running.log
+    assert (line["status"], line["client"], line["error"]) == (
+        status, "127.0.0.1", json.loads(body)["error"],
+    )  # fmt: skip
+    assert f'status="{status}"' in running.get("/metrics").data.decode()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
     "begin, piece, status",
     [
         (b"GET /", b"a" * 4096, b"414 "),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pellucid.visualize import text_layout as fonts
-from pellucid.visualize.text_layout import width_of, wrapped, write
+from pellucid.visualize.text_layout import Piece, flowed, width_of, wrapped, write
 
 
 def written(text: str, **given: Any) -> Any:
@@ -102,3 +103,77 @@ def test_a_line_begins_ends_or_has_its_middle_at_its_place(anchor: str, share: f
 def test_anything_can_be_written(text: str) -> None:
     assert written(text).shape == (40, 400)
     assert width_of(text, 20) >= 0
+
+
+# Lines
+
+
+def in_lines(*words: str, width: int = 200, most: int = 9) -> tuple[list[list[str]], bool]:
+    """Return the words of each line from left to right, as they are seen, and what was cut."""
+    pieces = [Piece(word, i, 5.0 * bool(i)) for i, word in enumerate(words)]
+    placed, height, cut = flowed(pieces, size=17, row=30, width=width, like="", most=most)
+    lines: dict[int, list[tuple[float, str]]] = {}
+    for it in placed:
+        assert it.x >= 0 and it.x + width_of(it.text, 17) <= width
+        lines.setdefault(it.y, []).append((it.x, it.text))
+    assert height == 30 * len(lines)
+    for line in lines.values():
+        ends = [(x, x + width_of(word, 17)) for x, word in sorted(line)]
+        assert all(end < x for (_, end), (x, _) in pairwise(ends))
+    return [[word for _, word in sorted(lines[y])] for y in sorted(lines)], cut
+
+
+ONE, TWO, THREE = "אחת", "שתיים", "שלוש"
+
+
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [
+        (["a", "b", "c"], ["a", "b", "c"]),
+        ([ONE, TWO, THREE], [THREE, TWO, ONE]),
+        (["a", ONE, TWO, "b"], ["a", TWO, ONE, "b"]),
+        ([ONE, "a", "b", TWO], [TWO, "a", "b", ONE]),
+        ([ONE, "7", "!", TWO], [TWO, "!", "7", ONE]),
+        (["«", ONE, "a"], ["a", ONE, "«"]),
+        (["7", "a", "8", ONE], ["7", "a", "8", ONE]),
+    ],
+)
+def test_words_stand_as_their_script_is_read(words: list[str], seen: list[str]) -> None:
+    assert in_lines(*words) == ([seen], False)
+
+
+def test_lines_from_right_to_left_begin_at_the_right() -> None:
+    pieces = [Piece(ONE, 0), Piece(TWO, 1, 5.0)]
+    first, second = flowed(pieces, size=17, row=30, width=200, like="", most=9)[0]
+    assert (first.text, second.text) == (TWO, ONE)
+    assert second.x + width_of(ONE, 17) == 200
+
+
+def test_each_line_is_put_in_order_by_itself() -> None:
+    lines, _ = in_lines(ONE, TWO, THREE, ONE, width=width_of(f"{ONE} {TWO} {THREE}", 17) + 12)
+    assert lines == [[THREE, TWO, ONE], [ONE]]
+
+
+def test_a_picture_has_no_more_lines_than_it_should() -> None:
+    lines, cut = in_lines("a" * 400, "b", width=100, most=3)
+    assert len(lines) == 3 and cut
+
+
+def test_a_long_word_is_broken_between_what_readers_take_for_characters() -> None:
+    word = "e\u0301" * 60
+    lines, _ = in_lines(word, width=100)
+    assert "".join(part for line in lines for part in line) == word
+    assert all(line[0].startswith("e\u0301") for line in lines)
+
+
+def test_what_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fonts.unwritable("plain, naïve text") is None
+    monkeypatch.setattr(fonts, "_names", lambda: ("",))
+    family = "👩‍👩‍👧‍👦"
+    said = f"no font of this machine has {family}, which are boxes"
+    assert fonts.unwritable(f"a {family} b {family}") == said
+    monkeypatch.setattr(fonts, "_has", lambda name, letter: True)
+    monkeypatch.setattr(fonts.features, "check", lambda name: False)
+    assert fonts.unwritable("שלום") == "letters are not joined, as this Pillow lacks raqm"
+    monkeypatch.setattr(fonts.features, "check", lambda name: True)
+    assert fonts.unwritable("שלום") is None

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pellucid.api.judging.subjects import Explaining
+from pellucid.api.judging.subjects import Explaining, values_of
 from pellucid.errors import PellucidError
 from pellucid.evaluate import Candidate, Picture, Subject
 from pellucid.inputs import Instance
@@ -88,7 +88,7 @@ class Repeats:
             return self._known[name, share]
         try:
             found = model.explain(list(records))
-            return np.stack([subject.elements(it.labels[0].values) for it in found])
+            return np.stack([subject.elements(values_of(it, subject)) for it in found])
         except PellucidError as error:  # of this instance, it may be
             return error.sentence()
 

@@ -26,6 +26,7 @@ from pellucid.api.judging.subjects import (
     one_output,
     shown_picture,
     subject_of_record,
+    values_of,
 )
 from pellucid.errors import InstanceError, PellucidError, SpecError
 from pellucid.evaluate import (
@@ -46,7 +47,7 @@ from pellucid.evaluate import (
     settings_of,
 )
 from pellucid.evaluate import Instance as Row
-from pellucid.explain import LabelAttribution
+from pellucid.explain import Explanation
 from pellucid.inputs import Instance
 from pellucid.metadata import Modality
 from pellucid.model import Array
@@ -84,8 +85,10 @@ def evaluate(
     if stages < 1:
         raise SpecError(f"there cannot be {stages} stages of a curve", hint="choose 1 or more")
     model = one_output(model)
-    pictures = any(it.modality is Modality.IMAGE for it in model.metadata.inputs)
-    named = candidates_of(_names(candidates), pictures=pictures, warn=model.warn)
+    modalities = {it.modality for it in model.metadata.inputs}
+    if any(it.is_string for it in model.inputs):
+        modalities.add(Modality.TEXT)  # or names of categories, which is found out
+    named = candidates_of(_names(candidates), modalities, model.warn)
     run = _Run(
         model=model,
         candidates=named,
@@ -160,7 +163,7 @@ class _Run:
             labels = {name: found[place] for name, found in explained.items() if found}
             there = {name: it for name, it in labels.items() if it is not None}
             trial = self._trial(subject, record, index, there)
-            name = next((it.name for it in labels.values() if it is not None), None)
+            name = next((it.labels[0].name for it in there.values()), None)
             self.rows.append(
                 Row(
                     number=number, name=record.place, output=index, label=name,
@@ -173,7 +176,7 @@ class _Run:
 
     def _explained(
         self, candidate: Candidate, some: Sequence[tuple[int, Instance]]
-    ) -> list[LabelAttribution | None]:
+    ) -> list[Explanation | None]:
         """Return what a candidate says of each instance, None where it failed; [] where it is out.
 
         What is wrong with one instance is counted as its failure; what is wrong with the candidate
@@ -185,7 +188,7 @@ class _Run:
             model = self._configured(candidate)
             try:
                 found = model.explain([record for _, record in some])
-                return [it.labels[0] for it in found]
+                return list(found)
             except InstanceError:
                 if len(some) > 1:  # which one is found out one by one
                     return [it for one in some for it in self._explained(candidate, [one])]
@@ -215,18 +218,19 @@ class _Run:
         subject: Subject,
         record: Instance,
         index: tuple[int, ...],
-        labels: Mapping[str, LabelAttribution],
+        explained: Mapping[str, Explanation],
     ) -> Trial:
         """Return the maps of an instance; who explains another output has failed."""
         maps: dict[str, Array] = {}
         errors: dict[str, float] = {}
-        for name, label in labels.items():
+        for name, explanation in explained.items():
+            label = explanation.labels[0]
             if label.index != index:
                 why = "explains another output than the model's highest"
                 self.failed.setdefault(name, {})[subject.number] = why
                 continue
             try:
-                maps[name] = subject.elements(label.values)
+                maps[name] = subject.elements(values_of(explanation, subject))
             except SpecError as error:
                 self.out[name] = _told(error)
                 continue

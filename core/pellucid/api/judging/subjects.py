@@ -16,6 +16,7 @@ from pellucid.evaluate import Kind, Picture, Subject, subject_of
 from pellucid.explain import (
     Baselines,
     Explainer,
+    Explanation,
     PixelWatch,
     element_names,
     find_texts,
@@ -114,7 +115,7 @@ def subject_of_record(
             seed=explainer.seed,
         )
         start = baselines.made(asked, x, inputs)[0]
-        texts = find_texts(specs, x, [start], WORDS, explicit=explainer.explicit)
+        texts = find_texts(specs, x, [start], WORDS, [number], explicit=explainer.explicit)
         cuts = texts.cuts[0] if texts.cuts else {}
         found = subject_of(
             _of_words(asked, x, cuts),
@@ -165,6 +166,28 @@ def shown_picture(model: Explaining, subject: Subject) -> Array | None:
         pixel_layout=spec.pixel_layout, batch=False,
     )  # fmt: skip
     return to_picture(tensor, info)
+
+
+def values_of(explanation: Explanation, subject: Subject) -> dict[str, Array]:
+    """Return the attributions of an explanation's first label, of texts word by word.
+
+    The parts that a method took a text apart into need not be those that are taken away here: what
+    a part got goes to the words that it stands in, by the letters that it has of each.
+    """
+    label = explanation.labels[0]
+    values = dict(label.values)
+    asked = subject.game.model
+    for name, own in (asked.cuts if isinstance(asked, TextModel) else {}).items():
+        parts, given = explanation.words.get(name), label.features.get(name)
+        if parts is None or given is None or len(parts.spans) > given.size:
+            continue
+        totals = np.zeros(len(own.spans))
+        for (first, last), value in zip(parts.spans, given.ravel().tolist(), strict=False):
+            letters = np.array([max(0, min(last, b) - max(first, a)) for a, b in own.spans], float)
+            if letters.any():
+                totals += value * letters / letters.sum()
+        values[name] = totals
+    return values
 
 
 def elements_of(model: Explaining, subject: Subject, record: Instance) -> list[str]:

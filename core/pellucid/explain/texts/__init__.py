@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from pellucid.explain.texts.found import Texts, find_texts
-from pellucid.explain.texts.played import shapley_of_words
+from pellucid.explain.texts.found import Texts, find_texts, is_string
+from pellucid.explain.texts.played import lime_of_strings, shapley_of_words
+from pellucid.explain.texts.tokens import (
+    LookedUp,
+    TokenReader,
+    Tokens,
+    apart,
+    behind_said,
+    cuts_of,
+    starts_said,
+    tokens_of,
+)
 
-__all__ = ["Texts", "find_texts", "shapley_of_words"]
+__all__ = [
+    "LookedUp",
+    "Texts",
+    "TokenReader",
+    "Tokens",
+    "apart",
+    "behind_said",
+    "cuts_of",
+    "find_texts",
+    "is_string",
+    "lime_of_strings",
+    "shapley_of_words",
+    "starts_said",
+    "tokens_of",
+]

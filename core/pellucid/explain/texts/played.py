@@ -1,4 +1,4 @@
-"""Shapley values of words: each instance's texts are cut into players of their own."""
+"""Attributions of words: each instance's texts are cut into parts of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import numpy as np
 from pellucid.errors import InstanceError, SpecError
 from pellucid.metadata import SampledShapley
 from pellucid.methods import baseline_scores, sampled_shapley
-from pellucid.methods.texts import Cut, TextModel
+from pellucid.methods.texts import (
+    Cut,
+    Sampling,
+    TextModel,
+    lime_of_words,
+    model_of_parts,
+    parts,
+)
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint, Where
 
@@ -63,6 +70,63 @@ def shapley_of_words(
             raise InstanceError(error.what, hint=hint, where=where) from None
         parts.append(part)
     return sampled_shapley.stacked(parts)
+
+
+def lime_of_strings(
+    model: Model,
+    x: Tensors,
+    baseline: Tensors,
+    target: Array,
+    sampling: Sampling,
+    cuts: Sequence[Mapping[str, Cut]],
+    strings: Sequence[str],
+    *,
+    seed: int,
+    numbers: Sequence[int],
+    instances: Sequence[int],
+) -> Attribution:
+    """Return LIME's coefficients for n rows: of the words of their texts, `cuts` [n].
+
+    Of the features `strings`, those that are no text of an instance are in or out as a whole, and
+    the baseline stands for them; the others are held. `numbers` and `instances` are those of
+    `attribute`: one draw of samples explains all outputs of an instance.
+    """
+    found = []
+    for _, group in groupby(range(len(target)), lambda row: instances[row]):
+        rows = list(group)
+        texts = {name: cut for name, cut in cuts[rows[0]].items() if name in strings}
+        one = {name: value[rows[:1]] for name, value in x.items()}
+        others = {name: baseline[name] for name in strings if name not in texts}
+        whole = _of_rows(others, rows[:1])
+        try:
+            said = lime_of_words(
+                model, one, texts, target[rows].tolist(), sampling,
+                whole=whole, seed=seed, number=numbers[rows[0]],
+            )  # fmt: skip
+        except InstanceError as error:
+            error.row = rows[0]
+            raise
+        nothing = {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
+        asked = model_of_parts(model, one, texts, sampling.mask)
+        values = {
+            name: said.coefficients[:, place].reshape(len(rows), *_shape(whole.get(name), place))
+            for name, place in parts(texts, whole, bag=sampling.bag).items()
+        }
+        part = Attribution(
+            values=values,
+            score=said.scores,
+            baseline_score=asked.outputs({**one, **whole, **nothing})[0, target[rows]],
+            target=target[rows],
+            approx_error=None,
+            diagnostics={"r_squared": said.r_squared, "stability": said.stability},
+        )
+        found.append(part)
+    return sampled_shapley.stacked(found)
+
+
+def _shape(whole: Array | None, place: Array) -> tuple[int, ...]:
+    """Return the shape of what a feature's values are given to: a string, or its parts."""
+    return np.shape(place) if whole is None else np.shape(whole)[1:]
 
 
 def _without(there: Tensors) -> dict[str, Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.linter.encodings.decoded_pictures import decoded_pictures
 from pellucid.linter.encodings.draft_for_method import complete
+from pellucid.linter.encodings.embedded_inputs import with_embeddings
 from pellucid.linter.encodings.encoded_tensors import (
     EncodedTensor,
     encoded_tensors,
@@ -11,14 +12,18 @@ from pellucid.linter.encodings.encoded_tensors import (
     way_out,
 )
 from pellucid.linter.encodings.parsed_records import embedded_lists, parsed_records
+from pellucid.linter.encodings.token_tensors import TokenTensors, token_tensors
 
 __all__ = [
     "EncodedTensor",
+    "TokenTensors",
     "complete",
     "decoded_pictures",
     "embedded_lists",
     "encoded_tensors",
     "encodings_of",
     "parsed_records",
+    "token_tensors",
     "way_out",
+    "with_embeddings",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pellucid.errors import SpecError
+from pellucid.linter.encodings.embedded_inputs import embedded
 from pellucid.linter.encodings.encoded_tensors import EncodedTensor, encoded_tensors
 from pellucid.linter.gradient_flow import slopes
 from pellucid.metadata import (
@@ -50,7 +51,10 @@ def complete(
         behind = found.get(feature.name)
         tensor = tensor_info(graph, signature, feature.tensor_name or feature.name)
         text = tensor.dtype == "string"
-        inputs.append(_completed(feature, behind, text, written=not kind.default_baselines))
+        if behind is None:
+            inputs.append(_completed(feature, text, written=not kind.default_baselines))
+        else:
+            inputs.append(embedded(feature, behind, graph, signature))
         if behind is not None:
             note(Notice(f"input '{feature.name}' is explained at '{behind.tensor}'"))
         if behind is not None and behind.others:
@@ -87,17 +91,8 @@ def _behind(
     return found, lost
 
 
-def _completed(
-    feature: InputSpec, behind: EncodedTensor | None, text: bool, *, written: bool
-) -> InputSpec:
-    """Return a feature with its encoded tensor, and a baseline unless the method has its own."""
-    if behind is not None:
-        return replace(
-            feature,
-            encoding=behind.encoding,
-            encoded_tensor_name=behind.tensor,
-            encoded_baselines=(ValueBaseline(0),) if written else (),
-        )
+def _completed(feature: InputSpec, text: bool, *, written: bool) -> InputSpec:
+    """Return a feature with a baseline, unless the method has its own."""
     if text and feature.modality is Modality.NUMERIC:
         feature = replace(feature, modality=Modality.CATEGORICAL)
     zero = ValueBaseline("" if text else 0)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from pellucid.errors import SpecError
 from pellucid.linter.encodings.forward_walk import Forward, Spot
+from pellucid.linter.encodings.token_tensors import way
 from pellucid.linter.gradient_flow import slopes
+from pellucid.linter.gradient_walk import LOOPS
 from pellucid.metadata import Dialect, Encoding, ExplanationMetadata
 from pellucid.metadata.documents import spelled
 from pellucid.notices import Hint
@@ -36,12 +38,19 @@ _UNIQUE = ("Unique", "UniqueV2")
 class EncodedTensor:
     """A tensor behind an input: its flat name, and how the input is encoded in it.
 
-    `others` are tensors that the input goes into as well, where no tensor holds all of it.
+    `others` are tensors that the input goes into as well, where no tensor holds all of it. It is a
+    `sequence` where it has a row for each word of a text, or for each of several ids; `looked_up`
+    and `cut` tell that a table is on the way, and that a text is cut there. `loop` is one that the
+    input goes into instead: what is looked up inside it has no name.
     """
 
     tensor: str
     encoding: Encoding
     others: tuple[str, ...] = ()
+    sequence: bool = False
+    looked_up: bool = False
+    cut: bool = False
+    loop: str | None = None
 
     def fields(self, dialect: Dialect) -> str:
         """Return what to write into metadata, as it is written there."""
@@ -90,8 +99,15 @@ def encoded_tensors(
             shapes = [
                 tensor_info(meta_graph, signature, it).shape for it in (inputs[name], spot.name)
             ]
-            encoding = _encoding(_way(reached[name], spot), *shapes)
-            found[name] = EncodedTensor(spot.name, encoding, others)
+            passed = way(reached[name], spot)
+            ops = [it.op or "" for it in passed]
+            encoding = _encoding(ops, *shapes)
+            rows = encoding is Encoding.CONCAT_EMBEDDING and _length(ops, *shapes) != 1
+            looked_up = not {*_LOOKUPS, *_SUMS, *_COUNTS}.isdisjoint(ops)
+            cut = any(it.startswith("StringSplit") for it in ops)
+            loops = [it.name.rpartition(":")[0] for it in passed if it.op in LOOPS]
+            loop = loops[-1] if loops and not looked_up else None
+            found[name] = EncodedTensor(spot.name, encoding, others, rows, looked_up, cut, loop)
     return found
 
 
@@ -168,18 +184,6 @@ def _repeated(reached: Mapping[Spot, Sequence[str]]) -> set[str]:
     return apart if starts else set()
 
 
-def _way(reached: Mapping[Spot, Sequence[str]], end: Spot) -> list[str]:
-    """Return the types of the operations on all ways from the input to a tensor, its own first."""
-    by_name = {it.name: it for it in reached}
-    stack, seen = [end.name], dict[str, None]()
-    while stack:
-        name = stack.pop()
-        if name in by_name and name not in seen:
-            seen[name] = None
-            stack += reached[by_name[name]]
-    return [by_name[name].op or "" for name in seen]
-
-
 def _encoding(way: Sequence[str], given: Shape, shape: Shape) -> Encoding:
     """Return how an input is encoded in a tensor, by their shapes and the operations between."""
     rank = 2 if given is None else len(given)
@@ -189,6 +193,15 @@ def _encoding(way: Sequence[str], given: Shape, shape: Shape) -> Encoding:
     if made == rank and not (looked_up or tokens):
         return Encoding.IDENTITY
     return Encoding.CONCAT_EMBEDDING if made > 2 else Encoding.COMBINED_EMBEDDING
+
+
+def _length(way: Sequence[str], given: Shape, shape: Shape) -> int | None:
+    """Return how many rows the encoded tensor has for an instance, None where that is free."""
+    if shape is not None and len(shape) > 2:
+        return shape[1]
+    if any(it.startswith("StringSplit") or it == "RaggedTensorToTensor" for it in way):
+        return None
+    return given[1] if given is not None and len(given) > 1 else 1
 
 
 def way_out(
@@ -206,6 +219,13 @@ def way_out(
     found = {name: it for name, it in found.items() if of in (None, name)}
     if not found:
         return Hint("use {method:sampled-shapley}")
+    loops = {f"'{it.loop}'": None for it in found.values() if it.loop is not None}
+    if inferred and len(loops) == len(found):
+        return Hint(
+            "use {method:sampled-shapley}, as they are looked up inside the loop {loops}, where no "
+            "tensor has a name",
+            loops=" and ".join(loops),
+        )
     if inferred:
         return Hint(
             "use {method:sampled-shapley}, or {init_metadata.for_method:integrated-gradients}, "

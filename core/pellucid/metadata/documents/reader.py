@@ -98,11 +98,7 @@ class MetadataReader:
         if "input_baselines" in feature and "encoded_baselines" in feature:
             message = "has both input and encoded baselines; keep one kind"
             self.find("MD033", message, feature.path)
-        no_image = modality is not Modality.IMAGE and not _invalid(feature, "modality")
-        method = self.parameters.method if self.parameters else None
-        if no_image and method is not None and method.images_only:
-            message = f'{method.title} explains images only; set "modality": "image"'
-            self.find("MD048", message, feature.path)
+        self.modality(feature, modality)
         return InputSpec(
             name=name,
             tensor_name=feature.get("input_tensor_name"),
@@ -121,6 +117,23 @@ class MetadataReader:
             visualization=self.visualization(feature, modality),
             group_name=feature.get("group_name"),
         )
+
+    def modality(self, feature: Section, modality: Modality) -> None:
+        """Find an input that the method does not explain."""
+        method = self.parameters.method if self.parameters else None
+        only = method.explains_only if method is not None else frozenset[Modality]()
+        if not only or modality in only or _invalid(feature, "modality"):
+            return
+        # A category may stand beside a text; without a modality, only the model tells what it is.
+        beside = "modality" not in feature or modality is Modality.CATEGORICAL
+        if method is not None and not (Modality.TEXT in only and beside):
+            kinds = sorted(it.value for it in only)
+            listed = " or ".join(f'"{kind}"' for kind in kinds)
+            message = (
+                f"{method.title} explains {' and '.join(f'{kind}s' for kind in kinds)} only; "
+                f'set "modality": {listed}'
+            )
+            self.find("MD048", message, feature.path)
 
     def baselines(self, feature: Section, key: str, *, words: bool | None) -> tuple[Baseline, ...]:
         """Return the baselines of a field, none if one of them is not valid."""

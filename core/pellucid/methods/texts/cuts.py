@@ -28,6 +28,9 @@ from pellucid.notices import Where
 Span: TypeAlias = tuple[int, int]
 """Where a part begins and ends, in characters (code points) of its text."""
 
+SPLIT_SECONDS = 10.0
+"""How long a pattern may look for parts: some go back and forth for ever."""
+
 # What a word has in it: a letter, a number, an emoji or a flag. All else is between words.
 _WORDLY = r"[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}]"
 _BETWEEN_SENTENCES = r"""(?<=[.!?…。！？][\p{Pe}\p{Pf}"']*)\s+|(?<=[。！？])|\s*\n\s*"""
@@ -88,12 +91,36 @@ def cut(text: str, split: str) -> Cut:
     """Return a text in ``words``, ``characters`` or ``sentences``, or split at a pattern's matches.
 
     A text without any such part is one part itself, and an empty one has none. Raises SpecError for
-    a pattern that is none.
+    a pattern that is none, and TimeoutError for one that takes longer than SPLIT_SECONDS.
     """
     spans = tuple(_FINDERS.get(split, _at_pattern(split))(text))
     if not spans and text:
         spans = ((0, len(text)),)
     return Cut(text, spans)
+
+
+def coarser(found: Cut, split: str, most: int) -> Cut:
+    """Return a text in at most so many parts: its sentences in the place of its words, or runs.
+
+    A run is as many parts one after the other as it takes, and what is between them; of sentences,
+    where there are not far fewer than `most`.
+    """
+    if len(found.spans) <= most:
+        return found
+    if split == "words":
+        sentences = cut(found.text, "sentences")
+        found = sentences if len(sentences.spans) >= max(2, most // 4) else found
+        most = min(most, len(found.spans))
+    ends = [len(found.spans) * i // most for i in range(most + 1)]
+    runs = ((found.spans[a][0], found.spans[b - 1][1]) for a, b in pairwise(ends))
+    return Cut(found.text, tuple(runs))
+
+
+def graphemes(text: str) -> list[str]:
+    """Return what readers take for the characters of a text: letters with marks, whole emoji."""
+    import regex
+
+    return list(regex.findall(r"\X", text))
 
 
 def check_split(split: str) -> None:
@@ -126,7 +153,8 @@ def _at_pattern(pattern: str) -> Callable[[str], Iterator[Span]]:
         import regex
 
         try:
-            found = [it.span() for it in regex.finditer(pattern, text, flags=regex.V1)]
+            matches = regex.finditer(pattern, text, flags=regex.V1, timeout=SPLIT_SECONDS)
+            found = [it.span() for it in matches]
         except regex.error as error:
             raise SpecError(
                 f"'{pattern}' is no pattern: {error}",

@@ -96,10 +96,8 @@ def _restored(scope: Scope, assign: Any) -> tuple[str, str] | None:
     reader = value.scope.nodes.find(value.name)
     if reader is None or reader.op != "RestoreV2" or variable.scope.function is not None:
         return None
-    keys, slices = (_strings(value.scope.resolve(it)) for it in data_inputs(reader)[1:3])
-    if value.output >= min(len(keys), len(slices)) or slices[value.output]:
-        return None
-    return variable.name, keys[value.output]
+    key, part = (_string(value.scope.resolve(it), value.output) for it in data_inputs(reader)[1:3])
+    return None if key is None or part != "" else (variable.name, key)
 
 
 def _behind_identities(ref: Ref) -> Ref:
@@ -110,11 +108,14 @@ def _behind_identities(ref: Ref) -> Ref:
     return ref
 
 
-def _strings(ref: Ref) -> list[str]:
+def _string(ref: Ref, index: int) -> str | None:
+    """Return an element of a constant of strings; the last that is written stands for the rest."""
     message = ref.scope.nodes.find(ref.name)
     if message is None or message.op != "Const":
-        return []
+        return None
     tensor = ref.scope.nodes.attributes(ref.name)["value"].tensor
-    found = [it.decode("utf-8", "replace") for it in tensor.string_val]
     size = tensor.tensor_shape.dim[0].size if tensor.tensor_shape.dim else 1
-    return found + found[-1:] * (size - len(found))
+    if not tensor.string_val or index >= size:
+        return None
+    written = min(index, len(tensor.string_val) - 1)
+    return str(tensor.string_val[written].decode("utf-8", "replace"))

@@ -2,7 +2,8 @@
 
 Readiness is that of a model: 200 and ``"ready": true``, or 503. Errors are ``{"error": "…"}``. A
 request with a key of KServe's explainer (``top_labels``, ``num_samples``, …) is answered by LIME in
-its form, and so is every request to a model that is served with LIME.
+its form, and so is every request to a model that is served with LIME; texts, which that explainer
+did not know, are answered as by AI Platform.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from pellucid.api import Explanations, LoadedModel
 from pellucid.metadata import KSERVE_KEYS
+from pellucid.responses import of_patches
 from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target
 
@@ -33,9 +35,10 @@ class KServe(Protocol):
         return model.as_kserve().requested(given)
 
     def explained(self, explanations: Explanations, target: Target) -> dict[str, Any]:
-        if explanations.parameters.method.shown_patches is None:
-            return explanations.response()
-        return explanations.kserve()
+        lime = explanations.parameters.method.shown_patches is not None
+        return (
+            explanations.kserve() if lime and of_patches(explanations) else explanations.response()
+        )
 
     def predicted(self, predictions: Sequence[Any], target: Target) -> dict[str, Any]:
         return {"predictions": list(predictions)}

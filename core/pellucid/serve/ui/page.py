@@ -34,6 +34,7 @@ from pellucid.inputs import (
 )
 from pellucid.metadata import METHODS, Modality, Visualization
 from pellucid.metadata.documents import parse_visualization
+from pellucid.methods.texts import Cut, readable
 from pellucid.notices import Where
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
@@ -222,6 +223,7 @@ def _described(name: str, loaded: Loaded) -> dict[str, Any]:
     return {
         "name": name,
         "picture": picture,
+        "text": any(info.is_string for info in model.inputs),
         "method": method if method in EFFORTS else next(iter(EFFORTS)),
         "outputs": loaded.outputs,
         "instance": None if picture else _skeleton(model.inputs),
@@ -234,7 +236,7 @@ def _method(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "label": method.label,
-        "images_only": method.images_only,
+        "explains_only": sorted(it.value for it in method.explains_only),
         "effort": {
             "label": effort.setting.capitalize(),
             "setting": effort.setting,
@@ -276,7 +278,7 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
     }
     drawings = explanations.draw(0, label, visualization=wanted.visualization)
     if not drawings:
-        return encode({**answer, "bars": _bars(label)}, indent=False)
+        return encode({**answer, "bars": _bars(label, explanation.words)}, indent=False)
     drawing = next(iter(drawings.values()))
     settings = drawing.visualization
     answer |= {
@@ -303,8 +305,11 @@ def _label(label: LabelAttribution) -> dict[str, Any]:
     }
 
 
-def _bars(label: LabelAttribution) -> list[dict[str, Any]]:
-    """Return the strongest contributions, by feature, or by element where a feature has several."""
+def _bars(label: LabelAttribution, texts: Mapping[str, Cut]) -> list[dict[str, Any]]:
+    """Return the strongest contributions, by feature, or by element where a feature has several.
+
+    The elements of `texts` are called what the words are.
+    """
     found: list[tuple[str, float]] = []
     for name, values in label.features.items():
         flat = np.asarray(values, np.float64)
@@ -312,6 +317,9 @@ def _bars(label: LabelAttribution) -> list[dict[str, Any]]:
             found.append((name, float(flat.sum())))
             continue
         for place in np.argsort(-np.abs(flat), axis=None)[:BARS]:
+            if name in texts:
+                found.append((readable(texts[name].words[place]), float(flat[place])))
+                continue
             index = np.unravel_index(place, flat.shape)
             found.append((f"{name}[{', '.join(map(str, index))}]", float(flat[index])))
     found = [item for item in found if item[1]] or found

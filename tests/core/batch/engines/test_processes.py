@@ -175,7 +175,7 @@ def test_an_input_that_kills_the_only_process_is_named_when_the_run_goes_on(
 
     again = in_this_process(Made(), threading.Event(), out)
     found = explained(source, out, again, Hearing(lambda: None))
-    assert len(said) == 1 and "an earlier run died with" in said[0]
+    assert len(said) == 1 and "an earlier run ended with" in said[0]
     errors = [json.loads(line)["error"] for line in found["errors.jsonl"].decode().splitlines()]
     assert errors[0] == f"{source}/b.csv:3: the process that explains it dies each time"
     assert len(errors) == 2

@@ -252,9 +252,41 @@ def test_any_text_is_explained(text: str) -> None:
 
 
 def test_a_text_of_too_many_words_names_the_instance() -> None:
-    texts = strings("good", "word " * 30_000)
+    texts = strings("good", "word " * 500)
     with pytest.raises(InstanceError, match="1500000 times") as refusal:
-        explainer(TEXT).explain({"text": texts}, numbers=[7, 8])
+        explainer(TEXT, path_count=3000).explain({"text": texts}, numbers=[7, 8])
+    assert refusal.value.where.instance == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "count"),
+    [("good film " * 1500, 2500, "3,000"), ("One good film. " * 4000, 666, "12,000")],
+)
+def test_a_long_text_is_explained_in_coarser_parts_which_is_said(
+    text: str, parts: int, count: str
+) -> None:
+    (found,) = explainer(TEXT, path_count=1).explain({"text": strings(text)})
+    cut = found.words["text"]
+    assert len(cut.spans) == parts and "".join(cut.pieces) == text
+    assert found.labels[0].features["text"].shape == (parts,)
+    (said,) = found.general
+    assert said.what == (
+        f"'text' has {count} parts in {len(text):,} characters, and is explained in {parts:,} "
+        "coarser ones"
+    )
+
+
+def test_a_pattern_that_goes_back_and_forth_for_ever_names_the_instance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pellucid.methods.texts import cuts
+
+    monkeypatch.setattr(cuts, "SPLIT_SECONDS", 0.01)
+    one = explainer(TEXT, split=r"(a|aa)+$")
+    with pytest.raises(
+        InstanceError, match=r"^instances\[8\]: the pattern '\(a\|aa\)\+\$' does"
+    ) as refusal:
+        one.explain({"text": strings("good", "a" * 5000 + "b")}, numbers=[7, 8])
     assert refusal.value.where.instance == 8
 
 

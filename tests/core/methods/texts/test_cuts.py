@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import SpecError
-from pellucid.methods.texts import cut, cuts
-from pellucid.methods.texts.text_model import encoded, kept_of, text_of
+from pellucid.methods.texts import coarser, cut, cuts, text_model
+from pellucid.methods.texts.text_model import Written, encoded, text_of
 
 FAMILY, FLAGS, THUMB = "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "👍🏽"
 
@@ -94,12 +94,31 @@ def test_bytes_that_are_no_text_come_back(data: bytes) -> None:
     assert encoded(text_of(data)) == data
 
 
-@given(text=st.text(alphabet="ab ,\u2003é\n", max_size=20), mask=st.sampled_from([None, "[M]"]))
-def test_many_rows_are_written_as_each_alone(text: str, mask: str | None) -> None:
+@pytest.mark.parametrize(
+    ("split", "text", "most", "parts"),
+    [
+        ("words", "a b. c d. e f.", 4, ["a b.", "c d.", "e f."]),
+        ("words", "a b. c d. e f.", 2, ["a b.", "c d. e f."]),
+        ("words", "a b c, d e", 2, ["a b", "c, d e"]),
+        ("characters", "abcde", 2, ["ab", "cde"]),
+        ("words", "a b", 2, ["a", "b"]),
+    ],
+)
+def test_a_text_of_many_parts_is_cut_more_coarsely(
+    split: str, text: str, most: int, parts: list[str]
+) -> None:
+    assert list(coarser(cut(text, split), split, most).words) == parts
+
+
+@pytest.mark.parametrize("long", [0, 2**17])
+@given(text=st.text(alphabet="ab ,\u2003é\n", max_size=60), mask=st.sampled_from([None, "", "[M]"]))
+def test_many_rows_are_written_as_each_alone(long: int, text: str, mask: str | None) -> None:
     found = cut(text, "words")
     rows = np.random.default_rng(len(text)).random((9, len(found.spans))) < 0.5
     expected = [found.kept(row, mask).encode() for row in rows.tolist()]
-    assert kept_of(found, rows, mask) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_model, "LONG", long)
+        assert Written(found, mask).of(rows) == expected
 
 
 def test_the_example_of_the_module() -> None:

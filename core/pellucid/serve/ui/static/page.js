@@ -38,7 +38,8 @@ function showModel() {
   if (!model.picture) $("instance").value = JSON.stringify(model.instance, null, 2);
   state.methods.forEach((it, i) => {
     const option = $("method").options[i];
-    option.hidden = option.disabled = it.images_only && !model.picture;
+    const kind = model.picture ? "image" : model.text ? "text" : "table";
+    option.hidden = option.disabled = it.explains_only.length && !it.explains_only.includes(kind);
   });
   $("method").value = model.method;
   showMethod();

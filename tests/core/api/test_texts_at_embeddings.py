@@ -1,0 +1,197 @@
+"""Integrated gradients of texts and ids, without metadata: at the embedding, word by word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from text_models import (
+    ROADS,
+    SPLIT,
+    TEXTS,
+    WORDS,
+    TextModel,
+    as_long_as_it_is,
+    attention,
+    by_tape,
+    ids_of,
+    pooled,
+    recurrent,
+)
+
+import pellucid
+from pellucid.linter import draft_metadata
+from pellucid.metadata.documents import dump_metadata
+from pellucid.saved_model import read
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def loaded(model: TextModel, said: list[str] | None = None, **options: Any) -> Any:
+    notes = [] if said is None else said
+    return pellucid.load(
+        model.directory, warn=lambda _: None, note=lambda it: notes.append(str(it)), **options
+    )
+
+
+@pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)
+def test_they_are_those_of_a_tape_at_the_embedding(
+    build: Callable[[Path], TextModel], tmp_path: Path
+) -> None:
+    model = build(tmp_path / "model")
+    found = loaded(model).explain(model.instances)
+    for one, instance in zip(found, model.instances, strict=True):
+        (label,), (value,) = one.labels, one.labels[0].features.values()
+        wanted = by_tape(model, instance, label.index[0] if label.index else 0)
+        kept = wanted[: len(value)]
+        np.testing.assert_allclose(value, kept, rtol=0, atol=1e-6 * np.abs(wanted).max())
+        assert not wanted[len(value) :].any()  # of padding, which is left out
+        assert label.diagnostics == {}
+        assert value.sum() == pytest.approx(label.score - label.baseline_score, abs=1e-4)
+
+
+@pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)
+def test_what_init_metadata_writes_gives_the_same(
+    build: Callable[[Path], TextModel], tmp_path: Path
+) -> None:
+    model = build(tmp_path / "model")
+    found = loaded(model).explain(model.instances)
+    draft = draft_metadata(read(model.directory), for_method="integrated-gradients")
+    file = tmp_path / "drafted.json"
+    file.write_bytes(json.dumps(dump_metadata(draft.metadata)).encode())
+    again = loaded(model, metadata=file).explain(model.instances)
+    for one, other in zip(found, again, strict=True):
+        for (name, value), same in zip(
+            one.labels[0].features.items(), other.labels[0].features.values(), strict=True
+        ):
+            np.testing.assert_array_equal(value, same)
+            assert one.words.get(name) == other.words.get(name)
+
+
+def test_words_are_those_of_the_text(tmp_path: Path) -> None:
+    """The model writes them small and leaves out marks; their places are those of the text."""
+    model, said = pooled(tmp_path / "model"), list[str]()
+    found = loaded(model, said).explain(model.instances)
+    for one, text, words in zip(found, TEXTS, SPLIT, strict=True):
+        cut = one.words["text"]
+        assert cut.text == text
+        assert [it.lower() for it in cut.words] == words
+    (note,) = said
+    assert "explained at its embedding" in note
+    assert "from that of the empty text" in note
+    document = json.loads(found.json())["explanations"][0]["diagnostics"][0]
+    assert document["baseline"] == "'text': the embedding of the empty text"
+    assert document["words"]["text"][1] == {"word": "movie", "start": 4, "end": 9}
+
+
+@pytest.mark.parametrize("written", ["zero", {"text": "bad film"}])
+def test_another_baseline(written: Any, tmp_path: Path) -> None:
+    """Of zeros, padding counts where nothing masks it: it has no word, and is said."""
+    model, said = pooled(tmp_path / "model"), list[str]()
+    (one,) = loaded(model, said, baseline=written).explain(TEXTS[:1])
+    start = np.zeros((9, 6), "f") if written == "zero" else np.asarray(model.embed(["bad film"]))[0]
+    wanted = by_tape(model, TEXTS[0], 0, start)
+    (label,) = one.labels
+    np.testing.assert_allclose(label.features["text"], wanted[:7], rtol=0, atol=1e-7)
+    assert label.diagnostics.get("padding of text", 0) == pytest.approx(wanted[7:].sum(), abs=1e-7)
+    assert "zero" in said[0] if written == "zero" else "as written" in said[0]
+
+
+def test_ids_have_the_shape_that_they_came_in(tmp_path: Path) -> None:
+    model, said = attention(tmp_path / "model"), list[str]()
+    found = loaded(model, said).explain(model.instances)
+    (value,) = found[1].labels[0].features.values()
+    assert value.shape == (8,)
+    assert "from that of id 0" in said[0]
+
+
+def test_shapley_still_plays_with_the_words(tmp_path: Path) -> None:
+    model = recurrent(tmp_path / "model")
+    (one,) = loaded(model, method="sampled-shapley").explain(TEXTS[:1])
+    assert one.words["text"].words == ("The", "movie", "was", "a", "very", "GOOD", "film")
+    assert one.labels[0].features["text"].shape == (7,)
+
+
+def test_a_title_and_a_body_and_numbers_beside_ids(tmp_path: Path) -> None:
+    """One table for two texts; ids beside floats: all of them at once, as a tape has them."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    title, body = (keras.Input((1,), dtype="string", name=it) for it in ("title", "body"))
+    ids, x = keras.Input((3,), dtype="int64", name="ids"), keras.Input((2,), name="x")
+    cut, table = (
+        layers.TextVectorization(vocabulary=WORDS, output_sequence_length=5),
+        [layers.Embedding(14, 4) for _ in range(2)],
+    )
+    mean, dense = layers.GlobalAveragePooling1D(), layers.Dense(2, activation="softmax")
+    flat = layers.Flatten()
+
+    def head(one: Any, other: Any, rows: Any, numbers: Any) -> Any:
+        return dense(layers.Concatenate()([mean(one), mean(other), flat(rows), numbers]))
+
+    out = head(table[0](cut(title)), table[0](cut(body)), table[1](ids), x)
+    keras.Model([title, body, ids, x], out).export(tmp_path / "model", verbose=False)
+    instance = {"title": "great film", "body": "boring plot, bad", "ids": [3, 0, 5], "x": [1.0, -2]}
+    model = pellucid.load(tmp_path / "model", output_indices=[1], warn=lambda _: None)
+    (one,) = model.explain([instance])
+    features = one.labels[0].features
+
+    def ends(words: list[str], given: list[int], numbers: list[float]) -> list[Any]:
+        found = [table[0](ids_of([it], 5)) for it in words]
+        return [*found, table[1](np.array([given])), tf.constant([numbers], tf.float32)]
+
+    stop = ends([instance["title"], instance["body"]], [3, 0, 5], [1.0, -2.0])
+    start = ends(["", ""], [0, 0, 0], [0.0, 0.0])
+    total = [np.zeros(it.shape) for it in stop]
+    for node, weight in zip(*np.polynomial.legendre.leggauss(50), strict=True):
+        points = [a + (node + 1) / 2 * (b - a) for a, b in zip(start, stop, strict=True)]
+        with tf.GradientTape() as tape:
+            tape.watch(points)
+            score = head(*points)[0, 1]
+        for place, slope in enumerate(tape.gradient(score, points)):
+            total[place] += weight / 2 * np.asarray(slope * (stop[place] - start[place]))
+    wanted = [it[0].sum(-1) for it in total[:3]] + [total[3][0]]
+    for name, value, length in zip(instance, wanted, (2, 3, 3, 2), strict=True):
+        np.testing.assert_allclose(features[name], value[:length], rtol=0, atol=1e-6)
+    assert one.words["body"].words == ("boring", "plot", "bad")
+
+
+def test_texts_of_different_lengths_do_not_pad_each_other(tmp_path: Path) -> None:
+    model = as_long_as_it_is(tmp_path / "model")
+    together = loaded(model).explain(model.instances)
+    for one, instance in zip(together, model.instances, strict=True):
+        (alone,) = loaded(model).explain([instance])
+        np.testing.assert_array_equal(
+            one.labels[0].features["text"], alone.labels[0].features["text"]
+        )
+
+
+def test_words_that_are_summed_up_are_players(tmp_path: Path) -> None:
+    """Gradients would have one number for the text; who asks for them gets it."""
+    import keras
+
+    text = keras.Input((1,), dtype="string", name="text")
+    layer = keras.layers.TextVectorization(vocabulary=WORDS, output_mode="multi_hot")
+    dense = keras.layers.Dense(1, activation="tanh")
+    keras.Model(text, dense(layer(text))).export(tmp_path / "model", verbose=False)
+    said: list[str] = []
+    model = pellucid.load(tmp_path / "model", warn=lambda it: said.append(str(it)))
+    (one,) = model.explain(["good film"])
+    assert one.words["text"].words == ("good", "film")
+    assert "the model sums up the words of 'text'" in said[1]
+    asked = pellucid.load(tmp_path / "model", method="integrated-gradients", warn=lambda _: None)
+    (one,) = asked.explain(["good film"])
+    assert one.labels[0].features["text"].shape == (1,)
+
+
+def test_empty_text_and_words_that_nobody_knows(tmp_path: Path) -> None:
+    model = recurrent(tmp_path / "model")
+    empty, unknown = loaded(model).explain(["", "zyzzyva, zyzzyva"])
+    assert empty.labels[0].features["text"].shape == (0,)
+    assert unknown.words["text"].words == ("zyzzyva", "zyzzyva")

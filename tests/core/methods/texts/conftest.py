@@ -1,0 +1,8 @@
+"""What the `lime` package said is beside the tests, with the program that asked it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
