@@ -5,7 +5,8 @@ from __future__ import annotations
 from pellucid.evaluate.candidates import Candidate, candidates_of, settings_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
 from pellucid.evaluate.metrics import MEASURES, chosen_measures
-from pellucid.evaluate.report import EVALUATION, write_report
+from pellucid.evaluate.page import page_of
+from pellucid.evaluate.report import EVALUATION, PAGE, write_report
 from pellucid.evaluate.result import (
     Evaluation,
     Instance,
@@ -23,6 +24,7 @@ __all__ = [
     "CONTROLS",
     "EVALUATION",
     "MEASURES",
+    "PAGE",
     "Candidate",
     "Evaluation",
     "Found",
@@ -43,6 +45,7 @@ __all__ = [
     "chosen_measures",
     "controls_of",
     "packed",
+    "page_of",
     "settings_of",
     "subject_of",
     "write_report",

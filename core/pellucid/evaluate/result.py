@@ -265,11 +265,12 @@ def cell(found: Interval) -> str:
     if found.mean is None:
         return "–"
     if found.low is None or found.high is None:
-        return _short(found.mean)
-    return f"{_short(found.mean)} [{_short(found.low)}, {_short(found.high)}]"
+        return short(found.mean)
+    return f"{short(found.mean)} [{short(found.low)}, {short(found.high)}]"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number with the digits that can matter in a table."""
     return f"{value:.2f}" if 0.095 <= abs(value) < 1000 or value == 0 else f"{value:.2g}"
 
 

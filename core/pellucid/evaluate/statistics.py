@@ -59,6 +59,26 @@ def difference(first: Array, second: Array, seed: int = 0) -> Interval:
     return interval(np.asarray(first, np.float64) - np.asarray(second, np.float64), seed)
 
 
+def band(curves: Array, seed: int = 0) -> Array:
+    """Return the mean of curves [n, m] with its interval at each point: mean, low, high [3, m].
+
+    A curve with a point that is no number is left out. The ends are the mean where there is one
+    curve, and NaN is all there is where there is none.
+    """
+    curves = np.asarray(curves, np.float64)
+    curves = curves[np.isfinite(curves).all(axis=1)]
+    n, m = curves.shape
+    if n < 2:
+        return np.broadcast_to(curves[0] if n else np.full(m, np.nan), (3, m))
+    generator = np.random.default_rng([seed, n])
+    counts = np.empty((RESAMPLES, n))
+    for row in counts:
+        row[:] = np.bincount(generator.integers(n, size=n), minlength=n)
+    share = _tail(n)
+    low, high = np.quantile(counts @ curves / n, [share, 1 - share], axis=0)
+    return np.stack([curves.mean(axis=0), low, high])
+
+
 def _tail(n: int) -> float:
     """Return the share of the resampled means that is left out on each side."""
     from scipy.special import ndtr, stdtrit

@@ -11,6 +11,7 @@ from pellucid.visualize.image_overlays import (
     draw_explanation,
 )
 from pellucid.visualize.named_parts import Part, Text, texts
+from pellucid.visualize.overlay import draw
 from pellucid.visualize.panel import encode, file_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
@@ -27,6 +28,7 @@ __all__ = [
     "View",
     "character_picture",
     "chosen_settings",
+    "draw",
     "draw_explanation",
     "drawing_damaged",
     "encode",
