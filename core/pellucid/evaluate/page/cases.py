@@ -50,9 +50,11 @@ def _case(found: Evaluation, shown: Shown, row: Instance) -> Markup:
         tiles = [_original(shown.picture), *(_tile(found, shown, it) for it in order)]
         body = tag("div", tiles, class_="tiles")
     elif found.kind == "text" and not all(map(_NUMBERED.search, shown.elements)):
-        body = tag("dl", (_words(found, shown, it) for it in order), class_="words")
+        texts = [joined(_words(found, shown, it)) for it in order if not it.control]
+        body = joined([tag("dl", texts, class_="words"), _controls(found, shown, order)])
     else:
-        body = _bars(found, shown, order)
+        own = [it for it in order if not it.control]
+        body = joined([_bars(found, shown, own), _controls(found, shown, order)])
     return tag("section", head, body, class_="case")
 
 
@@ -66,6 +68,12 @@ def _number(found: Evaluation, shown: Shown, judged: Judged) -> str:
         return ""
     value = float(found.values[metric][judged.name][places[0]])
     return f"{found.metric(metric).title} {short(value)}" if np.isfinite(value) else ""
+
+
+def _controls(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
+    """Return the numbers of the maps that know nothing of the model."""
+    said = [f"{it.name}: {_number(found, shown, it)}" for it in order if it.control]
+    return tag("p", f"{'; '.join(said)}.", class_="soft") if said else Markup("")
 
 
 def _original(picture: Array) -> Markup:
@@ -150,13 +158,13 @@ def _ground(level: int) -> str | None:
 
 
 def _bars(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
-    """Return a table: the elements that one of the candidates ranks high, by what each gave them."""
+    """Return a table: what candidates gave the elements that one of them ranks high."""
     order = [it for it in order if it.name in shown.maps]
     scaled = {}
     for it in order:
         values = np.asarray(shown.maps[it.name], float)
         scaled[it.name] = values / (float(np.abs(values).max(initial=0)) or 1.0)
-    own = [np.abs(scaled[it.name]) for it in order if not it.control]
+    own = [np.abs(it) for it in scaled.values()]
     height = np.max(own, axis=0) if own else np.zeros(len(shown.elements))
     rows = []
     for i in np.argsort(-height, kind="stable")[:MOST_ELEMENTS].tolist():
@@ -178,7 +186,7 @@ def _bars(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
 
 
 def _bar(share: float) -> Markup:
-    """Draw a share of the largest attribution: to the right of the middle for, to the left against."""
+    """Draw a share of the largest attribution: for, to the right of the middle, or against."""
     width = round(40 * abs(share), 1)
     bar = tag(
         "rect", x=40 if share >= 0 else round(40 - width, 1), y=0, width=width, height=10,

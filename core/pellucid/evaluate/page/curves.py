@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -50,7 +50,11 @@ def _key(found: Evaluation, looks: Mapping[str, str]) -> Markup:
                 data_candidate=i, aria_pressed="false", title=it.caption or it.name,
             )  # fmt: skip
             items.append(tag("li", what))
-    said = tag("p", "Means over the instances, with 95 % bands. Choose lines to set them off.")
+    said = tag(
+        "p",
+        "Means over the instances, with 95 % bands; grey lines have theirs where you point at them "
+        "or choose them. Chosen lines are set off from the others.",
+    )
     return tag("div", said, tag("ul", items), class_="key")
 
 
@@ -114,9 +118,9 @@ def _said(found: Evaluation, metric: str, title: str) -> str:
     return f"Mean curves of {title}. Areas: {', '.join(means)}. The table has their intervals."
 
 
-def _ticks(bands: Sequence[Array] | object) -> list[float]:
+def _ticks(bands: Iterable[Array]) -> list[float]:
     """Return round numbers from below the least to above the greatest that is drawn."""
-    values = np.concatenate([np.ravel(it) for it in bands])  # type: ignore[attr-defined]
+    values = np.concatenate([np.ravel(it) for it in bands])
     low, high = min(0.0, float(values.min())), float(values.max())
     if high - low < 1e-12:
         high = low + 1.0
@@ -127,10 +131,10 @@ def _ticks(bands: Sequence[Array] | object) -> list[float]:
     return [it * step for it in range(first, last + 1)]
 
 
-def _axes(ticks: Sequence[float], down: object, across: str) -> Markup:
+def _axes(ticks: Sequence[float], down: Callable[[float], Array], across: str) -> Markup:
     parts = []
     for it in ticks:
-        y = round(float(down(it)), 1)  # type: ignore[operator]
+        y = round(float(down(it)), 1)
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
         parts.append(tag("text", f"{it:.4g}".replace("-", "−"), x=LEFT - 7, y=y + 4, class_="end"))
     for share in (0, 25, 50, 75, 100):
@@ -142,8 +146,8 @@ def _axes(ticks: Sequence[float], down: object, across: str) -> Markup:
     return tag("g", parts, class_="axes")
 
 
-def _path(points: object) -> str:
-    steps = [f"{x:.1f} {y:.1f}" for x, y in points]  # type: ignore[attr-defined]
+def _path(points: Iterable[tuple[float, float]]) -> str:
+    steps = [f"{x:.1f} {y:.1f}" for x, y in points]
     return f"M{'L'.join(steps)}"
 
 

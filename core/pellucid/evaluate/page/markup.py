@@ -42,5 +42,6 @@ def joined(children: Iterable[str | Iterable[str]]) -> Markup:
 
 
 def name_of(text: str) -> Markup:
-    """Return a name that others chose: it turns the writing of nothing around it."""
-    return tag("bdi", text)
+    """Return a name that others chose: it turns no writing around it, and breaks after slashes."""
+    parts = printable(text).split("/")
+    return tag("bdi", joined([parts[0]]), *(joined([Markup("/<wbr>"), it]) for it in parts[1:]))

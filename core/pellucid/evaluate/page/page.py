@@ -6,9 +6,8 @@ off. Whatever files, classes and inputs are called is text, and never markup.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-
-import orjson
 
 from pellucid.evaluate.page.cases import SHOWN_SHARE, cases, judged_by
 from pellucid.evaluate.page.curves import curves
@@ -16,7 +15,6 @@ from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
 from pellucid.evaluate.page.numbers import numbers
 from pellucid.evaluate.result import Evaluation, Judged
 from pellucid.gallery import read_template
-from pellucid.printable import printable
 
 ALIKE = (
     f"All maps are drawn alike, since what is judged is the order of the pixels: the {SHOWN_SHARE} "
@@ -29,10 +27,10 @@ def page_of(found: Evaluation) -> bytes:
     template = read_template(
         "pellucid.evaluate.page", "evaluation.html", "evaluation.css", ("evaluation.js",)
     )
-    model = printable(found.provenance.model)
-    title = f"May explanations of {model} be believed?" if model else "May they be believed?"
+    model = found.provenance.model or "a model"
     gaps = {
-        "title": joined([title]),
+        "title": joined([f"May explanations of {model} be believed?"]),
+        "heading": joined(["May explanations of ", name_of(model), " be believed?"]),
         "counts": joined([_counts(found)]),
         "verdict": tag("ul", (tag("li", it) for it in found.verdict)),
         "notes": joined(tag("p", it, class_="note") for it in found.notes),
@@ -66,13 +64,13 @@ def _cases(found: Evaluation) -> Markup:
     if found.kind == "picture":
         said += ALIKE
     else:
-        said += "Each candidate is scaled by the largest of its own attributions."
+        said += "Bars and colours are scaled by the largest of a candidate's own attributions."
     return _section("Where candidates disagree most", tag("p", said, class_="soft"), *sections)
 
 
 def _meanings(found: Evaluation) -> Markup:
     parts = []
-    for it in found.metrics:
+    for it in (it for it in found.metrics if found.values.get(it.name)):
         parts.append(tag("dt", it.title, id=f"means-{it.name}"))
         parts.append(tag("dd", tag("p", it.means), tag("p", it.cannot, class_="soft")))
     return tag("dl", parts, class_="meanings")
@@ -102,8 +100,9 @@ def _missing(found: Evaluation) -> Markup:
 
 
 def _candidate(judged: Judged) -> Markup:
-    settings = orjson.dumps(dict(judged.settings), option=orjson.OPT_SERIALIZE_NUMPY, default=str)
-    parts: list[str] = [tag("p", tag("code", settings.decode()))]
+    # Not by orjson: names of files may hold bytes that are no text.
+    settings = json.dumps(dict(judged.settings), ensure_ascii=False, default=str)
+    parts: list[str] = [tag("p", tag("code", settings))]
     parts += [tag("p", it, class_="note") for it in judged.warnings]
     failed = [tag("li", f"instance {number + 1}: {why}") for number, why in judged.failed.items()]
     if failed:
