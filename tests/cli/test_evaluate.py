@@ -28,8 +28,10 @@ def test_methods_and_controls_stand_side_by_side(program: Any, wine: Path, rows:
         "ig:steps=10", "shapley", "random", "difference", "first",
     ]  # fmt: skip
     assert lines[0].startswith("n = ") and "insertion ↑" in lines[0]
-    assert "too few to rank methods" in run.out.decode()
-    assert "By insertion" in run.out.decode()
+    assert "too few to tell methods apart" in run.out.decode()
+    table = rows.with_name("examples.csv")
+    more = program("evaluate", wine, table, "--methods", "ig,shapley", "--limit", 20)
+    assert "By insertion" in more.out.decode() and "too few" not in more.out.decode()
 
 
 def test_a_report_is_the_same_to_the_bit(

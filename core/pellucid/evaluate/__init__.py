@@ -15,6 +15,7 @@ from pellucid.evaluate.result import (
     Provenance,
     Shown,
     cell,
+    control,
     packed,
 )
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
@@ -43,6 +44,7 @@ __all__ = [
     "candidates_of",
     "cell",
     "chosen_measures",
+    "control",
     "controls_of",
     "packed",
     "page_of",

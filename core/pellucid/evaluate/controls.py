@@ -91,3 +91,13 @@ CONTROLS: Mapping[Kind, Mapping[str, Callable[[Subject], Array]]] = {
     Kind.TABLE: _OF_NUMBERS,
     Kind.TEXT: _OF_NUMBERS,
 }
+
+SAID: Mapping[str, tuple[str, str]] = {
+    RANDOM: ("random", "random numbers"),
+    "edges": ("edges", "the edges of the picture (Sobel)"),
+    "edges-blurred": ("blurred edges", "the edges of the picture, blurred by 3.5 % of its side"),
+    "centre": ("the centre", "nearness to the middle of the picture"),
+    "difference": ("the difference", "how far each element is from the baseline"),
+    "first": ("the order", "the order of the elements, the first ahead"),
+}
+"""What each is called in a sentence, and what it is."""

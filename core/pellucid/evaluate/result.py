@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 
 from pellucid.errors import DependencyError
+from pellucid.evaluate.controls import SAID
 from pellucid.evaluate.metrics.pictures import AIC, SIC, median_area
 from pellucid.evaluate.statistics import TOO_FEW, Interval, difference, interval
 from pellucid.evaluate.trial import HIGHER, LOWER, Metric
@@ -43,6 +44,12 @@ class Judged:
     settings: Mapping[str, object] = field(default_factory=dict)
     failed: Mapping[int, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+
+
+def control(name: str) -> Judged:
+    """Return a control by its name."""
+    said, caption = SAID[name]
+    return Judged(name=name, said=said, control=True, caption=caption)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from pellucid.model import Array
 RESAMPLES = 2000
 TOO_FEW = 20
 """Below so many instances methods cannot be ranked."""
+LEAST = 6
+"""Fewer that all point one way do so by chance in more than one of 20 cases: 2 · 2⁻⁵ > 0.05."""
 _TOGETHER = 2**22
 
 
@@ -36,7 +38,9 @@ class Interval:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval excludes zero."""
+        """Whether the interval excludes zero, of as many instances as that takes."""
+        if self.n < LEAST:
+            return False
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from pellucid.evaluate.controls import RANDOM
-from pellucid.evaluate.statistics import TOO_FEW, Interval
+from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval
 from pellucid.evaluate.trial import RANDOMIZATION, UNCHANGED, Metric
 
 FIRST = ("insertion", "deletion")
@@ -48,7 +48,11 @@ def sentences(found: Judgement) -> Iterator[str]:
     n = len(found.instances)
     if n == 1:
         yield "There is one instance: nothing can be said of others, and no interval be given."
-    elif n < TOO_FEW:
+        return
+    if n < LEAST:
+        yield f"{n} instances are too few to tell methods apart: whatever they show may be chance."
+        return
+    if n < TOO_FEW:
         yield f"{n} instances are too few to rank methods: from {TOO_FEW} on that can be done."
     ranking = [it.name for it in found.metrics if it.better is not None]
     for metric in [it for it in FIRST if it in ranking] or ranking[:1]:

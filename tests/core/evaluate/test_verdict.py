@@ -93,6 +93,16 @@ def test_too_few_and_one() -> None:
     )
 
 
+def test_of_fewer_than_six_nothing_is_said() -> None:
+    five = evaluation({"insertion": {"ig": [0.9] * 5, "random": [0.1, 0.2, 0.1, 0.2, 0.1]}})
+    assert five.verdict == (
+        "5 instances are too few to tell methods apart: whatever they show may be chance.",
+    )
+    assert five.best("insertion") is None
+    six = evaluation({"insertion": {"ig": [0.9] * 6, "random": [0.1, 0.2, 0.1, 0.2, 0.1, 0.2]}})
+    assert six.best("insertion") == "ig"
+
+
 def test_pairs_are_of_the_instances_that_both_have() -> None:
     ig = spread(0.5)
     ig[:5] = np.nan

@@ -84,13 +84,13 @@ class Repeats:
                 seed=self.seed if seed is None else seed, index=index, share=share,
             )  # fmt: skip
         except PellucidError as error:
-            self._known[name, share] = error.sentence()
+            self._known[name, share] = replace(error.notice, hint=None).sentence()
             return self._known[name, share]
         try:
             found = model.explain(list(records))
             return np.stack([subject.elements(values_of(it, subject)) for it in found])
         except PellucidError as error:  # of this instance, it may be
-            return error.sentence()
+            return replace(error.notice, hint=None).sentence()
 
 
 @dataclass(frozen=True)

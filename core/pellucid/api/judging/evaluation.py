@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -43,6 +43,7 @@ from pellucid.evaluate import (
     Trial,
     candidates_of,
     chosen_measures,
+    control,
     controls_of,
     settings_of,
 )
@@ -306,7 +307,7 @@ class _Run:
         metrics = [metric for measure in self.measures for metric in measure.metrics]
         return Evaluation(
             kind=self.kind,
-            candidates=(*self._judged(there), *(_control(name) for name in controls)),
+            candidates=(*self._judged(there), *map(control, controls)),
             metrics=tuple(metrics),
             instances=tuple(self.rows),
             values={it.name: self._arrays(self.values.get(it.name, {})) for it in metrics},
@@ -385,20 +386,6 @@ def _fingerprint(directory: Path) -> str:
         return ""
 
 
-def _control(name: str) -> Judged:
-    said = {"edges-blurred": "blurred edges", "centre": "the centre", "first": "the order"}
-    return Judged(name=name, said=said.get(name, name), control=True, caption=CAPTIONS[name])
-
-
-CAPTIONS = {
-    "random": "random numbers",
-    "edges": "the edges of the picture (Sobel)",
-    "edges-blurred": "the edges of the picture, blurred by 3.5 % of its side",
-    "centre": "nearness to the middle of the picture",
-    "difference": "how far each element is from the baseline",
-    "first": "the order of the elements, the first ahead",
-}
-
-
 def _told(error: PellucidError) -> str:
-    return error.sentence()
+    """Return what is wrong, without a hint: it would be one for a command that was not typed."""
+    return replace(error.notice, hint=None).sentence()
