@@ -87,7 +87,7 @@ def _missing(found: Evaluation) -> Markup:
         return Markup("")
     rows = []
     for (candidate, reason, count), metrics in together.items():
-        what = ", ".join(filter(None, metrics)) or "all metrics"
+        what = "; ".join(filter(None, metrics)) or "all metrics"
         who = name_of(candidate) if candidate else "everyone"
         some = "all" if count >= len(found.instances) else f"{count:,}"
         rows.append(tag("tr", (tag("td", part) for part in (what, who, some, reason))))
