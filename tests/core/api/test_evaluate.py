@@ -273,3 +273,23 @@ def test_a_record_is_a_candidate(wine: Any, samples: Path) -> None:
     found = wine.evaluate(rows(samples, "wine"), [own], stages=3)
     assert found.candidates[0].settings["path_count"] == 3
     assert "sampled Shapley" in found.candidates[0].said
+
+
+def test_what_a_part_of_a_text_got_goes_to_the_words_that_it_stands_in() -> None:
+    """By the letters: a tokenizer cuts 'sunflower' in two, and takes 'by the' for one part."""
+    from types import SimpleNamespace
+
+    from pellucid.api.judging.subjects import values_of
+    from pellucid.methods.texts import Cut, TextModel, cut
+
+    text = "sunflower by the"
+    own = cut(text, "words")
+    parts = Cut(text, ((0, 3), (3, 9), (10, 16)))
+    label = SimpleNamespace(
+        values={"text": np.ones((3, 8))}, features={"text": np.array([1.0, 2.0, 5.0])}
+    )
+    explanation = SimpleNamespace(labels=(label,), words={"text": parts})
+    asked = TextModel(model=None, cuts={"text": own}, shapes={"text": (1,)})  # type: ignore[arg-type]
+    subject = SimpleNamespace(game=SimpleNamespace(model=asked))
+    found = values_of(explanation, subject)["text"]  # type: ignore[arg-type]
+    np.testing.assert_allclose(found, [3.0, 2.0, 3.0])

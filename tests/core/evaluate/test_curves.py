@@ -11,8 +11,16 @@ import pytest
 from judged import of_columns, of_picture
 from small_network import SIZE, maps, pictures
 
-from pellucid.evaluate import Kind, Settings, Trial, controls_of, subject_of
-from pellucid.evaluate.metrics.curves import CURVES, area, normalised, over_patches, stages, taken
+from pellucid.evaluate import Kind, Picture, Settings, Trial, controls_of, subject_of
+from pellucid.evaluate.metrics.curves import (
+    CURVES,
+    area,
+    curves,
+    normalised,
+    over_patches,
+    stages,
+    taken,
+)
 from pellucid.model import FunctionModel
 
 REFERENCE = json.loads((Path(__file__).parent / "xplique.json").read_text())
@@ -35,6 +43,27 @@ def test_the_area_by_hand() -> None:
     assert found.values["insertion"]["right"] == pytest.approx((0 / 2 + 4 + 6 + 7 / 2) / 3)
     share = found.values["insertion"]["right"] / 7
     assert found.values["insertion_normalised"]["right"] == pytest.approx(share)
+
+
+def test_nothing_is_asked_that_is_known() -> None:
+    """The ends are those of every curve, and each stage between them is one row, for each map."""
+    rows: list[int] = []
+
+    def counted(x):
+        rows.append(len(x["x"]))
+        return x["x"].sum(axis=1, keepdims=True)
+
+    model = FunctionModel(counted, lambda x, t: {}, frozenset())
+    x, zero = {"x": np.arange(1.0, 101)[None]}, {"x": np.zeros((1, 100))}
+    subject = subject_of(model, x, zero, 0)
+    assert sum(rows) <= 3  # all outputs, and the two ends
+    rows.clear()
+    generator = np.random.default_rng(0)
+    judged(subject, {name: generator.random(100) for name in "abc"}, stages=50)
+    assert sum(rows) == 3 * 2 * 49
+    rows.clear()
+    judged(subject, {"up": x["x"][0]}, stages=50)
+    assert sum(rows) == 2 * 49
 
 
 def test_ends_of_a_curve_that_are_equal_are_no_measure() -> None:
@@ -79,6 +108,28 @@ def test_the_numbers_are_those_of_xplique() -> None:
             for name in rankings:
                 expected = REFERENCE[f"{kind}/{name}"][i]
                 assert found.values[kind][name] == pytest.approx(expected, abs=1e-6), (kind, name)
+
+
+@pytest.mark.parametrize("channels", [0, 2, None])
+def test_pictures_made_from_each_other_are_those_of_the_masks(channels) -> None:
+    """However the tensor holds its channels; and with more shares than pixels."""
+    shape = {0: (3, 4, 5), 2: (4, 5, 3), None: (4, 5)}[channels]
+    generator = np.random.default_rng(1)
+    weights, image = generator.normal(size=shape), generator.random((1, *shape))
+    model = FunctionModel(
+        lambda x: np.tanh((x["i"] * weights).reshape(len(x["i"]), -1).sum(axis=1, keepdims=True)),
+        lambda x, t: {},
+        frozenset(),
+    )
+    picture = Picture(feature="i", size=(4, 5), channels=channels)
+    start = {"i": generator.random((1, *shape))}
+    subject = subject_of(model, {"i": image}, start, 0, picture=picture)
+    ranking = generator.random(20)
+    for shares in (1, 4, 7, 50):
+        members = taken(subject, ranking, shares)
+        gone, come = curves(subject, ranking, shares)
+        np.testing.assert_allclose(gone, subject.worth(~members))
+        np.testing.assert_allclose(come, subject.worth(members))
 
 
 def test_maps_over_the_same_patches_are_constant_in_each() -> None:

@@ -62,6 +62,9 @@ def taken(subject: Subject, ranking: Array, shares: int) -> Array:
 
 def curves(subject: Subject, ranking: Array, shares: int) -> tuple[Array, Array]:
     """Return the scores of deletion and of insertion by a ranking, [shares + 1] each."""
+    if subject.picture is not None:
+        order = np.argsort(-ranking, kind="stable")
+        return subject.along(order, stages(subject.count, shares))
     members = taken(subject, ranking, shares)
     worth = subject.worth(np.concatenate([~members, members]))
     return worth[: len(members)], worth[len(members) :]
