@@ -67,7 +67,7 @@ def test_a_report_has_a_page_and_replaces_no_other(
     run = program(*quick)
     assert run.code == 0 and run.out.decode().splitlines()[-1] == str(tmp_path / "index.html")
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert "ig:steps=5" in page and "too few to rank methods" in page
+    assert "ig:steps=5" in page and "too few to tell methods apart" in page
     (tmp_path / "evaluation.json").unlink()
     (tmp_path / "index.html").write_text("mine")
     run = program(*quick)

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+_HOME = "pellucid.gallery"
+"""Where the style and the script are that all pages have."""
+
 
 @dataclass(frozen=True)
 class Template:
@@ -31,17 +34,16 @@ class Template:
 @cache
 def read_template(package: str, page: str, style: str, scripts: Sequence[str]) -> Template:
     """Return the page in the folder ``static`` of a package, in the colours of all pages."""
-    files = resources.files(package) / "static"
-    ours = resources.files("pellucid.gallery") / "static"
+
+    def read(owner: str, name: str) -> str:
+        return resources.files(owner).joinpath("static", name).read_text(encoding="utf-8")
 
     def hashed(text: str) -> bytes:
         return b"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest())
 
-    theme = [(ours / name).read_text(encoding="utf-8") for name in ("theme.css", "theme.js")]
-    styles = f"\n{theme[0]}\n{(files / style).read_text(encoding='utf-8')}"
-    own = [(files / name).read_text(encoding="utf-8") for name in scripts]
-    script = "\n" + "\n".join([theme[1], *own])
-    parts = re.split(r"\{\{([a-z ]+)\}\}", (files / page).read_text(encoding="utf-8"))
+    styles = "\n" + "\n".join([read(_HOME, "theme.css"), read(package, style)])
+    script = "\n" + "\n".join([read(_HOME, "theme.js"), *(read(package, it) for it in scripts)])
+    parts = re.split(r"\{\{([a-z ]+)\}\}", read(package, page))
     return Template(
         parts,
         {
