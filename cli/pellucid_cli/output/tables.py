@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -17,6 +17,7 @@ from pellucid_cli.output.colored_text import on_grounds
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
+    from pellucid.visualize import Series
     from pellucid.visualize import Text as Words
 
 MOST = 12
@@ -28,7 +29,7 @@ PICTURE = 8
 
 def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
-    from pellucid.visualize import texts
+    from pellucid.visualize import series_of, texts
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
@@ -53,14 +54,19 @@ def table(explanations: Explanations) -> str:
             for words in written:
                 if len(words.words) <= LONGEST:
                     console.print(on_grounds(words), soft_wrap=True)
-            for part in _label(label, explanations.metadata, written):
+            found = series_of(explanation, label, explanations.metadata)
+            series = {it.feature: it for it in found}
+            for part in _label(label, explanations.metadata, written, series):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
 def _label(
-    label: LabelAttribution, metadata: ExplanationMetadata, written: Sequence[Words]
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    written: Sequence[Words],
+    series: Mapping[str, Series],
 ) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
@@ -69,7 +75,7 @@ def _label(
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label, metadata, written), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, written, series), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -79,8 +85,12 @@ def _label(
         rest = sum(value for _, value, _ in rows[MOST:])
         grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
     yield grid
-    for attribution in label.features.values():
-        if attribution.ndim in (2, 3) and min(attribution.shape[:2]) >= PICTURE:
+    for name, attribution in label.features.items():
+        if (
+            name not in series
+            and attribution.ndim in (2, 3)
+            and min(attribution.shape[:2]) >= PICTURE
+        ):
             yield Text(character_picture(attribution))
 
 
@@ -95,9 +105,12 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
 
 
 def _rows(
-    label: LabelAttribution, metadata: ExplanationMetadata, written: Sequence[Words]
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    written: Sequence[Words],
+    series: Mapping[str, Series],
 ) -> Iterator[tuple[str, float, str]]:
-    """Yield (name, attribution, note): elements of vectors singly, pictures as a whole."""
+    """Yield (name, attribution, note): elements of vectors, channels of series, else the whole."""
     from pellucid.explain import element_names
 
     texts = {it.feature: it for it in written}
@@ -106,6 +119,8 @@ def _rows(
             own = f"{name}: " * (len(label.features) > 1)
             parts = zip(texts[name].words, texts[name].attributions.tolist(), strict=True)
             yield from ((own + word, part, "") for word, part in parts)
+        elif name in series:
+            yield from _channels(series[name])
         elif value.size == 1:
             yield name, float(value.sum()), ""
         elif value.ndim == 1 and value.size <= LONGEST:
@@ -121,3 +136,14 @@ def _rows(
                 float(value.sum()),
                 f"{shape}: {positive:+.3g} and {value.sum() - positive:+.3g}",
             )
+
+
+def _channels(series: Series) -> Iterator[tuple[str, float, str]]:
+    """Yield the total of each channel, and the step that counts most in it."""
+    names, each = series.names, series.attributions.T
+    if series.shared_by_channels:
+        names, each = (series.feature,), series.time_totals[None]
+    for name, weights in zip(names, each, strict=True):
+        step = int(abs(weights).argmax())
+        most = "" if series.shared_by_steps else f"most in step {step}: {weights[step]:+.3g}"
+        yield name, float(weights.sum()), most

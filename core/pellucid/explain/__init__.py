@@ -22,6 +22,7 @@ from pellucid.explain.features import (
 from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
+from pellucid.explain.series import is_series
 from pellucid.explain.targets import name_at, targets_of
 from pellucid.explain.texts import LookedUp, find_texts
 
@@ -44,6 +45,7 @@ __all__ = [
     "find_texts",
     "is_image",
     "is_picture",
+    "is_series",
     "name_at",
     "noise_chosen",
     "noise_warnings",

@@ -42,7 +42,7 @@ def test_the_same_instances_give_the_same_bytes(wine: Any, samples: Path) -> Non
     """Whether they come as a list, as records, or one by one; whatever is asked beside it."""
     given = rows(samples, "wine")
     first = wine.evaluate(given, ["ig:steps=5", "shapley:paths=4"], stages=5)
-    lazily = wine.evaluate(iter(wine.records(given)), "ig:steps=5,shapley:paths=4", stages=5)
+    lazily = wine.evaluate(iter(wine._records(given)), "ig:steps=5,shapley:paths=4", stages=5)
     assert first.json() == lazily.json()
     more = wine.evaluate(given, "ig:steps=5", "insertion,infidelity", stages=5)
     for metric in ("insertion", "deletion"):
@@ -196,7 +196,7 @@ def test_memory_does_not_grow_with_the_instances(
     asked: list[tuple[int, int]] = []
 
     def lazily() -> Any:
-        for i, it in enumerate(wine.records(rows(samples, "wine", 3) * 4)):
+        for i, it in enumerate(wine._records(rows(samples, "wine", 3) * 4)):
             asked.append((i, len(done)))
             yield it
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,6 @@ def evaluate(
     *,
     stages: int = 50,
     seed: int = 0,
-    limit: int | None = None,
     masks: str | Path | None = None,
     on_done: Callable[[], None] = lambda: None,
 ) -> Evaluation:
@@ -78,10 +76,9 @@ def evaluate(
     `candidates` are named as `pellucid.evaluate.candidates` says, by default every method that can
     explain such instances; `metrics` are names, by default deletion and insertion, or ``all``; both
     may be one text with commas. `stages` is the number of shares of a curve; `seed` names the
-    random numbers, so that a report can be made again to the bit; of the instances, the first
-    `limit` are taken; `masks` is a folder of masks, named as the pictures are; `on_done` is called
-    after each instance. Raises SpecError, and InstanceError for an
-    instance that the model has no answer to.
+    random numbers, so that a report can be made again to the bit; `masks` is a folder of masks,
+    named as the pictures are; `on_done` is called after each instance. Raises SpecError, and
+    InstanceError for an instance that the model has no answer to.
     """
     if stages < 1:
         raise SpecError(f"there cannot be {stages} stages of a curve", hint="choose 1 or more")
@@ -98,7 +95,7 @@ def evaluate(
         repeats=Repeats(model, {it.name: it for it in named}, seed),
         masks=Masks.of_folder(masks),
     )
-    for some in _groups(islice(records, limit)):
+    for some in _groups(records):
         run.judge(some, on_done)
     if not run.rows:
         raise InstanceError("there are no instances to judge explanations by")

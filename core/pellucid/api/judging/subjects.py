@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 import numpy as np
 
+from pellucid.api.calls import naming
 from pellucid.api.explanations import Explanations
-from pellucid.api.records import naming
 from pellucid.errors import InstanceError
 from pellucid.evaluate import Kind, Picture, Subject, subject_of
 from pellucid.explain import (
@@ -83,7 +83,8 @@ def one_output(model: Explaining) -> Explaining:
     parameters = ExplanationParameters(top_k=1)
     if indices is not None:
         parameters = ExplanationParameters(output_indices=indices[:1])
-    return replace(model, explainers=(replace(first, parameters=parameters),))
+    one = replace(first, parameters=parameters)
+    return replace(model, explainers=(one,), progress=False)
 
 
 def subject_of_record(
