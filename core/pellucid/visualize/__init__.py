@@ -11,8 +11,8 @@ from pellucid.visualize.image_overlays import (
     draw_explanation,
 )
 from pellucid.visualize.named_parts import Part, Text, texts
-from pellucid.visualize.overlay import draw
 from pellucid.visualize.notebook import cell, first_picture, plotted
+from pellucid.visualize.overlay import draw
 from pellucid.visualize.overview import (
     POINTS,
     Counted,
@@ -58,10 +58,10 @@ __all__ = [
     "chance",
     "character_picture",
     "chosen_settings",
-    "draw",
     "class_key",
     "counted",
     "dependence",
+    "draw",
     "draw_explanation",
     "draw_series",
     "drawing_damaged",
