@@ -36,7 +36,7 @@ def read_template(package: str, page: str, style: str, scripts: Sequence[str]) -
     """Return the page in the folder ``static`` of a package, in the colours of all pages."""
 
     def read(owner: str, name: str) -> str:
-        return resources.files(owner).joinpath("static", name).read_text(encoding="utf-8")
+        return resources.files(owner).joinpath("static").joinpath(name).read_text(encoding="utf-8")
 
     def hashed(text: str) -> bytes:
         return b"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest())

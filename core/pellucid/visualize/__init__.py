@@ -12,7 +12,7 @@ from pellucid.visualize.image_overlays import (
 )
 from pellucid.visualize.named_parts import Part, Text, texts
 from pellucid.visualize.notebook import cell, first_picture, plotted
-from pellucid.visualize.overlay import draw
+from pellucid.visualize.overlay import draw_ranks
 from pellucid.visualize.overview import (
     POINTS,
     Counted,
@@ -61,8 +61,8 @@ __all__ = [
     "class_key",
     "counted",
     "dependence",
-    "draw",
     "draw_explanation",
+    "draw_ranks",
     "draw_series",
     "drawing_damaged",
     "encode",

@@ -19,7 +19,15 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata import OverlayType, Percentile, Polarity, Visualization, VisualizationType
+from pellucid.metadata import (
+    ColorMap,
+    Dialect,
+    OverlayType,
+    Percentile,
+    Polarity,
+    Visualization,
+    VisualizationType,
+)
 from pellucid.model import Array
 from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
@@ -73,6 +81,22 @@ def draw(
         mixed += np.float32(0.5)
         drawn[rows] = mixed
     return drawn
+
+
+def draw_ranks(values: Array, image: Array, share: int) -> Array:
+    """Return a map [h, w] on its picture: the `share` percent of its pixels that rank highest.
+
+    The higher, the brighter the green, whatever the values are, so that maps of different methods
+    can be compared. Pixels of the same value have the same rank, the lowest of theirs.
+    """
+    from scipy.stats import rankdata
+
+    settings = Visualization(
+        type=VisualizationType.PIXELS, polarity=Polarity.POSITIVE, color_map=ColorMap.PINK_GREEN,
+        clip_below_percentile=100.0 - share, clip_above_percentile=100.0,
+    ).resolved(Dialect.AI_PLATFORM, regions=False)  # fmt: skip
+    ranks = rankdata(values, method="min").reshape(np.shape(values)) - 1
+    return draw(ranks, image, settings)
 
 
 def _mixture(visualization: Visualization, *, dim: bool) -> tuple[Array, Array]:

@@ -15,7 +15,6 @@ import numpy as np
 
 from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
 from pellucid.evaluate.result import Evaluation, Instance, Judged, Shown, short
-from pellucid.metadata import ColorMap, Dialect, Polarity, Visualization, VisualizationType
 from pellucid.model import Array
 
 SHOWN_SHARE = 30
@@ -85,7 +84,9 @@ def _tile(found: Evaluation, shown: Shown, judged: Judged) -> Markup:
     if judged.name not in shown.maps or shown.picture is None:
         lines = (tag("b", name_of(judged.name)), tag("small", said))
         return tag("div", lines, class_="tile failed")
-    drawn = overlay(shown.maps[judged.name], shown.picture)
+    from pellucid.visualize import draw_ranks
+
+    drawn = draw_ranks(shown.maps[judged.name], shown.picture, SHOWN_SHARE)
     return _pressed(drawn, judged.name, said, control=judged.control)
 
 
@@ -100,23 +101,6 @@ def _pressed(picture: Array, name: str, said: str, *, control: bool) -> Markup:
         "button", image, tag("b", name_of(name)), tag("small", said), type="button",
         class_="tile control" if control else "tile",
     )  # fmt: skip
-
-
-def overlay(values: Array, picture: Array) -> Array:
-    """Return a map [h, w] on its picture: the ranks of the pixels that are highest, in green.
-
-    Pixels of the same value have the same rank, the lowest of theirs.
-    """
-    from scipy.stats import rankdata
-
-    from pellucid.visualize import draw
-
-    look = Visualization(
-        type=VisualizationType.PIXELS, polarity=Polarity.POSITIVE, color_map=ColorMap.PINK_GREEN,
-        clip_below_percentile=100.0 - SHOWN_SHARE, clip_above_percentile=100.0,
-    ).resolved(Dialect.AI_PLATFORM, regions=False)  # fmt: skip
-    ranks = rankdata(values, method="min").reshape(values.shape) - 1
-    return draw(ranks, picture, look)
 
 
 def _data(picture: Array) -> str:

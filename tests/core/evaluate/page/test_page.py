@@ -17,7 +17,6 @@ from judged_pages import EVIL, N, made
 from PIL import Image
 
 from pellucid.evaluate import page_of, write_report
-from pellucid.evaluate.page.cases import overlay
 from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
 from pellucid.printable import printable
 
@@ -177,21 +176,6 @@ def test_pictures_are_in_the_page_and_alike() -> None:
     large = page_of(made(size=(1100, 550), shown=1))
     (first, *_) = re.findall(rb"src=\"data:image/jpeg;base64,([^\"]+)", large)
     assert Image.open(io.BytesIO(base64.b64decode(first))).size == (512, 1024)
-
-
-def test_an_overlay_shows_the_pixels_that_rank_highest() -> None:
-    """Whatever their values: below zero, or of a wide range. Equal pixels are not told apart."""
-    gray = np.full((20, 20, 3), 100, np.uint8)
-    ramp = np.arange(400.0).reshape(20, 20)
-    drawn = overlay(ramp, gray)
-    green = drawn[..., 1].astype(int) - drawn[..., 0] > 20
-    assert green.mean() == pytest.approx(0.3, abs=0.01) and green[14:].mean() > 0.99
-    np.testing.assert_array_equal(overlay(-np.exp(-ramp / 40), gray), drawn)
-    patch = np.zeros((20, 20))
-    patch[3:6, 3:6] = 1
-    shown = overlay(patch, gray)
-    green = shown[..., 1].astype(int) - shown[..., 0] > 20
-    np.testing.assert_array_equal(green, patch > 0)
 
 
 def test_markup_is_made_only_by_tags() -> None:
