@@ -196,10 +196,10 @@ class LoadedModel:
 
         if isinstance(instances, Iterator) and not self.belong_together:
             first = next(instances, None)
-            instances = () if first is None else chain([first], instances)
-            if isinstance(first, Instance):
+            instances = chain([] if first is None else [first], instances)
+            if first is None or isinstance(first, Instance):
                 return evaluate(self, islice(instances, limit), candidates, metrics, **named)
-        records = self._call.filled(self._records(instances, limit)) if instances != () else []
+        records = self._call.filled(self._records(instances, limit))
         averaged = replace(self, explainers=tuple(self._call.averaged(records).explainers))
         return evaluate(averaged, records, candidates, metrics, **named)
 
