@@ -272,6 +272,13 @@ method_options = record(
         "uniform noise, zero, or a .npy, .npz, .png, .jpg or .json file; a number, too.",
     ),
     click.option(
+        "--errors",
+        is_flag=True,
+        default=None,
+        help="The error of each value: integrated gradients compare with a rule of fewer steps, "
+        "responses have what is known; visualize fades what is smaller than twice its error.",
+    ),
+    click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
     ),
     click.option(

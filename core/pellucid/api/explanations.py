@@ -39,7 +39,10 @@ class Explanations(Results):
                     raise error.at(where) from error
 
         ids = [instance.id for instance in self.instances]
-        return responses.response(self.items, self.metadata, pictures, dialect=dialect, ids=ids)
+        return responses.response(
+            self.items, self.metadata, pictures,
+            dialect=dialect, ids=ids, errors=self.parameters.method.errors,
+        )  # fmt: skip
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""
@@ -95,9 +98,12 @@ class Explanations(Results):
         *,
         own_size: bool = True,
         visualization: Visualization = Visualization(),
+        errors: bool = False,
     ) -> dict[str, Drawing]:
         """Return the overlay of each image feature of one instance, as `draw_explanation` does."""
-        return draw_explanation(self, number, label, own_size=own_size, visualization=visualization)
+        return draw_explanation(
+            self, number, label, own_size=own_size, visualization=visualization, errors=errors
+        )
 
 
 def _listed(names: Iterable[str]) -> str:

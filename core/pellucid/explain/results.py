@@ -27,7 +27,9 @@ class LabelAttribution:
     gradients or paths that were taken for it, `ranks` the ranks of regions, `segments` the patch
     that each pixel of a picture is in, [h, w], where a method works on patches, and
     `diagnostics` what else the method says of itself; `flat` tells that gradients were 0 wherever
-    they were taken, or that hidden patches look as they are.
+    they were taken, or that hidden patches look as they are. `errors` are those of single values,
+    shaped as `features`: the standard error of each, or, of a quadrature, how far another rule is
+    from it; only of methods that know them.
     """
 
     output: str
@@ -43,6 +45,7 @@ class LabelAttribution:
     segments: dict[str, Array] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
     flat: bool = field(default=False)
+    errors: dict[str, Array] = field(default_factory=dict)
 
     @property
     def quality(self) -> str:

@@ -108,12 +108,17 @@ def lime_of_strings(
             raise
         nothing = {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
         asked = model_of_parts(model, one, texts, sampling.mask)
-        values = {
-            name: said.coefficients[:, place].reshape(len(rows), *_shape(whole.get(name), place))
-            for name, place in parts(texts, whole, bag=sampling.bag).items()
-        }
+        places = parts(texts, whole, bag=sampling.bag)
+        values, errors = (
+            {
+                name: it[:, place].reshape(len(rows), *_shape(whole.get(name), place))
+                for name, place in places.items()
+            }
+            for it in (said.coefficients, said.errors)
+        )
         part = Attribution(
             values=values,
+            errors=errors,
             score=said.scores,
             baseline_score=asked.outputs({**one, **whole, **nothing})[0, target[rows]],
             target=target[rows],
