@@ -53,6 +53,13 @@ def columns(directory: Path) -> Path:
     return save(directory, {"x": FLOATS}, serving_default, other)
 
 
+def series(directory: Path) -> Path:
+    def serving_default(x: Any) -> Any:
+        return {"p": tf.nn.softmax(tf.reduce_mean(tf.tanh(x), 1) @ WEIGHT[:2])}
+
+    return save(directory, {"x": tf.TensorSpec([None, 30, 2], tf.float32)}, serving_default)
+
+
 def named_signatures(directory: Path) -> Path:
     return save(directory, {"x": FLOATS}, other, another)
 
@@ -238,6 +245,16 @@ TEXTS = tf.TensorSpec([None], tf.string)
 def texts(directory: Path) -> Path:
     def serving_default(text: Any) -> Any:
         return _of_texts(text)
+
+    return save(directory, {"text": TEXTS}, serving_default)
+
+
+def lengths_of_texts(directory: Path) -> Path:
+    """Nothing in the graph tells that these are texts."""
+
+    def serving_default(text: Any) -> Any:
+        length = tf.cast(tf.strings.length(text), tf.float32)
+        return {"y": tf.tanh(tf.stack([length / 100, length / 50], 1))}
 
     return save(directory, {"text": TEXTS}, serving_default)
 

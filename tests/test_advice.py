@@ -156,20 +156,31 @@ CASES = [
         tries=(0,),
     ),
     Case(
-        "let an image's players be its regions with {players:regions}, put inputs into a group, or "
-        "take fewer {paths}",
+        "let an image's players be its regions with {players:regions}, those of a series its "
+        "windows with {players:windows}, put inputs into a group, or take fewer {paths}",
         f"explain {{normalised_pictures}} {{picture}} {SHAPLEY} --paths 4000",
         fill={"--paths": "20"},
-        tries=(1,),
+        tries=(2,),
+    ),
+    # series
+    Case(
+        "set their length with {window}",
+        f"explain {{series}} {{steps.csv}} {SHAPLEY} --players windows",
+        fill={"--window": "5"},
+    ),
+    Case(
+        "name the column of times with {time_column}, or leave one out with {ignore_columns}",
+        "explain {series} {clock.csv}",
+        fill={"--time-column": "clock", "--ignore-column": "clock"},
     ),
     # texts
     Case(
         "choose {players:whole} if it is a category, or set its modality",
-        f"explain {{texts}} {{sentence}} {SHAPLEY}",
+        f"explain {{lengths_of_texts}} {{sentence}} {SHAPLEY}",
     ),
     Case(
         "choose {players:words} if it is text, or set its modality",
-        f"explain {{texts}} {{color}} {SHAPLEY}",
+        f"explain {{lengths_of_texts}} {{color}} {SHAPLEY}",
     ),
     Case(
         "leave it out, or choose {players:whole}",
@@ -361,6 +372,9 @@ ELSEWHERE = {
 }
 # No command leads here on this machine, or the advice is not a command.
 UNREACHED = {
+    "{limit} takes others": (
+        "tests/core/api/test_held_in_programs.py: datasets are what programs hold, not commands"
+    ),
     "give it longer with {timeout}": (
         "tests/cli/test_time_limits.py: how long is enough, only the model knows"
     ),
@@ -423,6 +437,9 @@ def _files(folder: Path) -> None:
     pixels = np.random.RandomState(2).randint(0, 255, (12, 12, 3)).astype("uint8")
     Image.fromarray(pixels).save(folder / "picture.png")
     (folder / "six.csv").write_text("a,b,c,d,e,f\n1,2,1,3,1,0\n", "utf-8")
+    rows = [f"{i},{i % 3},{i % 2}" for i in range(30)]
+    (folder / "steps.csv").write_text("\n".join(["time,a,b", *rows]), "utf-8")
+    (folder / "clock.csv").write_text("\n".join(["clock,a,b", *rows]), "utf-8")
     spec = {
         "parameters": {"sampledShapleyAttribution": {"pathCount": 4}},
         "metadata": {
@@ -571,12 +588,11 @@ def test_a_file_of_keras_is_explained_and_its_metadata_are_written(
     import keras
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    words = keras.Input((4,), dtype="int32", name="words")
-    table = keras.layers.Embedding(10, 2)(words)
-    flat = keras.layers.Lambda(lambda t: 2 * t)(keras.layers.Flatten()(table))
-    keras.Model(words, keras.layers.Dense(2)(flat)).save(tmp_path / "mine.keras")
+    x = keras.Input((5,), name="x")
+    steps = keras.layers.Lambda(lambda t: t // 0.5)(x)
+    keras.Model(x, keras.layers.Dense(2)(steps)).save(tmp_path / "mine.keras")
     trusted = "if you trust it, add {allow_unsafe_ops:True}"
-    explain = "explain {mine.keras} {words}"
+    explain = "explain {mine.keras} {ones}"
     refused = typed(explain)
     (flags,) = advised(trusted, refused.err)
     way_out = next(case.template for case in CASES if "for_method:integrated" in case.template)

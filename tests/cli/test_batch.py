@@ -168,7 +168,8 @@ def test_a_bad_line_in_a_file_of_many(program: Any, samples: Path, tmp_path: Pat
         for name in b:
             np.testing.assert_allclose(a[name], b[name], rtol=1e-4, atol=1e-4)
     summary = json.loads((out / "summary.json").read_text())
-    means = {name: value[0] for name, value in summary["meanAttributions"].items()}
+    (of_one,) = summary["meanAttributions"].values()
+    means = {name: value[0] for name, value in of_one.items()}
     for name, mean in means.items():
         each = [e["attributions_by_label"][0]["attributions"][name][0] for e in got]
         assert mean == pytest.approx(np.mean(each), abs=1e-9)
@@ -203,7 +204,7 @@ def test_a_folder_without_inputs_is_said_to_be(program: Any, samples: Path, tmp_
     run = program("batch", samples / "wine/model", empty, "-o", tmp_path / "out")
     assert run.code == 1
     assert run.err == (
-        f"error: {empty}: holds no input; inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and .npy files\n"
+        f"error: {empty}: holds no input; inputs are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and .npy files, and .txt files for a model of texts\n"
     )
 
 
@@ -327,3 +328,44 @@ def test_texts_are_explained_word_by_word(program: Any, samples: Path, tmp_path:
         values = label["attributions"]["text"]
         gained = label["example_score"] - label["baseline_score"]
         assert len(values) == len(row) and abs(sum(values) - gained) < 1e-6
+
+
+def test_what_counts_is_said_and_drawn_class_by_class(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    """In blocks of 50; and the gallery shows the pictures."""
+    out = tmp_path / "out"
+    rows = samples / "wine/examples.csv"
+    run = program(
+        "batch", samples / "wine/model", rows, "-o", out, "--top-k", 2, "--block-size", 50
+    )
+    assert run.code == 0
+    summary = json.loads((out / "summary.json").read_text())
+    found: dict[str, list[dict[str, float]]] = {}
+    for line in lines(out / RESULTS):
+        for label in line["explanation"]["attributions_by_label"]:
+            values = {name: value[0] for name, value in label["attributions"].items()}
+            found.setdefault(label["label_name"], []).append(values)
+    assert sum(map(len, found.values())) == 2 * 124
+    assert summary["instancesByClass"] == {name: len(found[name]) for name in sorted(found)}
+    assert list(summary["instancesByClass"]) == ["cultivar_1", "cultivar_2", "cultivar_3"]
+    for name, each in found.items():
+        for feature in each[0]:
+            values = np.array([it[feature] for it in each])
+            mean, size = (
+                summary[key][name][feature][0]
+                for key in ("meanAttributions", "meanAbsoluteAttributions")
+            )
+            assert mean == pytest.approx(values.mean(), abs=1e-6)
+            assert size == pytest.approx(np.abs(values).mean(), abs=1e-6)
+    pictures = sorted(it.name for it in (out / "summary").iterdir())
+    assert pictures[:2] == ["00.importance.png", "01.beeswarm.cultivar_1.png"]
+    assert len(pictures) == 1 + 3 * 4
+    page = (out / "index.html").read_text()
+    assert page.count('<img loading="lazy" src="summary/') == len(pictures)
+    # Over again, nothing of it is left that the new run does not have.
+    again = program(
+        "batch", samples / "digits/model", samples / "digits/images", "-o", out, "--force"
+    )
+    assert again.code == 0
+    assert not (out / "summary").exists()

@@ -63,14 +63,14 @@ def init_metadata(
     """Write a first version of the metadata, from the model itself, to be completed by hand.
 
     Every input of the signature is a feature under its key and with its tensor; a sparse one with
-    its indices and shape. Floats of [batch, height, width, 1 or 3] are images, and so is
-    [batch, height, width] when it is square or called image; other floats are numeric, the rest
-    categorical. The names of the classes are taken from a string constant that an output of the
-    signature looks them up in, from a file of labels among the assets, or from an output of strings
-    (TensorFlow 1 classifiers). The domain of an image is what --pixels says, or what the graph does
-    to pixels. With --for, inputs that gradients do not reach get the tensor behind their lookup or
-    cast, and all get a baseline of zero; else baselines, as feature names, are for you to add.
-    TensorFlow is not needed.
+    its indices and shape. Floats of [batch, height, width, 1 or 3] are images, and so is [batch,
+    height, width] when it is square or called image; [batch, time, channels] and long vectors are
+    series; other floats are numeric, the rest categorical. The names of the classes are taken from
+    a string constant that an output of the signature looks them up in, from a file of labels, or
+    from an output of strings (TensorFlow 1 classifiers). The domain of an image is what --pixels
+    says, or what the graph does to pixels. With --for, inputs that gradients do not reach get the
+    tensor behind their lookup or cast, and all get a baseline of zero; else baselines, as feature
+    names, are for you to add. TensorFlow is not needed.
     """
     from pellucid.linter import draft_metadata
     from pellucid.metadata import METADATA_FILE, Dialect

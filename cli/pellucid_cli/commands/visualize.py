@@ -84,13 +84,12 @@ def visualize(
     method: ExplainOptions,
     console: Console,
 ) -> None:
-    """Draw which pixels, regions, words or columns made the model say what it said.
+    """Draw which pixels, regions, words, times or columns made the model say what it said.
 
     INPUT is a picture, or anything that explain takes; SAVED.npz is what explain --raw wrote, or a
     folder of such files, to be drawn again without the model, with --metadata as an edited file
-    says. Pictures become overlays, text
-    becomes words on coloured ground (PNG and HTML), columns become a chart. Prints the paths of the
-    files it writes.
+    says. Pictures become overlays, text becomes words on coloured ground (PNG and HTML), series
+    become lines over time, columns become a chart. Prints the paths of the files it writes.
     """
     from pellucid_cli.files import check_free, write
 

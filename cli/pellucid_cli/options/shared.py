@@ -77,6 +77,7 @@ class ModelOptions:
     tag_set: str | None
     output: str | None
     class_names: str | None
+    feature_names: str | None
     logits: bool
     device: str
     allow_unsafe_ops: bool
@@ -137,6 +138,12 @@ model_options = record(
         "[default: those of the metadata, or labels.txt beside the model].",
     ),
     click.option(
+        "--feature-names",
+        metavar="FILE|A,B,…",
+        help="Names of a series' channels, or of a vector's elements, in the same forms [default: "
+        "those of the metadata, or of the table's columns].",
+    ),
+    click.option(
         "--logits", is_flag=True, help="Explain the score before the output's softmax or sigmoid."
     ),
     click.option(
@@ -186,10 +193,16 @@ method_options = record(
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--players",
-        type=click.Choice(["elements", "regions", "words", "whole"]),
+        type=click.Choice(["elements", "regions", "words", "whole", "channels", "windows"]),
         help="What gets an attribution by Shapley: elements, and of a text its words; regions of "
-        "an image; the words of every string; each string as a whole. LIME cuts texts in the "
-        "same way [default: elements].",
+        "an image; the words of every string; each string as a whole; channels or windows of a "
+        "series. LIME cuts texts in the same way [default: elements].",
+    ),
+    click.option(
+        "--window",
+        type=click.IntRange(1),
+        metavar="STEPS",
+        help="Length of a series' windows; by default as short as leaves 20 of them.",
     ),
     click.option(
         "--split",
@@ -333,7 +346,10 @@ def load_options(
         device=device,
         allow_unsafe_ops=model.allow_unsafe_ops,
         pixels=model.pixels or PixelSettings(),
-        tables=TableSettings.of(tables.ignore_columns, tables.id_column, tables.missing),
+        tables=TableSettings.of(
+            tables.ignore_columns, tables.id_column, tables.missing, tables.time_column
+        ),
+        feature_names=model.feature_names,
         explain=method or ExplainOptions(),
     )
 

@@ -16,12 +16,13 @@ class TableOptions:
     ignore_columns: tuple[str, ...] = ()
     id_column: str | None = None
     missing: str = "refuse"
+    time_column: str | None = None
 
 
-def _one(names: tuple[str, ...]) -> str | None:
+def _one(what: str, names: tuple[str, ...]) -> str | None:
     if len(names) > 1:
         listed = " or ".join(f"'{name}'" for name in names)
-        raise click.BadParameter(f"an instance has one id: {listed}?")
+        raise click.BadParameter(f"{what}: {listed}?")
     return names[0] if names else None
 
 
@@ -38,7 +39,7 @@ table_options = record(
     click.option(
         "--id-column",
         multiple=True,
-        callback=lambda _, __, names: _one(names),
+        callback=lambda _, __, names: _one("an instance has one id", names),
         metavar="NAME",
         help="Name each instance by this column or key, in answers and files [default: a column "
         "id that is no input].",
@@ -50,5 +51,13 @@ table_options = record(
         show_default=True,
         help="What stands for a missing value: NaN, for methods without gradients; the mean of "
         "the other instances; the input's baseline.",
+    ),
+    click.option(
+        "--time-column",
+        multiple=True,
+        callback=lambda _, __, names: _one("a series has one time", names),
+        metavar="NAME",
+        help="Rows are the time steps of one series, and this column says when each was: a number, "
+        "or a date [default: a column time beside the channels].",
     ),
 )

@@ -1,4 +1,7 @@
-"""Explanations on the terminal: pictures in half blocks, words on colour, columns as bars."""
+"""Explanations on the terminal: pictures in half blocks, words on colour, columns as bars.
+
+Of a series there are the bars of its channels, and a line of its totals over time.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ from pellucid_cli.streams import line
 
 if TYPE_CHECKING:
     from pellucid import Explanations
-    from pellucid.visualize import Drawing, Part, View
+    from pellucid.visualize import Drawing, Part, Series, View
 
 WIDEST, HIGHEST = 120, 32
 # Terminals that can show a photo.
 _COLORS = ("truecolor", "256", "windows")
 _FOR, _AGAINST = "#4d9221", "#de77ae"
 _BAR = 24
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
 class _Console(Console):
@@ -51,6 +55,9 @@ def preview(sets: Sequence[Explanations], number: int, stem: str, view: View, *,
                 console.print(row)
         for text in one.texts():
             console.print(on_grounds(text))
+        for drawing in one.series().values():
+            for row in _series(drawing.series, console.width):
+                console.print(row)
         for row in _bars(one.parts()):
             console.print(row)
         console.print()
@@ -81,6 +88,25 @@ def _shaded(drawing: Drawing) -> Iterator[Text]:
 
     polarity = drawing.visualization.polarity or Polarity.POSITIVE
     yield from map(Text, character_picture(drawing.attribution, polarity).split("\n"))
+
+
+def _series(series: Series, width: int) -> Iterator[Text]:
+    """Yield the totals of channels as bars, and those of all together as a line over time."""
+    from pellucid.visualize import Part
+
+    if not series.shared_by_channels:
+        channels = zip(series.names, series.channel_totals.tolist(), strict=True)
+        yield from _bars([Part(name=name, attribution=total) for name, total in channels])
+    if series.shared_by_steps:
+        return
+    shown = series.over_time(max(1, min(width, WIDEST)))
+    most = max(map(abs, shown.tolist()), default=0.0) or 1.0
+    row = Text()
+    for total in shown.tolist():
+        height = _HEIGHTS[round((len(_HEIGHTS) - 1) * abs(total) / most)]
+        row.append(height, _FOR if total >= 0 else _AGAINST)
+    yield row
+    yield Text(line(f"over time: {series.axis}"), "dim")
 
 
 def _bars(parts: Sequence[Part]) -> Iterator[Text]:

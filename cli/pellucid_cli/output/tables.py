@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
     from pellucid.model import Array
+    from pellucid.visualize import Series
     from pellucid.visualize import Text as Words
 
 MOST = 12
@@ -29,7 +30,7 @@ PICTURE = 8
 
 def table(explanations: Explanations) -> str:
     """Return the features of each explanation with their share of the change, largest first."""
-    from pellucid.visualize import texts
+    from pellucid.visualize import series_of, texts
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
@@ -54,14 +55,19 @@ def table(explanations: Explanations) -> str:
             for words in written:
                 if len(words.words) <= LONGEST:
                     console.print(on_grounds(words), soft_wrap=True)
-            for part in _label(label, explanations.metadata, written):
+            found = series_of(explanation, label, explanations.metadata)
+            series = {it.feature: it for it in found}
+            for part in _label(label, explanations.metadata, written, series):
                 console.print(part)
             console.print()
     return text.getvalue()
 
 
 def _label(
-    label: LabelAttribution, metadata: ExplanationMetadata, written: Sequence[Words]
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    written: Sequence[Words],
+    series: Mapping[str, Series],
 ) -> Iterator[RenderableType]:
     """Yield a table of the features, then those that are pictures, drawn in characters."""
     from pellucid.visualize import character_picture
@@ -70,7 +76,7 @@ def _label(
     grid.add_column("feature")
     grid.add_column("attribution", justify="right")
     grid.add_column("")
-    rows = sorted(_rows(label, metadata, written), key=lambda row: -abs(row[1]))
+    rows = sorted(_rows(label, metadata, written, series), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
     for name, value, note, error in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
@@ -81,8 +87,12 @@ def _label(
         rest = sum(value for _, value, *_ in rows[MOST:])
         grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
     yield grid
-    for attribution in label.features.values():
-        if attribution.ndim in (2, 3) and min(attribution.shape[:2]) >= PICTURE:
+    for name, attribution in label.features.items():
+        if (
+            name not in series
+            and attribution.ndim in (2, 3)
+            and min(attribution.shape[:2]) >= PICTURE
+        ):
             yield Text(character_picture(attribution))
 
 
@@ -97,9 +107,12 @@ def _neighbors(neighbors: Sequence[Neighbor]) -> Table:
 
 
 def _rows(
-    label: LabelAttribution, metadata: ExplanationMetadata, written: Sequence[Words]
+    label: LabelAttribution,
+    metadata: ExplanationMetadata,
+    written: Sequence[Words],
+    series: Mapping[str, Series],
 ) -> Iterator[tuple[str, float, str, float | None]]:
-    """Yield (name, attribution, note, error): elements of vectors singly, pictures as a whole.
+    """Yield (name, attribution, note, error): elements of vectors, channels of series, or a whole.
 
     The error is that of the attribution, None where it is not known.
     """
@@ -113,6 +126,8 @@ def _rows(
             errors = _each(text.errors, len(text.words))
             parts = zip(text.words, text.attributions.tolist(), errors, strict=True)
             yield from ((own + word, part, "", error) for word, part, error in parts)
+        elif name in series:
+            yield from _channels(series[name])
         elif value.size == 1:
             yield name, float(value.sum()), "", _each(label.errors.get(name), 1)[0]
         elif value.ndim == 1 and value.size <= LONGEST:
@@ -136,3 +151,14 @@ def _each(errors: Array | None, count: int) -> list[float | None]:
     """Return the error of each element, None where it is not known."""
     known = [None] * count if errors is None else errors.ravel().tolist()
     return [None if it is None or it != it else it for it in known]
+
+
+def _channels(series: Series) -> Iterator[tuple[str, float, str, float | None]]:
+    """Yield the total of each channel, and the step that counts most in it."""
+    names, each = series.names, series.attributions.T
+    if series.shared_by_channels:
+        names, each = (series.feature,), series.time_totals[None]
+    for name, weights in zip(names, each, strict=True):
+        step = int(abs(weights).argmax())
+        most = "" if series.shared_by_steps else f"most in step {step}: {weights[step]:+.3g}"
+        yield name, float(weights.sum()), most, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.api.calls import block_size
 from pellucid.api.compare import compared, of_all_methods, settings_of
 from pellucid.api.explanations import Explanations, unpack
 from pellucid.api.keras import saved_directory
@@ -15,6 +16,7 @@ __all__ = [
     "LoadOptions",
     "LoadedModel",
     "TableSettings",
+    "block_size",
     "compared",
     "load",
     "load_model",

@@ -13,7 +13,6 @@ from pellucid.metadata import (
     METHODS,
     CallSettings,
     ExplainOptions,
-    Modality,
     SmoothGrad,
     call_settings,
     given_settings,
@@ -41,7 +40,7 @@ def _by_length(item: tuple[str, Mapping[str, object]]) -> tuple[int, int]:
 COMPARED: Mapping[str, CallSettings] = dict(_names())
 """The settings that each name stands for."""
 
-OF_ONE_METHOD = NOISE.union(*(method.for_images for method in METHODS.values()))
+OF_ONE_METHOD = NOISE.union(*((*it.for_images, *it.for_series) for it in METHODS.values()))
 """Settings that a method is given for itself, whatever the others are given."""
 
 
@@ -79,14 +78,14 @@ def compared(
 ) -> list[Explanations]:
     """Return the explanations of each method, in their order; the model is compiled once.
 
-    Each has the settings that suit pictures, unless others were asked for: Shapley values are those
-    of regions. What has its own colours is drawn as is usual for it: the metadata's settings are
-    those of one method.
+    Each has the settings that suit pictures or series, unless others were asked for: Shapley values
+    are those of regions or windows. What has its own colours is drawn as is usual for it: the
+    metadata's settings are those of one method.
     """
-    image = any(spec.modality is Modality.IMAGE for spec in model.metadata.inputs)
+    kinds = {spec.modality for spec in model.metadata.inputs}
     found = []
     for settings in methods:
-        usual = METHODS[str(settings.method)].for_images if image else {}
+        usual = METHODS[str(settings.method)].suiting(kinds)
         chosen = call_settings({**usual, **given_settings(settings)})
         explanations = model.explain(list(instances), ExplainOptions(settings=chosen))
         if explanations.parameters.method.by_regions:

@@ -7,14 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pellucid import responses
+from pellucid.api.summary import Summary, summary_of
 from pellucid.errors import InstanceError, SpecError, memory_for
 from pellucid.explain import LabelAttribution, Results
 from pellucid.metadata import Dialect, ExplanationMetadata, Modality, Visualization
 from pellucid.notices import Where, Words, python_words
-from pellucid.visualize import Drawing, chosen_settings, draw_explanation
+from pellucid.visualize import (
+    Drawing,
+    cell,
+    chosen_settings,
+    draw_explanation,
+    draw_series,
+    first_picture,
+    plotted,
+)
+
+_PRINTED = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanations(Results):
     """The explanations of one call, in the order of the instances."""
 
@@ -22,6 +33,49 @@ class Explanations(Results):
     def of(cls, results: Results) -> Explanations:
         """Return `results` with what can be made of them."""
         return cls(results.items, results.instances, results.metadata, results.parameters)
+
+    def __repr__(self) -> str:
+        count = len(self.items)
+        said = f"{count:,} instance{'s' * (count != 1)} by {self.parameters.method.caption(None)}"
+        best = [it.labels[0] for it in self.items[:_PRINTED] if it.labels]
+        scores = [f"{label.called!r} {label.score:.4g}" for label in best]
+        more = ["…"] * bool(scores and count > len(scores))
+        return f"Explanations({': '.join(filter(None, [said, ', '.join([*scores, *more])]))})"
+
+    def _repr_html_(self) -> str:
+        return cell(self)
+
+    def _repr_png_(self) -> bytes | None:
+        return first_picture(self)
+
+    def to_pandas(self) -> Any:
+        """Return a tidy DataFrame: a row for each element of a feature, label and instance.
+
+        Its columns are instance, id, label, feature, value (what the model was given), attribution,
+        error (that of the attribution, NaN where it is not known), score, baseline_score,
+        approx_error and output; for nearest examples, instance, id, example and distance. Raises
+        DependencyError without pandas.
+        """
+        return responses.frame(self)
+
+    def plot(
+        self,
+        ax: Any = None,
+        instance: int = 0,
+        label: int | str = 0,
+        feature: str | None = None,
+    ) -> Any:
+        """Draw one label of an instance on an axis of matplotlib, by default a new one; return it.
+
+        That is an overlay, words on coloured ground, or a bar for each column. `label` is a name,
+        or its place among those that were explained; `feature` chooses among several pictures or
+        texts. Raises SpecError for what is not there, and DependencyError without matplotlib.
+        """
+        return plotted(self, ax, instance=instance, label=label, feature=feature)
+
+    def summary(self) -> Summary:
+        """Return what they have in common, class by class: means, and pictures of all of them."""
+        return summary_of(self)
 
     def response(self, *, dialect: Dialect | None = None) -> dict[str, Any]:
         """Return the response body, in the dialect of the metadata unless another is given.
@@ -100,10 +154,14 @@ class Explanations(Results):
         visualization: Visualization = Visualization(),
         errors: bool = False,
     ) -> dict[str, Drawing]:
-        """Return the overlay of each image feature of one instance, as `draw_explanation` does."""
-        return draw_explanation(
+        """Return what is drawn of each feature of one instance, as `draw_explanation` does.
+
+        For people (`own_size`), that is series, too, as `draw_series` draws them.
+        """
+        drawn = draw_explanation(
             self, number, label, own_size=own_size, visualization=visualization, errors=errors
         )
+        return {**drawn, **draw_series(self, number, label)} if own_size else drawn
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from pellucid.api.calls import Call, block_size, naming, progress_bar, records_of
 from pellucid.api.explanations import Explanations
-from pellucid.api.records import naming, rows_of
-from pellucid.api.tables import TableSettings, described_inputs, named_after, with_means
+from pellucid.api.tables import TableSettings, described_inputs, named_after
 from pellucid.errors import (
     InstanceError,
-    ModelError,
-    OutOfMemoryError,
     OutputError,
     SpecError,
     refuse_remote,
@@ -23,16 +19,14 @@ from pellucid.errors import (
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import (
     MIXED_ROWS,
-    BaselineKind,
     Explainer,
-    Explanation,
     PixelWatch,
     choose_baseline,
     noise_chosen,
     noise_warnings,
     without_blur,
 )
-from pellucid.inputs import Beside, InputInfo, Instance, Missing, read_request, same_shapes, stack
+from pellucid.inputs import Beside, InputInfo, Instance, Missing, same_shapes, stack
 from pellucid.metadata import (
     ExampleModality,
     Examples,
@@ -47,11 +41,13 @@ from pellucid.metadata import (
 from pellucid.metadata.documents import (
     overridden,
 )
-from pellucid.model import Array, Tensors
-from pellucid.notices import Hint, Notice, Warn, Where
+from pellucid.model import Array
+from pellucid.notices import Hint, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.runtime import Compiler
+
+_PRINTED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +56,7 @@ class LoadedModel:
 
     `inputs` are what an instance has to give; `explainers` explain an output each; `inferred` tells
     that the metadata were; `pixels` knows what pictures are taken to be, `tables` how tables are
-    read.
+    read; `progress` is that of `explain`, where a call does not say.
     """
 
     directory: Path
@@ -72,6 +68,17 @@ class LoadedModel:
     pixels: PixelWatch = field(repr=False)
     warn: Warn = field(repr=False)
     tables: TableSettings = TableSettings()
+    progress: bool | None = False
+
+    def __repr__(self) -> str:
+        inputs = [f"{it.name!r} {it.wants}" for it in self.inputs[:_PRINTED]]
+        outputs = [repr(it.metadata.output.name) for it in self.explainers[:_PRINTED]]
+        more = len(self.inputs) - len(inputs)
+        return (
+            f"LoadedModel({str(self.directory)!r}, inputs: {', '.join(inputs)}"
+            f"{f' and {more:,} more' if more else ''}; {', '.join(outputs)} explained by "
+            f"{self.parameters.method.caption(None)})"
+        )
 
     @property
     def explainer(self) -> Explainer:
@@ -93,72 +100,48 @@ class LoadedModel:
         return self.tables.beside(kept)
 
     def explain(
-        self, instances: Any, options: ExplainOptions | None = None, **named: Any
+        self,
+        instances: Any,
+        options: ExplainOptions | None = None,
+        *,
+        limit: int | None = None,
+        progress: bool | None = None,
+        **named: Any,
     ) -> Explanations:
         """Return an explanation for each instance.
 
         `instances` is a list as in a request (values, nested lists, objects keyed by input, or
-        numpy arrays), one array [n, …] for a model with a single input, a mapping of inputs to
-        arrays [n, …], or `Instance` records from `pellucid.inputs`. `options`, or those `named`,
-        are those of `configured`, for this call. Raises InstanceError for an instance that does not
-        fit, and NotDifferentiableError for a model that gradients cannot explain.
+        numpy arrays), one array [n, …] for a model with a single input, a text or several, a
+        DataFrame, columns by the names of inputs or features, batches (a `tf.data.Dataset` or
+        whatever yields arrays or dictionaries of them, labels left out), or `Instance` records from
+        `pellucid.inputs`. At most `limit` are taken; by default all, and 1,000 of batches, of which
+        nobody knows how many there are. `progress` shows a bar or does not; by default it does in
+        terminals and notebooks, if it takes several steps. `options`, or those `named`, are those
+        of `configured`, for this call. Raises InstanceError for an instance that does not fit, and
+        NotDifferentiableError for a model that gradients cannot explain.
         """
         if options is not None or named:
-            return self.configured(options, **named).explain(instances)
+            chosen = self.configured(options, **named)
+            return chosen.explain(instances, limit=limit, progress=progress)
         if isinstance(self.parameters.method, Examples):
             self.search.opened(self.parameters.method)  # what is wrong is said before it runs
-        records = self._records(instances)
-        try:
-            return self._together(records)
-        except OutOfMemoryError:
-            raise
-        except MemoryError as error:
-            if len(records) == 1:
-                raise OutOfMemoryError(where=records[0].where) from error
-            what = f"there is not enough memory for {len(records):,} instances together"
-            raise OutOfMemoryError(what, hint="explain fewer at a time") from error
-
-    def _together(self, records: Sequence[Instance]) -> Explanations:
-        items: list[Explanation | None] = [None] * len(records)
-        records = self._filled(records)
-        averaged = self._averaged(records)
-        for places in same_shapes(records):
-            group = [records[i] for i in places]
-            with naming(group):
-                request = stack(group, self.inputs)
-                explained = averaged._explained(request, [r.index for r in group])
-            pictures = [r.pictures for r in group]
-            watched = self.pixels.explained(self.explainer.model, request, explained, pictures)
-            for i, explanation in zip(places, watched, strict=True):
-                items[i] = explanation
-        found = tuple(item for item in items if item is not None)
-        self._say_general(found)
-        for record, explanation in zip(records, found, strict=True):
-            for notice in (*record.notes, *explanation.warnings[len(explanation.general) :]):
-                self.warn(notice.at(record.where))
+        records = self._records(instances, limit)
+        size = block_size(self.inputs, self.parameters.method)
+        wanted = self.progress if progress is None else progress
+        with progress_bar(len(records), wanted, several=len(records) > size) as advance:
+            found = self._call.explained(records, size, advance)
         metadata = named_after(self.metadata, records)
         return Explanations(found, tuple(records), metadata, self.parameters)
 
-    def _averaged(self, records: Sequence[Instance]) -> LoadedModel:
-        """Return the same model, the mean of some instances being its baseline, if asked for."""
-        if not self.takes_mean or isinstance(self.parameters.method, Examples):
-            return self
-        groups = [[records[i] for i in places] for places in same_shapes(records)]
-        numbers = [[it.index for it in group] for group in groups]
-        requests = []
-        for group in groups:
-            with naming(group):
-                requests.append(stack(group, self.inputs))
-        with naming(records):
-            explainers = tuple(it.averaged(requests, numbers) for it in self.explainers)
-        return replace(self, explainers=explainers)
-
-    def _filled(self, records: Sequence[Instance]) -> list[Instance]:
-        """Return instances with what stands for their missing values, and say that there are."""
-        filled, said = with_means(records, self.inputs)
-        if said is not None:
-            self.warn(said)
-        return filled
+    @property
+    def _call(self) -> Call:
+        return Call(
+            inputs=self.inputs,
+            explainers=self.explainers,
+            compiler=self.compiler,
+            pixels=self.pixels,
+            warn=self.warn,
+        )
 
     @property
     def belong_together(self) -> bool:
@@ -168,56 +151,17 @@ class LoadedModel:
     @property
     def takes_mean(self) -> bool:
         """Whether the baseline is the mean of the instances of a call, which belong together."""
-        baseline = self.explainer.baseline
-        return baseline is not None and baseline.kind is BaselineKind.MEAN
+        return self._call.takes_mean
 
-    def _say_general(self, found: Sequence[Explanation]) -> None:
-        """Say once what is said of the model, and which baseline was made, if one was."""
-        for note in dict.fromkeys(it for explainer in self.explainers for it in explainer.notes()):
-            self.pixels.say_once(note)
-        baseline = self.explainer.baseline
-        if baseline is not None and baseline.made:
-            for said in dict.fromkeys(item.baseline for item in found if item.baseline):
-                self.pixels.say_once(Notice(f"baseline: {said}"))
-        for notice in dict.fromkeys(notice for it in found for notice in it.general):
-            self.warn(notice)
-
-    def _explained(self, request: Tensors, numbers: list[int]) -> list[Explanation]:
-        """Return what is said of each output of rows of a request, and what the model answers."""
-        if isinstance(self.parameters.method, Examples):
-            found = self.explainer.explain(request, numbers)  # whatever is predicted, they are near
-        else:
-            first, *others = (self._of_one(it, request, numbers) for it in self.explainers)
-            found = [it.with_others([o[row] for o in others]) for row, it in enumerate(first)]
-        if len(self.compiler.signature.outputs) == 1:
-            return found
-        try:
-            outputs = self.compiler.signature_outputs(request)
-        except (InstanceError, ModelError) as error:
-            notice = error.notice.under("not all outputs can be predicted")
-            return [replace(it, warnings=(*it.warnings, notice)) for it in found]
-        return [
-            replace(it, outputs={k: np.asarray(v[row], v.dtype) for k, v in outputs.items()})
-            for row, it in enumerate(found)
-        ]
-
-    def _of_one(
-        self, explainer: Explainer, request: Tensors, numbers: list[int]
-    ) -> list[Explanation]:
-        try:
-            return explainer.explain(request, numbers)
-        except (InstanceError, ModelError, SpecError) as error:
-            if len(self.explainers) == 1:
-                raise
-            raise error.at(path=f"outputs.{explainer.metadata.output.name}") from error
-
-    def predict(self, instances: Any) -> list[Array | dict[str, Array]]:
+    def predict(
+        self, instances: Any, *, limit: int | None = None
+    ) -> list[Array | dict[str, Array]]:
         """Return what the model says of each instance, without an explanation.
 
-        That is the value of its signature's output, or of all of them by name. `instances` are as
-        in `explain`. Raises InstanceError and ModelError.
+        That is the value of its signature's output, or of all of them by name. `instances` and
+        `limit` are as in `explain`. Raises InstanceError and ModelError.
         """
-        records = self._filled(self._records(instances))
+        records = self._call.filled(self._records(instances, limit))
         said: list[Array | dict[str, Array]] = [{}] * len(records)
         for places in same_shapes(records):
             group = [records[i] for i in places]
@@ -353,7 +297,10 @@ class LoadedModel:
                 examples, self.inputs, on_error=on_error, warn=self.warn,
                 beside=self.tables.beside(),
             )  # fmt: skip
-        records = self._records(examples, self.tables.beside(EXTRAS))
+        beside = self.tables.beside(EXTRAS)
+        records = records_of(
+            examples, self.inputs, beside, default=None, warn=self.warn, note=self.pixels.note
+        )
         return ((id_of(r, r.source or str(r.index), several=False), r) for r in records)
 
     def requested(self, request: Mapping[str, object]) -> LoadedModel:
@@ -391,10 +338,7 @@ class LoadedModel:
         """
         return self.configured(parameters=as_kserve(self.parameters))
 
-    def _records(self, instances: Any, beside: Beside | None = None) -> list[Instance]:
-        items = rows_of(instances)
-        records = [item for item in items if isinstance(item, Instance)]
-        if records and len(records) == len(items):
-            return records
-        request = read_request({"instances": items}, self.inputs, beside=beside or self.beside)
-        return list(request.instances)
+    def _records(self, instances: Any, limit: int | None = None) -> list[Instance]:
+        return records_of(
+            instances, self.inputs, self.beside, limit=limit, warn=self.warn, note=self.pixels.note
+        )

@@ -21,6 +21,7 @@ from warnings import warn as warn_of
 
 from pellucid.api.class_names import with_class_names
 from pellucid.api.default_method import default_parameters
+from pellucid.api.feature_names import with_feature_names
 from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.tables import TableSettings
@@ -35,6 +36,7 @@ from pellucid.linter import (
     refuse_ragged,
     refuse_unfed,
     refuse_unsafe,
+    series_notices,
     with_embeddings,
 )
 from pellucid.metadata import (
@@ -75,7 +77,8 @@ class LoadOptions:
     but the first model that is loaded so leaves a single thread to each operation of TensorFlow in
     this process. A model that touches more than tensors (files, the network, Python) is refused
     unless `allow_unsafe_ops`. `pixels` is what the model takes for a picture where neither its
-    metadata nor its graph say so, or are wrong; `tables` is how tables are read.
+    metadata nor its graph say so, or are wrong; `tables` is how tables are read. `feature_names`
+    are those of the channels of a series, or of the elements of a vector: a file, or names.
     """
 
     metadata: str | Path | None = None
@@ -90,6 +93,7 @@ class LoadOptions:
     allow_unsafe_ops: bool = False
     pixels: PixelSettings = PixelSettings()
     tables: TableSettings = TableSettings()
+    feature_names: str | Sequence[str] | None = None
     explain: ExplainOptions = ExplainOptions()
 
 
@@ -110,21 +114,21 @@ def load(
     ignore_columns: str | Sequence[str] = (),
     id_column: str | None = None,
     missing: str | Missing = Missing.REFUSE,
+    time_column: str | None = None,
+    feature_names: str | Sequence[str] | None = None,
+    progress: bool | None = None,
     warn: Warn | None = None,
     note: Warn | None = None,
     **options: Any,
 ) -> LoadedModel:
     """Load a SavedModel directory and its metadata, ready to explain.
 
-    `model_dir` is the path of a directory, of a ``.keras`` or ``.h5`` file, or a Keras model; the
-    latter are exported, files once, into a cache. What else may be chosen is told by `LoadOptions`;
-    `pixels` may be text: ``0..255``, ``bgr``, ``channels-first``, or several with commas. In
-    tables, `ignore_columns` are left out, `id_column` names the instances, and `missing` is what
-    stands for missing values: ``nan``, ``mean``, ``baseline``. `options` are those of
-    `LoadedModel.configured`, as `method`. `warn` is called with a message for what is not an error,
-    ``str(message)`` being its sentence; by default it becomes a Python warning. `note` is called
-    with what is assumed. Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError,
-    DependencyError.
+    `model_dir` is a directory, a ``.keras`` or ``.h5`` file, or a Keras model; the latter are
+    exported, files once, into a cache. `LoadOptions` and `TableSettings` tell what may be chosen;
+    `pixels` may be text: ``0..255``, ``bgr``, or several with commas. `options` are those of
+    `LoadedModel.configured`, `progress` that of `LoadedModel.explain`. `warn` is called with a
+    message for what is not an error, by default a Python warning, and `note` with what is assumed.
+    Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     chosen = LoadOptions(
         metadata=metadata,
@@ -138,10 +142,11 @@ def load(
         parallel_batches=parallel_batches,
         allow_unsafe_ops=allow_unsafe_ops,
         pixels=PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels,
-        tables=TableSettings.of(ignore_columns, id_column, missing),
+        tables=TableSettings.of(ignore_columns, id_column, missing, time_column),
+        feature_names=feature_names,
         explain=ExplainOptions.of(**options),
     )
-    return load_model(model_dir, chosen, warn, note)
+    return replace(load_model(model_dir, chosen, warn, note), progress=progress)
 
 
 def load_model(
@@ -150,9 +155,12 @@ def load_model(
     """Load a model as `load` does, with its options as a record."""
     say = warn or _python_warning
     directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
+    heard = note or (lambda message: None)
     described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
     _check(described, options, say)
-    loaded = _compiled(described, options, say, note or (lambda message: None))
+    loaded = _compiled(described, options, say, heard)
+    for taken in series_notices(loaded.metadata, described.signature) if loaded.inferred else ():
+        heard(taken)
     settings = given_settings(options.explain.settings)  # arrays among them have no equal
     if settings or replace(options.explain, settings=CallSettings()) != ExplainOptions():
         return loaded.configured(options.explain)
@@ -193,6 +201,7 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
         parameters = default_parameters(metadata, meta_graph, signature, options.explain, say)
     names = options.class_names
     metadata = with_class_names(metadata, meta_graph, signature, saved.directory, names, say)
+    metadata = with_feature_names(metadata, meta_graph, signature, options.feature_names)
     if parameters is not None and isinstance(parameters.method, Examples):
         # What the service took for the latent space: the output that the metadata name.
         source = metadata.latent_space_source or metadata.output.tensor_name

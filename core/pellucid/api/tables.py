@@ -20,12 +20,15 @@ _MADE = (BaselineKind.MEAN, BaselineKind.BLUR, BaselineKind.NOISE)
 class TableSettings:
     """How tables and records are read: which columns are no inputs, and what is missing.
 
-    The column `id_column` names each instance in all that is said of it.
+    `ignore_columns` are left out. The column `id_column` names each instance in all that is said of
+    it. `missing` is what stands for missing values: ``nan``, ``mean``, ``baseline``. `time_column`
+    tells that rows are the time steps of a series, and when each was.
     """
 
     ignore_columns: tuple[str, ...] = ()
     id_column: str | None = None
     missing: Missing = Missing.REFUSE
+    time_column: str | None = None
 
     @classmethod
     def of(
@@ -33,6 +36,7 @@ class TableSettings:
         ignore_columns: str | Sequence[str] = (),
         id_column: str | None = None,
         missing: str | Missing = Missing.REFUSE,
+        time_column: str | None = None,
     ) -> TableSettings:
         """Return settings as people write them. Raises SpecError for a word that is none."""
         known = [it.value for it in Missing]
@@ -40,12 +44,17 @@ class TableSettings:
             hint = meant(missing, known) or f"choose one of {', '.join(known)}"
             raise SpecError(f"'{missing}' is unknown", where=Where(path="missing"), hint=hint)
         left = (ignore_columns,) if isinstance(ignore_columns, str) else tuple(ignore_columns)
-        return cls(ignore_columns=left, id_column=id_column, missing=Missing(missing))
+        return cls(
+            ignore_columns=left, id_column=id_column, missing=Missing(missing),
+            time_column=time_column,
+        )  # fmt: skip
 
     def beside(self, kept: Sequence[str] = ()) -> Beside:
         """Return what may stand beside the inputs, and what else is kept if it is there."""
         kept = [it for it in kept if it != self.id_column]
-        return Beside(kept=tuple(kept), ignored=self.ignore_columns, id=self.id_column)
+        return Beside(
+            kept=tuple(kept), ignored=self.ignore_columns, id=self.id_column, time=self.time_column
+        )
 
 
 def described_inputs(
@@ -81,8 +90,10 @@ def described_inputs(
 
 
 def _names(info: InputInfo, spec: InputSpec | None) -> tuple[str, ...] | None:
-    mapping = None if spec is None else spec.index_feature_mapping
-    return mapping if mapping is not None and info.instance_shape == (len(mapping),) else None
+    mapping, shape = None if spec is None else spec.index_feature_mapping, info.instance_shape
+    if mapping is None or shape is None or len(shape) not in (1, 2):
+        return None
+    return mapping if shape[-1] == len(mapping) else None
 
 
 def _fill(

@@ -9,14 +9,17 @@ from typing import Any
 import orjson
 
 from pellucid.batch.output_folder import ERRORS, SUMMARY, Folder
+from pellucid.batch.paths import fitting, shown
 from pellucid.batch.plan import Plan
 from pellucid.batch.resume import ANEW
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
 from pellucid.files import DAMAGED
-from pellucid.gallery import Entry, write_gallery
+from pellucid.gallery import OVERVIEW, Entry, write_gallery
 from pellucid.notices import Where
 from pellucid.responses import encode
+from pellucid.visualize import Overview, overview_pictures
+from pellucid.visualize import encode as encode_picture
 
 
 def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: bool) -> None:
@@ -31,6 +34,11 @@ def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: 
                 if "error" in it:
                     line = {"input": it["name"], "error": it["error"]}
                     errors.write(encode(line, indent=False))
+    try:
+        _draw(folder, counted.overview, str(document["settings"].get("the method", "")))
+    except DAMAGED as error:
+        what = f"what was written of some blocks is damaged ({error})"
+        raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from error
     if gallery:
         title = os.path.basename(plan.root) or plan.root
         try:
@@ -48,6 +56,15 @@ def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: 
     }
     folder.write(folder.path / SUMMARY, encode(summary))
     folder.remove_state()
+
+
+def _draw(folder: Folder, overview: Overview, method: str) -> None:
+    """Write the pictures of the whole run, numbered in the order in which they are looked at."""
+    for number, picture in enumerate(overview_pictures(overview, method)):
+        parts = (it for it in (picture.kind, picture.label, picture.feature) if it is not None)
+        name = shown(f"{number:02d}." + ".".join(parts)).replace("/", "_")
+        data = encode_picture(picture.pixels, "png")
+        folder.write(folder.path / OVERVIEW / f"{fitting(name)}.png", data)
 
 
 def _entries(folder: Folder, plan: Plan) -> Iterator[Entry]:

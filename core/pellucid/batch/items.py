@@ -19,7 +19,6 @@ from pellucid.errors import FOREIGN, InstanceError
 from pellucid.files import read_bytes
 from pellucid.inputs import (
     ARRAY_SUFFIXES,
-    ID,
     IMAGE_SUFFIXES,
     PARQUET,
     SEPARATED,
@@ -30,6 +29,7 @@ from pellucid.inputs import (
     array_values,
     decode_text,
     instance_of,
+    instance_of_row,
     is_tfrecord,
     json_form,
     looks_binary,
@@ -60,7 +60,7 @@ class Item:
     as people read it, `path` the file itself; `place` where its pictures go. `content` is a line, a
     row, a value, or why it failed; `index` its place in the file and `line` the line that it begins
     on; `table` what its columns are, `settings` what its request says beside the instances; `id`
-    what it is called, as far as that is known.
+    what it is called, as far as that is known; one that is `drawn` may be in the sample of the run.
     """
 
     number: int
@@ -74,6 +74,7 @@ class Item:
     table: Table | None = None
     settings: Mapping[str, object] | None = None
     id: str = ""
+    drawn: bool = False
 
     @property
     def where(self) -> Where:
@@ -150,10 +151,7 @@ def _decoded(item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Instanc
             return _beside(value, item, inputs, beside)
         case "row":
             assert item.table is not None
-            row = item.line, item.content
-            value, aside = item.table.value(row, item.index), item.table.extras(row)
-            instance = instance_of(value, inputs, item.where, aside)
-            return replace(instance, names=item.table.columns.feature_names)
+            return instance_of_row(item.table, (item.line, item.content), inputs, item.where)
         case "value":
             return _beside(item.content, item, inputs, beside)
         case "failed":
@@ -228,9 +226,7 @@ def _of_table(first: Item, table: Table) -> Iterator[Item]:
     head = replace(table, rows=iter(()))
     for index, (number, cells) in enumerate(table.rows):
         item = replace(_inner(first, "row", index, cells), line=number)
-        whole = len(cells) == head.columns.width
-        name = head.extras((number, cells)).get(ID, "") if whole else ""
-        yield replace(item, table=head, id=name)
+        yield replace(item, table=head, id=head.id_of((number, cells)))
 
 
 def _records(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:

@@ -39,7 +39,7 @@ from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.responses import encode
 
 ERRORS, SUMMARY, PAGE = "errors.jsonl", "summary.json", "index.html"
-TREES = ("overlays", "thumbnails", "originals", "attributions")
+TREES = ("overlays", "thumbnails", "originals", "attributions", "summary")
 # What is wrong with the name of one file; all else is refused by the folder.
 _OF_A_NAME = {
     getattr(errno, name)
@@ -66,10 +66,23 @@ _RECORD = {
         "failed": int,
         "warned": int,
         "errors": [float],
-        "sums": {str: (list, float)},
-        "counts": {str: int},
         "held": [str],
         "pixels": {str: dict},
+        "overview": {
+            "outputs": [str],
+            "pictures": [str],
+            "sample": [list],
+            "totals": {
+                str: {
+                    "name": str,
+                    "count": int,
+                    "sums": {str: (list, float)},
+                    "sizes": {str: (list, float)},
+                    "counts": {str: int},
+                    "words": {str: [float]},
+                }
+            },
+        },
     },
 }
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -26,6 +26,7 @@ from pellucid.errors import InstanceError
 from pellucid.inputs import Beside, InputInfo
 from pellucid.model import Array
 from pellucid.notices import Notice, Where
+from pellucid.visualize import is_drawn
 
 SHARD = 10_000
 """How many instances one file of results has, about."""
@@ -128,7 +129,8 @@ class Plan:
             for item in _exactly(found, given, count, first):
                 if item.number != place:
                     continue
-                items.append(item)
+                drawn = is_drawn(item.number, self.chosen)
+                items.append(replace(item, drawn=True) if drawn else item)
                 stamps.append(_stamp(given))
                 place = next(wanted, None)
                 if len(items) == self.size or place is None:

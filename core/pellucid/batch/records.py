@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.notices import Message, Notice
 from pellucid.printable import printable
+from pellucid.visualize import Counted, Spots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class Record:
 
     `result` is its line of results, None if it failed; `error` says why. `files` are paths below
     the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
-    label, score and error; `features` are what counts for the mean attributions, `pixels` what was
+    label, score and error; `counted` is what counts for the numbers of each class, `sampled` what
+    is drawn of it point by point, by the name it is drawn by, if it is. `pixels` is what was
     assumed of pictures, by input, and `held` what was not explained. `said` came up in its block,
     which knows no other place.
     """
@@ -34,7 +36,8 @@ class Record:
     error: Notice | None = None
     files: tuple[tuple[str, bytes], ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict)
-    features: Mapping[str, Any] = field(default_factory=dict)
+    counted: tuple[Counted, ...] = ()
+    sampled: Mapping[str, Mapping[str, Spots]] = field(default_factory=dict)
     warned: bool = False
     held: tuple[str, ...] = ()
     pixels: Mapping[str, Any] = field(default_factory=dict)

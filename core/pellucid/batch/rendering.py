@@ -19,19 +19,26 @@ from pellucid.batch.items import Item
 from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record, Said
 from pellucid.errors import FOREIGN, PellucidError
-from pellucid.explain import LabelAttribution, element_names
-from pellucid.metadata import ExplanationMetadata
+from pellucid.explain import LabelAttribution
 from pellucid.model import Array
 from pellucid.notices import Notice
 from pellucid.responses import encode, predictions, response
-from pellucid.visualize import SMALL, Drawing, Shown, file_of
+from pellucid.visualize import (
+    SMALL,
+    Counted,
+    Drawing,
+    Shown,
+    Spots,
+    class_key,
+    counted,
+    draw_series,
+    file_of,
+    spots,
+)
 from pellucid.visualize import encode as encode_picture
 
 THUMBNAIL = 256
 """The longer side of a thumbnail is at most so many pixels."""
-
-LARGEST_MEAN = 1024
-"""Features with more elements have no mean over the run."""
 
 # What every browser shows; other pictures are copied as JPEG for the gallery.
 _SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".jpe", ".gif", ".webp", ".bmp")
@@ -83,9 +90,8 @@ def _record(
     explanation, instance = explanations[number], explanations.instances[number]
     first = explanation.labels[0] if explanation.labels else None  # neighbours have none
     # Of several outputs each has its pictures, named after it.
-    several = len(explanation.by_output) > 1
     best = {
-        f"{output}." if several else "": labels[0]
+        f"{output}." if len(explanation.by_output) > 1 else "": labels[0]
         for output, labels in explanation.by_output.items()
     }
     drawn: dict[str, Drawn] = {}
@@ -117,7 +123,8 @@ def _record(
             "score": first.score if first else None,
             "approx_error": first.approx_error if first else None,
         },
-        features=_features(best, explanations.metadata),
+        counted=_counted(explanations, number),
+        sampled=_sampled(explanations, number, item),
         warned=len(explanation.warnings) > len(explanation.general),
         pixels=explanation.pixels,
         held=explanation.held,
@@ -125,28 +132,20 @@ def _record(
     )
 
 
-def _features(
-    best: Mapping[str, LabelAttribution], metadata: ExplanationMetadata
-) -> dict[str, Array]:
-    """Return the attributions that count for the means over the run, by output and feature."""
-    return {
-        f"{output}{name}": value
-        for output, one in best.items()
-        for feature, values in one.features.items()
-        for name, value in _elements(feature, values, metadata)
-        if value.size <= LARGEST_MEAN
-    }
+def _counted(explanations: Explanations, number: int) -> tuple[Counted, ...]:
+    explanation, given = explanations[number], explanations.instances[number].value
+    return tuple(
+        counted(explanation, label, explanations.metadata, given) for label in explanation.labels
+    )
 
 
-def _elements(
-    feature: str, values: Array, metadata: ExplanationMetadata
-) -> Iterator[tuple[str, Array]]:
-    """Yield a feature, or each of its elements where these have names."""
-    names = element_names(metadata, feature, values)
-    if names is None:
-        yield feature, values
-    else:
-        yield from ((name, values[i : i + 1]) for i, name in enumerate(names))
+def _sampled(explanations: Explanations, number: int, item: Item) -> dict[str, dict[str, Spots]]:
+    """Return what is drawn of an item point by point, under its number, which it is drawn by."""
+    if not item.drawn:
+        return {}
+    explanation, metadata = explanations[number], explanations.metadata
+    found = {class_key(it): spots(explanation, it, metadata) for it in explanation.labels}
+    return {f"{item.number}": found}
 
 
 def _encoded(drawings: Mapping[str, Drawing]) -> dict[str, Drawn]:
@@ -161,12 +160,12 @@ def _at_own_size(
     photo: Image.Image | None,
     wanted: Wanted,
 ) -> dict[str, Drawn]:
-    """Return the drawings for people: at the photo's own size, small ones magnified."""
+    """Return the drawings for people: at the photo's own size, small ones magnified; and series."""
     sizes = {drawing.image.shape[:2] for drawing, _ in drawn.values()}
     same = photo is None or all(
         np.array_equal(np.asarray(photo), drawing.image) for drawing, _ in drawn.values()
     )
-    if not same or any(max(size) < SMALL for size in sizes):
+    if drawn and (not same or any(max(size) < SMALL for size in sizes)):
         drawings = {
             f"{output}{name}": drawing
             for output, label in best.items()
@@ -174,6 +173,9 @@ def _at_own_size(
         }
     else:
         drawings = {name: drawing for name, (drawing, _) in drawn.items()}
+        for output, label in best.items():
+            series = draw_series(explanations, number, label)
+            drawings |= {f"{output}{name}": drawing for name, drawing in series.items()}
     return {
         name: (drawing, drawing.as_file(wanted.overlay_format))
         for name, drawing in drawings.items()
@@ -200,11 +202,10 @@ def _overlays(
     item: Item,
     wanted: Wanted,
 ) -> _Pictures:
-    """Return what is drawn of an explanation for people: pictures, and words."""
-    photo, made = explanations.instances[number].image, _Pictures()
-    if drawn:
-        own = _at_own_size(explanations, number, best, drawn, photo, wanted)
-        made = _pictures(own, item, wanted, of_file=photo is not None)
+    """Return what is drawn of an explanation for people: pictures, series, and words."""
+    photo = explanations.instances[number].image
+    own = _at_own_size(explanations, number, best, drawn, photo, wanted)
+    made = _pictures(own, item, wanted, of_file=photo is not None)
     words = {
         f"{output}{name}": picture
         for output, label in best.items()

@@ -17,9 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pellucid.api import Explanations, LoadedModel, LoadOptions, load_model
+from pellucid.api import Explanations, LoadedModel, LoadOptions, block_size, load_model
 from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record, Said
@@ -38,13 +36,6 @@ from pellucid.notices import Hint, Message, Notice, Warn, Where
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
 
-# Attributions of a block, in float64, have about so many bytes; more than 128 rows in one call save
-# one per cent, and the first results come later.
-BLOCK_BYTES = 2**25
-LARGEST_BLOCK = 128
-# Where an instance takes seconds, a block is also what a crash may lose.
-SLOW_BLOCK = 4
-UNKNOWN_SIZE = 2**18
 # Photos of all blocks in the works, decoded, have about so many bytes; a JPEG is some 15 times
 # smaller than what is in it.
 DECODED_BYTES = 2**30
@@ -145,7 +136,7 @@ class Work:
         return About(
             inputs=model.inputs,
             beside=model.beside,
-            size=self._size(),
+            size=block_size(model.inputs, parameters.method),
             model=fingerprint(model.directory),
             warnings=self._warnings,
             settings={
@@ -263,18 +254,6 @@ class Work:
             else:
                 (item,) = items
                 yield Record.failed(item.name, _in_its_file(found, item)), item
-
-    def _size(self) -> int:
-        sizes = [
-            int(np.prod([n or 1 for n in info.instance_shape or ()], dtype=np.int64)) * 8
-            if info.instance_shape is not None and not info.is_string
-            else UNKNOWN_SIZE
-            for info in self.model.inputs
-        ]
-        rows = max(1, BLOCK_BYTES // max(1, sum(sizes)))
-        if self.model.parameters.method.takes_seconds(sum(sizes) // 8):
-            rows = min(rows, SLOW_BLOCK)
-        return int(2 ** int(np.log2(min(rows, LARGEST_BLOCK))))
 
 
 class _Room:

@@ -13,6 +13,7 @@ from pellucid.explain.features import Companions, baseline_array, element_names,
 from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
+from pellucid.explain.series import is_series
 from pellucid.explain.texts import LookedUp
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "choose_baseline",
     "element_names",
     "is_image",
+    "is_series",
     "noise_chosen",
     "noise_warnings",
     "without_blur",

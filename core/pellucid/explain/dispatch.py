@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.features import is_picture
+from pellucid.explain.series import series_labels
 from pellucid.explain.texts import is_string, lime_of_strings, shapley_of_words
 from pellucid.inputs import InputInfo, to_picture
 from pellucid.metadata import (
@@ -19,6 +20,7 @@ from pellucid.metadata import (
     InputSpec,
     IntegratedGradients,
     Lime,
+    Modality,
     Players,
     SampledShapley,
     Segmentation,
@@ -66,8 +68,9 @@ def attribute(
                 model, x, baselines, target, method, score=score, seed=seed, numbers=numbers
             )
         case Xrai():
-            # Of words embedded side by side, [words, sizes] is no picture.
-            images = {it.name: x[it.name] for it in specs if not it.encoding.is_embedding}
+            # Neither a series nor [words, sizes] of an embedding is a picture.
+            pictures = (it for it in specs if it.modality is not Modality.SERIES)
+            images = {it.name: x[it.name] for it in pictures if not it.encoding.is_embedding}
             attribution, ranks = xrai.xrai(
                 model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,
@@ -101,18 +104,21 @@ def _shapley(
     instances: Sequence[int],
 ) -> Attribution:
     groups = {spec.name: spec.group_name for spec in specs if spec.group_name}
-    regions = _regions(specs, x, instances) if method.players is Players.REGIONS else None
+    regions = _regions(specs, x, instances) if method.players is Players.REGIONS else {}
+    series = series_labels(specs, x, method.series_parts)
     if cuts:
+        own = {name: np.stack([labels] * len(target)) for name, labels in series.items()}
         attribution = shapley_of_words(
             model, x, baselines, target, method, cuts,
-            groups=groups, regions=regions, seed=seed, numbers=numbers, instances=instances,
+            groups=groups, regions={**regions, **own}, seed=seed, numbers=numbers,
+            instances=instances,
         )  # fmt: skip
     else:
         attribution = sampled_shapley.sampled_shapley(
             model, x, baselines, target, method,
-            groups=groups, regions=regions, seed=seed, numbers=numbers,
+            groups=groups, regions={**regions, **series}, seed=seed, numbers=numbers,
         )  # fmt: skip
-    return replace(attribution, segments=regions or {})
+    return replace(attribution, segments=regions)
 
 
 def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:

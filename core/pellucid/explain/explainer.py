@@ -28,6 +28,7 @@ from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import warnings_of
 from pellucid.explain.results import Explanation
+from pellucid.explain.series import windows_said
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
 from pellucid.explain.texts import (
@@ -176,14 +177,14 @@ class Explainer:
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
-        explained = [s.name for s in self.metadata.inputs if s.name in x]
+        specs = self.metadata.inputs
+        explained = [s.name for s in specs if s.name in x]
         lost = [name for name in explained if name not in attribution.values]
         lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
         beside = self._beside()
-        said = held_notice(lost, beside, method)
-        general = (*self._of_the_model(x, scores), *texts.said, *(() if said is None else (said,)))
-        if baselines.blurs_nothing(x):
-            general = (*general, NOTHING_BLURRED)
+        said = [*texts.said, *filter(None, [held_notice(lost, beside, method)])]
+        said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
+        general = (*self._of_the_model(x, scores), *said, *windows_said(specs, x, method))
         from_what = baselines.said(x) or starts_said(self._behind)
         facts, noise = self._facts, baselines.may_be_noise(x)
         shape, gradients = prediction.shape[1:], self._gradients

@@ -10,11 +10,40 @@ import numpy as np
 
 from pellucid.examples import Neighbor
 from pellucid.explain.targets import name_at
-from pellucid.inputs import Instance
+from pellucid.inputs import Instance, shape_text
 from pellucid.metadata import ExplanationMetadata, ExplanationParameters
 from pellucid.methods.texts import Cut
 from pellucid.model import Array
 from pellucid.notices import Notice
+
+
+class Arrays(dict[str, Array]):
+    """Arrays by name, short to print: a notebook shows what it is given."""
+
+    def __repr__(self) -> str:
+        said = [f"{name!r}: {_said(value)}" for name, value in [*self.items()][:_MOST]]
+        more = len(self) - len(said)
+        return "{" + ", ".join([*said, *([f"… {more:,} more"] if more else [])]) + "}"
+
+
+# Of a mapping, so many are printed, and so many numbers of an array.
+_MOST, _NUMBERS = 13, 10
+
+
+def _said(value: Array) -> str:
+    value = np.asarray(value)
+    if value.size == 1:
+        (one,) = value.ravel().tolist()
+        return f"{one:.4g}" if isinstance(one, float) else _cut(repr(one))
+    if value.ndim == 1 and 0 < value.size <= _NUMBERS and value.dtype != object:
+        return "[" + ", ".join(f"{one:.4g}" for one in value.tolist()) + "]"
+    total = f", sum {value.sum():.4g}" if value.dtype.kind == "f" else ""
+    kind = "strings" if value.dtype == object else str(value.dtype)
+    return f"<{kind} {shape_text(value.shape)}{total}>"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +75,22 @@ class LabelAttribution:
     diagnostics: dict[str, float] = field(default_factory=dict)
     flat: bool = field(default=False)
     errors: dict[str, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("values", "features", "ranks", "segments", "errors"):
+            object.__setattr__(self, name, Arrays(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        said = [repr(self.called), f"score={self.score:.4g}"]
+        said.append(f"baseline_score={self.baseline_score:.4g}")
+        if self.approx_error is not None:
+            said.append(f"approx_error={self.approx_error:.2g}")
+        return f"LabelAttribution({', '.join(said)}, features={self.features})"
+
+    @property
+    def called(self) -> str:
+        """The name of the class, else the output with the index, or, of a scalar, alone."""
+        return self.name or (f"{self.output} {list(self.index)}" if self.index else self.output)
 
     @property
     def quality(self) -> str:
@@ -84,6 +129,20 @@ class Explanation:
     outputs: Mapping[str, Array] = field(default_factory=dict)
     words: Mapping[str, Cut] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("inputs", "given"):
+            object.__setattr__(self, name, Arrays(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        if self.neighbors is not None:
+            near = [f"{it.id!r} at {it.distance:.4g}" for it in self.neighbors[:_MOST]]
+            return f"Explanation(nearest examples: {_listed(near, len(self.neighbors))})"
+        labels = [f"{it.called!r} {it.score:.4g}" for it in self.labels[:_MOST]]
+        said = [_listed(labels, len(self.labels)), f"inputs={self.inputs}"]
+        if self.warnings:
+            said.append(f"{len(self.warnings)} warning{'s' * (len(self.warnings) > 1)}")
+        return f"Explanation({', '.join(said)})"
+
     @property
     def answer(self) -> Array | Mapping[str, Array]:
         """What the model says: its output, or all of them by name."""
@@ -116,6 +175,11 @@ class Explanation:
         return replace(
             self, labels=labels, warnings=(*common, *own), general=general, held=tuple(held)
         )
+
+
+def _listed(shown: Sequence[str], count: int) -> str:
+    more = count - len(shown)
+    return ", ".join([*shown, *([f"… {more:,} more"] if more else [])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ from pellucid.printable import encodable, printable
 
 PER_PAGE = 10_000
 INDEX = "index.html"
+OVERVIEW = "summary"
+"""The folder with the pictures of the whole run, which the first page shows in their order."""
+
 SCRIPTS = ("gallery_entries.js", "gallery_grid.js", "gallery_detail.js", "gallery.js")
 # Bytes of JSON of all rows of a page, about: the first rows are whole, and the fuller the page the
 # more is left out of long lists. No row is cut below the second number without need.
@@ -162,6 +165,7 @@ class _Page:
         page = _filled(
             title=html.escape(printable(title)).encode(),
             run=run,
+            overview=_overview(folder) if number == 1 else b"",
             entries=_inside_script(orjson.dumps(document)),
             rows=_inside_script(b"\n".join(self._rows)),
         )
@@ -174,6 +178,27 @@ class _Page:
             partial.unlink(missing_ok=True)
             raise
         return partial, path, page.index(run)
+
+
+def _overview(folder: Path) -> bytes:
+    """Return the pictures of the whole run, in the order of their names, if there are any."""
+    names = sorted(path.name for path in (folder / OVERVIEW).glob("*.png"))
+    if not names:
+        return b""
+    images = "\n".join(
+        f'<img loading="lazy" src="{html.escape(url(f"{OVERVIEW}/{name}") or "")}" '
+        f'alt="{html.escape(printable(_said(name)))}">'
+        for name in names
+    )
+    return (
+        '<details id="overview" open><summary>What counts for each class</summary>\n'
+        f"<div>\n{images}\n</div></details>"
+    ).encode()
+
+
+def _said(name: str) -> str:
+    """Return what a picture of the whole run shows, by its name: ``01.beeswarm.cat.png``."""
+    return name.removesuffix(".png").partition(".")[2].replace(".", " ")
 
 
 def _run(page: int, pages: int, entries: int, failed: int) -> bytes:

@@ -14,6 +14,7 @@ from pellucid.inputs.files import (
     takes_texts,
     text_in,
 )
+from pellucid.inputs.held import is_frame, is_series, open_columns, open_frame
 from pellucid.inputs.images import image_input_of, to_picture, to_tensor
 from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
 from pellucid.inputs.instances import instance_of, same_shapes, set_aside
@@ -31,7 +32,9 @@ from pellucid.inputs.readers import (
     stack,
 )
 from pellucid.inputs.records import feature_inputs, is_tfrecord, read_records, record_input
+from pellucid.inputs.series import TIME
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
+from pellucid.inputs.tables import instance_of_row, read_table
 from pellucid.inputs.tensors import is_binary
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "PARQUET",
     "SEPARATED",
     "TEXT",
+    "TIME",
     "Beside",
     "InputInfo",
     "Instance",
@@ -54,11 +58,16 @@ __all__ = [
     "feature_inputs",
     "image_input_of",
     "instance_of",
+    "instance_of_row",
     "is_binary",
+    "is_frame",
+    "is_series",
     "is_tfrecord",
     "json_form",
     "kind_of",
     "looks_binary",
+    "open_columns",
+    "open_frame",
     "open_parquet",
     "open_picture",
     "open_table",
@@ -72,6 +81,7 @@ __all__ = [
     "read_records",
     "read_request",
     "read_request_values",
+    "read_table",
     "record_input",
     "same_shapes",
     "set_aside",

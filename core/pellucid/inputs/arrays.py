@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.errors import InstanceError, OutOfMemoryError
 from pellucid.files import DAMAGED, check_regular, open_file
 from pellucid.inputs.input_info import InputInfo, fits, shape_text
-from pellucid.inputs.tensors import check_names
+from pellucid.inputs.tensors import EXCHANGED, check_names
 from pellucid.model import Array
 from pellucid.notices import Where
 
@@ -37,6 +37,11 @@ def array_values(path: str | PathLike[str], inputs: Sequence[InputInfo]) -> Iter
     if lone:
         yield arrays[inputs[0].name] if single else arrays
         return
+    for info in inputs:
+        shape, wanted = arrays[info.name].shape, info.instance_shape
+        if wanted is not None and len(shape) == len(wanted) == 2 and fits(shape[::-1], wanted):
+            what = f"input '{info.name}' is {info.wants}, and its array is {shape_text(shape)}"
+            raise InstanceError(what, where=Where(file=source), hint=EXCHANGED)
     lengths = {name: array.shape[:1] for name, array in arrays.items()}
     if () in lengths.values() or len(set(lengths.values())) > 1:
         shapes = ", ".join(f"'{name}' {shape_text(a.shape)}" for name, a in arrays.items())

@@ -25,17 +25,20 @@ class Beside:
     """What may stand beside the inputs of an instance: columns of a table, keys of an object.
 
     `ignored` are left out, `kept` are set aside under their names, where they are there; the one
-    called `id` has to be there, and is the instance's id.
+    called `id` has to be there, and is the instance's id. `time` says when each step of a series
+    was: the rows of its table are time steps.
     """
 
     kept: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     id: str | None = None
+    time: str | None = None
 
     @property
     def names(self) -> frozenset[str]:
         """All of them."""
-        return frozenset((*self.kept, *self.ignored, *([] if self.id is None else [self.id])))
+        one = [it for it in (self.id, self.time) if it is not None]
+        return frozenset((*self.kept, *self.ignored, *one))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,8 @@ class Columns:
 
     `titles` are those of the inputs; `vector` says that the columns are the elements of one input,
     whose `feature_names` are their titles, if they have any. `aside` are columns that are kept, by
-    their places, and what they are kept as; `notices` say what was found.
+    their places, and what they are kept as; `notices` say what was found. Where the rows are the
+    `steps` of a series, that is the number of its axes, and `time` the place of their times.
     """
 
     width: int
@@ -56,6 +60,8 @@ class Columns:
     aside: Mapping[int, str] = field(default_factory=dict)
     headless: bool = False
     notices: tuple[Notice, ...] = ()
+    steps: int = 0
+    time: int | None = None
 
 
 def columns_of(
@@ -72,7 +78,7 @@ def columns_of(
     `is_number` throughout is no header of a vector.
     """
     names = [info.name for info in inputs]
-    aside, apart = _asked_for(titles, names, beside, where)
+    aside, apart = asked_for(titles, names, beside, where)
     rest = [i for i in range(len(titles)) if i not in apart]
     shape = inputs[0].instance_shape if len(inputs) == 1 else ()
     vector = len(inputs) == 1 and (shape is None or len(shape) == 1)
@@ -112,7 +118,7 @@ def record_columns(
 
     A first row is one of titles unless there are numbers wherever features are numbers.
     """
-    aside, apart = _asked_for(titles, [], beside, where)
+    aside, apart = asked_for(titles, [], beside, where)
     rest = [i for i in range(len(titles)) if i not in apart]
     if len(rest) != len(features):
         what = f"a row has {len(features)} columns, the table has {count_text(len(rest))}"
@@ -126,23 +132,28 @@ def record_columns(
     )  # fmt: skip
 
 
-def _asked_for(
+def asked_for(
     titles: Sequence[str], names: Sequence[str], beside: Beside, where: Where
 ) -> tuple[dict[int, str], set[int]]:
     """Return the columns that are kept, with their names, and all that are no inputs."""
-    ids = [i for i, title in enumerate(titles) if title == beside.id]
-    if beside.id is not None and len(ids) != 1:
-        known = ", ".join(f"'{title}'" for title in titles)
-        hint = meant(beside.id, list(titles)) or f"the columns are {known}"
-        what = f"has no column '{beside.id}', which was to be the id"
-        if ids:
-            what, hint = f"column '{beside.id}', the id, is given twice", ""
-        raise InstanceError(what, where=where, hint=hint)
+    ids = [] if beside.id is None else [place_of(beside.id, "the id", titles, where)]
     aside = {i: title for i, title in enumerate(titles) if title in beside.kept}
     aside = {i: title for i, title in aside.items() if title not in names}
     aside |= dict.fromkeys(ids, ID)
     apart = {i for i, title in enumerate(titles) if title in beside.ignored}
     return aside, apart | {i for i in aside if titles[i] not in names}
+
+
+def place_of(title: str, role: str, titles: Sequence[str], where: Where) -> int:
+    """Return the place of the one column of this title. Raises InstanceError."""
+    places = [i for i, it in enumerate(titles) if it == title]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise InstanceError(f"column '{title}', {role}, is given twice", where=where)
+    hint = meant(title, list(titles)) or "the columns are " + ", ".join(f"'{it}'" for it in titles)
+    what = f"has no column '{title}', which was to be {role}"
+    raise InstanceError(what, where=where, hint=hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
 from pellucid.inputs.columns import ID, Beside, Columns, columns_of, count_text, record_columns
 from pellucid.inputs.input_info import InputInfo, Missing, is_missing, missing_hint
 from pellucid.inputs.records.example import feature_inputs, named_inputs
+from pellucid.inputs.series import TIME, are_steps, read_times, step_columns
 from pellucid.metadata import RecordKind
 from pellucid.notices import Notice, Where
 
@@ -37,7 +38,7 @@ _MISSING = frozenset(
 )  # fmt: skip
 
 Row: TypeAlias = tuple[int | None, list[Any]]
-"""(The line a row begins on, counted from 1, if it has one; its cells.)"""
+"""(The line a row begins on, counted from 1, if it has one; its cells, or rows that are steps.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Table:
     source: str | None
     separator: str = ","
     typed: bool = False
+    titles: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     def where(self, line: int | None, index: int | None = None) -> Where:
@@ -61,31 +63,56 @@ class Table:
     def value(self, row: Row, index: int) -> object:
         """Return a row as the value that a request would hold: an object, or a list.
 
-        Raises `InstanceError` for a wrong number of columns and for cells that cannot be read.
+        Of a series, it is the list of its steps. Raises `InstanceError` for a wrong number of
+        columns and for cells that cannot be read.
         """
+        columns = self.columns
+        if columns.steps:
+            steps = [self._cells(it, n, index) for n, it in enumerate(row[1])]
+            return steps if columns.steps > 1 else [step[0] for step in steps]
+        values = self._cells(row, index, index)
+        if columns.vector and columns.inputs[0].record_of is RecordKind.EXAMPLE:
+            return {columns.inputs[0].name: values}
+        return values if columns.vector else dict(zip(columns.titles, values, strict=True))
+
+    def _cells(self, row: Row, number: int, index: int) -> list[object]:
+        """Return the cells of a row that are of inputs, the `number`-th of all that are read."""
         where, cells, columns = self.where(row[0], index), row[1], self.columns
         if len(cells) != columns.width:
             raise InstanceError(
-                f"row {index + 1} has {count_text(len(cells))}, the first line has {columns.width}",
+                f"row {number + 1} has {count_text(len(cells))}, the first line has "
+                f"{columns.width}",
                 where=where,
                 hint=self._other_separator(cells),
             )
-        if name := self.extras(row).get(ID):
+        if name := self.id_of(row):
             where = replace(where, name=name)
         read = _value if self.typed else _cell
-        values = [
+        return [
             read(cells[place], info, title, where)
             for place, info, title in zip(
                 columns.places, columns.inputs, columns.titles, strict=True
             )
         ]
-        if columns.vector and columns.inputs[0].record_of is RecordKind.EXAMPLE:
-            return {columns.inputs[0].name: values}
-        return values if columns.vector else dict(zip(columns.titles, values, strict=True))
 
-    def extras(self, row: Row) -> dict[str, str]:
+    def extras(self, row: Row) -> dict[str, object]:
         """Return the cells of a row that are kept beside the inputs, by what they are kept as."""
-        return {name: str(row[1][place]).strip() for place, name in self.columns.aside.items()}
+        columns, steps = self.columns, row[1] if self.columns.steps else [row]
+        first = steps[0][1]
+        kept: dict[str, object] = {
+            name: str(first[place]).strip() for place, name in columns.aside.items()
+        }
+        if columns.time is not None and columns.steps:
+            title = self.titles[columns.time]
+            places = [self.where(line) for line, _ in steps]
+            kept[TIME] = read_times([it[columns.time] for _, it in steps], title, places)
+        return kept
+
+    def id_of(self, row: Row) -> str:
+        """Return what the instance of a row is called, as far as that is known."""
+        first = row[1][0][1] if self.columns.steps and isinstance(row[1][0], tuple) else row[1]
+        places = [place for place, name in self.columns.aside.items() if name == ID]
+        return str(first[places[0]]).strip() if places and len(first) == self.columns.width else ""
 
     def _other_separator(self, cells: Sequence[str]) -> str:
         """Say which separator a row has, if it is another one than the first line's."""
@@ -128,7 +155,23 @@ def open_table(
         notices = (said, *notices)
     if columns.headless:
         rows = chain([begin], rows)
-    return Table(columns=columns, rows=rows, source=source, separator=taken, notices=notices)
+    return Table(
+        columns=columns, rows=gathered(rows, columns), source=source, separator=taken,
+        titles=tuple(titles), notices=notices,
+    )  # fmt: skip
+
+
+def gathered(rows: Iterator[Row], columns: Columns) -> Iterator[Row]:
+    """Return rows as they are, or, where they are time steps, all of one instance as one row."""
+    if not columns.steps:
+        return rows
+    ids = [place for place, name in columns.aside.items() if name == ID]
+
+    def key(row: Row) -> object:
+        return row[1][ids[0]] if ids and len(row[1]) > ids[0] else None
+
+    groups = ([*group] for _, group in groupby(rows, key))
+    return ((group[0][0], group) for group in groups)
 
 
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -141,6 +184,8 @@ def _columns(
     if lone is not None and lone.record is not None and lone.record.kind is RecordKind.CSV:
         features = feature_inputs(lone)
         return record_columns(titles, features, beside, where, _like_number)
+    if are_steps(titles, inputs, beside, where):
+        return step_columns(titles, inputs[0], beside, where, _like_number)
     return columns_of(titles, named_inputs(inputs, titles), beside, where, _like_number)
 
 

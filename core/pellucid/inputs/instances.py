@@ -15,6 +15,7 @@ from pellucid.inputs.images import holds_picture, to_tensor
 from pellucid.inputs.input_info import InputInfo, shape_text
 from pellucid.inputs.picture_files import decode_picture, picture_notes
 from pellucid.inputs.records.example import with_records
+from pellucid.inputs.series import TIME, read_times, times_notes
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import check_names, is_binary, to_array, to_bytes
 from pellucid.model import Array
@@ -65,6 +66,13 @@ class Instance:
     notes: tuple[Notice, ...] = ()
     pictures: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        shapes = (
+            f"{name!r}: {'strings' if it.dtype == object else it.dtype} {shape_text(it.shape)}"
+            for name, it in [*self.tensors.items()][:20]
+        )
+        return f"Instance({self.place}, {{{', '.join(shapes)}}})"
 
     @property
     def id(self) -> str | None:
@@ -127,21 +135,27 @@ def set_aside(
 ) -> tuple[Any, dict[str, object]]:
     """Return an instance's value without what stands beside the inputs, and what is kept of that.
 
-    Raises InstanceError for an instance without its id.
+    Raises InstanceError for an instance without its id, or its times.
     """
-    if not isinstance(value, Mapping) or is_binary(value):
-        if beside.id is not None:
-            what = f"is no object with a key '{beside.id}', which was to be the id"
-            raise InstanceError(what, where=where)
+    named = isinstance(value, Mapping) and not is_binary(value)
+    for key, role in ((beside.id, "the id"), (beside.time, "the time")):
+        if key is not None and not named:
+            raise InstanceError(
+                f"is no object with a key '{key}', which was to be {role}", where=where
+            )
+        if key is not None and key not in value:
+            what = f"has no key '{key}', which was to be {role}"
+            raise InstanceError(what, where=where, hint=meant(key, [str(it) for it in value]))
+    if not named:
         return value, {}
-    if beside.id is not None and beside.id not in value:
-        what = f"has no key '{beside.id}', which was to be the id"
-        hint = meant(beside.id, [str(key) for key in value])
-        raise InstanceError(what, where=where, hint=hint)
     known = {info.name for info in inputs}
     kept = {n: value[n] for n in beside.kept if n in value and n not in known}
     if beside.id is not None:
         kept[ID] = value[beside.id]
+    if beside.time is not None:
+        cells = value[beside.time] if isinstance(value[beside.time], list) else [value[beside.time]]
+        places = [where.below(f"{beside.time}[{i}]") for i in range(len(cells))]
+        kept[TIME] = read_times(cells, beside.time, places)
     # What was to be left out is: an input of that name is then said to be missing.
     apart = (beside.names - known) | {*beside.ignored}
     return ({k: v for k, v in value.items() if k not in apart} if apart else value), kept
@@ -180,7 +194,8 @@ def instance_of(
     index, source = where.instance or 0, where.file or None
     if not pictures:
         tensors = tensors_of(value, inputs, where)
-        return Instance(said, tensors, index, source, extras=extras or {})
+        notes = tuple(_times_fit((extras or {}).get(TIME), tensors, where))
+        return Instance(said, tensors, index, source, extras=extras or {}, notes=notes)
     tensors = tensors_of(given, inputs, where)
     lone = next(iter(pictures.values())) if len(pictures) == 1 else (None, None)
     return Instance(
@@ -188,6 +203,18 @@ def instance_of(
         extras=extras or {}, encoded=lone[1], pictures=tuple(pictures),
         notes=tuple(note for _, data in pictures.values() for note in picture_notes(data)),
     )  # fmt: skip
+
+
+def _times_fit(times: Any, tensors: Mapping[str, Array], where: Where) -> Iterator[Notice]:
+    """Yield what is odd about the times of an instance. Raises InstanceError if they do not fit."""
+    if times is None:
+        return
+    steps = {name: it.shape[0] for name, it in tensors.items() if it.ndim}
+    count = len(times["at"])
+    if count not in steps.values():
+        listed = ", ".join(f"'{name}' has {many}" for name, many in steps.items())
+        raise InstanceError(f"has {count} times, and {listed} steps", where=where)
+    yield from times_notes(times, where)
 
 
 def tensors_of(value: object, inputs: Sequence[InputInfo], where: Where) -> dict[str, Array]:

@@ -10,9 +10,10 @@ from typing import Any
 from pellucid.errors import DependencyError, InstanceError
 from pellucid.files import check_regular
 from pellucid.inputs.columns import Beside, columns_of
-from pellucid.inputs.csv import Row, Table
+from pellucid.inputs.csv import Row, Table, gathered
 from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.records.example import named_inputs
+from pellucid.inputs.series import are_steps, step_columns
 from pellucid.notices import Where
 
 PARQUET = ".parquet"
@@ -31,10 +32,14 @@ def open_parquet(
         reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
         raise InstanceError(reason, where=Where(file=source)) from None
     titles = list(file.schema_arrow.names)
-    columns = columns_of(titles, named_inputs(inputs, titles), beside, Where(file=source))
+    where = Where(file=source)
+    if are_steps(titles, inputs, beside, where):
+        columns = step_columns(titles, inputs[0], beside, where)
+    else:
+        columns = columns_of(titles, named_inputs(inputs, titles), beside, where)
     return Table(
-        columns=columns, rows=_rows(file, source), source=source, typed=True,
-        notices=columns.notices,
+        columns=columns, rows=gathered(_rows(file, source), columns), source=source, typed=True,
+        titles=tuple(titles), notices=columns.notices,
     )  # fmt: skip
 
 
@@ -43,17 +48,17 @@ def _rows(file: Any, source: str) -> Iterator[Row]:
         for batch in file.iter_batches(batch_size=ROWS):
             columns = [column.to_pylist() for column in batch.columns]
             for row in range(batch.num_rows):
-                yield None, [_plain(column[row]) for column in columns]
+                yield None, [as_requested(column[row]) for column in columns]
     # pyarrow says NotImplementedError of kinds of columns or compression that it does not read.
     except (OSError, ValueError, NotImplementedError) as error:
         raise InstanceError(_reason(error), where=Where(file=source)) from None
 
 
-def _plain(value: object) -> Any:
+def as_requested(value: object) -> Any:
     """Return a cell as the value that a request would hold."""
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
-    return [_plain(it) for it in value] if isinstance(value, list) else value
+    return [as_requested(it) for it in value] if isinstance(value, list) else value
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 
@@ -66,13 +66,24 @@ def read_table(
 
     def convert(item: tuple[int, Row]) -> Instance:
         index, row = item
-        value = table.value(row, index)
         line = {} if row[0] is None else {"line": row[0]}
-        aside = {**line, **table.extras(row)}
-        instance = instance_of(value, inputs, table.where(row[0], index), aside)
-        return replace(instance, names=table.columns.feature_names)
+        return instance_of_row(table, row, inputs, table.where(row[0], index), line)
 
     return each(convert, enumerate(table.rows), on_error)
+
+
+def instance_of_row(
+    table: Table,
+    row: Row,
+    inputs: Sequence[InputInfo],
+    where: Where,
+    extras: Mapping[str, object] | None = None,
+) -> Instance:
+    """Return the instance that a row is, or the rows that are its steps; `extras` are kept, too."""
+    value = table.value(row, where.instance or 0)
+    aside = {**(extras or {}), **table.extras(row)}
+    instance = instance_of(value, inputs, where, aside)
+    return replace(instance, names=table.columns.feature_names)
 
 
 def read_tfrecord(

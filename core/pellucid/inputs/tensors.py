@@ -32,6 +32,7 @@ from pellucid.model import Array
 from pellucid.notices import Hint, Where
 
 MAX_RANK = 32
+EXCHANGED = "its axes are exchanged: transpose it"
 
 # Numbers as people write them: 1,5 and 1.234,5 and 10% and $10, with whatever minus.
 _PLAIN = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*$")
@@ -69,6 +70,8 @@ def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
     got = f"a list of shape {shape_text(shape)}" if shape else f"a single value, {_say(leaves[0])}"
     nested = shape[:1] == (1,) and fits(shape[1:], wanted)
     hint = "leave out the outer list, one instance has no batch axis" if nested else ""
+    if len(shape) == 2 and fits(shape[::-1], wanted):
+        hint = EXCHANGED
     raise InstanceError(f"{_wants(info)}, got {got}", where=where, hint=hint)
 
 

@@ -16,7 +16,7 @@ from pellucid.linter.encodings import (
     with_embeddings,
 )
 from pellucid.linter.gradient_flow import Reach, ways
-from pellucid.linter.infer import infer_metadata
+from pellucid.linter.infer import infer_metadata, series_notices
 from pellucid.linter.lint_model import Linted, keep, kept, limited, lint
 from pellucid.linter.safety import OwnFiles, refuse_running, refuse_unsafe
 from pellucid.linter.unsafe_ops import is_known, may_touch
@@ -45,6 +45,7 @@ __all__ = [
     "refuse_running",
     "refuse_unfed",
     "refuse_unsafe",
+    "series_notices",
     "shape_text",
     "token_tensors",
     "way_out",

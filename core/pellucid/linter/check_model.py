@@ -179,6 +179,8 @@ class _Checker:
             self.gradient(feature, encoded, self.at(path, "encoded_tensor_name"))
         if feature.modality is Modality.IMAGE:
             self.image(encoded if tensor and tensor.dtype == "string" else tensor, path)
+        if feature.modality is Modality.SERIES:
+            self.series(tensor, path)
         if feature.domain is not None:
             self.domain(feature.domain, feature.modality, tensor, self.at(path, "domain"))
         self.baselines(feature.input_baselines, tensor, self.at(path, "input_baselines"))
@@ -214,6 +216,14 @@ class _Checker:
             f"3, height, width] and {quoted(info.name)} is {shape_text(shape)}"
         )
         self.find("MD104", message, self.at(path, "modality"))
+
+    def series(self, info: TensorInfo | None, path: Path) -> None:
+        if info is not None and info.shape is not None and len(info.shape) not in (2, 3):
+            message = (
+                "a series is [batch, time] or [batch, time, channels] and "
+                f"{quoted(info.name)} is {shape_text(info.shape)}"
+            )
+            self.find("MD115", message, self.at(path, "modality"))
 
     def domain(
         self, domain: Domain, modality: Modality, info: TensorInfo | None, path: Path

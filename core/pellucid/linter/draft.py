@@ -11,7 +11,7 @@ from pellucid.errors import SpecError
 from pellucid.linter.assumed_pixels import assume_pixels
 from pellucid.linter.check_model import check, shape_text
 from pellucid.linter.encodings import complete, with_embeddings
-from pellucid.linter.infer import infer_metadata
+from pellucid.linter.infer import infer_metadata, is_named_picture
 from pellucid.metadata import (
     AssumedPixels,
     Dialect,
@@ -33,7 +33,6 @@ from pellucid.saved_model import (
     find_class_names,
 )
 
-_PICTURES = ("image", "img", "photo", "picture", "pixel")
 _SMALLEST_PICTURE = 8
 
 
@@ -149,8 +148,7 @@ def _is_picture(name: str, dtype: str, shape: Shape) -> bool:
     if len(shape) == 4:
         return first or shape[3] in (1, 3)
     square = len(shape) == 3 and sizes[0] is not None and sizes[0] == sizes[1]
-    called = any(word in name.lower() for word in _PICTURES)
-    return square or (len(shape) == 3 and called)
+    return square or (len(shape) == 3 and is_named_picture(name))
 
 
 def _notes(

@@ -15,10 +15,15 @@ from pellucid.metadata import (
     OutputSpec,
     is_channels_first,
 )
-from pellucid.notices import Hint
+from pellucid.notices import Hint, Notice
 from pellucid.saved_model import FLOAT_TYPES, MetaGraph, Shape, Signature, TensorInfo, tensor_info
 
 _SMALLEST_IMAGE = 8
+# What is shorter is a few columns; a vector as long as that is none that its elements are read of.
+_SHORTEST_SERIES, _LONG_VECTOR = 3, 200
+# What is as large on both sides, and not long, may be a picture without channels.
+_PICTURE_SIDE = 16
+_PICTURES = ("image", "img", "photo", "picture", "pixel")
 
 
 def infer_metadata(
@@ -26,7 +31,7 @@ def infer_metadata(
 ) -> ExplanationMetadata:
     """Return metadata that explains every input of a signature.
 
-    Float inputs are numeric, or images when their shape is that of an image; all others are
+    Float inputs are numeric, or images or series when their shape is that of one; all others are
     categorical. Where an input of the `meta_graph` holds serialized records, what is parsed of them
     are the inputs; of encoded pictures, it is the tensor that they are decoded to. `output` is a
     key of the signature; by default the only output, or the only one of floats. Raises `SpecError`
@@ -68,7 +73,14 @@ def _inputs(signature: Signature, output: str, graph: MetaGraph | None) -> Itera
             group = f"{own}{listed}"
             yield InputSpec(name=group, tensor_name=behind, group_name=group)
         if not features and not lists:
-            yield InputSpec(name=name, tensor_name=name, modality=_modality(info))
+            modality = _modality(name, info)
+            if (
+                modality is Modality.SERIES
+                and graph is not None
+                and _is_sparse(graph, signature, name)
+            ):
+                modality = Modality.NUMERIC
+            yield InputSpec(name=name, tensor_name=name, modality=modality)
 
 
 def _with_pictures(
@@ -112,10 +124,55 @@ def _output_key(signature: Signature, output: str | None) -> str:
     )
 
 
-def _modality(info: TensorInfo) -> Modality:
+def series_notices(metadata: ExplanationMetadata, signature: Signature) -> Iterator[Notice]:
+    """Yield what was taken for a series by its shape, and what to do if it is none."""
+    for it in metadata.inputs:
+        if it.modality is Modality.SERIES and it.name in signature.inputs:
+            _, steps, *channels = signature.inputs[it.name].shape or (None, None)
+            length = "any number of" if steps is None else f"{steps:,}"
+            of = f" of {channels[0]} channel{'s' * (channels[0] != 1)}" if channels else ""
+            yield Notice(
+                f"input '{it.name}' is taken for a series: {length} steps{of}",
+                hint=Hint(
+                    "if it is none, write metadata with init-metadata and set its modality to "
+                    "numeric or image"
+                ),
+            )
+
+
+def is_named_picture(name: str) -> bool:
+    """Whether an input is called a picture."""
+    return any(word in name.lower() for word in _PICTURES)
+
+
+def _is_sparse(graph: MetaGraph, signature: Signature, name: str) -> bool:
+    tensors = graph.message.signature_def[signature.key].inputs[name]
+    return bool(tensors.WhichOneof("encoding") != "name")
+
+
+def _modality(name: str, info: TensorInfo) -> Modality:
     if info.dtype not in FLOAT_TYPES:
         return Modality.CATEGORICAL
-    return Modality.IMAGE if _is_image(info.shape) else Modality.NUMERIC
+    if _is_image(info.shape):
+        return Modality.IMAGE
+    return Modality.SERIES if _is_series(name, info.shape) else Modality.NUMERIC
+
+
+def _is_series(name: str, shape: Shape) -> bool:
+    """Whether a tensor is [batch, time, channels], or [batch, time] with many steps or any number.
+
+    What has the proportions of a picture, or is called one, may be a picture without channels.
+    """
+    if shape is None or len(shape) not in (2, 3) or is_named_picture(name):
+        return False
+    _, steps, *channels = shape
+    if not channels:
+        return steps is None or steps >= _LONG_VECTOR
+    if channels[0] is None or steps is None:
+        return channels[0] is not None
+    short, long = sorted((steps, channels[0]))
+    picture = short == long or (short >= _PICTURE_SIDE and long < 2 * short)
+    return steps >= _SHORTEST_SERIES and not picture
 
 
 def _is_image(shape: Shape) -> bool:

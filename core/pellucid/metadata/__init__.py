@@ -20,7 +20,14 @@ from pellucid.metadata.example_spec import (
     Restriction,
 )
 from pellucid.metadata.kserve import KSERVE_KEYS, as_kserve, with_kserve_keys
-from pellucid.metadata.method import BaseMethod, Noise, PatchChoice, TextParts, spelling_of
+from pellucid.metadata.method import (
+    BaseMethod,
+    Noise,
+    PatchChoice,
+    SeriesParts,
+    TextParts,
+    spelling_of,
+)
 
 # Methods are exported without being named here: adding one leaves this file alone.
 from pellucid.metadata.parameters import *  # noqa: F403
@@ -108,6 +115,7 @@ __all__ = [
     "RecordForm",
     "RecordKind",
     "Restriction",
+    "SeriesParts",
     "Setting",
     "TextParts",
     "ValueBaseline",

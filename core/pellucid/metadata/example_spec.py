@@ -98,6 +98,7 @@ class Examples(BaseMethod):
     label = "Nearest examples"
     key = "examples"
     presets: ClassVar[Presets] = {}
+    for_series: ClassVar[Settings] = {}
     for_images: ClassVar[Settings] = {}
     effort = None
     counts = "neighbors"

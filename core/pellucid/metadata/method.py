@@ -8,7 +8,7 @@ checks and shows methods asks this, and one piece of code does for all of them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import Field, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -81,6 +81,13 @@ class TextParts(NamedTuple):
     always: bool
 
 
+class SeriesParts(NamedTuple):
+    """What of a series gets an attribution: its `channels`, or else windows of so many steps."""
+
+    channels: bool
+    window: int | None
+
+
 class PatchChoice(Protocol):
     """Which patches of a picture KServe's explainer would show."""
 
@@ -130,6 +137,8 @@ class BaseMethod(ABC):
     """Short names of it, and the settings that each means."""
     for_images: ClassVar[Settings]
     """The settings that suit pictures, unless others are given."""
+    for_series: ClassVar[Settings]
+    """The settings that suit series, unless others are given."""
     effort: ClassVar[Effort | None]
     """What to turn first; None for a method that cannot be drawn."""
     counts: ClassVar[str]
@@ -144,6 +153,13 @@ class BaseMethod(ABC):
     """Whether it attributes to whole regions, which are drawn in other colours."""
     default_baselines: ClassVar[tuple[Baseline, ...]]
     """The baselines of a feature that has none of its own; () for zero."""
+
+    @classmethod
+    def suiting(cls, kinds: Collection[Modality]) -> Settings:
+        """Return the settings that suit inputs of these kinds, unless others are given."""
+        if Modality.IMAGE in kinds:
+            return cls.for_images
+        return cls.for_series if Modality.SERIES in kinds else {}
 
     @abstractmethod
     def cost(self, elements: int, outputs: int) -> int:
@@ -204,4 +220,9 @@ class BaseMethod(ABC):
     @property
     def text_parts(self) -> TextParts | None:
         """How texts are cut into what gets an attribution; None where they are not."""
+        return None
+
+    @property
+    def series_parts(self) -> SeriesParts | None:
+        """What parts of a series get an attribution; None where it is not taken apart so."""
         return None

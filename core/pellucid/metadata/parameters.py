@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar, get_args
 
 from pellucid.errors import SpecError
+from pellucid.metadata.choices import (
+    FEW,
+    REGIONS,
+    WINDOWS,
+    Players,
+    Quadrature,
+    Segmentation,
+)
 from pellucid.metadata.example_spec import Examples, Query
 from pellucid.metadata.method import (
     BaseMethod,
     Effort,
     PatchChoice,
     Presets,
+    SeriesParts,
     Settings,
     TextParts,
     spelled,
@@ -30,6 +38,7 @@ from pellucid.notices import Hint, Where
 
 # What the package offers, too; a method is named here, and in no `__init__`.
 __all__ = [
+    "WINDOWS",
     "ExplanationParameters",
     "IntegratedGradients",
     "Lime",
@@ -43,39 +52,6 @@ __all__ = [
 
 T = TypeVar("T")
 Path_ = TypeVar("Path_", bound="_PathIntegral")
-
-REGIONS = 200
-"""About as many regions as a picture is cut into."""
-FEW = 32
-"""Columns of a table rather than pixels: so few are quick, one by one."""
-
-
-class Segmentation(Enum):
-    """The ways to cut a picture that KServe's explainer knew."""
-
-    QUICKSHIFT = "quickshift"
-    FELZENSZWALB = "felzenszwalb"
-    SLIC = "slic"
-
-
-class Players(Enum):
-    """What Shapley values are given to: the elements of each tensor, or regions of a picture.
-
-    Of a text, it is its words, unless it is whole; ``words`` takes all strings for texts.
-    """
-
-    ELEMENTS = "elements"
-    REGIONS = "regions"
-    WORDS = "words"
-    WHOLE = "whole"
-
-
-class Quadrature(Enum):
-    """The rule by which the path integral is approximated."""
-
-    GAUSS_LEGENDRE = "gauss-legendre"
-    MIDPOINT = "midpoint"
-    TRAPEZOID = "trapezoid"
 
 
 class Setting(NamedTuple):
@@ -106,7 +82,8 @@ class CallSettings:
     instances of the call), ``blur`` (of pictures, by default a 15th of their longer side),
     ``noise`` (uniform over the domain), a number, lists or an array, a file as in metadata, or a
     mapping of inputs to such. `paths` is the number of sampled permutations, `players`
-    ``elements``, ``regions``, ``words`` or ``whole``; `split` cuts texts into ``words``,
+    ``elements``, ``regions``, ``words``, ``whole``, ``channels`` or ``windows`` of `window` steps
+    (by default as many as leave 20 windows); `split` cuts texts into ``words``,
     ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
     place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight`,
     `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of
@@ -121,6 +98,7 @@ class CallSettings:
     max_steps: int | None = _setting(int, least=3)
     paths: int | None = _setting(int, least=1)
     players: str | Players | None = _setting(Players)
+    window: int | None = _setting(int, least=1)
     split: str | None = _setting(str)
     mask: str | None = _setting(str)
     bag_of_words: bool | None = _setting(bool)
@@ -183,6 +161,7 @@ class _PathIntegral(BaseMethod):
     max_steps: int = spelled(500, setting="max_steps")
 
     for_images: ClassVar[Settings] = {}
+    for_series: ClassVar[Settings] = {}
     effort = Effort("steps", 50)
     counts = "gradients"
     uses_gradients = True
@@ -280,6 +259,7 @@ class SampledShapley(BaseMethod):
 
     path_count: int = spelled(50, "path_count", "num_paths", setting="paths")
     players: Players = spelled(Players.ELEMENTS, setting="players")
+    window: int | None = spelled(None, setting="window")
     split: str = spelled("words", setting="split")
     mask: str | None = spelled(None, setting="mask")
     tolerance: float | None = spelled(None, setting="tolerance")
@@ -292,6 +272,7 @@ class SampledShapley(BaseMethod):
     key = "sampled_shapley_attribution"
     presets: ClassVar[Presets] = {"shapley": {}}
     for_images: ClassVar[Settings] = {"players": "regions"}  # a value for each pixel takes hours
+    for_series: ClassVar[Settings] = {"players": "windows"}
     effort = Effort("paths", 10)
     counts = "paths"
     uses_gradients = False
@@ -301,7 +282,10 @@ class SampledShapley(BaseMethod):
     default_baselines = ()
 
     def cost(self, elements: int, outputs: int) -> int:
-        players = min(elements, REGIONS) if self.players is Players.REGIONS else elements
+        # How many channels or steps the elements are is not known here.
+        windows = WINDOWS if self.window is None else elements // self.window + 1
+        most = {Players.REGIONS: REGIONS, Players.CHANNELS: REGIONS, Players.WINDOWS: windows}
+        players = min(elements, most.get(self.players, elements))
         paths = self.path_count if self.tolerance is None else self.max_paths
         return outputs * paths * players
 
@@ -309,8 +293,15 @@ class SampledShapley(BaseMethod):
         return elements > FEW
 
     def caption(self, evaluations: int | None = None, *, patches: bool = True) -> str:
-        regions = ", regions" if self.players is Players.REGIONS else ""
-        return f"{self.title}, {self.path_count} paths{regions}"
+        several = (Players.REGIONS, Players.CHANNELS, Players.WINDOWS)
+        players = f", {self.players.value}" if self.players in several else ""
+        return f"{self.title}, {self.path_count} paths{players}"
+
+    @property
+    def series_parts(self) -> SeriesParts | None:
+        if self.players not in (Players.CHANNELS, Players.WINDOWS):
+            return None
+        return SeriesParts(self.players is Players.CHANNELS, self.window)
 
     @property
     def text_parts(self) -> TextParts | None:
@@ -360,6 +351,7 @@ class Lime(BaseMethod):
     key = "lime_attribution"
     presets: ClassVar[Presets] = {}
     for_images: ClassVar[Settings] = {}
+    for_series: ClassVar[Settings] = {}
     effort = Effort("samples", 500)
     counts = "samples"
     uses_gradients = False

@@ -267,6 +267,11 @@ _ALL = (
         "domain is followed.",
     ),
     _error(
+        "MD115",
+        "series-shape",
+        "A series is [batch, time] or [batch, time, channels].",
+    ),
+    _error(
         "MD120",
         "no-gradient",
         "No gradient gets from the output back to an explained tensor, so integrated gradients "

@@ -51,13 +51,14 @@ class Encoding(Enum):
 
 
 class Modality(Enum):
-    """ "Valid values are: numeric, image." The other three are seen in real files."""
+    """ "Valid values are: numeric, image." Three more are seen in real files; a series is ours."""
 
     NUMERIC = "numeric"
     IMAGE = "image"
     TEXT = "text"
     CATEGORICAL = "categorical"
     STRUCTURED = "structured"
+    SERIES = "series"
 
 
 class VisualizationType(Enum):

@@ -3,5 +3,6 @@
     from pellucid.methods.xrai import xrai
 
 The modules are what this package exports; others build on them: `felzenszwalb`, `greedy_cover` and
-`superpixels` cut pictures, `texts` texts, `coalition_games` and `adaptive` count and refine.
+`superpixels` cut pictures, `texts` texts, `series_players` series, `coalition_games` and `adaptive`
+count and refine.
 """

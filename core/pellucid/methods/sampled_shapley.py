@@ -138,8 +138,8 @@ def sampled_shapley(
             f"sampled Shapley with {players.count} players and {least} paths asks the model "
             f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}",
             hint=Hint(
-                "let an image's players be its regions with {players:regions}, put inputs into a "
-                "group, or take fewer {paths}"
+                "let an image's players be its regions with {players:regions}, those of a series "
+                "its windows with {players:windows}, put inputs into a group, or take fewer {paths}"
             ),
         )
     score = scores_of(model, x, target)

@@ -6,10 +6,11 @@ from pellucid.responses.json import encode, predictions
 from pellucid.responses.kserve import kserve, of_patches
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.services import response
-from pellucid.responses.tidy import parquet, tidy
+from pellucid.responses.tidy import frame, parquet, tidy
 
 __all__ = [
     "encode",
+    "frame",
     "kserve",
     "of_patches",
     "pack",

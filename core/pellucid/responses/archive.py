@@ -30,7 +30,7 @@ _LABEL = {
 _INSTANCE = {
     "source": (str, None),
     "value": object,
-    "beside": {str: object},
+    "beside": {str: object, "time?": {"column": str, "at": [float], "dates": bool}},
     "index": int,
     "upright": bool,
     "given": {str: (list, str)},

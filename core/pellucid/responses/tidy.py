@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.errors import DependencyError
 from pellucid.explain import Explanation, LabelAttribution, Results, element_names
 from pellucid.inputs import pyarrow_parquet
 from pellucid.metadata import ExplanationMetadata
@@ -29,9 +30,56 @@ def tidy(results: Results) -> dict[str, list[Any]]:
                 label.name, label.score, label.baseline_score, label.approx_error,
             )  # fmt: skip
             for row in _rows(explanation, label, results.metadata):
-                for name, value in zip(_COLUMNS, (*same, *row), strict=True):
-                    columns[name].append(value)
+                feature, value, attribution, _ = row
+                cells = (*same, feature, _text(value), attribution)
+                for name, cell in zip(_COLUMNS, cells, strict=True):
+                    columns[name].append(cell)
     return columns
+
+
+def frame(results: Results) -> Any:
+    """Return a pandas DataFrame: a row for each element of each feature, label and instance.
+
+    `value` is what the model was given, and not its text; `error` is that of the attribution, NaN
+    where it is not known. Nearest examples are rows of their own. Raises DependencyError.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise DependencyError("this needs the package pandas", hint="pip install pandas") from error
+    pairs = [*zip(results, results.instances, strict=True)]
+    if any(explanation.neighbors is not None for explanation, _ in pairs):
+        near = [
+            (instance.index, instance.id, neighbor.id, neighbor.distance)
+            for explanation, instance in pairs
+            for neighbor in explanation.neighbors or ()
+        ]
+        return pandas.DataFrame(near, columns=["instance", "id", "example", "distance"])
+    columns: dict[str, list[Any]] = {name: [] for name in _FRAME}
+    for explanation, instance in pairs:
+        for label in explanation.labels:
+            rows = [*_rows(explanation, label, results.metadata)]
+            same = {
+                "instance": instance.index,
+                "id": instance.id,
+                "label": label.called,
+                "score": label.score,
+                "baseline_score": label.baseline_score,
+                "approx_error": label.approx_error,
+                "output": label.output,
+            }
+            for name, one in same.items():
+                columns[name] += [one] * len(rows)
+            for place, name in enumerate(("feature", "value", "attribution", "error")):
+                columns[name] += [row[place] for row in rows]
+    numbers = dict.fromkeys(_FRAME[5:9], float)
+    return pandas.DataFrame(columns).astype({"instance": "int64", **numbers})
+
+
+_FRAME = (
+    "instance", "id", "label", "feature", "value",
+    "attribution", "error", "score", "baseline_score", "approx_error", "output",
+)  # fmt: skip
 
 
 def parquet(results: Results) -> bytes:
@@ -63,8 +111,11 @@ _COLUMNS: dict[str, type] = {
 
 def _rows(
     explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
-) -> Iterator[tuple[str, str | None, float]]:
-    """Yield the name of each element, what it was given, and its attribution."""
+) -> Iterator[tuple[str, Any, float, float]]:
+    """Yield the name of each element, what it was given, its attribution and the error of that.
+
+    That is NaN where it is not known.
+    """
     bags = {
         name: explanation.given.get(spec.name, explanation.inputs.get(spec.name, np.zeros(0)))[i]
         for spec in metadata.inputs
@@ -76,8 +127,9 @@ def _rows(
         if feature in bags:
             given = np.asarray(bags[feature])
         cut = explanation.words.get(feature)
-        texts = _texts(given, values) if cut is None else list(map(readable, cut.words))
+        cells = _cells(given, values) if cut is None else list(map(readable, cut.words))
         names = element_names(metadata, feature, values)
+        errors = label.errors.get(feature, np.full(values.shape, np.nan))
         for place, value in np.ndenumerate(values):
             number = int(np.ravel_multi_index(place, values.shape)) if place else 0
             name = feature
@@ -85,16 +137,17 @@ def _rows(
                 name = names[number]
             elif values.size > 1:
                 name = f"{feature}[{','.join(map(str, place))}]"
-            yield name, texts[number], float(value)
+            yield name, cells[number], float(value), float(errors[place])
 
 
-def _texts(given: Array | None, values: Array) -> list[str | None]:
+def _cells(given: Array | None, values: Array) -> list[Any]:
     if given is None or given.size != values.size:
         return [None] * values.size
-    return [_text(it) for it in given.ravel().tolist()]
+    return [
+        it.decode("utf-8", "replace") if isinstance(it, bytes) else it
+        for it in given.ravel().tolist()
+    ]
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return None if value != value else str(value)
+    return None if value is None or value != value else str(value)

@@ -18,8 +18,8 @@ Names = TypeVar("Names")
 _LARGEST: Final = 1 << 24
 
 
-def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
-    """Return the names that `written` means, and where they come from.
+def class_names_of(written: str, kind: str = "class names") -> tuple[tuple[str, ...], str]:
+    """Return the names that `written` means, and where they come from; `kind` is what they are.
 
     It is the path of a file, or names with commas between them. Raises SpecError for a file that
     is not there, or that holds no names.
@@ -33,7 +33,7 @@ def class_names_of(written: str) -> tuple[tuple[str, ...], str]:
     raise SpecError(
         "no such file",
         where=Where(file=written),
-        hint="class names are a file (a name a line, or JSON), or names with commas between them",
+        hint=f"{kind} are a file (a name a line, or JSON), or names with commas between them",
     )
 
 

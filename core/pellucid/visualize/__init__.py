@@ -11,30 +11,73 @@ from pellucid.visualize.image_overlays import (
     draw_explanation,
 )
 from pellucid.visualize.named_parts import Part, Text, texts
+from pellucid.visualize.notebook import cell, first_picture, plotted
+from pellucid.visualize.overview import (
+    POINTS,
+    Counted,
+    Overview,
+    OverviewPicture,
+    Spots,
+    beeswarm,
+    chance,
+    class_key,
+    counted,
+    dependence,
+    importance,
+    is_drawn,
+    overview_pictures,
+    spots,
+    top_words,
+    words,
+)
 from pellucid.visualize.panel import encode, file_of
+from pellucid.visualize.series import Series, SeriesDrawing, draw_series, series_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
 from pellucid.visualize.waterfall import largest
 
 __all__ = [
     "FRAMES",
+    "POINTS",
     "SMALL",
+    "Counted",
     "Drawing",
     "File",
+    "Overview",
+    "OverviewPicture",
     "Part",
+    "Series",
+    "SeriesDrawing",
     "Shown",
+    "Spots",
     "Text",
     "View",
+    "beeswarm",
+    "cell",
+    "chance",
     "character_picture",
     "chosen_settings",
+    "class_key",
+    "counted",
+    "dependence",
     "draw_explanation",
+    "draw_series",
     "drawing_damaged",
     "encode",
     "file_of",
     "files",
+    "first_picture",
     "grounds",
     "half_blocks",
+    "importance",
+    "is_drawn",
     "largest",
+    "overview_pictures",
+    "plotted",
+    "series_of",
     "shown",
+    "spots",
     "texts",
+    "top_words",
+    "words",
 ]

@@ -16,6 +16,9 @@ from pellucid.model import Array
 LEVELS = 255
 """Steps of strength on either side of zero."""
 
+# Ends of PiYG, which people see apart who do not tell red from green; both dark enough on white.
+FOR, AGAINST = (62, 137, 28), (197, 27, 125)
+
 _GREEN = (0, 255, 0)
 _RED = (255, 0, 0)
 _PINK = (255, 20, 147)  # CSS deeppink: the lighter pinks are lost on a photo

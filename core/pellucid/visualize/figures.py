@@ -1,7 +1,7 @@
 """Files to look at: for one instance, everything that can be drawn of its explanations.
 
-Pictures become overlays or panels, text becomes words on coloured ground, and everything else a
-chart; of one label, of several, or of several methods side by side.
+Pictures become overlays or panels, text becomes words on coloured ground, series become lines, and
+everything else a chart; of one label, of several, or of several methods side by side.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pellucid.visualize.animation import animated, sweep
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts
-from pellucid.visualize.panel import encode, framed, label_text, method_text, number, title_text
+from pellucid.visualize.panel import encode, framed, method_text, number, title_text
+from pellucid.visualize.series import SeriesDrawing, draw_series
 from pellucid.visualize.text_highlight import Section, left_out, page, picture
 from pellucid.visualize.waterfall import waterfall
 
@@ -102,6 +103,9 @@ class Shown:
         given = self.explanations.instances[self.number].value
         return texts(self.explanations[self.number], self.label, self.explanations.metadata, given)
 
+    def series(self) -> dict[str, SeriesDrawing]:
+        return draw_series(self.explanations, self.number, self.label)
+
     def word_pictures(self) -> dict[str, Array]:
         """Return each text as a picture of its words on coloured ground, by feature."""
         return {
@@ -174,7 +178,8 @@ def _of_one_output(
 ) -> Iterator[File]:
     first, *_ = several = shown(sets, number, view, output)
     images, written, has_parts = first.drawings(view), first.texts(), bool(first.parts())
-    alone = len(images) + len(written) + has_parts == 1
+    drawn = [one.series() for one in several]
+    alone = len(images) + len(written) + len(drawn[0]) + has_parts == 1
 
     def name(feature: str, kind: str) -> str:
         return f"{stem}.{kind}" if alone else f"{stem}.{_safe(feature)}.{kind}"
@@ -198,6 +203,9 @@ def _of_one_output(
         yield _raster(name(text.feature, kind or "text"), stacked, view.form, note)
         html = page(sections).encode()
         yield File(name=name(text.feature, f"{kind or 'text'}.html"), data=html)
+    for feature in drawn[0]:
+        pictures = [each[feature].overlay for each in drawn]
+        yield _raster(name(feature, kind or "series"), _stacked(pictures, 1), view.form)
     if has_parts:
         waterfalls = _stacked([one.waterfall() for one in several], 2)
         yield _raster(name("columns", kind or "chart"), waterfalls, view.form)
@@ -245,7 +253,7 @@ def _labels(shown: Sequence[Shown], feature: str, view: View) -> tuple[Array, Ch
         }.get(drawing.visualization.polarity or Polarity.POSITIVE, "For and against")
         if drawing.said:
             said[drawing.title] = drawing.settings_chosen
-        title = f"{sign} {label_text(one.label)}"
+        title = f"{sign} {one.label.called}"
         if view.actual is not None:
             title += f" Actual {view.actual}"
         lines = [f"score {number(one.label.score)}", *filter(None, [drawing.empty])]

@@ -55,6 +55,13 @@ class Drawing:
     written_format: OutputFormat | None = None
     unknown: Array | None = None
 
+    def __repr__(self) -> str:
+        height, width = self.overlay.shape[:2]
+        return f"Drawing({self.title!r}, {width}×{height} pixels)"
+
+    def _repr_png_(self) -> bytes:
+        return encode(self.overlay, "png")
+
     @property
     def settings_chosen(self) -> tuple[str, ...]:
         """The settings that nobody wrote and were chosen for this picture, as ``key=value``."""

@@ -11,6 +11,7 @@ from pellucid.explain import Explanation, LabelAttribution
 from pellucid.metadata import ExplanationMetadata, InputSpec, Modality
 from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array
+from pellucid.visualize.series.found import series_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,9 @@ def _cut(feature: str, cut: Cut, weights: Array) -> Text:
 def parts(
     explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
 ) -> list[Part]:
-    """Return the features that are neither pictures nor text, vectors element by element."""
+    """Return the features that are no pictures, text or series, vectors element by element."""
     drawn = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
+    drawn |= {series.feature for series in series_of(explanation, label, metadata)}
     drawn |= {text.feature for text in texts(explanation, label, metadata)}
     values: dict[str, list[str]] = {}
     for spec in metadata.inputs:

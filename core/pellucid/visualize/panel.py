@@ -170,14 +170,9 @@ def number(value: float) -> str:
     return f"{value:.3f}" if 1e-3 <= abs(value) < 10 or value == 0 else f"{value:.4g}"
 
 
-def label_text(label: LabelAttribution) -> str:
-    """Return the name of a label, or its index, or, of a scalar, the output's name."""
-    return label.name or (f"{label.output} {list(label.index)}" if label.index else label.output)
-
-
 def title_text(label: LabelAttribution) -> str:
     """Return a label and its score."""
-    return f"{label_text(label)}: {number(label.score)}"
+    return f"{label.called}: {number(label.score)}"
 
 
 def method_text(method: BaseMethod, label: LabelAttribution | None = None) -> str:

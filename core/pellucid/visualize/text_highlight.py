@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from pellucid.metadata import ColorMap, Polarity
 from pellucid.model import Array
+from pellucid.printable import escaped
 from pellucid.visualize.colormaps import LEVELS, color_table
 from pellucid.visualize.named_parts import Text
 from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
@@ -81,17 +83,6 @@ def page(sections: Sequence[Section]) -> str:
 
 def _section(section: Section) -> str:
     text = section.text
-    marked = []
-    for gap, word, weight, color in zip(
-        text.gaps, text.words, text.attributions.tolist(), grounds(text.attributions), strict=True
-    ):
-        ground = "#" + bytes(color.tolist()).hex()
-        marked.append(
-            f'{escape(gap)}<span style="background:{ground}" title="{weight:+.3g}">'
-            f"{escape(word)}</span>"
-        )
-    unseen = text.rest if text.words else text.rest or EMPTY
-    rest = f'<i class="unseen">{escape(unseen)}</i>' if unseen else ""
     order = np.argsort(-np.abs(text.attributions), kind="stable")[:MOST]
     rows = "\n".join(
         f'<tr><th scope="row">{escape(text.words[i])}<td>{text.attributions[i]:+.3g}' for i in order
@@ -100,9 +91,35 @@ def _section(section: Section) -> str:
     return (
         f"<h1>{escape(section.title)}</h1>\n"
         f'<p class="how">{how}<br>green: for, pink: against</p>\n'
-        f'<p class="text" lang="" dir="auto">{"".join(marked)}{rest}</p>\n'
+        f'<p class="text" lang="" dir="auto">{marked_words(text)}</p>\n'
         f"<table><caption>The words that count most</caption>\n{rows}\n</table>"
     )
+
+
+def marked_words(text: Text, most: int | None = None) -> str:
+    """Return a text as HTML, its words on coloured ground; with `most`, no more words than that."""
+    marked: list[str] = []
+    for gap, word, weight, color in zip(
+        text.gaps, text.words, text.attributions.tolist(), grounds(text.attributions), strict=True
+    ):
+        if len(marked) == most:
+            return "".join(marked)
+        ground = "#" + bytes(color.tolist()).hex()
+        marked.append(
+            f'{_html(gap)}<span style="background:{ground}" title="{weight:+.3g}">'
+            f"{_html(word)}</span>"
+        )
+    unseen = text.rest if text.words else text.rest or EMPTY
+    rest = f'<i class="unseen">{_html(unseen)}</i>' if unseen else ""
+    return "".join([*marked, rest])
+
+
+def _html(text: str) -> str:
+    return escape(_CONTROLS.sub(escaped, text))
+
+
+# All control codes but tabs and newlines: no page may hold them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def picture(section: Section) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pellucid.model import Array
+from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.named_parts import Part
 from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER, number
 from pellucid.visualize.text_layout import width_of, write
@@ -15,8 +16,6 @@ from pellucid.visualize.text_layout import width_of, write
 MOST = 20
 """Bars that are shown singly; the smallest beyond that are added up in one."""
 
-# Ends of PiYG, which people see apart who do not tell red from green; both dark enough on white.
-FOR, AGAINST = (62, 137, 28), (197, 27, 125)
 _LINE = (218, 220, 224)
 _ROW, _BAR, _SIZE = 26, 16, 14
 _PLOT = 380

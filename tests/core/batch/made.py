@@ -18,6 +18,7 @@ from pellucid.batch.plan import Block
 from pellucid.batch.worker import About
 from pellucid.errors import InstanceError
 from pellucid.inputs.input_info import InputInfo
+from pellucid.visualize import Counted
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
 ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"the seed": 0})
@@ -35,7 +36,8 @@ def explained(item: Item) -> Record:
         result=f'{{"number": {instance.index}, "sum": {values.sum()}}}\n'.encode(),
         files=((f"overlays/{item.place}.jpg", values.tobytes()),),
         shown={"approx_error": float(values[0]), "overlay": f"overlays/{item.place}.jpg"},
-        features={"x": values},
+        counted=(Counted(output="y", index=(), name="y", features={"x": values}),),
+        sampled={f"{item.number}": {"y[]": {"x": (values.sum(), None)}}} if item.drawn else {},
     )
 
 

@@ -63,7 +63,7 @@ def test_killed_before_any_change_of_a_file_the_same_command_leaves_the_same_fol
 ) -> None:
     carry_out(source, tmp_path / "undisturbed")
     expected = contents(tmp_path / "undisturbed")
-    assert len(expected) == 16
+    assert len(expected) == 17
     after, died = 0, True
     while died:
         out = tmp_path / f"out{after}"
@@ -322,7 +322,7 @@ def test_the_summary_adds_up_what_the_lines_say(source: Path, tmp_path: Path) ->
     assert [line["number"] for line in lines] == [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13]
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert (summary["explained"], summary["failed"]) == (13, 1)
-    assert sum(summary["meanAttributions"]["x"]) * 13 == pytest.approx(
+    assert sum(summary["meanAttributions"]["y"]["x"]) * 13 == pytest.approx(
         sum(it["sum"] for it in lines)
     )
     assert summary["approxError"] == {"median": 4.0, "p95": pytest.approx(9.4), "max": 10.0}

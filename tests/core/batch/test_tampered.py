@@ -55,8 +55,9 @@ def test_the_journal(name: str, source: Path, halfway: Path, tmp_path: Path) -> 
         except PellucidError as error:
             assert name == "plan.json" and "\n" not in str(error)
             carry_out(source, out, force=True)
-        found = contents(out)
-        assert found.keys() == wanted.keys(), data
+        # Numbers that somebody changed may leave nothing to draw of the whole run.
+        found = {name for name in contents(out) if not name.startswith("summary/")}
+        assert found == wanted.keys() - {"summary/00.importance.png"}, data
         shutil.rmtree(out)
 
 

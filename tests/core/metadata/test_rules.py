@@ -27,6 +27,7 @@ MODELS = {
     **dict.fromkeys(("MD101", "MD102", "MD105", "MD107", "MD109", "MD110", "MD111"), "digits"),
     **dict.fromkeys(("MD103", "MD108"), "code_or_prose"),
     **dict.fromkeys(("MD104", "MD106"), "diabetes"),
+    "MD115": "photos",
 }
 AROUND: dict[str | None, dict[str, Any]] = {
     None: {
@@ -40,6 +41,10 @@ AROUND: dict[str | None, dict[str, Any]] = {
     "diabetes": {
         "inputs": {"patient": {"input_tensor_name": "patient"}},
         "outputs": {"progression": {"output_tensor_name": "output_0"}},
+    },
+    "photos": {
+        "inputs": {"image": {"input_tensor_name": "image"}},
+        "outputs": {"p": {"output_tensor_name": "output_0"}},
     },
     "code_or_prose": {
         "inputs": {"tokens": {"input_tensor_name": "StatefulPartitionedCall/embedded_tokens:0"}},
@@ -58,7 +63,7 @@ MESSAGES = {
     "MD010": "MD010 inputs.x.modalty: is not a known key; did you mean 'modality'?",
     "MD011": "MD011 inputs.x: has no 'input_tensor_name', which is required",
     "MD012": "MD012 inputs.x.input_baselines: must be a list or a number, not the string '0.5'",
-    "MD013": "MD013 inputs.x.modality: 'picture' is not known, must be 'numeric', 'image', 'text', 'categorical' or 'structured'",
+    "MD013": "MD013 inputs.x.modality: 'picture' is not known, must be 'numeric', 'image', 'text', 'categorical', 'structured' or 'series'",
     "MD014": "MD014 inputs.x.visualization.clip_below_percentile: -1 is out of range, must be 0 to 100",
     "MD015": "MD015 parameters.integratedGradientsAttribution.stepCount: 250 is beyond the services' range 1 to 100; it is used anyway",
     "MD016": "MD016 inputs.x.input_tensor_type: has no effect any more; remove it",
@@ -103,6 +108,7 @@ MESSAGES = {
     "MD108": "MD108 outputs.p.output_tensor_name: 'xai_model_tokens:0' is string, not a float score; explain 'probabilities'",
     "MD109": "MD109 outputs.digit.index_name_mapping_key: 'labels' is not an output of 'serving_default'; it has 'output_0'",
     "MD110": "MD110 inputs.image.input_baselines[0]: the file '{folder}/grey.npy' does not exist",
+    "MD115": "MD115 inputs.image.modality: a series is [batch, time] or [batch, time, channels] and 'serving_default_image:0' is [?, 224, 224, 3]",
     "MD111": "MD111 inputs.image.input_baselines[0]: is text and 'serving_default_image:0' is float32",
 }
 

@@ -118,7 +118,10 @@ def test_coefficients_of_words_spread_as_stated() -> None:
     words = {"text": cut(text, "words")}
     vocabulary = words["text"].words
     score = network(len(vocabulary))
-    there = lambda it: [float(word in it.decode().split()) for word in vocabulary]  # noqa: E731
+
+    def there(it: bytes) -> list[float]:
+        return [float(word in it.decode().split()) for word in vocabulary]
+
     model = FunctionModel(
         lambda x: score(np.array([there(it) for it in x["text"]])), lambda x, t: {}, frozenset()
     )

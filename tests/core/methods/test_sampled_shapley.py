@@ -423,7 +423,8 @@ def test_a_photo_by_elements_is_refused_with_the_way_out() -> None:
         SpecError,
         match=r"^sampled Shapley with 150528 players and 50 paths asks the model 7526400 times for "
         "one instance, more than 1000000; let an image's players be its regions with "
-        "players='regions', put inputs into a group, or take fewer paths=…$",
+        "players='regions', those of a series its windows with players='windows', put inputs "
+        "into a group, or take fewer paths=…$",
     ):
         sampled_shapley(model, x, [x], np.array([0]))
 

@@ -36,6 +36,9 @@ _WORDLY = r"[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}]"
 _BETWEEN_SENTENCES = r"""(?<=[.!?…。！？][\p{Pe}\p{Pf}"']*)\s+|(?<=[。！？])|\s*\n\s*"""
 
 
+_PRINTED = 60
+
+
 @dataclass(frozen=True)
 class Cut:
     """A text, and where its parts are; they stand in order and do not overlap.
@@ -46,6 +49,10 @@ class Cut:
 
     text: str
     spans: tuple[Span, ...]
+
+    def __repr__(self) -> str:
+        begin = self.text if len(self.text) <= _PRINTED else f"{self.text[:_PRINTED]}…"
+        return f"Cut({begin!r}, {len(self.spans):,} parts)"
 
     @property
     def words(self) -> tuple[str, ...]:

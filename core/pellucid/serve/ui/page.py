@@ -43,6 +43,7 @@ from pellucid.serve.http_errors import HttpError, server_words
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.offload import LARGE
 from pellucid.serve.protocols import protocol_of
+from pellucid.visualize import SeriesDrawing
 from pellucid.visualize import encode as encode_picture
 
 KEPT = 8
@@ -166,8 +167,8 @@ class Page:
             )
         if method is not None:
             settings["method"] = method
-        if "picture" in asked:
-            settings |= METHODS[chosen].for_images
+        kinds = {spec.modality for spec in loaded.model.metadata.inputs} - {Modality.IMAGE}
+        settings |= METHODS[chosen].suiting({Modality.IMAGE} if "picture" in asked else kinds)
         model = loaded.model.configured(**settings)
         instance = self._instance(asked, model)
         limits = self._handler.limits
@@ -269,7 +270,7 @@ def _skeleton(inputs: Sequence[InputInfo]) -> Any:
 
 
 def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
-    """Return the labels, and one of them drawn: over its picture, or as bars."""
+    """Return the labels, and one of them drawn: over its picture, over time, or as bars."""
     explanation = explanations[0]
     label = explanation.labels[min(wanted.label, len(explanation.labels) - 1)]
     answer: dict[str, Any] = {
@@ -280,6 +281,9 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
     if not drawings:
         return encode({**answer, "bars": _bars(label, explanation.words)}, indent=False)
     drawing = next(iter(drawings.values()))
+    if isinstance(drawing, SeriesDrawing):
+        series = {"overlay": _url(drawing.overlay), "width": drawing.overlay.shape[1]}
+        return encode({**answer, **series}, indent=False)
     settings = drawing.visualization
     answer |= {
         "original": _url(drawing.image),

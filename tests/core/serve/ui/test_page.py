@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pellucid.serve.auth import Guard
 from pellucid.serve.limits import Limits
 from pellucid.serve.server import ServerSettings
 from places import SAMPLES
+from series_models import bump_model, bump_rows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -240,3 +242,21 @@ def test_a_large_picture_is_drawn_as_large_as_a_screen_shows_it(running: Running
     picture = base64.b64encode(held.getvalue()).decode()
     found = running.post("/page/explain", {"model": "photos", "picture": picture, "steps": 2}).json
     assert pixels(found["overlay"]).shape == (720, 960, 3)
+
+
+def test_a_series_is_drawn_as_everywhere(tmp_path: Path, open_page: OpenPage) -> None:
+    model = bump_model(tmp_path / "bump")
+    x, seen = bump_rows(20, seed=3)
+    row = x[int(np.flatnonzero(seen)[0])]
+    with serving(f"bump={model}", settings=ServerSettings(poll=0)) as running:
+        page = open_page(f"{running.url}/")
+        page.locator("#model option").first.wait_for(state="attached")
+        page.fill("#instance", json.dumps({"signal": row.tolist()}))
+        settled(page, lambda: page.get_by_role("button", name="Explain").click())
+        shown = overlay(page)
+        assert page.locator("#original").is_hidden()
+        wide = page.evaluate("overlay.getBoundingClientRect().width / found.clientWidth")
+        assert wide > 0.9
+    explanations = pellucid.load(model, warn=lambda it: None).explain([row], top_k=1)
+    expected = explanations.draw(0)["signal"].overlay
+    np.testing.assert_array_equal(shown, expected)

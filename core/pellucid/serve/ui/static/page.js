@@ -126,13 +126,15 @@ function show(found) {
   $("pictures").hidden = !found.overlay;
   $("bars").hidden = Boolean(found.overlay);
   if (found.overlay) {
-    $("original").src = found.original;
+    // A series has no other picture than the one that is drawn of it.
+    $("original").closest("figure").hidden = !found.original;
+    if (found.original) $("original").src = found.original;
     $("overlay").src = found.overlay;
-    $("overlay").alt = `What speaks for ${label.name} in the picture`;
+    $("overlay").alt = `What speaks for ${label.name} in the ${found.original ? "picture" : "series"}`;
     for (const id of ["original", "overlay"]) $(id).classList.toggle("small", found.width < 128);
     $("caption").textContent = found.empty ? `Nothing has this polarity for ${label.name}.`
       : `${label.name}: ${label.quality}`;
-    if (!state.visualization) showVisualization(found.visualization);
+    if (found.visualization && !state.visualization) showVisualization(found.visualization);
   } else {
     showBars(found.bars);
   }

@@ -1,0 +1,99 @@
+"""An explanation on an axis of matplotlib, which is not needed for anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.errors import DependencyError, SpecError, meant
+from pellucid.explain import LabelAttribution, Results
+from pellucid.notices import Where
+from pellucid.printable import printable
+from pellucid.visualize.colormaps import AGAINST, FOR
+from pellucid.visualize.figures import Shown, View
+from pellucid.visualize.notebook.pictures import text_picture
+from pellucid.visualize.waterfall import largest
+
+
+def plotted(
+    results: Results,
+    ax: Any = None,
+    *,
+    instance: int = 0,
+    label: int | str = 0,
+    feature: str | None = None,
+) -> Any:
+    """Draw a label of an instance on an axis, by default a new one, and return the axis.
+
+    That is a picture's overlay, coloured words, or a bar for each column. Where there are several,
+    `feature` says which picture or text; without it the first one is drawn. Raises SpecError for
+    what is not there, and DependencyError without matplotlib.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        what = "this needs the package matplotlib"
+        raise DependencyError(what, hint="pip install matplotlib") from error
+    shown = _shown(results, instance, label)
+    drawings = shown.drawings(View())
+    texts = {text.feature: text for text in shown.texts()}
+    pictured = [*drawings, *texts]
+    if feature is not None and feature not in pictured:
+        hint = meant(feature, pictured) or f"choose from {', '.join(map(repr, pictured))}"
+        raise SpecError(
+            f"'{feature}' is no picture or text", where=Where(path="feature"), hint=hint
+        )
+    chosen = feature or (pictured[0] if pictured else None)
+    if ax is None:
+        ax = pyplot.subplots()[1]
+    if chosen in drawings:
+        _picture(ax, drawings[chosen].overlay)
+    elif chosen is not None:
+        _picture(ax, text_picture(shown, texts[chosen]))
+        return ax  # which has its title in it
+    else:
+        _bars(ax, shown)
+    ax.set_title(printable(shown.title))
+    return ax
+
+
+def _shown(results: Results, instance: int, label: int | str) -> Shown:
+    count = len(results)
+    if not -count <= instance < count:
+        what = f"there are {count:,} instances, 0 to {count - 1:,}, got {instance:,}"
+        raise SpecError(what, where=Where(path="instance"))
+    labels = results[instance].labels
+    if not labels:
+        raise SpecError("nearest examples have no attributions to draw")
+    return Shown(results, instance % count, _chosen(labels, label))
+
+
+def _chosen(labels: tuple[LabelAttribution, ...], label: int | str) -> LabelAttribution:
+    called = [it.called for it in labels]
+    if isinstance(label, str) and label in called:
+        return labels[called.index(label)]
+    if isinstance(label, int) and -len(labels) <= label < len(labels):
+        return labels[label]
+    listed = ", ".join(f"'{name}'" for name in called)
+    if isinstance(label, str):
+        hint = meant(label, called) or f"those that were explained are {listed}"
+        raise SpecError(f"'{label}' was not explained", where=Where(path="label"), hint=hint)
+    what = f"{len(labels)} were explained, {listed}, from 0 on, got {label}"
+    raise SpecError(what, where=Where(path="label"))
+
+
+def _picture(ax: Any, pixels: Any) -> None:
+    ax.imshow(pixels)
+    ax.set_axis_off()
+
+
+def _bars(ax: Any, shown: Shown) -> None:
+    rows = largest(shown.parts())
+    names = [it.name if it.value is None else f"{it.name} = {it.value}" for it in rows]
+    colors = [tuple(c / 255 for c in (FOR if it.attribution >= 0 else AGAINST)) for it in rows]
+    places = range(len(rows))
+    ax.barh(places, [it.attribution for it in rows], color=colors)
+    # A dollar sign begins mathematics there.
+    ax.set_yticks(places, [printable(name).replace("$", r"\$") for name in names])
+    ax.axvline(0, color="0.8", linewidth=1, zorder=0)
+    ax.invert_yaxis()
+    ax.set_xlabel("attribution")

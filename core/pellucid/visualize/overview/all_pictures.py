@@ -1,0 +1,70 @@
+"""All pictures of a run: what counts for each class, dots, single features, words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pellucid.errors import OutputError
+from pellucid.model import Array
+from pellucid.notices import Where
+from pellucid.visualize.overview.importance import importance, shown_classes
+from pellucid.visualize.overview.numbers import Overview
+from pellucid.visualize.overview.scatter import beeswarm, dependence, dots_of, top_features
+from pellucid.visualize.overview.words import words
+from pellucid.visualize.panel import encode
+
+SINGLE = 3
+"""Features of a class that are drawn singly: those that count most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewPicture:
+    """A picture, uint8 [h, w, 3]: what `kind` it is, of which class and feature, if of any."""
+
+    kind: str
+    pixels: Array
+    label: str | None = None
+    feature: str | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        return f"OverviewPicture({self.title!r}, {width}×{height} pixels)"
+
+    def _repr_png_(self) -> bytes:
+        return encode(self.pixels, "png")
+
+    @property
+    def title(self) -> str:
+        return ", ".join(filter(None, [self.kind, self.label, self.feature]))
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture as a PNG file. Raises OutputError."""
+        try:
+            Path(path).write_bytes(self._repr_png_())
+        except OSError as error:
+            what = f"cannot be written: {error.strerror or error}"
+            raise OutputError(what, where=Where(file=str(path))) from error
+
+
+def overview_pictures(overview: Overview, method: str) -> Iterator[OverviewPicture]:
+    """Yield the pictures of a run, those of the classes of the most instances, in their order."""
+    whole = importance(overview, method)
+    if whole is not None:
+        yield OverviewPicture(kind="importance", pixels=whole)
+    shown = shown_classes(overview)
+    for key, called in zip(overview.ordered, overview.classes, strict=True):
+        if called not in shown:
+            continue
+        dots = dots_of(overview, key)
+        found: dict[tuple[str, str | None], Array | None] = {
+            ("beeswarm", None): beeswarm(overview, key, called),
+            ("words", None): words(overview, key, called),
+        }
+        valued = {name: it for name, it in dots.items() if any(v is not None for v in it[1])}
+        for name in top_features(overview, key, valued, SINGLE):
+            found["dependence", name] = dependence(overview, key, name, called)
+        for (kind, feature), pixels in found.items():
+            if pixels is not None:
+                yield OverviewPicture(kind=kind, pixels=pixels, label=called, feature=feature)
