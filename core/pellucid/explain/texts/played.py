@@ -109,16 +109,9 @@ def lime_of_strings(
         nothing = {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
         asked = model_of_parts(model, one, texts, sampling.mask)
         places = parts(texts, whole, bag=sampling.bag)
-        values, errors = (
-            {
-                name: it[:, place].reshape(len(rows), *_shape(whole.get(name), place))
-                for name, place in places.items()
-            }
-            for it in (said.coefficients, said.errors)
-        )
         part = Attribution(
-            values=values,
-            errors=errors,
+            values=_placed(said.coefficients, places, whole),
+            errors=_placed(said.errors, places, whole),
             score=said.scores,
             baseline_score=asked.outputs({**one, **whole, **nothing})[0, target[rows]],
             target=target[rows],
@@ -127,6 +120,14 @@ def lime_of_strings(
         )
         found.append(part)
     return sampled_shapley.stacked(found)
+
+
+def _placed(found: Array, places: Mapping[str, Array], whole: Tensors) -> dict[str, Array]:
+    """Return what was found of each part, [k, p], as features [k, …]."""
+    return {
+        name: found[:, place].reshape(len(found), *_shape(whole.get(name), place))
+        for name, place in places.items()
+    }
 
 
 def _shape(whole: Array | None, place: Array) -> tuple[int, ...]:
