@@ -85,7 +85,9 @@ class Drawing:
     def panel(self, note: str = "") -> Array:
         """Return original and overlay side by side, with title, method, error and colour bar."""
         picked = f"chosen for this picture: {self.said}" if self.said else None
-        lines = [self.subtitle, *filter(None, [note, self.empty, picked])]
+        hidden = self.unknown is not None and self.unknown.any()
+        faded = "faded: smaller than twice its error" if hidden else None
+        lines = [self.subtitle, *filter(None, [note, self.empty, picked, faded])]
         return panel(
             self.image,
             self.overlay,

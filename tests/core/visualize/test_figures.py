@@ -237,6 +237,7 @@ def test_what_is_smaller_than_twice_its_error_fades() -> None:
     expected = 0.2 * plain.overlay[:, :5] + 0.8 * plain.image[:, :5]
     assert np.abs(faded.overlay[:, :5] - expected).max() <= 1
     assert np.abs(plain.overlay[:, :5].astype(int) - faded.overlay[:, :5]).max() > 20
+    assert faded.panel().shape[0] > plain.panel().shape[0]  # which says so in a line
     (file,) = files([made], 0, "a", View(errors=True))
     (other,) = files([made], 0, "a", View())
     assert (opened(file.data) != opened(other.data)).any()
