@@ -289,7 +289,8 @@ method_options = record(
         is_flag=True,
         default=None,
         help="The error of each value: integrated gradients compare with a rule of fewer steps, "
-        "responses have what is known; visualize fades what is smaller than twice its error.",
+        "responses have what is known; visualize fades what is smaller than twice its error "
+        "[default: False].",
     ),
     click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."

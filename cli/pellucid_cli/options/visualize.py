@@ -83,7 +83,7 @@ view_options = record(
 )
 
 
-def view_of(looking: ViewOptions, out: Path | None, *, errors: bool) -> View:
+def view_of(looking: ViewOptions, out: Path | None, *, errors: bool = False) -> View:
     """Return how explanations are looked at, with `errors` or not, in the file `out` or in many."""
     from pellucid.metadata.documents import parse_visualization
     from pellucid.visualize import FRAMES, View
