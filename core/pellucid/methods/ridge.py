@@ -67,7 +67,7 @@ def standard_errors(
         off = variance(1 - ALPHA * inverse.diagonal(), slice(None))
         parts = (_centred(rows[:, block], weights).T @ inverse for block in _columns(rows))
         found = np.concatenate([part**2 @ off for part in parts])
-    return np.asarray(np.sqrt(found)).T
+    return np.asarray(np.sqrt(found).T)
 
 
 def _centred(rows: Array, weights: Array) -> Array:
