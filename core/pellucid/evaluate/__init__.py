@@ -1,0 +1,54 @@
+"""How good explanations are: candidates against maps that know nothing of the model."""
+
+from __future__ import annotations
+
+from pellucid.evaluate.candidates import Candidate, candidates_of, settings_of
+from pellucid.evaluate.controls import CONTROLS, controls_of
+from pellucid.evaluate.metrics import MEASURES, chosen_measures
+from pellucid.evaluate.page import page_of
+from pellucid.evaluate.report import EVALUATION, PAGE, write_report
+from pellucid.evaluate.result import (
+    Evaluation,
+    Instance,
+    Judged,
+    LeftOut,
+    Provenance,
+    Shown,
+    cell,
+    control,
+    packed,
+)
+from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
+from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial
+
+__all__ = [
+    "CONTROLS",
+    "EVALUATION",
+    "MEASURES",
+    "PAGE",
+    "Candidate",
+    "Evaluation",
+    "Found",
+    "Instance",
+    "Judged",
+    "Kind",
+    "LeftOut",
+    "Measure",
+    "Metric",
+    "Picture",
+    "Provenance",
+    "Settings",
+    "Shown",
+    "Subject",
+    "Trial",
+    "candidates_of",
+    "cell",
+    "chosen_measures",
+    "control",
+    "controls_of",
+    "packed",
+    "page_of",
+    "settings_of",
+    "subject_of",
+    "write_report",
+]
