@@ -32,6 +32,7 @@ def shapley_of_words(
     *,
     groups: Mapping[str, Hashable],
     regions: Mapping[str, Array] | None,
+    score: Array | None = None,
     seed: int,
     numbers: Sequence[int],
     instances: Sequence[int],
@@ -39,8 +40,9 @@ def shapley_of_words(
     """Return the Shapley values of n rows, `cuts` [n] having the texts of each.
 
     Of a text, the values are those of its parts, and their baseline is the empty text, or the text
-    with a mask in the place of all parts; other features are as in `sampled_shapley`. `numbers` and
-    `instances` are those of `attribute`: each text is asked once for all outputs of its instance.
+    with a mask in the place of all parts; other features, and `score`, are as in `sampled_shapley`.
+    `numbers` and `instances` are those of `attribute`: each text is asked once for all outputs of
+    its instance.
     """
     parts = []
     for _, group in groupby(range(len(target)), lambda row: instances[row]):
@@ -60,6 +62,7 @@ def shapley_of_words(
             part = sampled_shapley.sampled_shapley(
                 asked, {**one, **there}, starts, target[rows], method,
                 groups=groups, regions=own, seed=seed,
+                score=None if score is None else score[rows],
             )  # fmt: skip
         except baseline_scores.BaselineError as refusal:
             refusal.row = rows[0]
