@@ -56,7 +56,8 @@ class LabelAttribution:
     gradients or paths that were taken for it, `ranks` the ranks of regions, `segments` the patch
     that each pixel of a picture is in, [h, w], where a method works on patches, and
     `diagnostics` what else the method says of itself; `flat` tells that gradients were 0 wherever
-    they were taken, or that hidden patches look as they are.
+    they were taken, or that hidden patches look as they are; `single` that the output is one
+    number.
     """
 
     output: str
@@ -72,6 +73,7 @@ class LabelAttribution:
     segments: dict[str, Array] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
     flat: bool = field(default=False)
+    single: bool = False
 
     def __post_init__(self) -> None:
         for name in ("values", "features", "ranks", "segments"):
@@ -86,8 +88,9 @@ class LabelAttribution:
 
     @property
     def called(self) -> str:
-        """The name of the class, else the output with the index, or, of a scalar, alone."""
-        return self.name or (f"{self.output} {list(self.index)}" if self.index else self.output)
+        """The name of the class, else the output with the index, or alone, if it is one number."""
+        numbered = self.index and not self.single
+        return self.name or (f"{self.output} {list(self.index)}" if numbered else self.output)
 
     @property
     def quality(self) -> str:
