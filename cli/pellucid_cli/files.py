@@ -67,6 +67,17 @@ def check_free(path: Path, *, force: bool) -> None:
         raise OutputError(f"cannot be written: {parent} is not writable", where=where)
 
 
+def check_report(folder: Path, *, force: bool) -> None:
+    """Raise OutputError unless a report can be written into a folder, which need not exist yet."""
+    from pellucid.evaluate import EVALUATION
+
+    refuse_remote(folder, OutputError)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError("is no folder", where=Where(file=str(folder)))
+    if folder.is_dir():
+        check_free(folder / EVALUATION, force=force)
+
+
 def _is_pipe(path: Path) -> bool:
     """Whether a path is no file to be replaced: /dev/null, /dev/stdout, a named pipe."""
     return path.exists() and not path.is_file() and not path.is_dir()

@@ -18,6 +18,7 @@ from pellucid.printable import printable
 from pellucid_cli.commands.batch import batch
 from pellucid_cli.commands.completion import completion
 from pellucid_cli.commands.convert_metadata import convert_metadata
+from pellucid_cli.commands.evaluate import evaluate
 from pellucid_cli.commands.explain import explain
 from pellucid_cli.commands.gallery import gallery
 from pellucid_cli.commands.index import index
@@ -116,6 +117,7 @@ for command in (
     index,
     visualize,
     batch,
+    evaluate,
     serve,
     gallery,
     validate_metadata,

@@ -19,6 +19,7 @@ import batches
 import drawing
 import gallery
 import graphs
+import judging
 import linting
 import methods
 import neighbors
@@ -158,6 +159,7 @@ def main() -> int:
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
         lambda: methods.words(turns),
+        lambda: judging.judging(turns),
         lambda: methods.tolerance(),
         lambda: neighbors.neighbors(turns),
         lambda: methods.memory(),

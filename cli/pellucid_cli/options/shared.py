@@ -170,6 +170,22 @@ def _explaining(*, seed: int, **given: object) -> ExplainOptions:
     return ExplainOptions(settings=call_settings(settings), seed=seed)
 
 
+baseline_option = click.option(
+    "--baseline",
+    metavar="mean|blur|noise|zero|FILE",
+    help="Baseline instead of the metadata's: the mean of the instances, the blurred image, "
+    "uniform noise, zero, or a .npy, .npz, .png, .jpg or .json file; a number, too.",
+)
+output_index_option = click.option(
+    "--output-index",
+    "output_indices",
+    multiple=True,
+    callback=lambda _, __, values: _indices(values),
+    metavar="I[,J…]",
+    help="Explain this output; may be repeated.",
+)
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+
 method_options = record(
     "method",
     _explaining,
@@ -278,24 +294,12 @@ method_options = record(
         type=click.FloatRange(0, min_open=True),
         help="Use the blurred image as baseline; standard deviation in pixels.",
     ),
-    click.option(
-        "--baseline",
-        metavar="mean|blur|noise|zero|FILE",
-        help="Baseline instead of the metadata's: the mean of the instances, the blurred image, "
-        "uniform noise, zero, or a .npy, .npz, .png, .jpg or .json file; a number, too.",
-    ),
+    baseline_option,
     click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
     ),
-    click.option(
-        "--output-index",
-        "output_indices",
-        multiple=True,
-        callback=lambda _, __, values: _indices(values),
-        metavar="I[,J…]",
-        help="Explain this output; may be repeated.",
-    ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Random seed."),
+    output_index_option,
+    seed_option,
 )
 
 

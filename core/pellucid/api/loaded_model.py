@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ from pellucid.model import Array
 from pellucid.notices import Hint, Warn, Where
 
 if TYPE_CHECKING:
+    from pellucid.evaluate import Evaluation
     from pellucid.runtime import Compiler
 
 _PRINTED = 8
@@ -173,6 +175,33 @@ class LoadedModel:
         if self.compiler.model(gradients=False).mixes_rows:
             self.warn(MIXED_ROWS)
         return said
+
+    def evaluate(
+        self,
+        instances: Any,
+        candidates: Any = (),
+        metrics: Any = (),
+        *,
+        limit: int | None = None,
+        **named: Any,
+    ) -> Evaluation:
+        """Return how good explanations by `candidates` are, beside maps that know nothing of it.
+
+        `instances` and `limit` are as in `explain`; an iterator of `Instance` records is read as it
+        is needed. Candidates are methods with settings, ``["ig", "ig:blur=20", "lime"]``, or files
+        of named parameters; `pellucid.api.judging.evaluate` tells what else may be `named`. Raises
+        InstanceError and SpecError.
+        """
+        from pellucid.api.judging import evaluate
+
+        if isinstance(instances, Iterator) and not self.belong_together:
+            first = next(instances, None)
+            instances = chain([] if first is None else [first], instances)
+            if first is None or isinstance(first, Instance):
+                return evaluate(self, islice(instances, limit), candidates, metrics, **named)
+        records = self._call.filled(self._records(instances, limit))
+        averaged = replace(self, explainers=tuple(self._call.averaged(records).explainers))
+        return evaluate(averaged, records, candidates, metrics, **named)
 
     def configured(self, options: ExplainOptions | None = None, **named: Any) -> LoadedModel:
         """Return the same model, loaded and compiled, explained in another way.

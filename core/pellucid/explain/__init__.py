@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.explain.baselines import Baselines
 from pellucid.explain.chosen_baseline import (
     BaselineKind,
     ChosenBaseline,
@@ -9,16 +10,26 @@ from pellucid.explain.chosen_baseline import (
     without_blur,
 )
 from pellucid.explain.explainer import MIXED_ROWS, Explainer
-from pellucid.explain.features import Companions, baseline_array, element_names, is_image, zero
+from pellucid.explain.features import (
+    Companions,
+    baseline_array,
+    blurred,
+    element_names,
+    is_image,
+    is_picture,
+    zero,
+)
 from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
 from pellucid.explain.series import is_series
-from pellucid.explain.texts import LookedUp
+from pellucid.explain.targets import name_at, targets_of
+from pellucid.explain.texts import LookedUp, find_texts
 
 __all__ = [
     "MIXED_ROWS",
     "BaselineKind",
+    "Baselines",
     "ChosenBaseline",
     "Companions",
     "Explainer",
@@ -28,12 +39,17 @@ __all__ = [
     "PixelWatch",
     "Results",
     "baseline_array",
+    "blurred",
     "choose_baseline",
     "element_names",
+    "find_texts",
     "is_image",
+    "is_picture",
     "is_series",
+    "name_at",
     "noise_chosen",
     "noise_warnings",
+    "targets_of",
     "without_blur",
     "zero",
 ]

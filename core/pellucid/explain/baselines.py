@@ -110,9 +110,7 @@ class Baselines:
 
         `words` tells that texts were taken apart.
         """
-        names = ", ".join(
-            dict.fromkeys(self._name(it, error.number, x[it.name]) for it in self.specs)
-        )
+        names = self.named(error.number, x)
         of = f" {error.number + 1} of {self.count}" if self.count > 1 else ""
         return InstanceError(
             f"the score of baseline{of} ({names}) is {error.score:g} at {output}, and no "
@@ -122,6 +120,10 @@ class Baselines:
             if words
             else Hint("choose another {baseline}"),
         )
+
+    def named(self, k: int, x: Tensors) -> str:
+        """Return what the k-th baseline is called, feature by feature."""
+        return ", ".join(dict.fromkeys(self._name(it, k, x[it.name]) for it in self.specs))
 
     def _name(self, spec: InputSpec, k: int, value: Array) -> str:
         """Return what the k-th baseline of a feature is called."""

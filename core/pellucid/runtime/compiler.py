@@ -40,6 +40,7 @@ from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
 from pellucid.runtime.graph.latent_tensor import last_layer_input
+from pellucid.runtime.graph.reinitialise import Reinitialisation
 from pellucid.runtime.model import TensorFlowModel
 from pellucid.runtime.token_reader import GraphTokenReader
 from pellucid.saved_model import (
@@ -65,7 +66,8 @@ class Compiler:
     the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
     that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be; `inferred` tells
     that the metadata are. Unless the model is `trusted`, every tensor that is named is looked at
-    for what it would touch, but for those of `judged`, for which that was done.
+    for what it would touch, but for those of `judged`, for which that was done. With `anew`,
+    weights are drawn anew.
     """
 
     directory: Path
@@ -79,9 +81,11 @@ class Compiler:
     inferred: bool = False
     trusted: bool = False
     judged: frozenset[str] = frozenset()
+    anew: Reinitialisation | None = None
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
     _siblings: dict[str, Compiler] = field(default_factory=dict, repr=False)
+    _anew: dict[str, Compiler] = field(default_factory=dict, repr=False)
 
     def of(self, output: OutputSpec) -> Compiler:
         """Return what compiles the same model for one of several outputs, made once."""
@@ -92,9 +96,20 @@ class Compiler:
             fresh = Compiler(
                 self.directory, self.meta_graph, self.signature, metadata, self.device, self.logits,
                 self.parallel_batches, self.pixels, self.inferred, self.trusted, self.judged,
+                self.anew,
             )  # fmt: skip
             self._siblings[output.name] = fresh
         return self._siblings[output.name]
+
+    def reinitialised(self, share: float, seed: int) -> Compiler:
+        """Return what compiles the same model with a share of its weights drawn anew, made once."""
+        key = f"{share} {seed}"
+        if key not in self._anew:
+            asked = Reinitialisation(share, seed)
+            self._anew[key] = replace(
+                self, anew=asked, _models={}, _latents={}, _siblings={}, _anew={}
+            )
+        return self._anew[key]
 
     def model(self, *, gradients: bool) -> TensorFlowModel:
         """Return the model whose explained tensors are those that a method needs."""
@@ -158,6 +173,11 @@ class Compiler:
                 compile_spec, lambda: self._before(compile_spec)
             )
         return self._latents[tensor]
+
+    @property
+    def tensorflow(self) -> str:
+        """The version of TensorFlow that runs it."""
+        return str(tf.__version__)
 
     @cached_property
     def input_keys(self) -> dict[str, str]:
@@ -316,9 +336,15 @@ class Compiler:
             obstacles=lambda: self._obstacles(explained),
             squasher=lambda: self._squasher,
             trusted=self.trusted,
-            refuse_loader=lambda reason: self._refuse([self._output, *explained.values()], reason),
+            refuse_loader=lambda reason: self._refuse_loader(explained, reason),
+            reinitialised=self.anew,
             way_out=lambda: self._way_out(explained),
         )
+
+    def _refuse_loader(self, explained: Mapping[str, str], reason: str) -> None:
+        if self.anew is not None:
+            raise ModelError(f"its weights cannot be drawn anew: {reason}")
+        self._refuse([self._output, *explained.values()], reason)
 
     def _way_out(self, explained: Mapping[str, str]) -> Hint:
         found = encoded_tensors(self.meta_graph, self.signature, self._output, explained)

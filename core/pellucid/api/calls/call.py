@@ -89,7 +89,7 @@ class Call:
     ) -> tuple[Explanation, ...]:
         items: list[Explanation | None] = [None] * len(records)
         records = self.filled(records)
-        averaged = self._averaged(records)
+        averaged = self.averaged(records)
         for places in _blocks(records, size):
             group = [records[i] for i in places]
             with naming(group):
@@ -123,7 +123,7 @@ class Call:
         for notice in said_together(own, len(records)):
             self.warn(notice)
 
-    def _averaged(self, records: Sequence[Instance]) -> Call:
+    def averaged(self, records: Sequence[Instance]) -> Call:
         """Return the same, the mean of some instances being the baseline, if asked for."""
         if not self.takes_mean or self._finds_examples:
             return self

@@ -12,6 +12,7 @@ from pellucid.metadata.documents.files import (
 )
 from pellucid.metadata.documents.json_positions import Path, path_text, printable, quoted
 from pellucid.metadata.documents.overrides import overridden
+from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata, parse_visualization
 from pellucid.metadata.documents.serialize import dump_metadata
 from pellucid.metadata.spellings import spelled
@@ -26,6 +27,7 @@ __all__ = [
     "locate",
     "overridden",
     "parse_metadata",
+    "parse_parameters",
     "parse_visualization",
     "path_text",
     "printable",

@@ -28,6 +28,7 @@ from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.conditions import CONDITIONS
 from pellucid.runtime.graph.function_library import CALLS
+from pellucid.runtime.graph.reinitialise import Reinitialisation
 from pellucid.saved_model import Batch, is_shared
 
 
@@ -48,7 +49,8 @@ class CompileSpec:
     from: as far as the graph tells. `way_out` says what to do where no gradient reaches the
     explained tensors. `trusted` tells that the model may touch more than tensors; `refuse_loader`
     raises UnsafeModelError where it is not, and TensorFlow's own loader might do so: it is given
-    the reason why that has to take the model.
+    the reason why that has to take the model. `reinitialised` draws
+    weights anew.
     """
 
     directory: Path
@@ -65,6 +67,7 @@ class CompileSpec:
     trusted: bool = False
     refuse_loader: Callable[[str], None] = lambda reason: None
     way_out: Callable[[], Hint | None] = lambda: None
+    reinitialised: Reinitialisation | None = None
 
     @property
     def checkpoint(self) -> str:

@@ -39,6 +39,7 @@ from pellucid.runtime.graph.freeze import (
 )
 from pellucid.runtime.graph.object_variables import object_keys
 from pellucid.runtime.graph.own_files import name_own_files
+from pellucid.runtime.graph.reinitialise import reinitialise
 
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 INIT_SIGNATURE = "__saved_model_init_op"
@@ -161,6 +162,8 @@ class FlatGraphBackend(FlatSession, Backend):
             if node_of(t) in inside and t not in tensors
         }
         cuts = set(self.tensors.values())
+        if compile_spec.reinitialised is not None:
+            reinitialise(flat, self._output, cuts, compile_spec.reinitialised)
         fold(flat, self._output, cuts)
         alive = flat.ancestors([self._output], cuts)
         moving = _downstream(flat, alive, cuts)

@@ -1,0 +1,129 @@
+"""``pellucid evaluate``: methods side by side, and beside maps that know nothing of the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pellucid_cli.failing import fail
+from pellucid_cli.options.evaluate import (
+    JudgeOptions,
+    ReportOptions,
+    instances_of,
+    judge_options,
+    missed,
+    report_options,
+)
+from pellucid_cli.options.shared import (
+    MODEL_DIR,
+    Console,
+    ModelOptions,
+    baseline_option,
+    load,
+    load_options,
+    model_options,
+    output_index_option,
+    seed_option,
+    verbosity_options,
+)
+from pellucid_cli.options.tables import TableOptions, table_options
+
+if TYPE_CHECKING:
+    from pellucid.evaluate import Evaluation
+
+
+@click.command(short_help="Judge explanations: methods side by side, and against no method.")
+@MODEL_DIR
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@report_options
+@judge_options
+@table_options
+@model_options
+@baseline_option
+@output_index_option
+@seed_option
+@verbosity_options
+def evaluate(
+    model_dir: Path,
+    inputs: tuple[str, ...],
+    report: ReportOptions,
+    judging: JudgeOptions,
+    tables: TableOptions,
+    model: ModelOptions,
+    baseline: str | None,
+    output_indices: tuple[tuple[int, ...], ...],
+    seed: int,
+    console: Console,
+) -> None:
+    """Judge explanations: may they be believed?
+
+    Methods stand beside each other and beside maps that know nothing of the model (random numbers,
+    edges, the order of columns): what is no better than these explains nothing. INPUT is a picture,
+    a request, a table, or a folder of such; - is stdin. Numbers are means with 95 % intervals.
+    """
+    from pellucid.metadata import ExplainOptions, call_settings
+    from pellucid_cli.output.progress import counted
+    from pellucid_cli.streams import check_stdout
+
+    if not inputs:
+        raise click.UsageError("no input: name pictures, a table or a folder, or - for stdin")
+    check_stdout()
+    _check_metrics(judging, report)
+    given = {"baseline": baseline} if baseline is not None else {}
+    settings = call_settings({**given, "output_indices": output_indices or None})
+    options = ExplainOptions(settings=settings, seed=seed)
+    if report.out is not None:
+        from pellucid_cli.files import check_report
+
+        check_report(report.out, force=report.force)
+    loaded = load(console, model_dir, load_options(console, model, options, tables))
+    with counted("judging", console) as advance:
+        found = loaded.evaluate(
+            instances_of(loaded, inputs, console.warn),
+            judging.methods or (),
+            judging.metrics or (),
+            stages=judging.stages,
+            limit=judging.limit,
+            masks=judging.masks,
+            seed=seed,
+            on_done=advance,
+        )
+    _deliver(found, report, console)
+    said = missed(found, report.fail_under)
+    if said is not None:
+        raise click.exceptions.Exit(fail(said, 1))
+
+
+def _check_metrics(judging: JudgeOptions, report: ReportOptions) -> None:
+    """Raise SpecError for metrics that are none, before anything is loaded."""
+    from pellucid.errors import SpecError
+    from pellucid.evaluate import chosen_measures
+
+    measures = chosen_measures((judging.metrics or "").replace(",", " ").split())
+    taken = [it.name for measure in measures for it in measure.metrics]
+    for name in report.fail_under:
+        if name not in taken:
+            hint = f"name it in --metrics; taken are {', '.join(taken)}"
+            raise SpecError(f"'{name}' is not a metric that is taken", hint=hint)
+
+
+def _deliver(found: Evaluation, report: ReportOptions, console: Console) -> None:
+    for it in found.candidates:
+        for warning in it.warnings:
+            console.note(f"{it.name}: {warning}")
+    from pellucid_cli.streams import put, write, write_bytes
+
+    if report.out is not None:
+        from pellucid.evaluate import write_report
+
+        write_report(found, report.out)
+    if report.form == "json":
+        write_bytes(found.json() + b"\n")
+        return
+    from pellucid_cli.output.evaluation import evaluation_table
+
+    write(evaluation_table(found))
+    if report.out is not None:
+        put(str(report.out / "evaluation.json"))

@@ -1,0 +1,166 @@
+"""How candidates are judged, and what becomes of it: the options of ``pellucid evaluate``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pellucid.notices import Where
+from pellucid_cli.options.records import record
+
+if TYPE_CHECKING:
+    from pellucid import LoadedModel
+    from pellucid.evaluate import Evaluation
+    from pellucid.inputs import Instance
+    from pellucid.notices import Warn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions:
+    """Who is judged, by what, and on how many instances."""
+
+    methods: str | None
+    metrics: str | None
+    stages: int
+    limit: int | None
+    masks: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """Where the report goes, in which form, and what it must reach."""
+
+    out: Path | None
+    form: str
+    force: bool
+    fail_under: Mapping[str, float]
+
+
+judge_options = record(
+    "judging",
+    JudgeOptions,
+    click.option(
+        "--methods",
+        metavar="NAMES|FILE",
+        help="Methods with their settings, as in ig,ig:blur=20,ig:steps=10,shapley:regions,"
+        "lime:slic, or a .json file of named explanation parameters [default: all that can explain "
+        "such input].",
+    ),
+    click.option(
+        "--metrics",
+        metavar="NAMES|all",
+        help="What to judge by: deletion, insertion, deletion_smoothed, deletion_patches, "
+        "infidelity, max_sensitivity, sic, aic, road, sufficiency, comprehensiveness, inside, "
+        "completeness, seed, randomization [default: the first two; inside with --masks].",
+    ),
+    click.option(
+        "--stages",
+        type=click.IntRange(1),
+        default=50,
+        show_default=True,
+        help="Equal shares in which elements go or come.",
+    ),
+    click.option("--limit", type=click.IntRange(1), help="Take the first N instances only."),
+    click.option(
+        "--masks",
+        type=click.Path(path_type=Path),
+        help="Folder of masks, white on the subject, named as the pictures are: how much of an "
+        "attribution is inside?",
+    ),
+)
+
+report_options = record(
+    "report",
+    ReportOptions,
+    click.option(
+        "-o", "--out", type=click.Path(path_type=Path), help="Write a report into this folder."
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="What is printed: a table and what follows from it, or every instance's number.",
+    ),
+    click.option("--force", is_flag=True, help="Overwrite a report that exists."),
+    click.option(
+        "--fail-under",
+        multiple=True,
+        callback=lambda _, __, values: _bounds(values),
+        metavar="METRIC=VALUE",
+        help="Exit with 1 if the mean of a method is worse, as in insertion=0.6; may be repeated.",
+    ),
+)
+
+
+def _bounds(values: tuple[str, ...]) -> dict[str, float]:
+    bounds = {}
+    for written in values:
+        name, equals, value = written.partition("=")
+        try:
+            bounds[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise click.BadParameter(f"'{written}' is not METRIC=VALUE, as in insertion=0.6")
+    return bounds
+
+
+def missed(found: Evaluation, bounds: Mapping[str, float]) -> str | None:
+    """Return the sentence on the methods that are worse than a bound, None if none is."""
+    said = []
+    for name, bound in bounds.items():
+        lower = found.metric(name).better == "lower"
+        for it in found.candidates:
+            mean = found.mean(name, it.name).mean
+            if it.control or (mean is not None and (mean <= bound if lower else mean >= bound)):
+                continue
+            value = "not known" if mean is None else f"{mean:.4g}"
+            said.append(f"{name} of {it.name} is {value}")
+    if not said:
+        return None
+    asked = ", ".join(f"{name}={bound:g}" for name, bound in bounds.items())
+    return f"worse than {asked}: {'; '.join(said)}"
+
+
+def instances_of(model: LoadedModel, inputs: Sequence[str], warn: Warn) -> Iterator[Instance]:
+    """Yield the instances of files and folders, read as they are asked for; ``-`` is stdin."""
+    from pellucid.inputs import read_data, read_file
+    from pellucid_cli.streams import read_stdin
+
+    for name in inputs:
+        if name == "-":
+            data = read_stdin()
+            yield from read_data(
+                data, model.inputs, source="<stdin>", warn=warn, beside=model.beside
+            )
+            continue
+        for path in _files(name):
+            yield from read_file(path, model.inputs, warn=warn, beside=model.beside)
+
+
+def _files(name: str) -> Iterator[str]:
+    """Yield a file, or the pictures, tables and requests in a folder and those below it."""
+    from pellucid.errors import InstanceError
+    from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED
+
+    if not os.path.isdir(name):
+        yield name
+        return
+    suffixes = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED, PARQUET}
+    count = 0
+    for folder, folders, files in os.walk(name):
+        folders.sort()
+        for file in sorted(files):
+            if file[0] != "." and Path(file).suffix.lower() in suffixes:
+                count += 1
+                yield os.path.join(folder, file)
+    if not count:
+        hint = "inputs are pictures, .json, .jsonl and .csv files"
+        raise InstanceError("holds no input", where=Where(file=name), hint=hint)

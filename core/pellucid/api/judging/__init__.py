@@ -1,0 +1,7 @@
+"""Explanations judged: every candidate explains every instance, and every metric judges it."""
+
+from __future__ import annotations
+
+from pellucid.api.judging.evaluation import evaluate
+
+__all__ = ["evaluate"]

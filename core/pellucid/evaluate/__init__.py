@@ -1,0 +1,51 @@
+"""How good explanations are: candidates against maps that know nothing of the model."""
+
+from __future__ import annotations
+
+from pellucid.evaluate.candidates import Candidate, candidates_of, settings_of
+from pellucid.evaluate.controls import CONTROLS, controls_of
+from pellucid.evaluate.metrics import MEASURES, chosen_measures
+from pellucid.evaluate.report import EVALUATION, write_report
+from pellucid.evaluate.result import (
+    Evaluation,
+    Instance,
+    Judged,
+    LeftOut,
+    Provenance,
+    Shown,
+    cell,
+    control,
+    packed,
+)
+from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
+from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial
+
+__all__ = [
+    "CONTROLS",
+    "EVALUATION",
+    "MEASURES",
+    "Candidate",
+    "Evaluation",
+    "Found",
+    "Instance",
+    "Judged",
+    "Kind",
+    "LeftOut",
+    "Measure",
+    "Metric",
+    "Picture",
+    "Provenance",
+    "Settings",
+    "Shown",
+    "Subject",
+    "Trial",
+    "candidates_of",
+    "cell",
+    "chosen_measures",
+    "control",
+    "controls_of",
+    "packed",
+    "settings_of",
+    "subject_of",
+    "write_report",
+]

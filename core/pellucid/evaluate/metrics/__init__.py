@@ -1,0 +1,7 @@
+"""The metrics, a file for each kind: what is asked of the model, and what follows from it."""
+
+from __future__ import annotations
+
+from pellucid.evaluate.metrics.chosen import MEASURES, chosen_measures
+
+__all__ = ["MEASURES", "chosen_measures"]

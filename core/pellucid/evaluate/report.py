@@ -1,0 +1,38 @@
+"""A report in a folder: ``evaluation.json``, and beside it ``curves.npz`` and ``maps.npz``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.errors import OutputError, refuse_remote
+from pellucid.evaluate.result import Evaluation, packed
+from pellucid.files import create, make_folder, put_in_place, remove
+from pellucid.notices import Where
+
+EVALUATION, CURVES, MAPS = "evaluation.json", "curves.npz", "maps.npz"
+
+
+def write_report(found: Evaluation, folder: Path) -> None:
+    """Write a report, each file whole; ``evaluation.json``, which names the others, comes last.
+
+    Raises OutputError.
+    """
+    refuse_remote(folder, OutputError)
+    files = {
+        CURVES: packed(found.arrays()),
+        MAPS: packed(found.maps()),
+        EVALUATION: found.json() + b"\n",
+    }
+    try:
+        make_folder(folder)
+        for name, data in files.items():
+            aside = folder / f"{name}.partial"
+            try:
+                with create(aside) as file:
+                    file.write(data)
+                put_in_place(aside, folder / name)
+            finally:
+                remove(aside)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(what, where=Where(file=str(folder))) from error

@@ -1,0 +1,109 @@
+"""What a metric is given, one instance with the maps of all candidates, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pellucid.evaluate.subject import Subject
+from pellucid.model import Array, Tensors
+
+HIGHER, LOWER = "higher", "lower"
+RANDOMIZATION = "randomization"
+UNCHANGED = 0.95
+"""A correlation with the map of random weights from which on a map is none of the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number for each map: what it is called, which way is better, what it means and cannot mean.
+
+    `better` is ``higher``, ``lower``, or None where neither is.
+    """
+
+    name: str
+    title: str
+    better: str | None
+    means: str
+    cannot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How metrics are taken: `stages` is the number of shares of a curve, `seed` a random seed."""
+
+    stages: int = 50
+    seed: int = 0
+
+
+class Again(Protocol):
+    """Explains the instance of a trial again, in another way; text says why that failed."""
+
+    def changed(self, candidate: str, inputs: Mapping[str, Array]) -> Array | str:
+        """Return the maps of changed inputs [r, …] for the same output, [r, p]."""
+        ...
+
+    def seeded(self, candidate: str, seed: int) -> Array | str | None:
+        """Return the map with another random seed, [p]; None where the method draws nothing."""
+        ...
+
+    def reinitialised(self, candidate: str, share: float) -> Array | str:
+        """Return the map after a share of the weights was drawn anew, from the output down, [p]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One instance with its `maps`: candidate → a number for each element, [p].
+
+    `controls` are those of the maps that know nothing of the model. `errors` are the approx_error
+    of candidates, where they have one; `request` has the inputs that are floating point numbers,
+    without the batch axis, and `ranges` how far each of them ranges; `mask` is where the subject of
+    the picture is, bool [h, w]; `again` explains once more.
+    """
+
+    subject: Subject
+    maps: Mapping[str, Array]
+    controls: frozenset[str] = frozenset()
+    errors: Mapping[str, float] = field(default_factory=dict)
+    request: Tensors = field(default_factory=dict)
+    ranges: Tensors = field(default_factory=dict)
+    mask: Array | None = None
+    again: Again | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """What a metric found of one instance: metric → candidate → number, and the curves behind."""
+
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
+    curves: dict[str, dict[str, Array]] = field(default_factory=dict)
+    missing: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def put(self, metric: str, candidate: str, value: float) -> None:
+        """Note a number."""
+        self.values.setdefault(metric, {})[candidate] = float(value)
+
+    def curve(self, metric: str, candidate: str, values: Array) -> None:
+        """Note a curve."""
+        self.curves.setdefault(metric, {})[candidate] = values
+
+    def lacks(self, metric: str, candidate: str, reason: str) -> None:
+        """Note why there is no number for a candidate."""
+        self.missing[metric, candidate] = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One or more metrics that are taken together.
+
+    `judge` takes them of a trial. `refuses` says why they do not apply to a trial, or "".
+    `usual` tells that they are taken where none is chosen, `masked` that they need masks.
+    """
+
+    metrics: tuple[Metric, ...]
+    judge: Callable[[Trial, Settings], Found]
+    refuses: Callable[[Trial], str] = lambda trial: ""
+    usual: bool = False
+    masked: bool = False

@@ -1,0 +1,172 @@
+"""ROAD against Quantus, information curves against PAIR's package, and both by hand."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from judged import of_picture
+from small_network import (
+    SIZE,
+    gray_pictures,
+    maps,
+    network,
+    pictures,
+    removed,
+    seen_pixels,
+    smooth_picture,
+)
+
+from pellucid.evaluate import Picture, Settings, Trial, subject_of
+from pellucid.evaluate.metrics import pictures as judged
+from pellucid.evaluate.metrics.pictures import INFORMATION, ROAD_FILLED, THRESHOLDS
+from pellucid.model import FunctionModel
+
+HERE = Path(__file__).parent
+QUANTUS = json.loads((HERE / "quantus.json").read_text())
+PAIR = json.loads((HERE / "pair.json").read_text())
+
+
+def gray_subject(image, target):
+    model = FunctionModel(
+        lambda x: network(np.repeat(x["image"][..., None], 3, axis=-1)),
+        lambda x, t: {},
+        frozenset(),
+    )
+    picture = Picture(feature="image", size=(SIZE, SIZE), channels=None)
+    zero = {"image": np.zeros((1, SIZE, SIZE), np.float32)}
+    return subject_of(model, {"image": image[None]}, zero, target, picture=picture)
+
+
+def test_pixels_are_filled_as_quantus_fills_them() -> None:
+    picture = pictures()[0].astype(np.float64)
+    for mask, expected in zip(removed(), QUANTUS["filled"], strict=False):
+        found = judged.filled(picture, mask, np.zeros((int(mask.sum()), 3)))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_labels_are_kept_where_quantus_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twenty pictures, without noise, at each share that is filled in."""
+    monkeypatch.setattr(judged, "NOISE", 0.0)
+    for name, rankings in maps(pictures(20)).items():
+        kept = []
+        for image, ranking, target in zip(
+            gray_pictures(), rankings, QUANTUS["target"], strict=True
+        ):
+            trial = Trial(subject=gray_subject(image, target), maps={name: ranking.ravel()})
+            found = ROAD_FILLED.judge(trial, Settings())
+            kept.append(found.curves["road_kept"][name])
+            assert found.values["road_kept"][name] == pytest.approx(kept[-1].mean())
+            assert found.values["road"][name] == pytest.approx(found.curves["road"][name].mean())
+        expected = [QUANTUS[f"kept/{name}"][str(share)] for share in range(10, 100, 10)]
+        np.testing.assert_allclose(np.mean(kept, axis=0), expected, atol=1e-6)
+    assert len({*QUANTUS["target"]}) > 1 and 0 < np.mean(expected) < 1
+
+
+def test_the_noise_is_the_same_for_all_candidates_and_goes_by_the_instance() -> None:
+    image, ranking = pictures()[0], maps(pictures())["noise"][0].ravel()
+
+    def found(number, names):
+        trial = Trial(
+            subject=of_picture(image, 0, number=number), maps=dict.fromkeys(names, ranking)
+        )
+        return ROAD_FILLED.judge(trial, Settings()).values["road"]
+
+    both = found(3, ["a", "b"])
+    assert both["a"] == both["b"] == found(3, ["b"])["b"] != found(4, ["b"])["b"]
+
+
+def test_a_pixel_between_others_is_their_mean() -> None:
+    picture = np.arange(9.0).reshape(3, 3, 1)
+    gone = np.zeros((3, 3), bool)
+    gone[1, 1] = True
+    picture[1, 1] = 99
+    found = judged.filled(picture, gone, np.full((1, 1), 0.5))
+    assert found[1, 1, 0] == pytest.approx(4 + 0.5)
+    corner = np.zeros((3, 3), bool)
+    corner[0, 0] = True
+    (a, b, c) = picture[0, 1, 0], picture[1, 0, 0], picture[1, 1, 0]
+    expected = (2 * a + 2 * b + c) / 5
+    assert judged.filled(picture, corner, np.zeros((1, 1)))[0, 0, 0] == pytest.approx(expected)
+
+
+def runs():
+    picture, ranking = smooth_picture()
+    for run in PAIR["runs"]:
+        yield picture, np.rot90(run["sign"] * ranking, run["turned"]), run
+
+
+def test_information_curves_are_those_of_pair() -> None:
+    """With its sizes of the compressed pictures, which are those of its libwebp."""
+    curves = []
+    for _, _, run in runs():
+        sizes, scores = np.array(run["sizes"], float), np.array(run["predictions"])
+        curve = judged.information_curve(sizes, scores)
+        curves.append(curve)
+        assert np.mean(curve[:-1] + curve[1:]) / 2 == pytest.approx(run["area"], abs=1e-6)
+        assert (np.diff(curve) >= 0).all() and (curve[0], curve[-1]) >= (0, 1)
+    assert judged.median_area(np.array(curves)) == pytest.approx(PAIR["median_area"], abs=1e-6)
+
+
+def test_pictures_are_blurred_as_pair_blurs_them() -> None:
+    """All pixels together; a triangulation of a grid may be drawn in more than one way."""
+    for picture, values, run in islice(runs(), 2):
+        flat = values.ravel()
+        for share, expected in zip(THRESHOLDS, run["sums"][1:], strict=False):
+            seen = (flat >= np.quantile(flat, 1 - share)).reshape(values.shape) | seen_pixels()
+            found = judged.blurred(picture, seen)
+            assert int(found.astype(int).sum()) == pytest.approx(expected, rel=1e-4)
+    whole = np.ones(picture.shape[:2], bool)
+    assert np.array_equal(judged.blurred(picture, whole), picture)
+
+
+def test_sizes_are_those_of_a_lossless_webp() -> None:
+    picture, _, run = next(runs())
+    assert judged.information(picture) == pytest.approx(run["sizes"][-1], rel=0.05)
+    flat = np.zeros_like(picture)
+    assert judged.information(flat) < judged.information(picture) / 5
+    assert judged.information(picture[..., :1]) < judged.information(picture)
+
+
+def sharp_subject(target=0):
+    """A model that sees whether there are edges in the middle of a picture."""
+    from small_network import sharpness
+
+    picture, _ = smooth_picture()
+
+    def scores(x):
+        sharp = sharpness(np.rint(x["image"] * 255))
+        return np.stack([sharp, 0.9 - sharp], axis=1)
+
+    model = FunctionModel(scores, lambda x, t: {}, frozenset())
+    side = picture.shape[0]
+    held = Picture(feature="image", size=(side, side), channels=2)
+    x = {"image": picture[None] / 255}
+    zero = {"image": np.zeros_like(x["image"])}
+    return subject_of(model, x, zero, target, picture=held)
+
+
+def test_a_map_of_what_the_model_sees_is_ahead_of_one_of_the_rest() -> None:
+    subject = sharp_subject()
+    middle = np.zeros((48, 48))
+    middle[12:36, 12:36] = 1
+    noise = np.random.default_rng(0).random((48, 48)) * 0.1
+    rankings = {"middle": (middle + noise).ravel(), "rest": (noise - middle).ravel()}
+    found = INFORMATION.judge(Trial(subject=subject, maps=rankings), Settings())
+    for metric in ("sic", "aic"):
+        values = found.values[metric]
+        assert values["middle"] > values["rest"] + 0.1, (metric, values)
+
+
+def test_a_picture_that_is_no_better_than_blurred_is_left_out() -> None:
+    subject = sharp_subject(1)
+    trial = Trial(subject=subject, maps={"a": np.arange(48.0 * 48)})
+    found = INFORMATION.judge(trial, Settings())
+    assert found.values == {}
+    assert found.missing == {
+        ("sic", ""): "the blurred picture is as good as the whole one",
+        ("aic", ""): "the blurred picture is as good as the whole one",
+    }
