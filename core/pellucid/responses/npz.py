@@ -232,7 +232,6 @@ def _explanation(
                 features={name: features[name] for name in said["features"]},
                 evaluations=said["evaluations"],
                 diagnostics=said["diagnostics"],
-                flat=False,  # of which the warnings speak
                 single=said.get("single") is True,
                 **kinds,
             )

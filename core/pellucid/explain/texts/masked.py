@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from pellucid.errors import InstanceError, OutOfMemoryError
 from pellucid.explain.texts.found import Texts
-from pellucid.metadata import Attributing, Lime, SampledShapley
+from pellucid.metadata import Attributing
 from pellucid.model import Attribution
 from pellucid.notices import Hint, Notice
 
@@ -29,11 +30,12 @@ def answered(
     except OutOfMemoryError:
         raise
     except InstanceError as error:
-        replaceable = isinstance(method, SampledShapley | Lime) and method.mask is None
-        if not texts.cuts or not replaceable:
+        parts = method.text_parts
+        if not texts.cuts or parts is None or parts.mask is not None:
             raise
+        masked: Any = method  # what cuts texts has a mask
         try:
-            attribution = asked(replace(method, mask=UNKNOWN))
+            attribution = asked(replace(masked, mask=UNKNOWN))
         except InstanceError:
             raise error from None
     what = (

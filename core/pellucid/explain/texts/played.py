@@ -49,20 +49,16 @@ def shapley_of_words(
         rows = list(group)
         found = cuts[rows[0]]
         one = {name: value[rows] for name, value in x.items()}
-        asked = TextModel(
-            model=model,
-            cuts=found,
-            shapes={name: np.shape(one[name])[1:] for name in found},
-            mask=method.mask,
-        )
+        shapes = {name: np.shape(one[name])[1:] for name in found}
+        asked = TextModel(model=model, cuts=found, shapes=shapes, mask=method.mask)
         there = {name: np.ones((len(rows), len(it.spans)), bool) for name, it in found.items()}
         starts = [_of_rows({**it, **_without(there)}, rows) for it in baselines]
+        known = None if score is None else score[rows]
         own = {name: labels[rows[0]] for name, labels in (regions or {}).items()}
         try:
             part = sampled_shapley.sampled_shapley(
                 asked, {**one, **there}, starts, target[rows], method,
-                groups=groups, regions=own, seed=seed,
-                score=None if score is None else score[rows],
+                groups=groups, regions=own, score=known, seed=seed,
             )  # fmt: skip
         except baseline_scores.BaselineError as refusal:
             refusal.row = rows[0]
