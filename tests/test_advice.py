@@ -119,6 +119,7 @@ CASES = [
         "explain {columns} {ones} --steps 1",
         fill={"--steps": "50", "--baseline": "[0.9,1.9,0.9,2.9,0.9]"},
     ),
+    Case("raise {steps}", "explain {columns} {ones} --steps 1 --errors", fill={"--steps": "9"}),
     Case(
         "raise {steps} or choose another {baseline}; {method:sampled-shapley} needs no gradients",
         "explain {late} {ones} --steps 20",

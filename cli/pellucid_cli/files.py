@@ -69,13 +69,14 @@ def check_free(path: Path, *, force: bool) -> None:
 
 def check_report(folder: Path, *, force: bool) -> None:
     """Raise OutputError unless a report can be written into a folder, which need not exist yet."""
-    from pellucid.evaluate import EVALUATION
+    from pellucid.evaluate import EVALUATION, PAGE
 
     refuse_remote(folder, OutputError)
     if folder.exists() and not folder.is_dir():
         raise OutputError("is no folder", where=Where(file=str(folder)))
     if folder.is_dir():
-        check_free(folder / EVALUATION, force=force)
+        for name in (EVALUATION, PAGE):
+            check_free(folder / name, force=force)
 
 
 def _is_pipe(path: Path) -> bool:

@@ -29,7 +29,9 @@ class Attribution:
     `ranks` are those of an image's regions, [n, h, w], 1 for the best; `segments` [n, h, w] say
     which patch a pixel is in, counted from 0, where a method works on patches; `flat` [n] tells
     where a method had nothing to go by, gradients that are all 0, or hidden patches that look as
-    they are; `diagnostics` [n] each are what else a method says of itself.
+    they are; `diagnostics` [n] each are what else a method says of itself. `errors` are shaped as
+    `values`: the standard error of each, where these were sampled, or how far another rule of
+    quadrature is from it, with its sign; they add up where values do that belong together.
     """
 
     values: Tensors
@@ -42,6 +44,7 @@ class Attribution:
     segments: Tensors = field(default_factory=dict)
     flat: Array | None = None
     diagnostics: Tensors = field(default_factory=dict)
+    errors: Tensors = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

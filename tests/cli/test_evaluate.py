@@ -42,7 +42,7 @@ def test_a_report_is_the_same_to_the_bit(
             "evaluate", wine, rows, "-o", tmp_path / name, "--format", "json", "--seed", 3
         )
         assert run.code == 0, run.err
-    for file in ("evaluation.json", "curves.npz", "maps.npz"):
+    for file in ("evaluation.json", "curves.npz", "maps.npz", "index.html"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     found = json.loads((tmp_path / "a" / "evaluation.json").read_bytes())
     assert found == json.loads(run.out)
@@ -58,6 +58,36 @@ def test_a_report_is_the_same_to_the_bit(
     assert not list((tmp_path / "a").glob("*.partial"))
     run = program("evaluate", wine, rows, "-o", tmp_path / "a")
     assert run.code == 2 and "exists" in run.err
+
+
+def test_a_report_has_a_page_and_replaces_no_other(
+    program: Any, wine: Path, rows: Path, tmp_path: Path
+) -> None:
+    quick = ("evaluate", wine, rows, "--methods", "ig:steps=5", "--stages", 5, "-o", tmp_path)
+    run = program(*quick)
+    assert run.code == 0 and run.out.decode().splitlines()[-1] == str(tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "ig:steps=5" in page and "too few to tell methods apart" in page
+    (tmp_path / "evaluation.json").unlink()
+    (tmp_path / "index.html").write_text("mine")
+    run = program(*quick)
+    assert run.code == 2 and "index.html" in run.err and "exists" in run.err
+    assert (tmp_path / "index.html").read_text() == "mine"
+    assert program(*quick, "--force").code == 0
+
+
+def test_a_picture_whose_name_is_no_text(
+    program: Any, digits: Path, samples: Path, tmp_path: Path
+) -> None:
+    """Names of files are bytes: they are written as they can be."""
+    odd = tmp_path / "caf\udce9 <b>.png"
+    odd.write_bytes((samples / "digits" / "images" / "two.png").read_bytes())
+    out = tmp_path / "report"
+    run = program("evaluate", digits, odd, "--methods", "ig:steps=5", "--stages", 5, "-o", out)
+    assert run.code == 0, run.err
+    (found,) = json.loads((out / "evaluation.json").read_bytes())["instances"]
+    assert found["name"].endswith(r"caf\xe9 <b>.png")
+    assert r"caf\xe9 &lt;b&gt;.png" in (out / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_gate_says_in_a_sentence_what_is_worse(program: Any, wine: Path, rows: Path) -> None:

@@ -227,6 +227,19 @@ def test_lime_says_how_stable_it_is_beside_its_attributions(program: Any, sample
         assert 0 < said["r_squared"] <= 1 and 0.5 < said["stability"] <= 1
 
 
+def test_tables_have_an_error_beside_each_value(program: Any, samples: Path) -> None:
+    wine = samples / "wine"
+    arguments = ["explain", wine / "model", wine / "instances.json", "--format", "table"]
+    plain = program(*arguments)
+    assert plain.code == 0 and "±" not in plain.out.decode()
+    sampled = program(*arguments, "--method", "sampled-shapley", "--paths", 4)
+    compared = program(*arguments, "--steps", 5, "--errors")
+    for run in (sampled, compared):
+        lines = [it for it in run.out.decode().splitlines() if "█" in it]
+        assert run.code == 0 and lines and all(" ± " in line for line in lines), run.out.decode()
+    assert "quadrature_error" in compared.out.decode()
+
+
 def test_lime_warns_of_coefficients_that_are_noise(program: Any, samples: Path) -> None:
     photos = samples / "photos"
     run = program(

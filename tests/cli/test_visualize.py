@@ -76,6 +76,31 @@ def test_a_setting_is_checked_as_in_the_metadata(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_errors_are_seen_in_pictures_old_and_new(
+    program: Any, samples: Path, tmp_path: Path
+) -> None:
+    digits, raw = samples / "digits", tmp_path / "seven.npz"
+    model, seven = digits / "model", digits / "images/seven.png"
+    lime = ("--method", "lime", "--samples", 100, "-q")
+    made = {}
+    for name, given in {"plain": (), "faded": ("--errors",)}.items():
+        run = program("visualize", model, seven, "-o", tmp_path / f"{name}.png", *lime, *given)
+        assert run.code == 0, run.err
+        made[name] = pixels(tmp_path / f"{name}.png")
+    assert np.abs(made["plain"] - made["faded"]).mean() > 0.5
+    assert program("explain", model, seven, "--raw", raw, *lime).code == 0
+    run = program("visualize", raw, "-o", tmp_path / "again.png", "--errors", "-q")
+    assert run.code == 0, run.err
+    np.testing.assert_array_equal(pixels(tmp_path / "again.png"), made["faded"])
+
+
+def test_where_no_errors_are_known_that_is_said(program: Any, photos: Path, tmp_path: Path) -> None:
+    cat = photos / "images/cat.jpg"
+    arguments = ("--method", "xrai", "--steps", 4, "--errors")
+    run = program("visualize", photos / "model", cat, "-o", tmp_path / "a.png", *arguments)
+    assert run.code == 0 and "warning: cat: no errors of single values are known" in run.err
+
+
 def test_a_panel_is_wider_than_the_photo_twice(program: Any, photos: Path, tmp_path: Path) -> None:
     overlay = draw(program, photos, tmp_path / "a.png")
     panel = draw(program, photos, tmp_path / "b.png", "--panel")

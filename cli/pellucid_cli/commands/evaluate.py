@@ -116,7 +116,7 @@ def _deliver(found: Evaluation, report: ReportOptions, console: Console) -> None
     from pellucid_cli.streams import put, write, write_bytes
 
     if report.out is not None:
-        from pellucid.evaluate import write_report
+        from pellucid.evaluate import PAGE, write_report
 
         write_report(found, report.out)
     if report.form == "json":
@@ -126,4 +126,4 @@ def _deliver(found: Evaluation, report: ReportOptions, console: Console) -> None
 
     write(evaluation_table(found))
     if report.out is not None:
-        put(str(report.out / "evaluation.json"))
+        put(str(report.out / PAGE))

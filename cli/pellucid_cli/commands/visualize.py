@@ -97,7 +97,7 @@ def visualize(
         raise click.UsageError("no input: name a model and its inputs, or saved explanations")
     if show and out is None:
         check_stdout()
-    view = view_of(looking, out)
+    view = view_of(looking, out, errors=bool(method.settings.errors))
     method, methods = methods_of(looking, method)
     target = Target(out=out, show=show, saved=is_saved(names))
     found = explained(names, view, methods, model, method, tables, console)
@@ -144,6 +144,8 @@ def _drawn(
                 made = [*files(sets, number, stem, view)]
         except InstanceError as error:
             raise error.at(where) from error
+        if view.errors and not any(label.errors for each in sets for label in each[number].labels):
+            console.warn(f"{stem}: no errors of single values are known")
         for file in made:
             if target.form in (None, SUFFIXES[Path(file.name).suffix]):
                 if file.note:

@@ -296,6 +296,14 @@ method_options = record(
     ),
     baseline_option,
     click.option(
+        "--errors",
+        is_flag=True,
+        default=None,
+        help="The error of each value: integrated gradients compare with a rule of fewer steps, "
+        "responses have what is known; visualize fades what is smaller than twice its error "
+        "[default: False].",
+    ),
+    click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
     ),
     output_index_option,

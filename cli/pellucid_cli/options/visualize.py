@@ -83,8 +83,8 @@ view_options = record(
 )
 
 
-def view_of(looking: ViewOptions, out: Path | None) -> View:
-    """Return how explanations are looked at, in the file `out` or in many."""
+def view_of(looking: ViewOptions, out: Path | None, *, errors: bool = False) -> View:
+    """Return how explanations are looked at, with `errors` or not, in the file `out` or in many."""
     from pellucid.metadata.documents import parse_visualization
     from pellucid.visualize import FRAMES, View
 
@@ -103,6 +103,7 @@ def view_of(looking: ViewOptions, out: Path | None) -> View:
         actual=looking.actual,
         frames=looking.frames or (FRAMES if gif else None),
         animated=gif,
+        errors=errors,
         form=form if form in ("png", "jpeg") else "png" if chosen is None else chosen.value,
     )
 
@@ -215,7 +216,7 @@ def _saved(
         raise click.UsageError("--compare explains anew: name the model and its inputs")
     records = (ModelOptions, CallSettings, TableOptions)
     explaining = {it.name for one in records for it in fields(one)} | {"seed"}
-    explaining -= {"metadata"}  # which say how to draw, too
+    explaining -= {"metadata", "errors"}  # which say how to draw, too
     context = click.get_current_context()
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")

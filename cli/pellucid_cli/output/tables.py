@@ -17,6 +17,7 @@ from pellucid_cli.output.colored_text import on_grounds
 if TYPE_CHECKING:
     from pellucid import Explanations, LabelAttribution, Neighbor
     from pellucid.metadata import ExplanationMetadata
+    from pellucid.model import Array
     from pellucid.visualize import Series
     from pellucid.visualize import Text as Words
 
@@ -77,12 +78,13 @@ def _label(
     grid.add_column("")
     rows = sorted(_rows(label, metadata, written, series), key=lambda row: -abs(row[1]))
     largest = abs(rows[0][1]) if rows else 0.0
-    for name, value, note in rows[:MOST]:
+    for name, value, note, error in rows[:MOST]:
         bar = "█" * round(20 * abs(value) / largest) if largest else ""
         # As `Text`: in a plain string Rich takes what stands in brackets for its own markup.
-        grid.add_row(Text(printable(name)), f"{value:+.4g}", f"{bar} {note}".strip())
+        off = "" if error is None else f" ± {error:.2g}"
+        grid.add_row(Text(printable(name)), f"{value:+.4g}{off}", f"{bar} {note}".strip())
     if len(rows) > MOST:
-        rest = sum(value for _, value, _ in rows[MOST:])
+        rest = sum(value for _, value, *_ in rows[MOST:])
         grid.add_row(f"{len(rows) - MOST} others", f"{rest:+.4g}", "")
     yield grid
     for name, attribution in label.features.items():
@@ -109,25 +111,31 @@ def _rows(
     metadata: ExplanationMetadata,
     written: Sequence[Words],
     series: Mapping[str, Series],
-) -> Iterator[tuple[str, float, str]]:
-    """Yield (name, attribution, note): elements of vectors, channels of series, else the whole."""
+) -> Iterator[tuple[str, float, str, float | None]]:
+    """Yield (name, attribution, note, error): elements of vectors, channels of series, or a whole.
+
+    The error is that of the attribution, None where it is not known.
+    """
     from pellucid.explain import element_names
 
     texts = {it.feature: it for it in written}
     for name, value in label.features.items():
         if name in texts and value.ndim == 1:
             own = f"{name}: " * (len(label.features) > 1)
-            parts = zip(texts[name].words, texts[name].attributions.tolist(), strict=True)
-            yield from ((own + word, part, "") for word, part in parts)
+            text = texts[name]
+            errors = _each(text.errors, len(text.words))
+            parts = zip(text.words, text.attributions.tolist(), errors, strict=True)
+            yield from ((own + word, part, "", error) for word, part, error in parts)
         elif name in series:
             yield from _channels(series[name])
         elif value.size == 1:
-            yield name, float(value.sum()), ""
+            yield name, float(value.sum()), "", _each(label.errors.get(name), 1)[0]
         elif value.ndim == 1 and value.size <= LONGEST:
             names = element_names(metadata, name, value)
-            for i, part in enumerate(value.tolist()):
+            errors = _each(label.errors.get(name), value.size)
+            for i, (part, error) in enumerate(zip(value.tolist(), errors, strict=True)):
                 if part:
-                    yield f"{name}[{i}]" if names is None else names[i], part, ""
+                    yield f"{name}[{i}]" if names is None else names[i], part, "", error
         else:
             positive = float(value[value > 0].sum())
             shape = "×".join(map(str, value.shape))
@@ -135,10 +143,17 @@ def _rows(
                 name,
                 float(value.sum()),
                 f"{shape}: {positive:+.3g} and {value.sum() - positive:+.3g}",
+                None,
             )
 
 
-def _channels(series: Series) -> Iterator[tuple[str, float, str]]:
+def _each(errors: Array | None, count: int) -> list[float | None]:
+    """Return the error of each element, None where it is not known."""
+    known = [None] * count if errors is None else errors.ravel().tolist()
+    return [None if it is None or it != it else it for it in known]
+
+
+def _channels(series: Series) -> Iterator[tuple[str, float, str, float | None]]:
     """Yield the total of each channel, and the step that counts most in it."""
     names, each = series.names, series.attributions.T
     if series.shared_by_channels:
@@ -146,4 +161,4 @@ def _channels(series: Series) -> Iterator[tuple[str, float, str]]:
     for name, weights in zip(names, each, strict=True):
         step = int(abs(weights).argmax())
         most = "" if series.shared_by_steps else f"most in step {step}: {weights[step]:+.3g}"
-        yield name, float(weights.sum()), most
+        yield name, float(weights.sum()), most, None

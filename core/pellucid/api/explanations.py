@@ -52,7 +52,7 @@ class Explanations(Results):
         """Return a tidy DataFrame: a row for each element of a feature, label and instance.
 
         Its columns are instance, id, label, feature, value (what the model was given), attribution,
-        error (the standard error of the attribution, where it has one), score, baseline_score,
+        error (that of the attribution, NaN where it is not known), score, baseline_score,
         approx_error and output; for nearest examples, instance, id, example and distance. Raises
         DependencyError without pandas.
         """
@@ -93,7 +93,10 @@ class Explanations(Results):
                     raise error.at(where) from error
 
         ids = [instance.id for instance in self.instances]
-        return responses.response(self.items, self.metadata, pictures, dialect=dialect, ids=ids)
+        return responses.response(
+            self.items, self.metadata, pictures,
+            dialect=dialect, ids=ids, errors=self.parameters.method.errors,
+        )  # fmt: skip
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""
@@ -149,13 +152,14 @@ class Explanations(Results):
         *,
         own_size: bool = True,
         visualization: Visualization = Visualization(),
+        errors: bool = False,
     ) -> dict[str, Drawing]:
         """Return what is drawn of each feature of one instance, as `draw_explanation` does.
 
         For people (`own_size`), that is series, too, as `draw_series` draws them.
         """
         drawn = draw_explanation(
-            self, number, label, own_size=own_size, visualization=visualization
+            self, number, label, own_size=own_size, visualization=visualization, errors=errors
         )
         return {**drawn, **draw_series(self, number, label)} if own_size else drawn
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pellucid.evaluate.candidates import Candidate, candidates_of, settings_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
 from pellucid.evaluate.metrics import MEASURES, chosen_measures
-from pellucid.evaluate.report import EVALUATION, write_report
+from pellucid.evaluate.page import page_of
+from pellucid.evaluate.report import EVALUATION, PAGE, write_report
 from pellucid.evaluate.result import (
     Evaluation,
     Instance,
@@ -24,6 +25,7 @@ __all__ = [
     "CONTROLS",
     "EVALUATION",
     "MEASURES",
+    "PAGE",
     "Candidate",
     "Evaluation",
     "Found",
@@ -45,6 +47,7 @@ __all__ = [
     "control",
     "controls_of",
     "packed",
+    "page_of",
     "settings_of",
     "subject_of",
     "write_report",

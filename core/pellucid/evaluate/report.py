@@ -1,15 +1,17 @@
-"""A report in a folder: ``evaluation.json``, and beside it ``curves.npz`` and ``maps.npz``."""
+"""A report in a folder: a page, ``evaluation.json``, ``curves.npz`` and ``maps.npz``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pellucid.errors import OutputError, refuse_remote
+from pellucid.evaluate.page import page_of
 from pellucid.evaluate.result import Evaluation, packed
 from pellucid.files import create, make_folder, put_in_place, remove
 from pellucid.notices import Where
 
 EVALUATION, CURVES, MAPS = "evaluation.json", "curves.npz", "maps.npz"
+PAGE = "index.html"
 
 
 def write_report(found: Evaluation, folder: Path) -> None:
@@ -21,6 +23,7 @@ def write_report(found: Evaluation, folder: Path) -> None:
     files = {
         CURVES: packed(found.arrays()),
         MAPS: packed(found.maps()),
+        PAGE: page_of(found),
         EVALUATION: found.json() + b"\n",
     }
     try:

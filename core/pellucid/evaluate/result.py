@@ -23,6 +23,7 @@ from pellucid.evaluate.statistics import TOO_FEW, Interval, difference, interval
 from pellucid.evaluate.trial import HIGHER, LOWER, Metric
 from pellucid.evaluate.verdict import sentences
 from pellucid.model import Array
+from pellucid.printable import encodable
 
 VERSION = 1
 """That of ``evaluation.json``; it rises when a key changes its meaning or goes."""
@@ -213,7 +214,7 @@ class Evaluation:
 
     def json(self) -> bytes:
         """Return it as UTF-8 JSON, with every instance's number."""
-        return orjson.dumps(self.document(), option=orjson.OPT_INDENT_2)
+        return orjson.dumps(_encodable(self.document()), option=orjson.OPT_INDENT_2)
 
     def frame(self) -> Any:
         """Return a pandas table: a row for each instance, candidate and metric.
@@ -261,6 +262,18 @@ class Evaluation:
         return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>{said}"
 
 
+def _encodable(value: Any) -> Any:
+    """Return JSON values without halves of letters, which names of files may have."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(it) for key, it in value.items()}
+    if isinstance(value, list | tuple):
+        texts = not value or not isinstance(value[0], float)  # numbers are many
+        return [_encodable(it) for it in value] if texts else value
+    return value
+
+
 def _record(judged: Judged) -> dict[str, Any]:
     found = asdict(judged)
     found["failed"] = [{"number": n, "reason": why} for n, why in judged.failed.items()]
@@ -272,11 +285,12 @@ def cell(found: Interval) -> str:
     if found.mean is None:
         return "–"
     if found.low is None or found.high is None:
-        return _short(found.mean)
-    return f"{_short(found.mean)} [{_short(found.low)}, {_short(found.high)}]"
+        return short(found.mean)
+    return f"{short(found.mean)} [{short(found.low)}, {short(found.high)}]"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number with the digits that can matter in a table."""
     return f"{value:.2f}" if 0.095 <= abs(value) < 1000 or value == 0 else f"{value:.2g}"
 
 
@@ -290,6 +304,6 @@ def packed(arrays: Mapping[str, Array]) -> bytes:
         for name, values in arrays.items():
             inner = io.BytesIO()
             np.lib.format.write_array(inner, np.ascontiguousarray(values), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(f"{encodable(name)}.npy", (1980, 1, 1, 0, 0, 0))
             archive.writestr(entry, inner.getvalue(), zipfile.ZIP_DEFLATED)
     return file.getvalue()

@@ -9,6 +9,7 @@ was drawn from, and the fewer instances the more so. Resamples are drawn by
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,27 @@ def difference(first: Array, second: Array, seed: int = 0) -> Interval:
     return interval(np.asarray(first, np.float64) - np.asarray(second, np.float64), seed)
 
 
+def band(curves: Array, seed: int = 0) -> Array:
+    """Return the mean of curves [n, m] with its interval at each point: mean, low, high [3, m].
+
+    A curve with a point that is no number is left out. The ends are the mean where there is one
+    curve, and NaN is all there is where there is none.
+    """
+    curves = np.asarray(curves, np.float64)
+    curves = curves[np.isfinite(curves).all(axis=1)]
+    n, m = curves.shape
+    if n < 2:
+        return np.broadcast_to(curves[0] if n else np.full(m, np.nan), (3, m))
+    means = np.empty((RESAMPLES, m))
+    for rows, drawn in _resamples(n, seed):
+        places = drawn + n * np.arange(len(drawn))[:, None]
+        counts = np.bincount(places.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        means[rows] = counts @ curves / n
+    share = _tail(n)
+    low, high = np.quantile(means, [share, 1 - share], axis=0)
+    return np.stack([curves.mean(axis=0), low, high])
+
+
 def _tail(n: int) -> float:
     """Return the share of the resampled means that is left out on each side."""
     from scipy.special import ndtr, stdtrit
@@ -71,11 +93,16 @@ def _tail(n: int) -> float:
 
 
 def _means(values: Array, seed: int) -> Array:
-    generator = np.random.default_rng([seed, len(values)])
-    size = max(1, _TOGETHER // len(values))
     means = np.empty(RESAMPLES)
+    for rows, drawn in _resamples(len(values), seed):
+        means[rows] = values[drawn].mean(axis=1)
+    return means
+
+
+def _resamples(n: int, seed: int) -> Iterator[tuple[slice, Array]]:
+    """Yield the instances of each resample, [r, n], some of them at a time, with their places."""
+    generator = np.random.default_rng([seed, n])
+    size = max(1, _TOGETHER // n)
     for start in range(0, RESAMPLES, size):
         count = min(size, RESAMPLES - start)
-        drawn = generator.integers(len(values), size=(count, len(values)))
-        means[start : start + count] = values[drawn].mean(axis=1)
-    return means
+        yield slice(start, start + count), generator.integers(n, size=(count, n))

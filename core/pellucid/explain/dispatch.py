@@ -173,7 +173,7 @@ def _lime(
             hint=Hint("use {method:sampled-shapley}"),
         )
     spec = images[0]
-    heats, segments, r_squared, stability = [], [], [], []
+    heats, errors, segments, r_squared, stability = [], [], [], [], []
     for _, group in groupby(range(len(target)), lambda row: instances[row]):
         rows = list(group)
         one = {name: value[rows[:1]] for name, value in x.items()}
@@ -189,6 +189,7 @@ def _lime(
             error.row = rows[0]
             raise
         heats.append(found.heat())
+        errors.append(found.heat_errors())
         segments += [patches] * len(rows)
         r_squared.append(found.r_squared)
         stability.append(found.stability)
@@ -199,6 +200,7 @@ def _lime(
     baseline_scores.check_baseline(baseline_score, 0, target)
     return Attribution(
         values={spec.name: np.concatenate(heats)},
+        errors={spec.name: np.concatenate(errors)},
         score=score,
         baseline_score=baseline_score,
         target=target,

@@ -306,9 +306,18 @@ class Labels:
         features = feature_attributions(
             self.metadata.inputs, values, self.ranks, encoded=self.gradients, sparse=sparse
         )
+        errors = feature_attributions(
+            self.metadata.inputs,
+            {name: value[j] for name, value in found.errors.items()},
+            self.ranks,
+            encoded=self.gradients,
+            sparse=sparse,
+        )
         diagnostics = {name: float(value[j]) for name, value in found.diagnostics.items()}
         for name, it in tokens.items():
             features[name], padding = apart(features[name], it)
+            if name in errors:
+                errors[name], _ = apart(errors[name], it)
             if padding:
                 diagnostics[f"padding of {name}"] = padding
         return LabelAttribution(
@@ -324,6 +333,7 @@ class Labels:
             flat=found.flat is not None and bool(found.flat[j]),
             single=math.prod(self.shape) == 1,
             features=features,
+            errors={name: np.abs(value) for name, value in errors.items()},
             approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
             evaluations=None if found.evaluations is None else int(found.evaluations[j]),
         )

@@ -57,7 +57,8 @@ class LabelAttribution:
     that each pixel of a picture is in, [h, w], where a method works on patches, and
     `diagnostics` what else the method says of itself; `flat` tells that gradients were 0 wherever
     they were taken, or that hidden patches look as they are; `single` that the output is one
-    number.
+    number. `errors` are those of single values, shaped as `features`: the standard error of each,
+    or, of a quadrature, how far another rule is from it; only of methods that know them.
     """
 
     output: str
@@ -74,9 +75,10 @@ class LabelAttribution:
     diagnostics: dict[str, float] = field(default_factory=dict)
     flat: bool = field(default=False)
     single: bool = False
+    errors: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("values", "features", "ranks", "segments"):
+        for name in ("values", "features", "ranks", "segments", "errors"):
             object.__setattr__(self, name, Arrays(getattr(self, name)))
 
     def __repr__(self) -> str:

@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from pellucid.gallery.page import INDEX, OVERVIEW, Entry, is_gallery, write_gallery
 from pellucid.gallery.run_folder import read_entries
+from pellucid.gallery.template import Template, read_template
 
-__all__ = ["INDEX", "OVERVIEW", "Entry", "is_gallery", "read_entries", "write_gallery"]
+__all__ = [
+    "INDEX",
+    "OVERVIEW",
+    "Entry",
+    "Template",
+    "is_gallery",
+    "read_entries",
+    "read_template",
+    "write_gallery",
+]

@@ -7,16 +7,12 @@ linked to the next.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +22,7 @@ import orjson
 
 from pellucid.errors import OutputError
 from pellucid.files import create, open_file, rename, sync, sync_folder
+from pellucid.gallery.template import read_template
 from pellucid.notices import Where
 from pellucid.printable import encodable, printable
 
@@ -207,33 +204,9 @@ def _run(page: int, pages: int, entries: int, failed: int) -> bytes:
     return said.encode()
 
 
-@cache
-def _template() -> tuple[list[str], dict[str, bytes]]:
-    """Return the page cut at its gaps, and what fills the gaps in every gallery."""
-    files = resources.files("pellucid.gallery") / "static"
-
-    def read(name: str) -> str:
-        return (files / name).read_text(encoding="utf-8")
-
-    def hashed(text: str) -> bytes:
-        return b"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest())
-
-    script = "\n" + "\n".join(map(read, SCRIPTS))
-    style = "\n" + read("gallery.css")
-    parts = re.split(r"\{\{([a-z ]+)\}\}", read("gallery.html"))
-    return parts, {
-        "script": script.encode(),
-        "style": style.encode(),
-        "script hash": hashed(script),
-        "style hash": hashed(style),
-    }
-
-
 def _filled(**gaps: bytes) -> bytes:
-    parts, constant = _template()
-    gaps = {**constant, **gaps}
-    # The odd parts are names of gaps; what fills one is never searched for another.
-    return b"".join(gaps[p] if i % 2 else p.encode() for i, p in enumerate(parts))
+    template = read_template("pellucid.gallery", "gallery.html", "gallery.css", SCRIPTS)
+    return template.filled(**gaps)
 
 
 def _inside_script(document: bytes) -> bytes:

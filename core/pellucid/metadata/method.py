@@ -190,6 +190,11 @@ class BaseMethod(ABC):
         return None
 
     @property
+    def errors(self) -> bool:
+        """Whether the error of each value is asked for."""
+        return False
+
+    @property
     def max_blur_sigma(self) -> float | None:
         """The blur of pictures that are their own baselines, in pixels, if any."""
         return None

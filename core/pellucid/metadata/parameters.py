@@ -34,7 +34,7 @@ from pellucid.metadata.method import (
     spelled,
 )
 from pellucid.metadata.spec import DomainBaseline, Modality
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 # What the package offers, too; a method is named here, and in no `__init__`.
 __all__ = [
@@ -87,7 +87,8 @@ class CallSettings:
     ``characters`` or ``sentences``, or at the matches of a regular expression, and `mask` takes the
     place of parts that are left out; `samples`, `segmentation`, `top_labels`, `min_weight`,
     `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of
-    examples to find, `index` the file that they are in, `query` ``precise`` or ``fast``. `top_k`
+    examples to find, `index` the file that they are in, `query` ``precise`` or ``fast``. `errors`
+    asks for the error of each value. `top_k`
     (-1 for all) or `output_indices` choose the outputs.
     """
 
@@ -113,6 +114,7 @@ class CallSettings:
     noisy_samples: int | None = _setting(int, least=1)
     noise_sigma: float | None = _setting(float, above=0)
     blur_sigma: float | None = _setting(float, above=0)
+    errors: bool | None = _setting(bool)
     baseline: Any = None
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
@@ -197,6 +199,18 @@ class _PathIntegral(BaseMethod):
                 where=Where(path="tolerance"),
                 hint="leave out one of the two",
             )
+        if self.errors and self.tolerance is not None:
+            raise SpecError(
+                "are the differences between two rules, and a tolerance refines without one",
+                where=Where(path="errors"),
+                hint="leave out one of the two",
+            )
+        if self.errors and self.step_count < 2:
+            raise SpecError(
+                "are the difference from half the steps, and there is one step",
+                where=Where(path="errors"),
+                hint=Hint("raise {steps}"),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +218,7 @@ class IntegratedGradients(_PathIntegral):
     """Integrated gradients (arXiv 1703.01365)."""
 
     quadrature: Quadrature = spelled(Quadrature.GAUSS_LEGENDRE, setting="quadrature")
+    errors: bool = spelled(False, setting="errors")
 
     name = "integrated-gradients"
     title = "integrated gradients"
@@ -249,6 +264,7 @@ class SampledShapley(BaseMethod):
     mask: str | None = spelled(None, setting="mask")
     tolerance: float | None = spelled(None, setting="tolerance")
     max_paths: int = spelled(500, setting="max_steps")
+    errors: bool = spelled(False, setting="errors")
 
     name = "sampled-shapley"
     title = "sampled Shapley"
@@ -327,6 +343,7 @@ class Lime(BaseMethod):
     split: str = spelled("words", setting="split")
     mask: str | None = spelled(None, setting="mask")
     bag_of_words: bool = spelled(True, setting="bag_of_words")
+    errors: bool = spelled(False, setting="errors")
 
     name = "lime"
     title = "LIME"

@@ -30,8 +30,11 @@ import numpy as np
 from pellucid.metadata import IntegratedGradients, Quadrature
 from pellucid.methods.adaptive import refine
 from pellucid.methods.baseline_scores import check_baseline, is_baseline
-from pellucid.methods.gauss_legendre import gauss_legendre
 from pellucid.model import Array, Attribution, Model, Tensors
+
+# numpy's are eigenvalues of a matrix: as exact as can be, and 5 s for 1,000 of them.
+_EIGENVALUES = 100
+_PRECISION = 1e-14
 
 
 def integrated_gradients(
@@ -56,15 +59,17 @@ def integrated_gradients(
     values. `flat` [n] tells where every gradient that was taken is exactly 0. With a tolerance,
     each path is refined until its error is below it (see `pellucid.methods.adaptive`) instead of
     having a fixed number of nodes; a tolerance and SmoothGrad exclude each other, since noisy paths
-    do not end at x.
+    do not end at x. With `method.errors`, `errors` are the differences from the rule of half the
+    nodes, and `quadrature_error` of the diagnostics is their norm relative to that of the values:
+    no gradient more where the coarser rule is part of this one (see `nested`).
     Raises InstanceError for a baseline whose score is not finite.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
     target = np.asarray(target, np.int64)
     n = len(target)
-    nodes, weights = quadrature(method.quadrature, method.step_count)
     shifts = _noise(model, x, method, seed, range(n) if numbers is None else numbers)
     values = {name: np.zeros(np.shape(x[name])) for name in sorted(model.differentiable)}
+    errors = {name: np.zeros(np.shape(x[name])) for name in values if method.errors}
     baseline_score = np.zeros(n)
     if score is None:
         score = model.outputs(x)[np.arange(n), target]
@@ -83,19 +88,23 @@ def integrated_gradients(
         for shift in shifts:
             first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
             if method.tolerance is None:
-                slope = model.path_gradient(first, last, nodes, weights, target)
-                evaluations += len(nodes)
+                slope, off, used = _integral(model, first, last, target, method)
             else:
+                off = {}
                 slope, used = refine(
                     model, first, last, target, (base, score), method.tolerance, method.max_steps
                 )
-                evaluations += used
+            evaluations += used
             flat &= ~_any([slope[name] != 0 for name in values])
             for name in values:
                 difference = np.asarray(x[name], np.float64) - np.asarray(start[name], np.float64)
                 values[name] += difference * slope[name] / len(shifts)
+                if name in errors:
+                    errors[name] += difference * off[name] / len(shifts)
     for name in values:
         values[name] /= len(baselines)
+    for name in errors:
+        errors[name] /= len(baselines)
     baseline_score /= len(baselines)
     return Attribution(
         values=values,
@@ -105,8 +114,63 @@ def integrated_gradients(
         approx_error=completeness_error(values, score - baseline_score),
         evaluations=evaluations,
         flat=flat,
-        diagnostics={} if method.tolerance is None else {"gradients": evaluations},
+        errors=errors,
+        diagnostics={
+            **({} if method.tolerance is None else {"gradients": evaluations}),
+            **({"quadrature_error": _relative(errors, values)} if errors else {}),
+        },
     )
+
+
+def _integral(
+    model: Model, first: Tensors, last: Tensors, target: Array, method: IntegratedGradients
+) -> tuple[Tensors, Tensors, Array | int]:
+    """Return Σ_k w_k ∇f along paths, how far a rule of fewer nodes is from it, and the gradients.
+
+    The other rule is not asked for without `method.errors`.
+    """
+    nodes, weights = quadrature(method.quadrature, method.step_count)
+    if not method.errors:
+        return model.path_gradient(first, last, nodes, weights, target), {}, len(nodes)
+    kept, share = nested(method.quadrature, method.step_count)
+    if share:
+        part, rest = (
+            model.path_gradient(first, last, nodes[some], weights[some], target)
+            for some in (kept, ~kept)
+        )
+        slope = {name: part[name] + rest[name] for name in part}
+        fewer = {name: share * part[name] for name in part}
+        used = len(nodes)
+    else:
+        slope = model.path_gradient(first, last, nodes, weights, target)
+        other = quadrature(method.quadrature, method.step_count // 2)
+        fewer = model.path_gradient(first, last, *other, target)
+        used = len(nodes) + len(other[0])
+    return slope, {name: slope[name] - fewer[name] for name in slope}, used
+
+
+def nested(rule: Quadrature, count: int) -> tuple[Array, int]:
+    """Return which nodes of a rule are a coarser rule, bool [count], and what their weights lack.
+
+    An odd number of nodes of the trapezoidal rule holds every second one, with twice the weight;
+    midpoints in threes hold the middle one. That factor is 0 where nothing nests.
+    """
+    places = np.arange(count)
+    if rule is Quadrature.TRAPEZOID and count > 1 and count % 2:
+        return places % 2 == 0, 2
+    if rule is Quadrature.MIDPOINT and count % 3 == 0:
+        return places % 3 == 1, 3
+    return np.zeros(count, bool), 0
+
+
+def _relative(errors: Tensors, values: Tensors) -> Array:
+    """Return ‖errors‖₂ / ‖values‖₂ of each instance, [n], NaN where all values are 0."""
+    off, size = (
+        np.sqrt(sum((it.reshape(len(it), -1) ** 2).sum(1) for it in found.values()))
+        for found in (errors, values)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(size == 0, np.nan, off / size)
 
 
 @cache
@@ -130,6 +194,49 @@ def quadrature(rule: Quadrature, count: int) -> tuple[Array, Array]:
     for array in (nodes, weights):
         array.setflags(write=False)  # all who ask get the same arrays
     return nodes, weights
+
+
+def gauss_legendre(count: int) -> tuple[Array, Array]:
+    """Return the `count` nodes on (-1, 1), ascending, and their weights, float64 [count].
+
+    The nodes are the zeros of the Legendre polynomial Pₙ, found by Newton's method from Tricomi's
+    approximation; wᵢ = 2 / ((1 − xᵢ²) Pₙ'(xᵢ)²). Source: Hale and Townsend, Fast and accurate
+    computation of Gauss–Legendre and Gauss–Jacobi quadrature nodes and weights (SIAM J. Sci.
+    Comput. 35, 2013), sections 2 and 3.
+    """
+    if count <= _EIGENVALUES:
+        return np.polynomial.legendre.leggauss(count)
+    half = (count + 1) // 2
+    angle = np.pi * (np.arange(1, half + 1) - 0.25) / (count + 0.5)
+    nodes = np.cos(angle)
+    nodes *= 1 - (count - 1) / (8 * count**3) - (39 - 28 / np.sin(angle) ** 2) / (384 * count**4)
+    while True:
+        value, slope = _legendre(count, nodes)
+        step = value / slope
+        nodes -= step
+        if np.abs(step).max() < _PRECISION:
+            break
+    if count % 2:
+        nodes[-1] = 0
+    weights = 2 / ((1 - nodes**2) * slope**2)
+    # The other half is the same, mirrored; the middle one of an odd number is there once.
+    others = slice(None, count // 2)
+    nodes = np.concatenate([-nodes[others], nodes[::-1]])
+    weights = np.concatenate([weights[others], weights[::-1]])
+    return nodes, weights * (2 / weights.sum())
+
+
+def _legendre(degree: int, x: Array) -> tuple[Array, Array]:
+    """Return Pₙ(x) and Pₙ'(x) by the recurrence, in place: it runs thousands of times."""
+    before, now, product = np.ones_like(x), x.copy(), np.empty_like(x)
+    for n in range(1, degree):
+        # P(n+1) = x P(n) + n / (n + 1) (x P(n) - P(n-1))
+        np.multiply(x, now, out=product)
+        np.subtract(product, before, out=before)
+        before *= n / (n + 1)
+        before += product
+        before, now = now, before
+    return now, degree * (before - x * now) / (1 - x**2)
 
 
 def completeness_error(values: Tensors, difference: Array) -> Array:

@@ -41,19 +41,17 @@ import numpy as np
 
 from pellucid.errors import InstanceError
 from pellucid.metadata import Lime, PatchChoice
+from pellucid.methods.ridge import BLOCK_BYTES, fitted_by, ridge, standard_errors
 from pellucid.methods.superpixels import placed
 from pellucid.model import Array, Model, Tensors
 
 KERNEL_WIDTH = 0.25
-ALPHA = 1.0
 # "num_features=10" in KServe's explainer.
 MOST_PATCHES = 10
 # Of a score in float32: what the same row may change by in another batch.
 ROUNDING = 1e-6
 # Painted pictures that are held at a time; more would leave the processor's caches.
 PICTURE_BYTES = 2**24
-# Random numbers and regressors that are held at a time.
-BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +63,15 @@ class LimeExplanation:
     `coefficients` [k, p], `intercepts` [k] and `fitted` [k], what the linear model says of the
     whole. `r_squared` [k] is weighted by the kernel. `stability` [k] is the correlation to expect
     with the coefficients of another seed. Both are NaN where the score never changes, whose
-    coefficients are all 0.
+    coefficients are all 0. `errors` [k, p] are the standard errors of the coefficients: how much
+    they differ from seed to seed.
     """
 
     segments: Array
     labels: Array
     scores: Array
     coefficients: Array
+    errors: Array
     intercepts: Array
     fitted: Array
     r_squared: Array
@@ -80,6 +80,10 @@ class LimeExplanation:
     def heat(self) -> Array:
         """Return the coefficient of each pixel or part of a text, float64 [k, …]."""
         return self.coefficients[:, self.segments]
+
+    def heat_errors(self) -> Array:
+        """Return the standard error of each of them, float64 [k, …]."""
+        return self.errors[:, self.segments]
 
 
 def masks(coefficients: Array, segments: Array, choice: PatchChoice) -> Array:
@@ -174,49 +178,6 @@ def kernel(rows: Array) -> Array:
     return np.asarray(np.sqrt(np.exp(-(distance**2) / KERNEL_WIDTH**2)))
 
 
-def ridge(rows: Array, scores: Array, weights: Array) -> tuple[Array, Array]:
-    """Return the coefficients [k, p] and intercepts [k] of k weighted ridge regressions.
-
-    Minimizes Σ_i w_i (y_i − α − z_i·β)² + |β|² for each column y of `scores` [n, k]; `rows` z are
-    bool [n, p]. With z and y centred by their weighted means and scaled by √w, that is
-    β = (ZᵀZ + 1)⁻¹ Zᵀy = Zᵀ (ZZᵀ + 1)⁻¹ y, of which the smaller system is solved.
-    """
-    share = weights / weights.sum()
-    root = np.sqrt(weights)[:, None]
-    y = root * (scores - share @ scores)
-
-    def centred(columns: slice) -> Array:
-        z = rows[:, columns].astype(np.float64)
-        z -= share @ z
-        z *= root
-        return z
-
-    n, p = rows.shape
-    if p <= n:
-        z = centred(slice(None))
-        beta = np.linalg.solve(z.T @ z + ALPHA * np.eye(p), z.T @ y)
-    else:
-        gram = ALPHA * np.eye(n)
-        for block in _columns(rows):
-            z = centred(block)
-            gram += z @ z.T
-        dual = np.linalg.solve(gram, y)
-        beta = np.concatenate([centred(block).T @ dual for block in _columns(rows)])
-    return beta.T, share @ (scores - _times(rows, beta))
-
-
-def _columns(rows: Array) -> list[slice]:
-    """Return slices of patches: all rows of a large picture would be gigabytes as real numbers."""
-    n, p = rows.shape
-    size = max(1, BLOCK_BYTES // (8 * n))
-    return [slice(start, start + size) for start in range(0, p, size)]
-
-
-def _times(rows: Array, beta: Array) -> Array:
-    """Return rows [n, p] times coefficients [p, k]."""
-    return np.asarray(sum(rows[:, block] @ beta[block] for block in _columns(rows)))
-
-
 def _one(
     model: Model,
     x: Tensors,
@@ -261,12 +222,15 @@ def fitted(
         raise refusal
     scores = np.where(_moves(scores), scores, scores[:1])
     coefficients, intercepts = ridge(rows, scores, weights)
-    coefficients *= _moves(scores)[:, None]  # the regression leaves 1e-28 of a constant
+    moves = _moves(scores)[:, None]
+    coefficients *= moves  # the regression leaves 1e-28 of a constant
+    errors = standard_errors(rows, scores, weights, coefficients, intercepts)
     return LimeExplanation(
         segments=segments,
         labels=best,
         scores=scores[0],
         coefficients=coefficients,
+        errors=errors * moves,
         intercepts=intercepts,
         fitted=intercepts + coefficients.sum(axis=1),
         r_squared=_r_squared(rows, scores, weights, coefficients, intercepts),
@@ -354,7 +318,7 @@ def _word(picture: Array) -> np.dtype[np.signedinteger]:
 def _r_squared(
     rows: Array, scores: Array, weights: Array, coefficients: Array, intercepts: Array
 ) -> Array:
-    left = scores - _times(rows, coefficients.T) - intercepts
+    left = scores - fitted_by(rows, coefficients.T) - intercepts
     spread = scores - weights @ scores / weights.sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = (weights @ left**2) / (weights @ spread**2)

@@ -100,7 +100,7 @@ def sampled_shapley(
     fours of each baseline. Where a baseline has no more than one four, its pairs, or two paths,
     count as independent, and where one has a single path, the spread is that over the paths of all
     baselines: both say too much as a rule, by a factor of two or so. It is NaN where d = 0, and
-    where there is one path in all.
+    where there is one path in all. `errors` are the standard errors of the single values.
 
     `numbers` is not used, as the paths are the same for all instances. Raises SpecError for more
     than a million evaluations, InstanceError for a baseline whose score is not finite, ValueError
@@ -165,6 +165,7 @@ def sampled_shapley(
         error = np.sqrt(variance.sum(axis=1)) / np.abs(difference)
     return Attribution(
         values=players.spread(values, x),
+        errors=players.spread(np.sqrt(variance), x),
         score=score,
         baseline_score=baseline_score,
         target=target,
@@ -308,6 +309,7 @@ def stacked(parts: Sequence[Attribution]) -> Attribution:
     paths = [part.evaluations for part in parts if part.evaluations is not None]
     return Attribution(
         values={name: _rows([part.values[name] for part in parts]) for name in parts[0].values},
+        errors={name: _rows([part.errors[name] for part in parts]) for name in parts[0].errors},
         score=np.concatenate([part.score for part in parts]),
         baseline_score=np.concatenate([part.baseline_score for part in parts]),
         target=np.concatenate([part.target for part in parts]),

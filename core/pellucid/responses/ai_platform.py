@@ -22,6 +22,8 @@ def ai_platform(
     metadata: ExplanationMetadata,
     pictures: Picture,
     ids: Sequence[str | None] = (),
+    *,
+    errors: bool = False,
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions_by_label": […]}]}``, sorted by example_score."""
     result: list[dict[str, Any]] = []
@@ -47,7 +49,7 @@ def ai_platform(
                     for label in labels
                 ],
                 **names_json(metadata, explanation),
-                **diagnostics_json(labels, explanation),
+                **diagnostics_json(labels, explanation, metadata, errors=errors),
             }
         )
     return {"explanations": result}

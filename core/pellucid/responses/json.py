@@ -7,7 +7,7 @@ attribution; an image feature is ``{"b64_jpeg": …}``.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import orjson
 
 from pellucid.examples import Neighbor
 from pellucid.explain import Explanation, LabelAttribution, element_names
-from pellucid.metadata import ExplanationMetadata
+from pellucid.metadata import ExplanationMetadata, Modality
 from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array
 
@@ -52,19 +52,26 @@ def _lists(value: object) -> object:
 
 
 def diagnostics_json(
-    labels: Sequence[LabelAttribution], explanation: Explanation
+    labels: Sequence[LabelAttribution],
+    explanation: Explanation,
+    metadata: ExplanationMetadata,
+    *,
+    errors: bool = False,
 ) -> dict[str, Any]:
     """Return what methods say of themselves, beside the attributions and in their order.
 
     With them stand, under ``pixels``, what was assumed of the picture that was explained, under
     ``baseline``, what was chosen for one, under ``held``, what was not explained, and under
-    ``words`` the parts of each text, one for each of its attributions, and where they are.
+    ``words`` the parts of each text, one for each of its attributions, and where they are. If
+    `errors` are asked for, they stand there, too, but for pictures, which are no numbers here.
 
     "No key beyond the listed ones inside an attribution": clients would stumble over it.
     """
+    images = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
     said = [
         {
             **{k: value if np.isfinite(value) else None for k, value in label.diagnostics.items()},
+            **(_errors(label, images) if errors else {}),
             **({"pixels": explanation.pixels} if explanation.pixels else {}),
             **({"baseline": explanation.baseline} if explanation.baseline else {}),
             **({"held": list(explanation.held)} if explanation.held else {}),
@@ -73,6 +80,22 @@ def diagnostics_json(
         for label in labels
     ]
     return {"diagnostics": said} if any(said) else {}
+
+
+def _errors(label: LabelAttribution, images: Collection[str]) -> dict[str, Any]:
+    """Return the error of each value, shaped as the attributions; what is not known is null."""
+    known = {name: value for name, value in label.errors.items() if name not in images}
+    found = {
+        name: _json(value) if np.isfinite(value).all() else _nulls(value.tolist())
+        for name, value in known.items()
+    }
+    return {"errors": found} if found else {}
+
+
+def _nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nulls(it) for it in value]
+    return value if np.isfinite(value) else None
 
 
 def _words(texts: Mapping[str, Cut]) -> dict[str, Any]:

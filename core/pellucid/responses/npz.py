@@ -48,7 +48,7 @@ Chosen: TypeAlias = Callable[[LabelAttribution], Mapping[str, Sequence[str]]]
 FORMAT = 1
 AGAIN = Hint("write it again with {explain.raw}")
 _DOCUMENT = "pellucid.json"
-_ARRAYS = ("values", "features", "ranks", "segments")
+_ARRAYS = ("values", "features", "ranks", "segments", "errors")
 
 
 def pack(
@@ -58,7 +58,8 @@ def pack(
 
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
     float64, ``i/j/index`` int64, ``i/j/scores`` float64 [score, baseline_score, approx_error] (NaN
-    where undefined), with XRAI ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not
+    where undefined), ``i/j/errors/NAME`` where the method knows them, with XRAI
+    ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not
     the same as the values; ``i/inputs/FEATURE``, the tensor that was explained, and
     ``i/given/FEATURE`` where the model was given another; ``i/prediction``, and ``i/outputs/NAME``
     where the model has several; ``i/picture``, the

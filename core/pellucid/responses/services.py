@@ -19,11 +19,13 @@ def response(
     *,
     dialect: Dialect | None = None,
     ids: Sequence[str | None] = (),
+    errors: bool = False,
 ) -> dict[str, Any]:
     """Return the response body for explanations, in the dialect of their metadata.
 
-    `ids` are those of the instances, one for each, where they have any.
+    `ids` are those of the instances, one for each, where they have any. `errors` tells that those
+    of single values are written, too.
     """
     if (dialect or metadata.dialect) is Dialect.VERTEX:
-        return vertex(explanations, metadata, pictures, ids)
-    return ai_platform(explanations, metadata, pictures, ids)
+        return vertex(explanations, metadata, pictures, ids, errors=errors)
+    return ai_platform(explanations, metadata, pictures, ids, errors=errors)

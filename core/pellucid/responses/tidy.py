@@ -30,7 +30,7 @@ def tidy(results: Results) -> dict[str, list[Any]]:
                 label.name, label.score, label.baseline_score, label.approx_error,
             )  # fmt: skip
             for row in _rows(explanation, label, results.metadata):
-                feature, value, attribution = row
+                feature, value, attribution, _ = row
                 cells = (*same, feature, _text(value), attribution)
                 for name, cell in zip(_COLUMNS, cells, strict=True):
                     columns[name].append(cell)
@@ -40,8 +40,8 @@ def tidy(results: Results) -> dict[str, list[Any]]:
 def frame(results: Results) -> Any:
     """Return a pandas DataFrame: a row for each element of each feature, label and instance.
 
-    `value` is what the model was given, and not its text; `error` is the standard error of the
-    attribution, where it has one. Nearest examples are rows of their own. Raises DependencyError.
+    `value` is what the model was given, and not its text; `error` is that of the attribution, NaN
+    where it is not known. Nearest examples are rows of their own. Raises DependencyError.
     """
     try:
         import pandas
@@ -63,7 +63,6 @@ def frame(results: Results) -> Any:
                 "instance": instance.index,
                 "id": instance.id,
                 "label": label.called,
-                "error": None,
                 "score": label.score,
                 "baseline_score": label.baseline_score,
                 "approx_error": label.approx_error,
@@ -71,7 +70,7 @@ def frame(results: Results) -> Any:
             }
             for name, one in same.items():
                 columns[name] += [one] * len(rows)
-            for place, name in enumerate(("feature", "value", "attribution")):
+            for place, name in enumerate(("feature", "value", "attribution", "error")):
                 columns[name] += [row[place] for row in rows]
     numbers = dict.fromkeys(_FRAME[5:9], float)
     return pandas.DataFrame(columns).astype({"instance": "int64", **numbers})
@@ -112,8 +111,11 @@ _COLUMNS: dict[str, type] = {
 
 def _rows(
     explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
-) -> Iterator[tuple[str, Any, float]]:
-    """Yield the name of each element, what it was given, and its attribution."""
+) -> Iterator[tuple[str, Any, float, float]]:
+    """Yield the name of each element, what it was given, its attribution and the error of that.
+
+    That is NaN where it is not known.
+    """
     bags = {
         name: explanation.given.get(spec.name, explanation.inputs.get(spec.name, np.zeros(0)))[i]
         for spec in metadata.inputs
@@ -127,6 +129,7 @@ def _rows(
         cut = explanation.words.get(feature)
         cells = _cells(given, values) if cut is None else list(map(readable, cut.words))
         names = element_names(metadata, feature, values)
+        errors = label.errors.get(feature, np.full(values.shape, np.nan))
         for place, value in np.ndenumerate(values):
             number = int(np.ravel_multi_index(place, values.shape)) if place else 0
             name = feature
@@ -134,7 +137,7 @@ def _rows(
                 name = names[number]
             elif values.size > 1:
                 name = f"{feature}[{','.join(map(str, place))}]"
-            yield name, cells[number], float(value)
+            yield name, cells[number], float(value), float(errors[place])
 
 
 def _cells(given: Array | None, values: Array) -> list[Any]:

@@ -23,6 +23,8 @@ def vertex(
     metadata: ExplanationMetadata,
     pictures: Picture,
     ids: Sequence[str | None] = (),
+    *,
+    errors: bool = False,
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions": […]}], "predictions": […], …}``."""
     result: list[dict[str, Any]] = []
@@ -47,7 +49,7 @@ def vertex(
                     for label in explanation.labels
                 ],
                 **names_json(metadata, explanation),
-                **diagnostics_json(explanation.labels, explanation),
+                **diagnostics_json(explanation.labels, explanation, metadata, errors=errors),
             }
         )
     predicted = predictions([explanation.answer for explanation in explanations])

@@ -12,6 +12,7 @@ from pellucid.visualize.image_overlays import (
 )
 from pellucid.visualize.named_parts import Part, Text, texts
 from pellucid.visualize.notebook import cell, first_picture, plotted
+from pellucid.visualize.overlay import draw_ranks
 from pellucid.visualize.overview import (
     POINTS,
     Counted,
@@ -61,6 +62,7 @@ __all__ = [
     "counted",
     "dependence",
     "draw_explanation",
+    "draw_ranks",
     "draw_series",
     "drawing_damaged",
     "encode",

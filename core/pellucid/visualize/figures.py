@@ -42,7 +42,8 @@ class View:
     `visualization` overrides settings of the metadata. `panel` puts overlays beside their
     originals; `labels` shows so many labels, each in a picture of its own, and `actual` is the
     right label, to be written there. `frames` are pictures for as many clip percentiles, one file
-    if `animated`. `form` is ``png`` or ``jpeg``.
+    if `animated`. `form` is ``png`` or ``jpeg``. With `errors`, what is smaller than twice its
+    error fades in pictures.
     """
 
     visualization: Visualization = Visualization()
@@ -52,6 +53,7 @@ class View:
     frames: int | None = None
     animated: bool = False
     form: str = "png"
+    errors: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,11 @@ class Shown:
 
     def drawings(self, view: View) -> dict[str, Drawing]:
         return draw_explanation(
-            self.explanations, self.number, self.label, visualization=view.visualization
+            self.explanations,
+            self.number,
+            self.label,
+            visualization=view.visualization,
+            errors=view.errors,
         )
 
     def texts(self) -> list[Text]:
@@ -111,13 +117,21 @@ class Shown:
         return parts(self.explanations[self.number], self.label, self.explanations.metadata)
 
     def waterfall(self) -> Array:
+        parts = self.parts()
         return waterfall(
-            self.parts(),
+            parts,
             title=self.title,
-            subtitle=f"{self.method}\n{self.label.quality}",
+            subtitle="\n".join([self.method, self.label.quality, *self._whiskers(parts)]),
             baseline=self.label.baseline_score,
             score=self.label.score,
         )
+
+    def _whiskers(self, parts: Sequence[Part]) -> list[str]:
+        """Say what the whiskers of a chart are, where it has any."""
+        if not any(part.error for part in parts):
+            return []
+        sampled = self.explanations.parameters.method.sampled
+        return [f"whiskers: {'standard error' if sampled else 'difference from fewer steps'}"]
 
 
 def shown(

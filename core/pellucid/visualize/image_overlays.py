@@ -26,7 +26,7 @@ from pellucid.metadata import (
 )
 from pellucid.methods import lime
 from pellucid.model import Array
-from pellucid.visualize.overlay import draw, shows_nothing
+from pellucid.visualize.overlay import draw, shows_nothing, unknown_plane
 from pellucid.visualize.panel import encode, method_text, number, panel, title_text
 from pellucid.visualize.readable import chosen, is_unwritten, words
 
@@ -40,7 +40,8 @@ class Drawing:
 
     `attribution` is [h, w] or [h, w, c], the model's size. `empty` says why nothing is shown, where
     nothing of the attribution has the polarity that was asked for; `chosen` are the settings that
-    nobody wrote, see `readable`.
+    nobody wrote, see `readable`. `unknown` tells where the attribution is smaller than twice its
+    error, [h, w], if that is to be seen.
     """
 
     image: Array
@@ -52,6 +53,7 @@ class Drawing:
     empty: str | None = None
     chosen: Visualization | None = None
     written_format: OutputFormat | None = None
+    unknown: Array | None = None
 
     def __repr__(self) -> str:
         height, width = self.overlay.shape[:2]
@@ -83,7 +85,9 @@ class Drawing:
     def panel(self, note: str = "") -> Array:
         """Return original and overlay side by side, with title, method, error and colour bar."""
         picked = f"chosen for this picture: {self.said}" if self.said else None
-        lines = [self.subtitle, *filter(None, [note, self.empty, picked])]
+        hidden = self.unknown is not None and self.unknown.any()
+        faded = "faded: smaller than twice its error" if hidden else None
+        lines = [self.subtitle, *filter(None, [note, self.empty, picked, faded])]
         return panel(
             self.image,
             self.overlay,
@@ -98,7 +102,7 @@ class Drawing:
         return replace(
             self,
             chosen=None,
-            overlay=draw(self.attribution, self.image, settings),
+            overlay=draw(self.attribution, self.image, settings, unknown=self.unknown),
             visualization=settings,
             empty=_empty(self.attribution, settings),
         )
@@ -113,17 +117,21 @@ def draw_images(
     photo: Image.Image | None = None,
     visualization: Visualization = Visualization(),
     enlarge: bool = False,
+    errors: bool = False,
 ) -> dict[str, Drawing]:
     """Return a drawing for each feature with ``modality: image``, under the feature's name.
 
     `visualization` overrides settings of the metadata. The picture below is `photo` at its own
     resolution if it is given, else the explained tensor itself, brought back from the model's scale
     by the domain; with `enlarge`, one that is smaller than 224 pixels is magnified by a whole
-    factor, pixel by pixel.
+    factor, pixel by pixel. With `errors`, what is smaller than twice its error fades.
     """
     drawings = {}
     for spec, plane in _planes(label, metadata):
         written, settings, picked = _settings(spec, plane, metadata, parameters, visualization)
+        unknown = None
+        if errors and spec.name in label.errors:
+            unknown = unknown_plane(plane, _plane(label.errors[spec.name]))
         tensor = explanation.inputs[spec.name]
         if photo is not None:
             below = np.asarray(photo.convert("RGB"))
@@ -133,8 +141,9 @@ def draw_images(
             below, plane = _enlarged(below, plane)
         drawings[spec.name] = Drawing(
             image=below,
-            overlay=draw(plane, below, settings),
+            overlay=draw(plane, below, settings, unknown=unknown),
             attribution=plane,
+            unknown=unknown,
             empty=_empty(plane, settings),
             chosen=picked,
             written_format=written.output_format,
@@ -240,12 +249,13 @@ def draw_explanation(
     *,
     own_size: bool = True,
     visualization: Visualization = Visualization(),
+    errors: bool = False,
 ) -> dict[str, Drawing]:
     """Return the overlay of each image feature of one instance.
 
     Drawn at the photo's own resolution where there is one, or at the model's. `label` is one
     of the explanation's labels, by default the first; what `visualization` sets
-    overrides the metadata.
+    overrides the metadata; with `errors`, what is smaller than twice its error fades.
     """
     explanation = results.items[number]
     if explanation.neighbors is not None:
@@ -258,6 +268,7 @@ def draw_explanation(
         photo=results.instances[number].image if own_size else None,
         visualization=visualization,
         enlarge=own_size,
+        errors=errors,
     )
 
 
@@ -290,7 +301,7 @@ def marked(
     ).updated(chosen)
     return replace(
         drawing,
-        overlay=draw(shown, drawing.image, settings, dim=False),
+        overlay=draw(shown, drawing.image, settings, dim=False, unknown=drawing.unknown),
         attribution=shown,
         visualization=settings,
         chosen=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,11 +16,15 @@ from pellucid.visualize.series.found import series_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A named part of the input: what it contributed, and, where it is one value, that value."""
+    """A named part of the input: what it contributed, and, where it is one value, that value.
+
+    `error` is that of what it contributed, None where it is not known.
+    """
 
     name: str
     attribution: float
     value: str | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,7 @@ class Text:
     """The words of a text with the attribution of each, float64 [n]; padding is left out.
 
     `gaps` stands before each word, and after them all `rest`: what gets no attribution of its own.
+    `errors` are those of the attributions, None where they are not known.
     """
 
     feature: str
@@ -35,6 +40,7 @@ class Text:
     attributions: Array
     gaps: tuple[str, ...]
     rest: str = ""
+    errors: Array | None = None
 
 
 def texts(
@@ -50,9 +56,11 @@ def texts(
     """
     found = []
     for spec in metadata.inputs:
-        weights = label.features.get(spec.name)
+        weights, errors = label.features.get(spec.name), label.errors.get(spec.name)
         if spec.name in explanation.words and weights is not None:
-            found.append(_cut(spec.name, explanation.words[spec.name], weights))
+            found.append(
+                replace(_cut(spec.name, explanation.words[spec.name], weights), errors=errors)
+            )
             continue
         words = _words(spec, explanation)
         if words is None or weights is None or weights.size != len(words):
@@ -61,7 +69,12 @@ def texts(
         start, end = _filled(words, weights)
         words, gaps, rest = _placed(words[start:end], value)
         text = Text(
-            feature=spec.name, words=words, attributions=weights[start:end], gaps=gaps, rest=rest
+            feature=spec.name,
+            words=words,
+            attributions=weights[start:end],
+            gaps=gaps,
+            rest=rest,
+            errors=None if errors is None else errors.ravel()[start:end],
         )
         found.append(text)
     return found
@@ -90,11 +103,13 @@ def parts(
         if feature in drawn:
             continue
         names = _names(feature, attribution, metadata)
-        for name, weight in zip(names, attribution.ravel().tolist(), strict=True):
+        known = label.errors.get(feature)
+        errors = [None] * len(names) if known is None else known.ravel().tolist()
+        for name, weight, error in zip(names, attribution.ravel().tolist(), errors, strict=True):
             # A group has several values, none of which is its own.
             given = values.get(name, [])
             single = given[0] if len(given) == 1 else None
-            found.append(Part(name=name, attribution=weight, value=single))
+            found.append(Part(name=name, attribution=weight, value=single, error=error))
     return found
 
 

@@ -19,7 +19,15 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.metadata import OverlayType, Percentile, Polarity, Visualization, VisualizationType
+from pellucid.metadata import (
+    ColorMap,
+    Dialect,
+    OverlayType,
+    Percentile,
+    Polarity,
+    Visualization,
+    VisualizationType,
+)
 from pellucid.model import Array
 from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
@@ -35,21 +43,30 @@ INSIDE = 0.5
 _BLOCK_PIXELS = 1 << 16
 _NOT_SHOWN = np.int16(LEVELS + 1)
 
+# Of what is not known, so much colour is left on the picture.
+FADED = np.float32(0.2)
+
 T = TypeVar("T")
 Painter: TypeAlias = Callable[[slice], Array]
 """Rows → signed strength in steps of 1 / LEVELS, int16; `_NOT_SHOWN` where nothing is drawn."""
 
 
 def draw(
-    attribution: Array, image: Array, visualization: Visualization, *, dim: bool = True
+    attribution: Array,
+    image: Array,
+    visualization: Visualization,
+    *,
+    dim: bool = True,
+    unknown: Array | None = None,
 ) -> Array:
     """Return the overlay as uint8 [H, W, 3].
 
     `attribution` is [h, w] or [h, w, c], `image` uint8 [H, W], [H, W, 1] or [H, W, 3] of any size,
     `visualization` resolved. Nothing to show leaves the picture plain (black under `none` and
     `mask_black`). With `dim` false the picture keeps its brightness where nothing is shown, and a
-    hue covers it in proportion to its strength. Raises `InstanceError` for an attribution that is
-    not finite or not a picture's.
+    hue covers it in proportion to its strength. Where `unknown` is true, bool [h, w], a fifth of
+    the colour is left, on the picture as it is (on black under `none` and `mask_black`). Raises
+    `InstanceError` for an attribution that is not finite or not a picture's.
     """
     signed = signed_plane(attribution, visualization)
     below = _three_channels(image)
@@ -72,7 +89,43 @@ def draw(
         mixed += below[rows] * np.take(keep, level, axis=0, mode="wrap")
         mixed += np.float32(0.5)
         drawn[rows] = mixed
+    if unknown is not None:
+        hides = overlay in (OverlayType.NONE, OverlayType.MASK_BLACK)
+        drawn = _faded(drawn, np.zeros_like(below) if hides else below, unknown)
     return drawn
+
+
+def draw_ranks(values: Array, image: Array, share: int) -> Array:
+    """Return a map [h, w] on its picture: the `share` percent of its pixels that rank highest.
+
+    The higher, the brighter the green, whatever the values are, so that maps of different methods
+    can be compared. Pixels of the same value have the same rank, the lowest of theirs.
+    """
+    from scipy.stats import rankdata
+
+    settings = Visualization(
+        type=VisualizationType.PIXELS, polarity=Polarity.POSITIVE, color_map=ColorMap.PINK_GREEN,
+        clip_below_percentile=100.0 - share, clip_above_percentile=100.0,
+    ).resolved(Dialect.AI_PLATFORM, regions=False)  # fmt: skip
+    ranks = rankdata(values, method="min").reshape(np.shape(values)) - 1
+    return draw(ranks, image, settings)
+
+
+def unknown_plane(attribution: Array, errors: Array) -> Array:
+    """Return where an attribution is smaller than twice its error, bool [h, w].
+
+    Both are [h, w] or [h, w, c], whose channels are added up. What has no error is known.
+    """
+    value, error = (it.sum(axis=2) if it.ndim == 3 else it for it in (attribution, errors))
+    return np.asarray(np.abs(value) < 2 * error)
+
+
+def _faded(drawn: Array, below: Array, unknown: Array) -> Array:
+    """Return a drawing that steps back to what is below it where it is not known."""
+    height, width = drawn.shape[:2]
+    mask = Image.fromarray(unknown).resize((width, height), Image.Resampling.NEAREST)
+    mixed = FADED * drawn + (1 - FADED) * below + np.float32(0.5)
+    return np.where(np.asarray(mask)[..., np.newaxis], mixed.astype(np.uint8), drawn)
 
 
 def _mixture(visualization: Visualization, *, dim: bool) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ MOST = 20
 _LINE = (218, 220, 224)
 _ROW, _BAR, _SIZE = 26, 16, 14
 _PLOT = 380
+_CAP = 4
 _LONGEST_NAME = 260
 
 
@@ -28,13 +29,16 @@ def waterfall(
     """Return a chart of named attributions, uint8 [h, w, 3], the largest first.
 
     Each bar begins where the one above it ends, from the score of the baseline to that of the
-    instance: where the last one ends beside it is the error of the attributions.
+    instance: where the last one ends beside it is the error of the attributions. At the end of a
+    bar whose own error is known are whiskers, one error to each side.
     """
     rows = largest(parts)
     steps = np.array([part.attribution for part in rows], np.float64)
     ends = baseline + np.cumsum(steps)
     begins = ends - steps
-    low, high = min(*ends, baseline, score), max(*ends, baseline, score)
+    errors = np.array([_known(part.error) for part in rows], np.float64)
+    low = min(*(ends - errors), baseline, score)
+    high = max(*(ends + errors), baseline, score)
     scale = _PLOT / ((high - low) or 1.0)
 
     names = [_name(part) for part in rows]
@@ -70,6 +74,10 @@ def waterfall(
         pen.rectangle([near, y - _BAR // 2, max(far, near + 1), y + _BAR // 2], fill=color)
         if i + 1 < len(rows):
             pen.line([(end, y + _BAR // 2), (end, y + _ROW - _BAR // 2)], fill=FAINT)
+        if errors[i]:
+            near_, far_ = x_of(ends[i] - errors[i]), x_of(ends[i] + errors[i])
+            _whiskers(pen, near_, far_, y)
+            near, far = min(near, near_), max(far, far_)
         if step >= 0:
             write(pen, (far + 6, y), label, _SIZE, color, anchor="lm")
         else:
@@ -85,6 +93,17 @@ def largest(parts: Sequence[Part]) -> list[Part]:
     rest = ordered[MOST - 1 :]
     total = sum(part.attribution for part in rest)
     return [*ordered[: MOST - 1], Part(name=f"{len(rest)} others", attribution=total)]
+
+
+def _known(error: float | None) -> float:
+    """Return an error, 0 where nothing is known of it."""
+    return 0.0 if error is None or not np.isfinite(error) else error
+
+
+def _whiskers(pen: ImageDraw.ImageDraw, left: int, right: int, y: int) -> None:
+    pen.line([(left, y), (right, y)], fill=INK)
+    for x in (left, right):
+        pen.line([(x, y - _CAP), (x, y + _CAP)], fill=INK)
 
 
 def _name(part: Part) -> str:

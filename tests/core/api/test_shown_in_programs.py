@@ -98,6 +98,7 @@ def test_values_are_what_they_are_and_labels_have_a_name(
     assert list(frame["feature"][:3]) == ["age", "sex", "bmi"]
     text = words.explain(["hey! ho, hey"]).to_pandas()
     assert list(text["value"]) == ["hey", "ho", "hey"]
+    assert list(text["error"]) == [0.0, 0.0, 0.0]  # of three words, all coalitions were asked
     assert list(text["feature"]) == ["text[0]", "text[1]", "text[2]"]
     assert set(text["label"]) == {"loud <b>"}
     pixels = digits.to_pandas()

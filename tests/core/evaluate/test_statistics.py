@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.evaluate.statistics import difference, interval
+from pellucid.evaluate.statistics import band, difference, interval
 
 
 @pytest.mark.parametrize("n", [20, 60])
@@ -47,3 +47,24 @@ def test_an_interval_does_not_depend_on_how_many_are_drawn_together(monkeypatch)
     whole = interval(values)
     monkeypatch.setattr("pellucid.evaluate.statistics._TOGETHER", 1000)
     assert interval(values).low == pytest.approx(whole.low)
+
+
+@pytest.mark.parametrize("together", [2**22, 100])
+def test_a_band_is_the_interval_of_each_point(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """However many resamples are held at once; a curve that lacks a point is left out."""
+    monkeypatch.setattr("pellucid.evaluate.statistics._TOGETHER", together)
+    curves = np.random.default_rng(1).random((12, 4))
+    curves[3, 2] = np.nan
+    found = band(curves, seed=5)
+    whole = np.delete(curves, 3, axis=0)
+    for point in range(4):
+        one = interval(whole[:, point], seed=5)
+        np.testing.assert_allclose(found[:, point], (one.mean, one.low, one.high))
+
+
+def test_a_band_of_one_curve_and_of_none() -> None:
+    one = np.array([[0.0, 0.5, 1.0]])
+    np.testing.assert_array_equal(band(one), np.repeat(one, 3, axis=0))
+    assert np.isnan(band(np.full((2, 3), np.nan))).all()

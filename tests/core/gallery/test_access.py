@@ -11,58 +11,12 @@ import pytest
 
 from browser import until
 from gallery_run import COUNT, make_large_run, make_run
+from seen import contrast, faint_texts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Open = Callable[..., "Page"]
-
-# Every text that is seen, its colour, and what it stands on: the first of its parents that has a
-# ground. Pictures are no ground here; what stands on one has a ground of its own.
-COLOURS = """
-() => {
-  const found = [];
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const open = document.querySelector("dialog[open]");
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  while (walk.nextNode()) {
-    const node = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || !node.checkVisibility() || node.closest("script, noscript, style")) continue;
-    if (node.closest(":disabled") || (open && !open.contains(node))) continue;
-    const grounds = [];
-    for (let up = node; up; up = up.parentElement) grounds.push(rgba(getComputedStyle(up).backgroundColor));
-    found.push({ text: walk.currentNode.data.trim().slice(0, 40), ink: rgba(getComputedStyle(node).color), grounds });
-  }
-  const field = document.querySelector("#search");
-  found.push({ text: "placeholder", ink: rgba(getComputedStyle(field, "::placeholder").color),
-    grounds: [rgba(getComputedStyle(field).backgroundColor)] });
-  return found;
-}
-"""
-
-
-def luminance(colour: tuple[float, ...]) -> float:
-    """Relative luminance as WCAG 2.2 defines it."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(ink: list[int], grounds: list[list[int]]) -> float:
-    """The contrast ratio of an opaque text on grounds that lie over each other, nearest first."""
-    below = (1.0, 1.0, 1.0)
-    for *colour, alpha in reversed(grounds):
-        below = tuple(
-            c / 255 * alpha / 255 + b * (1 - alpha / 255)
-            for c, b in zip(colour, below, strict=True)
-        )  # type: ignore[assignment]
-    light, dark = sorted((luminance(tuple(c / 255 for c in ink[:3])), luminance(below)))[::-1]
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_the_measure_of_contrast_is_that_of_wcag() -> None:
@@ -90,14 +44,7 @@ def test_every_text_has_a_contrast_of_4_5(
         page.keyboard.press(key)
     if "input" in view:
         page.click("summary")
-    found = page.evaluate(COLOURS)
-    assert len(found) >= 6
-    faint = {
-        text["text"]: contrast(text["ink"], text["grounds"])
-        for text in found
-        if contrast(text["ink"], text["grounds"]) < 4.5
-    }
-    assert not faint
+    assert not faint_texts(page)
 
 
 def test_what_can_be_used_has_a_name_and_a_place_in_the_page(open_page: Open, run: Path) -> None:

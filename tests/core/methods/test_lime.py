@@ -17,6 +17,7 @@ import pellucid
 from pellucid.errors import InstanceError
 from pellucid.metadata.parameters import Lime
 from pellucid.methods import lime as module
+from pellucid.methods import ridge as regression
 from pellucid.methods.lime import kernel, lime, marked, masks, ridge, samples
 from pellucid.model import Array, FunctionModel, Tensors
 
@@ -99,7 +100,7 @@ def test_the_same_random_stream_gives_the_package_s_coefficients(count: int) -> 
 
 PAINTER = module._painter
 FAULTS: dict[str, tuple[str, Any]] = {
-    "alpha 0.01": ("ALPHA", 0.01),
+    "alpha 0.01": ("ridge.ALPHA", 0.01),
     "kernel width 0.3": ("KERNEL_WIDTH", 0.3),
     "no root in the kernel": ("kernel", lambda rows: kernel(rows) ** 2),
     "Euclidean distance": ("kernel", lambda rows: np.exp(-((~rows).sum(axis=1) / 12))),
@@ -125,7 +126,9 @@ FAULTS: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, *FAULTS[name])
+    what, fault = FAULTS[name]
+    of_ridge = what.startswith("ridge.")
+    monkeypatch.setattr(regression if of_ridge else module, what.removeprefix("ridge."), fault)
     with pytest.raises(AssertionError):
         agrees_with_the_package()
 

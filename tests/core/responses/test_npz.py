@@ -70,6 +70,7 @@ CASES: dict[str, Callable[[], Explanations]] = {
     "a digit, all labels": lambda: photographed("digits", "five.png", steps=5, top_k=-1),
     "noise": lambda: photographed("digits", "five.png", steps=5, noisy_samples=2),
     "a tolerance": lambda: photographed("digits", "five.png", tolerance=0.1),
+    "errors that were asked for": lambda: requested("wine", steps=5, errors=True),
     "regions": lambda: photographed("photos", "cat.jpg", steps=5, method="xrai"),
     "patches": lambda: photographed(
         "digits", "two.png", method="lime", samples=30, segmentation="slic", top_k=2
@@ -86,11 +87,38 @@ def test_what_was_saved_answers_and_draws_the_same(case: str) -> None:
     after = unpack(pack(before), "saved.npz")
     assert after.json() == before.json()
     assert after.parameters.method == before.parameters.method
-    for view in (View(panel=True), View(labels=3, actual="x")):
+    for view in (View(panel=True), View(labels=3, actual="x"), View(errors=True)):
         for number in range(len(before)):
             one = list(files([before], number, "a", view))
             assert one and one == list(files([after], number, "a", view))
     assert pack(after) == pack(unpack(pack(after), "again"))
+
+
+def test_errors_of_single_values_are_saved_beside_them() -> None:
+    found = requested("wine", method="sampled-shapley", paths=4)
+    label = found[0].labels[0]
+    arrays = np.load(io.BytesIO(pack(found)))
+    assert label.errors and label.errors.keys() == label.features.keys()
+    for name, error in label.errors.items():
+        np.testing.assert_array_equal(arrays[f"0/0/errors/{name}"], error)
+        assert error.shape == label.features[name].shape and (error >= 0).all()
+
+
+def test_errors_stand_in_responses_only_if_they_are_asked_for() -> None:
+    def said(**options: Any) -> Any:
+        found = requested("wine", **options)
+        return found[0].labels[0], found.response()["explanations"][0].get("diagnostics")
+
+    _, plain = said(method="sampled-shapley", paths=4)
+    assert plain is None
+    label, (asked,) = said(method="sampled-shapley", paths=4, errors=True)
+    for name, error in label.errors.items():
+        np.testing.assert_array_equal(asked["errors"][name], error)
+    label, (asked,) = said(steps=5, errors=True)
+    assert asked["quadrature_error"] == label.diagnostics["quadrature_error"] > 0
+    assert asked["errors"].keys() == label.features.keys()
+    _, (one,) = said(method="sampled-shapley", paths=1, errors=True)
+    assert all(value in (None, [None]) for value in one["errors"].values())
 
 
 def test_the_words_of_a_text_are_saved_with_their_places(tmp_path: Path) -> None:

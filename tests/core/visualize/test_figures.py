@@ -26,7 +26,7 @@ from pellucid.metadata.spec import (
 )
 from pellucid.visualize.animation import sweep
 from pellucid.visualize.figures import View, files, shown
-from pellucid.visualize.image_overlays import marked
+from pellucid.visualize.image_overlays import draw_explanation, marked
 from pellucid.visualize.overlay import draw
 from pellucid.visualize.readable import chosen
 
@@ -220,3 +220,35 @@ def test_a_setting_that_somebody_wrote_is_followed_to_the_letter() -> None:
     drawing = of_a_picture(RAMP, clip_below_percentile=62.0).draw(0)["image"]
     assert drawing.said is None and drawing.visualization.clip_below_percentile == 62.0
     assert drawing.visualization.blur_sigma == 0
+
+
+def test_what_is_smaller_than_twice_its_error_fades() -> None:
+    """It steps back to the picture; what is known stays as it was drawn."""
+    values = np.ones((8, 10))
+    spec = InputSpec(name="image", modality=Modality.IMAGE)
+    image = np.random.default_rng(3).uniform(0, 1, (8, 10, 3)).astype(np.float32)
+    errors = np.where(np.arange(10) < 5, 0.6, 0.4) * np.ones((8, 1))
+    one = label({"image": values}, errors={"image": errors})
+    made = explanations([spec], {"image": image}, [one])
+    plain, faded = (
+        draw_explanation(made, 0, own_size=False, errors=asked)["image"] for asked in (False, True)
+    )
+    np.testing.assert_array_equal(plain.overlay[:, 5:], faded.overlay[:, 5:])
+    expected = 0.2 * plain.overlay[:, :5] + 0.8 * plain.image[:, :5]
+    assert np.abs(faded.overlay[:, :5] - expected).max() <= 1
+    assert np.abs(plain.overlay[:, :5].astype(int) - faded.overlay[:, :5]).max() > 20
+    assert faded.panel().shape[0] > plain.panel().shape[0]  # which says so in a line
+    (file,) = files([made], 0, "a", View(errors=True))
+    (other,) = files([made], 0, "a", View())
+    assert (opened(file.data) != opened(other.data)).any()
+
+
+def test_charts_say_what_their_whiskers_are() -> None:
+    column = InputSpec(name="c")
+    one = explanations(
+        [column], {"c": 1.0}, [label({"c": 1.0}, errors={"c": np.array(0.25)})],
+        method=SampledShapley(),
+    )  # fmt: skip
+    (chart,) = shown([one], 0, View())
+    assert [part.error for part in chart.parts()] == [0.25]
+    assert chart._whiskers(chart.parts()) == ["whiskers: standard error"]

@@ -27,7 +27,7 @@ from pellucid.metadata.spec import (
     VisualizationType,
 )
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
-from pellucid.visualize.overlay import clip_thresholds, draw, shows_nothing
+from pellucid.visualize.overlay import clip_thresholds, draw, draw_ranks, shows_nothing
 from pellucid.visualize.panel import encode, panel
 
 OUTLINES, PIXELS = VisualizationType.OUTLINES, VisualizationType.PIXELS
@@ -528,3 +528,18 @@ def test_drawing_pixels_imports_neither_scipy_nor_scikit_image() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_ranks_show_the_pixels_that_are_highest() -> None:
+    """Whatever their values: below zero, or of a wide range. Equal pixels are not told apart."""
+    gray = np.full((20, 20, 3), 100, np.uint8)
+    ramp = np.arange(400.0).reshape(20, 20)
+    drawn = draw_ranks(ramp, gray, 30)
+    green = drawn[..., 1].astype(int) - drawn[..., 0] > 20
+    assert green.mean() == pytest.approx(0.3, abs=0.01) and green[14:].mean() > 0.99
+    np.testing.assert_array_equal(draw_ranks(-np.exp(-ramp / 40), gray, 30), drawn)
+    patch = np.zeros((20, 20))
+    patch[3:6, 3:6] = 1
+    shown = draw_ranks(patch, gray, 30)
+    green = shown[..., 1].astype(int) - shown[..., 0] > 20
+    np.testing.assert_array_equal(green, patch > 0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.visualize.named_parts import Part
+from pellucid.visualize.panel import INK
 from pellucid.visualize.waterfall import AGAINST, FOR, MOST, largest, waterfall
 
 STEPS = {"age": 2.0, "bmi": -3.0, "s5": 0.5}
@@ -66,3 +67,21 @@ def test_whatever_the_numbers_are_there_is_a_margin(steps: dict[str, float]) -> 
     assert made.dtype == np.uint8
     for edge in (made[:10], made[-6:], made[:, :10], made[:, -10:]):
         assert (edge == 255).all()
+
+
+def test_whiskers_reach_one_error_to_each_side_of_the_end_of_a_bar() -> None:
+    def chart(error: float | None) -> Any:
+        parts = [
+            Part(name="age", attribution=2.0, error=error),
+            Part(name="bmi", attribution=1.0),
+        ]
+        return waterfall(parts, title="", baseline=0.0, score=3.0)
+
+    plain, made = chart(None), chart(0.5)
+    (left, right, _), _ = bars(plain)
+    scale = (right - left) / 2.0
+    row = np.flatnonzero((plain == FOR).all(2).sum(1) > right - left)[0] + 8
+    dark = np.flatnonzero((made[row] == INK).all(1) & (plain[row] != INK).any(1))
+    assert dark[0] == pytest.approx(right - 0.5 * scale, abs=2)
+    assert dark[-1] == pytest.approx(right + 0.5 * scale, abs=2)
+    np.testing.assert_array_equal(chart(float("nan")), plain)

@@ -107,12 +107,10 @@ def lime_of_strings(
             raise
         nothing = {name: np.zeros((1, len(it.spans)), bool) for name, it in texts.items()}
         asked = model_of_parts(model, one, texts, sampling.mask)
-        values = {
-            name: said.coefficients[:, place].reshape(len(rows), *_shape(whole.get(name), place))
-            for name, place in parts(texts, whole, bag=sampling.bag).items()
-        }
+        places = parts(texts, whole, bag=sampling.bag)
         part = Attribution(
-            values=values,
+            values=_placed(said.coefficients, places, whole),
+            errors=_placed(said.errors, places, whole),
             score=said.scores,
             baseline_score=asked.outputs({**one, **whole, **nothing})[0, target[rows]],
             target=target[rows],
@@ -121,6 +119,14 @@ def lime_of_strings(
         )
         found.append(part)
     return sampled_shapley.stacked(found)
+
+
+def _placed(found: Array, places: Mapping[str, Array], whole: Tensors) -> dict[str, Array]:
+    """Return what was found of each part, [k, p], as features [k, …]."""
+    return {
+        name: found[:, place].reshape(len(found), *_shape(whole.get(name), place))
+        for name, place in places.items()
+    }
 
 
 def _shape(whole: Array | None, place: Array) -> tuple[int, ...]:

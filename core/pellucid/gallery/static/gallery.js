@@ -1,21 +1,9 @@
 // The view and its controls. The address holds the view, so that it can be sent to somebody.
 
 const FEW = 200; // labels in the list
-const icons = {
-  auto: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 1 1 0 18",
-  light: "M12 7a5 5 0 1 0 0 10 5 5 0 1 0 0-10M12 1v3M12 20v3M1 12h3M20 12h3M4 4l2 2M18 18l2 2M4 20l2-2M18 6l2-2",
-  dark: "M20 14A8.5 8.5 0 0 1 10 4a8.5 8.5 0 1 0 10 10",
-};
 const view = { words: "", labels: new Set(), failed: false, sort: "input", down: false, size: 176, open: null };
 const thousands = (number) => number.toLocaleString("en");
 let order = [];
-
-function icon(path, filled = false) {
-  const svg = drawing("svg", { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true", "stroke-linecap": "round",
-    fill: filled ? "currentColor" : "none", stroke: "currentColor", "stroke-width": 2 });
-  svg.append(drawing("path", { d: path }));
-  return svg;
-}
 
 // ---- the view and the address
 
@@ -197,27 +185,6 @@ const grid = makeGrid(byId("grid"), makeCard, (i) => show(i, { pushed: true }));
 const detail = makeDetail(byId("detail"), { turn, closed });
 
 // ---- controls
-
-function theme(chosen) {
-  if (chosen === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = chosen;
-  const said = { auto: "as the system", light: "light", dark: "dark" }[chosen];
-  byId("theme").replaceChildren(icon(icons[chosen], chosen === "dark"));
-  byId("theme").setAttribute("aria-label", `Colours: ${said}`);
-  byId("theme").title = `Colours: ${said}`;
-}
-
-// From disk, some browsers keep nothing for a page.
-const remembered = { get() { try { return localStorage.getItem("pellucid-theme"); } catch { return null; } },
-  set(value) { try { localStorage.setItem("pellucid-theme", value); } catch { /* then not */ } } };
-const themes = ["auto", "light", "dark"];
-let chosenTheme = themes.includes(remembered.get()) ? remembered.get() : "auto";
-theme(chosenTheme);
-byId("theme").addEventListener("click", () => {
-  chosenTheme = themes[(themes.indexOf(chosenTheme) + 1) % 3];
-  remembered.set(chosenTheme);
-  theme(chosenTheme);
-});
 
 byId("search").addEventListener("input", ({ target }) => change({ words: target.value }));
 byId("sort").addEventListener("change", ({ target }) => change({ sort: target.value, down: target.value === "error" }));

@@ -1,6 +1,5 @@
 // What the page holds, and which of it is shown in which order.
 
-const byId = (id) => document.getElementById(id);
 const run = new URLSearchParams(document.querySelector('meta[name="run"]').content.replaceAll(" ", "&"));
 const data = JSON.parse(byId("entries").textContent);
 const count = data.names.length;
@@ -44,13 +43,6 @@ function element(name, attributes = {}, ...children) {
     if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
   }
   made.append(...children);
-  return made;
-}
-
-/** An element of a drawing, for which HTML has its own name space. */
-function drawing(name, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   return made;
 }
 

@@ -147,6 +147,7 @@ def _of_nothing(scores: Array, labels: Array, parts: Array) -> LimeExplanation:
         labels=labels,
         scores=scores,
         coefficients=np.zeros((len(labels), 0)),
+        errors=np.zeros((len(labels), 0)),
         intercepts=scores,
         fitted=scores,
         r_squared=unknown,

@@ -13,6 +13,7 @@ import pytest
 
 from pellucid.errors import InstanceError
 from pellucid.methods import lime as of_images
+from pellucid.methods import ridge
 from pellucid.methods.texts import cut
 from pellucid.methods.texts import text_lime as module
 from pellucid.methods.texts.text_lime import Sampling, lime_of_words, parts, samples
@@ -53,7 +54,7 @@ def test_the_same_seed_gives_the_package_s_coefficients(number: int) -> None:
 
 FAULTS: dict[str, tuple[Any, str, Any]] = {
     "another kernel width": (of_images, "KERNEL_WIDTH", 0.3),
-    "alpha 0.01": (of_images, "ALPHA", 0.01),
+    "alpha 0.01": (ridge, "ALPHA", 0.01),
     "half of the words": (
         module,
         "samples",

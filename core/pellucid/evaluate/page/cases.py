@@ -1,0 +1,180 @@
+"""The instances on which candidates disagree most, their maps side by side.
+
+All maps of a picture are drawn alike: what is judged is the order of the pixels, so the colour is
+the rank, and what is shown the tenths that rank highest. A table has a bar for each element, a text
+its words on grounds.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
+from pellucid.evaluate.result import Evaluation, Instance, Judged, Shown, short
+from pellucid.model import Array
+
+SHOWN_SHARE = 30
+"""So many percent of the pixels are coloured, those that rank highest."""
+LONGEST, SMALL = 1024, 128
+"""Pictures are made smaller from the first on; below the second they are kept to the bit."""
+MOST_ELEMENTS, MOST_WORDS = 12, 300
+LEVELS = 5
+_NUMBERED = re.compile(r"\[\d+\]\Z")
+
+
+def cases(found: Evaluation) -> list[Markup]:
+    """Return a section for each instance that is shown."""
+    rows = {it.number: it for it in found.instances}
+    return [_case(found, it, rows[it.number]) for it in found.shown if it.number in rows]
+
+
+def judged_by(found: Evaluation) -> str | None:
+    """Return the metric whose numbers say on which instances candidates disagree."""
+    order = ("insertion", "deletion", *found.curves)
+    return next((it for it in order if it in found.curves), None)
+
+
+def _case(found: Evaluation, shown: Shown, row: Instance) -> Markup:
+    head = [tag("h3", name_of(row.name))]
+    said = [f"score {short(row.score)}, of the baseline {short(row.baseline_score)}"]
+    label = row.label or (f"output {list(row.output)}" if row.output else "")
+    facts = [name_of(label), ": "] if label else []
+    head.append(tag("p", facts, "; ".join(said), class_="soft"))
+    order = [it for it in found.candidates if it.name in shown.maps or shown.number in it.failed]
+    if shown.picture is not None:
+        tiles = [_original(shown.picture), *(_tile(found, shown, it) for it in order)]
+        body = tag("div", tiles, class_="tiles")
+    elif found.kind == "text" and not all(map(_NUMBERED.search, shown.elements)):
+        texts = [joined(_words(found, shown, it)) for it in order if not it.control]
+        body = joined([tag("dl", texts, class_="words"), _controls(found, shown, order)])
+    else:
+        own = [it for it in order if not it.control]
+        body = joined([_bars(found, shown, own), _controls(found, shown, order)])
+    return tag("section", head, body, class_="case")
+
+
+def _number(found: Evaluation, shown: Shown, judged: Judged) -> str:
+    """Return the number of a candidate on one instance, or why there is none."""
+    if shown.number in judged.failed:
+        return f"failed: {judged.failed[shown.number]}"
+    metric = judged_by(found)
+    places = [i for i, it in enumerate(found.instances) if it.number == shown.number]
+    if metric is None or not places or not found.has(metric, judged.name):
+        return ""
+    value = float(found.values[metric][judged.name][places[0]])
+    return f"{found.metric(metric).title} {short(value)}" if np.isfinite(value) else ""
+
+
+def _controls(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
+    """Return the numbers of the maps that know nothing of the model."""
+    said = [f"{it.name}: {_number(found, shown, it)}" for it in order if it.control]
+    return tag("p", f"{'; '.join(said)}.", class_="soft") if said else Markup("")
+
+
+def _original(picture: Array) -> Markup:
+    return _pressed(picture, "the picture", "", control=False)
+
+
+def _tile(found: Evaluation, shown: Shown, judged: Judged) -> Markup:
+    said = _number(found, shown, judged)
+    if judged.name not in shown.maps or shown.picture is None:
+        lines = (tag("b", name_of(judged.name)), tag("small", said))
+        return tag("div", lines, class_="tile failed")
+    from pellucid.visualize import draw_ranks
+
+    drawn = draw_ranks(shown.maps[judged.name], shown.picture, SHOWN_SHARE)
+    return _pressed(drawn, judged.name, said, control=judged.control)
+
+
+def _pressed(picture: Array, name: str, said: str, *, control: bool) -> Markup:
+    """Return a picture that a click makes large."""
+    height, width = picture.shape[:2]
+    image = tag(
+        "img", src=_data(picture), alt="", width=width, height=height, decoding="async",
+        class_="tiny" if max(width, height) < SMALL else None,
+    )  # fmt: skip
+    return tag(
+        "button", image, tag("b", name_of(name)), tag("small", said), type="button",
+        class_="tile control" if control else "tile",
+    )  # fmt: skip
+
+
+def _data(picture: Array) -> str:
+    """Return a picture as an address that holds it."""
+    from PIL import Image
+
+    from pellucid.visualize import encode
+
+    if max(picture.shape[:2]) > LONGEST:
+        image = Image.fromarray(np.ascontiguousarray(picture))
+        image.thumbnail((LONGEST, LONGEST))
+        picture = np.asarray(image)
+    form = "png" if max(picture.shape[:2]) < SMALL else "jpeg"
+    return f"data:image/{form};base64,{base64.b64encode(encode(picture, form)).decode()}"
+
+
+def _words(found: Evaluation, shown: Shown, judged: Judged) -> Iterator[Markup]:
+    said = tag("small", _number(found, shown, judged))
+    yield tag("dt", tag("b", name_of(judged.name)), " ", said)
+    if judged.name not in shown.maps:
+        return
+    levels = _levels(shown.maps[judged.name])
+    parts: list[str] = []
+    for word, level in list(zip(shown.elements, levels, strict=True))[:MOST_WORDS]:
+        parts += [tag("span", word, class_=_ground(level)), " "]
+    if len(levels) > MOST_WORDS:
+        parts.append(f"… {len(levels) - MOST_WORDS:,} more")
+    yield tag("dd", parts)
+
+
+def _levels(values: Array) -> list[int]:
+    """Return the strength of each element, from -LEVELS to LEVELS, by the largest of them."""
+    largest = float(np.abs(values).max(initial=0)) or 1.0
+    return [int(it) for it in np.rint(np.asarray(values, float) / largest * LEVELS)]
+
+
+def _ground(level: int) -> str | None:
+    return f"{'for' if level > 0 else 'against'}{abs(level)}" if level else None
+
+
+def _bars(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
+    """Return a table: what candidates gave the elements that one of them ranks high."""
+    order = [it for it in order if it.name in shown.maps]
+    scaled = {}
+    for it in order:
+        values = np.asarray(shown.maps[it.name], float)
+        scaled[it.name] = values / (float(np.abs(values).max(initial=0)) or 1.0)
+    own = [np.abs(it) for it in scaled.values()]
+    height = np.max(own, axis=0) if own else np.zeros(len(shown.elements))
+    rows = []
+    for i in np.argsort(-height, kind="stable")[:MOST_ELEMENTS].tolist():
+        cells = [
+            tag("td", _bar(scaled[it.name][i]), short(float(shown.maps[it.name][i])))
+            for it in order
+        ]
+        rows.append(tag("tr", tag("th", name_of(shown.elements[i]), scope="row"), cells))
+    more = len(shown.elements) - len(rows)
+    head = [tag("th", tag("span", "element", class_="unseen"), scope="col")]
+    for it in order:
+        head.append(
+            tag("th", name_of(it.name), tag("small", _number(found, shown, it)), scope="col")
+        )
+    table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), class_="bars")
+    below = [tag("p", f"{more:,} more elements count less to all of them.", class_="soft")]
+    wide = tag("div", table, class_="wide", tabindex=0, role="region", aria_label="Attributions")
+    return joined([wide, *(below if more else [])])
+
+
+def _bar(share: float) -> Markup:
+    """Draw a share of the largest attribution: for, to the right of the middle, or against."""
+    width = round(40 * abs(share), 1)
+    bar = tag(
+        "rect", x=40 if share >= 0 else round(40 - width, 1), y=0, width=width, height=10,
+        class_="more" if share >= 0 else "less",
+    )  # fmt: skip
+    axis = tag("line", x1=40, x2=40, y1=0, y2=10)
+    return tag("svg", bar, axis, viewBox="0 0 80 10", class_="bar", aria_hidden="true")
