@@ -272,6 +272,19 @@ def mean_of_words(directory: Path) -> Path:
     return save(directory, {"text": TEXTS}, serving_default)
 
 
+def mean_of_plain_words(directory: Path) -> Path:
+    """Of a text without words there is no mean, and what stands in brackets is none."""
+
+    def serving_default(text: Any) -> Any:
+        words = tf.strings.split(tf.strings.regex_replace(text, r"\[\w*\]", ""))
+        long = tf.reduce_sum(tf.cast(tf.strings.length(words) > 4, tf.float32), 1)
+        return {
+            "y": tf.stack([long, 1 + long], 1) / tf.cast(words.row_lengths()[:, None], tf.float32)
+        }
+
+    return save(directory, {"text": TEXTS}, serving_default)
+
+
 def texts_from_a_text(directory: Path) -> Path:
     """Its baseline is a text, and its metadata do not have to say that this is one."""
     texts(directory)

@@ -194,12 +194,17 @@ CASES = [
     ),
     Case(
         "put a token in the place of words that are left out, with {mask}",
-        f"explain {{mean_of_words}} {{sentence}} {SHAPLEY}",
+        f"explain {{mean_of_plain_words}} {{sentence}} {SHAPLEY}",
         fill={"--mask": "x"},
     ),
     Case(
         "put a token in the place of words that are left out, with {mask}",
-        "explain {mean_of_words} {sentence} --method lime",
+        "explain {mean_of_plain_words} {sentence} --method lime",
+        fill={"--mask": "x"},
+    ),
+    Case(
+        "choose another with {mask}",
+        f"explain {{mean_of_words}} {{sentence}} {SHAPLEY}",
         fill={"--mask": "x"},
     ),
     Case(

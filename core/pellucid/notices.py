@@ -13,7 +13,7 @@ names settings by their Python keywords, in braces, and an edge writes them as i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from string import Formatter
 from typing import Any, Protocol, TypeAlias
 
@@ -149,15 +149,15 @@ class Hint:
 
 
 def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Advice]:
-    for text, field, value, _ in Formatter().parse(template):
+    for text, named, value, _ in Formatter().parse(template):
         if text:
             yield text
-        if field is None:
+        if named is None:
             continue
-        if field in values:
-            yield str(values[field])
+        if named in values:
+            yield str(values[named])
         else:
-            command, _, name = field.rpartition(".")
+            command, _, name = named.rpartition(".")
             yield Advice(name, _value(value or "", values), command)
 
 
@@ -169,11 +169,17 @@ def _value(written: str, values: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that people should know: where it is, what it is, and what would be right."""
+    """Something that people should know: where it is, what it is, and what would be right.
+
+    Of several of one `kind`, that of the highest `badness` stands for all; where no kind is named,
+    it is what they say.
+    """
 
     what: str
     where: Where = Where()
     hint: Hint | None = None
+    kind: str = field(default="", compare=False)
+    badness: float = field(default=0.0, compare=False)
 
     def at(self, where: Where | None = None, **place: Any) -> Notice:
         """Return it with its place in an outer one, given as a `Where` or by its fields."""
@@ -193,7 +199,8 @@ class Notice:
             name=change(self.where.name),
             path=change(self.where.path),
         )
-        return Notice(change(self.what), where, self.hint and self.hint.each(change))
+        hint = self.hint and self.hint.each(change)
+        return replace(self, what=change(self.what), where=where, hint=hint)
 
     def sentence(self, words: Words = python_words) -> str:
         """Return ``where: what; hint`` on one line, with settings in the words of an edge."""

@@ -135,7 +135,8 @@ def test_a_sentence_is_one_line_that_can_be_printed() -> None:
 
 def test_settings_that_hints_name_are_keywords_of_python() -> None:
     known = {it.name for it in fields(CallSettings)} | {"raw"}  # which a call of its own writes
-    for call in (load, LoadedModel.index, LoadedModel.configured, convert_metadata, draft_metadata):
+    of_models = (LoadedModel.explain, LoadedModel.index, LoadedModel.configured)
+    for call in (load, *of_models, convert_metadata, draft_metadata):
         known |= set(inspect.signature(call).parameters)
     from pellucid.batch import Run
     from pellucid.batch.engines import in_processes

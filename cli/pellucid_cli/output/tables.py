@@ -44,9 +44,9 @@ def table(explanations: Explanations) -> str:
             console.print(Text(printable(title), "bold"), soft_wrap=True)
             console.print(_neighbors(explanation.neighbors))
         for label in explanation.labels:
-            what = label.name or (str(list(label.index)) if label.index else "")
+            called = f"{label.output} {label.name}" if label.name else label.called
             title = (
-                f"{source}: {label.output} {what} = {label.score:.4g} "
+                f"{source}: {called} = {label.score:.4g} "
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
             console.print(Text(printable(title), "bold"), soft_wrap=True)

@@ -78,6 +78,7 @@ _RECORD = {
                     "count": int,
                     "sums": {str: (list, float)},
                     "sizes": {str: (list, float)},
+                    "forgotten?": bool,
                     "counts": {str: int},
                     "words": {str: [float]},
                 }

@@ -79,7 +79,7 @@ def attribute(
         case SampledShapley():
             return _shapley(
                 model, x, baselines, target, specs, method, cuts,
-                seed=seed, numbers=numbers, instances=instances,
+                score=score, seed=seed, numbers=numbers, instances=instances,
             )  # fmt: skip
         case Lime():
             return _lime(
@@ -99,6 +99,7 @@ def _shapley(
     method: SampledShapley,
     cuts: Sequence[Mapping[str, Cut]],
     *,
+    score: Array | None,
     seed: int,
     numbers: Sequence[int],
     instances: Sequence[int],
@@ -110,13 +111,14 @@ def _shapley(
         own = {name: np.stack([labels] * len(target)) for name, labels in series.items()}
         attribution = shapley_of_words(
             model, x, baselines, target, method, cuts,
-            groups=groups, regions={**regions, **own}, seed=seed, numbers=numbers,
-            instances=instances,
+            groups=groups, regions={**regions, **own}, score=score, seed=seed,
+            numbers=numbers, instances=instances,
         )  # fmt: skip
     else:
         attribution = sampled_shapley.sampled_shapley(
             model, x, baselines, target, method,
-            groups=groups, regions={**regions, **series}, seed=seed, numbers=numbers,
+            groups=groups, regions={**regions, **series}, score=score, seed=seed,
+            numbers=numbers,
         )  # fmt: skip
     return replace(attribution, segments=regions)
 

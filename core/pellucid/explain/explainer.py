@@ -35,6 +35,7 @@ from pellucid.explain.texts import (
     Texts,
     TokenReader,
     Tokens,
+    answered,
     behind_said,
     cuts_of,
     find_texts,
@@ -247,19 +248,15 @@ class Explainer:
             n = len(asked.scores)
             starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
             texts = find_texts(specs, x, made, method.text_parts, numbers, explicit=self.explicit)
-            attribution = attribute(
-                self.model,
-                ends,
-                starts,
-                target,
-                self.metadata,
-                with_noise_in_units(method, specs),
-                score=asked.scores[row, target],
-                cuts=[texts.cuts[i] for i in row] if texts.cuts else (),
-                seed=self.seed,
-                numbers=rows,
-                instances=row.tolist(),
-            )
+            cuts = [texts.cuts[i] for i in row] if texts.cuts else ()
+            score, instances = asked.scores[row, target], row.tolist()
+            attribution, texts = answered(
+                lambda chosen: attribute(
+                    self.model, ends, starts, target, self.metadata, chosen,
+                    score=score, cuts=cuts, seed=self.seed, numbers=rows, instances=instances,
+                ),
+                with_noise_in_units(method, specs), texts,
+            )  # fmt: skip
         except baseline_scores.BaselineError as error:
             refusal = baselines.refused(error, x, named(error.target), words=bool(texts.cuts))
             raise _placed(refusal, rows) from error

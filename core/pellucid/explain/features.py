@@ -6,6 +6,7 @@ out, the attributions of that tensor become what the encoding says that the feat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -330,6 +331,7 @@ class Labels:
             segments={name: patches[j] for name, patches in found.segments.items()},
             diagnostics=diagnostics,
             flat=found.flat is not None and bool(found.flat[j]),
+            single=math.prod(self.shape) == 1,
             features=features,
             errors={name: np.abs(value) for name, value in errors.items()},
             approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),

@@ -103,17 +103,17 @@ def _notice(
     if error is None and label.score != label.baseline_score:
         one = method.counts.removesuffix("s")
         what = f"approx_error is undefined{of}: a single {one} has no spread"
-        return Notice(what, hint=_more(method))
+        return Notice(what, hint=_more(method), kind="no spread")
     if error is None or _is_rounding(label):
         what = (
             f"the output equals that of the baseline{of}: there is nothing to attribute, and "
             "approx_error is undefined"
         )
         if not noise:
-            return Notice(what)
+            return Notice(what, kind="nothing")
         dead = "its gradient is 0 all the way, as of a score that is dead; " * label.flat
         hint = Hint("{dead}choose another baseline, as {baseline:noise}", dead=dead)
-        return Notice(what, hint=hint)
+        return Notice(what, hint=hint, kind="nothing")
     # What the graph says is certain, and goes before what two points on the way look like.
     if elsewhere is not None and _of_graph(label, facts) is None:
         what = (
@@ -121,17 +121,17 @@ def _notice(
             "it and the instance, as where the input is normalised first (layer or L2 "
             "normalisation), so that no number of steps helps"
         )
-        return Notice(what, hint=elsewhere)
+        return Notice(what, hint=elsewhere, kind="at the baseline alone", badness=error)
     if tolerance is not None and error > tolerance and not label.flat:
         what = (
             f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
             f"{label.evaluations} {method.counts}"
         )
-        return Notice(what, hint=Hint("raise {max_steps}"))
+        return Notice(what, hint=Hint("raise {max_steps}"), kind="tolerance", badness=error)
     if error > ADVISED_ERROR:
         why, advice = _advice(label, error, method, facts)
         what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
-        return Notice(what, hint=advice)
+        return Notice(what, hint=advice, kind="approx_error", badness=error)
     return None
 
 
@@ -147,9 +147,8 @@ def _of_patches(label: Judged, of: str) -> Notice | None:
     if stability >= ADVISED_STABILITY:
         return None
     what = f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
-    return Notice(
-        what, hint=Hint("raise {samples}, or take larger patches with {segmentation:slic}")
-    )
+    hint = Hint("raise {samples}, or take larger patches with {segmentation:slic}")
+    return Notice(what, hint=hint, kind="stability", badness=-stability)
 
 
 def _of_words(label: Judged, of: str) -> Notice | None:
@@ -163,7 +162,7 @@ def _of_words(label: Judged, of: str) -> Notice | None:
     if not stability < ADVISED_STABILITY or _alike(label.values.values()):
         return None
     what = f"the stability is {stability:.2g}: with another seed, the coefficients would be others"
-    return Notice(what, hint=Hint("raise {samples}"))
+    return Notice(what, hint=Hint("raise {samples}"), kind="stability", badness=-stability)
 
 
 def _alike(values: Iterable[Array]) -> bool:

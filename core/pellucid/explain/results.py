@@ -56,9 +56,9 @@ class LabelAttribution:
     gradients or paths that were taken for it, `ranks` the ranks of regions, `segments` the patch
     that each pixel of a picture is in, [h, w], where a method works on patches, and
     `diagnostics` what else the method says of itself; `flat` tells that gradients were 0 wherever
-    they were taken, or that hidden patches look as they are. `errors` are those of single values,
-    shaped as `features`: the standard error of each, or, of a quadrature, how far another rule is
-    from it; only of methods that know them.
+    they were taken, or that hidden patches look as they are; `single` that the output is one
+    number. `errors` are those of single values, shaped as `features`: the standard error of each,
+    or, of a quadrature, how far another rule is from it; only of methods that know them.
     """
 
     output: str
@@ -74,6 +74,7 @@ class LabelAttribution:
     segments: dict[str, Array] = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
     flat: bool = field(default=False)
+    single: bool = False
     errors: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,8 +90,9 @@ class LabelAttribution:
 
     @property
     def called(self) -> str:
-        """The name of the class, else the output with the index, or, of a scalar, alone."""
-        return self.name or (f"{self.output} {list(self.index)}" if self.index else self.output)
+        """The name of the class, else the output with the index, or alone, if it is one number."""
+        numbered = self.index and not self.single
+        return self.name or (f"{self.output} {list(self.index)}" if numbered else self.output)
 
     @property
     def quality(self) -> str:

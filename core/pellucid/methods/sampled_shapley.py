@@ -71,13 +71,15 @@ def sampled_shapley(
     *,
     groups: Mapping[str, Hashable] | None = None,
     regions: Mapping[str, Array] | None = None,
+    score: Array | None = None,
     seed: int = 0,
     numbers: Sequence[int] | None = None,
 ) -> Attribution:
     """Return the Shapley values of n instances, averaged over the baselines.
 
     `x` maps features to arrays [n, …] of any dtype, each baseline the explained ones to [n, …] or
-    [1, …]; the other features are held. `target` is the flat index of the explained output, [n].
+    [1, …]; the other features are held. `target` is the flat index of the explained output, [n],
+    and `score` that output, where it is known.
     The players are the elements of the explained features, except that all features to which
     `groups` gives the same key are one player, and that a picture to which `regions` gives labels,
     integers [h, w] or one map for each instance [n, h, w], has its regions for players.
@@ -122,6 +124,7 @@ def sampled_shapley(
                 part = sampled_shapley(
                     model, one, starts, target[[i]], method,
                     groups=groups, regions=shared, seed=seed,
+                    score=None if score is None else score[[i]],
                 )  # fmt: skip
             except BaselineError as refusal:
                 refusal.row = i
@@ -142,7 +145,7 @@ def sampled_shapley(
                 "its windows with {players:windows}, put inputs into a group, or take fewer {paths}"
             ),
         )
-    score = scores_of(model, x, target)
+    score = scores_of(model, x, target) if score is None else score
     games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]
     for number, game in enumerate(games):
         check_baseline(game.empty, number, target)

@@ -128,6 +128,7 @@ def pack(
                         "name": label.name,
                         "features": list(label.features),
                         "evaluations": label.evaluations,
+                        "single": label.single,
                         "diagnostics": label.diagnostics,
                         "chosen": {name: list(it) for name, it in chosen(label).items()},
                     }
@@ -232,7 +233,7 @@ def _explanation(
                 features={name: features[name] for name in said["features"]},
                 evaluations=said["evaluations"],
                 diagnostics=said["diagnostics"],
-                flat=False,  # of which the warnings speak
+                single=said.get("single") is True,
                 **kinds,
             )
         )

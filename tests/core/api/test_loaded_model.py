@@ -119,6 +119,27 @@ def test_warnings_are_python_warnings_unless_someone_listens(samples: Path, tmp_
     assert len(said) == 1 and str(said[0]).endswith("inputs 'patient', output 'output_0'")
 
 
+def test_what_many_instances_have_is_said_once_with_its_number_and_the_worst(
+    samples: Path, rows: list[list[float]]
+) -> None:
+    said: list[Message] = []
+    model = pellucid.load(samples / "diabetes/model", warn=said.append, steps=1)
+    many = (np.array(rows * 10)[:20] * np.linspace(1, 2, 20)[:, None]).tolist()
+    found = model.explain(many)
+    errors = [it.labels[0].approx_error or 0 for it in found]
+    bad, worst = sum(it > 0.05 for it in errors), int(np.argmax(errors))
+    assert bad > 2
+    (one,) = map(str, said)
+    assert one == (
+        f"instances[{worst}]: {found[worst].warnings[0].what} ({bad} of 20 instances have this "
+        "warning; the worst is this); raise steps=… or choose another baseline=…"
+    )
+    assert sum(len(it.warnings) for it in found) == bad  # each keeps its own
+    said.clear()
+    alone = model.explain([many[worst]])[0].warnings[0]
+    assert [str(it) for it in said] == [f"instances[0]: {alone}"]
+
+
 def test_instances_of_different_shapes_go_in_one_call(samples: Path) -> None:
     model = pellucid.load(samples / "code_or_prose/model")
     texts = [{"text": "for x in range(10): print(x)"}, {"text": "Return the number of items."}]

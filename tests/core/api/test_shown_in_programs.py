@@ -92,7 +92,7 @@ def test_values_are_what_they_are_and_labels_have_a_name(
     table: pellucid.Explanations, digits: pellucid.Explanations, words: pellucid.LoadedModel
 ) -> None:
     frame = table.to_pandas()
-    assert set(frame["label"]) == {"progression [0]"}
+    assert set(frame["label"]) == {"progression"}
     assert frame["value"].dtype == np.float64
     np.testing.assert_allclose(frame["value"][:10], instances("diabetes")[0], rtol=1e-6)
     assert list(frame["feature"][:3]) == ["age", "sex", "bmi"]
@@ -160,7 +160,7 @@ def test_a_line_says_what_matters(
 ) -> None:
     label = table[0].labels[0]
     assert repr(table).startswith("Explanations(4 instances by integrated gradients, 50 steps: ")
-    assert re.match(r"LabelAttribution\('progression \[0\]', score=\d+\.\d+, ", repr(label))
+    assert re.match(r"LabelAttribution\('progression', score=\d+\.\d+, ", repr(label))
     assert "'age': " in repr(label.features)
     assert label.features == dict(label.features)
     assert json.loads(json.dumps(sorted(label.features)))
@@ -183,7 +183,7 @@ def test_a_cell_has_what_there_is_to_see(
     table: pellucid.Explanations, digits: pellucid.Explanations, words: pellucid.LoadedModel
 ) -> None:
     chart = cell(table)
-    assert chart.count("progression [0]: ") == len(table)
+    assert chart.count("progression: ") == len(table)
     assert "bmi = 22.6" in chart
     overlay = cell(digits)
     assert overlay.count("<img") >= len(digits)
@@ -266,7 +266,7 @@ def test_bars_on_an_axis_are_the_attributions(table: pellucid.Explanations, axis
     widths = sorted(bar.get_width() for bar in axis.patches)
     values = sorted(float(value.item()) for value in label.features.values())
     np.testing.assert_allclose(widths, values)
-    assert axis.get_title().startswith("progression [0]: ")
+    assert axis.get_title().startswith("progression: ")
     names = [it.get_text() for it in axis.get_yticklabels()]
     largest = max(label.features, key=lambda name: abs(label.features[name].item()))
     assert names[0].startswith(f"{largest} = ")
@@ -289,9 +289,9 @@ def test_pictures_and_words_on_an_axis(
 def test_what_is_not_there_to_plot_is_said(table: pellucid.Explanations, axis: Any) -> None:
     with pytest.raises(SpecError, match=r"^instance: there are 4 instances, 0 to 3, got 4$"):
         table.plot(axis, instance=4)
-    with pytest.raises(SpecError, match=r"^label: .*'progression \[0\]'.*got 2"):
+    with pytest.raises(SpecError, match=r"^label: .*'progression'.*got 2"):
         table.plot(axis, label=2)
-    with pytest.raises(SpecError, match=r"label: 'progresion'.*did you mean 'progression "):
+    with pytest.raises(SpecError, match=r"label: 'progresion'.*did you mean 'progression'"):
         table.plot(axis, label="progresion")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,43 @@ def test_they_are_those_of_a_tape_at_the_embedding(
         assert not wanted[len(value) :].any()  # of padding, which is left out
         assert label.diagnostics == {}
         assert value.sum() == pytest.approx(label.score - label.baseline_score, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["sampled-shapley", "lime"])
+def test_where_no_words_have_no_score_unknown_ones_stand_for_those_left_out(
+    method: str, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(7)
+    layers, text = keras.layers, keras.Input((1,), dtype="string", name="text")
+    ids = layers.TextVectorization(vocabulary=WORDS)(text)  # as long as the text
+    mean = layers.GlobalAveragePooling1D()(layers.Embedding(14, 6, mask_zero=True)(ids))
+    model = keras.Model(text, layers.Dense(1, activation="sigmoid")(mean))
+    model.export(tmp_path / "model", verbose=False)
+    said: list[str] = []
+    load = pellucid.load(tmp_path / "model", method=method, warn=lambda it: said.append(str(it)))
+    words = ["a", "very", "good", "film"]
+    found = load.explain([" ".join(words), "boring plot, bad acting"])
+    assert [it for it in said if "unknown" in it] == [
+        "the model has no score for texts whose words are all left out, so that words that are "
+        "left out are replaced by an unknown one, '[UNK]'; choose another with mask=…"
+    ]
+    label = found[0].labels[0]
+    asked = [
+        " ".join(word if code >> i & 1 else "nowhere" for i, word in enumerate(words))
+        for code in range(16)
+    ]
+    worth = model(np.array(asked)[:, None]).numpy().ravel().astype(np.float64)
+    assert label.baseline_score == pytest.approx(worth[0], abs=1e-6)
+    if method == "sampled-shapley":
+        for i, value in enumerate(label.features["text"]):
+            gains = [
+                (worth[code | 1 << i] - worth[code]) / (4 * math.comb(3, bin(code).count("1")))
+                for code in range(16)
+                if not code >> i & 1
+            ]
+            assert value == pytest.approx(sum(gains), abs=1e-6)
 
 
 @pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)

@@ -145,5 +145,5 @@ def test_on_a_sample_model_from_the_command_line(
         (label,) = explanation["attributions_by_label"]
         assert (label["approx_error"] > tolerance) is said
         assert 16 <= explanation["diagnostics"][0]["paths"] <= most or label["approx_error"] == 0
-    sentence = f"above the tolerance of {tolerance:g}, after 20 paths; raise --max-steps"
+    sentence = f"above the tolerance of {tolerance:g}, after 20 paths (4 of 4 instances"
     assert (sentence in run.err) is said

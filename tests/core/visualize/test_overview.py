@@ -132,6 +132,25 @@ def test_memory_is_bounded_in_rows_and_words() -> None:
     assert totals.words["often"] == [200, 400.0, 400.0]
 
 
+def test_words_that_were_forgotten_are_said() -> None:
+    found, all_kept = Overview(), Overview()
+    for i in range(21):
+        many = [(f"{i} {j}", 1.0 + (i == 0)) for j in range(500)]
+        part = Overview()
+        part.count(Counted(output="y", index=(), name="y", features={}, words=many))
+        found.add(Overview.read(json.loads(encode(part.document()))))
+        if i < 20:
+            all_kept.add(part)
+    assert [it.forgotten for it in all_kept.totals.values()] == [False]
+    read = Overview.read(json.loads(encode(found.document())))
+    together = Overview()
+    together.add(read)
+    assert [it.forgotten for it in together.totals.values()] == [True]
+    said, unsaid = words(together, "y[]", "y"), words(all_kept, "y[]", "y")
+    assert said is not None and unsaid is not None
+    assert len(said) > len(unsaid)  # by the sentence
+
+
 def test_features_that_differ_in_shape_have_no_mean() -> None:
     found = Overview()
     for size in (2, 3, 2):

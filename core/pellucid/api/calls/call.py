@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.api.calls.records import naming
+from pellucid.api.calls.together import said_together
 from pellucid.api.tables import with_means
 from pellucid.errors import InstanceError, ModelError, OutOfMemoryError, SpecError
 from pellucid.explain import BaselineKind, Explainer, Explanation, PixelWatch
@@ -114,9 +115,13 @@ class Call:
                 self.pixels.say_once(Notice(f"baseline: {said}"))
         for notice in dict.fromkeys(notice for it in found for notice in it.general):
             self.warn(notice)
-        for record, explanation in zip(records, found, strict=True):
-            for notice in (*record.notes, *explanation.warnings[len(explanation.general) :]):
-                self.warn(notice.at(record.where))
+        own = (
+            (record.where, notice)
+            for record, it in zip(records, found, strict=True)
+            for notice in (*record.notes, *it.warnings[len(it.general) :])
+        )
+        for notice in said_together(own, len(records)):
+            self.warn(notice)
 
     def averaged(self, records: Sequence[Instance]) -> Call:
         """Return the same, the mean of some instances being the baseline, if asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid.explain.texts.found import Texts, find_texts, is_string
+from pellucid.explain.texts.masked import answered
 from pellucid.explain.texts.played import lime_of_strings, shapley_of_words
 from pellucid.explain.texts.tokens import (
     LookedUp,
@@ -20,6 +21,7 @@ __all__ = [
     "Texts",
     "TokenReader",
     "Tokens",
+    "answered",
     "apart",
     "behind_said",
     "cuts_of",

@@ -32,6 +32,7 @@ def shapley_of_words(
     *,
     groups: Mapping[str, Hashable],
     regions: Mapping[str, Array] | None,
+    score: Array | None = None,
     seed: int,
     numbers: Sequence[int],
     instances: Sequence[int],
@@ -39,27 +40,25 @@ def shapley_of_words(
     """Return the Shapley values of n rows, `cuts` [n] having the texts of each.
 
     Of a text, the values are those of its parts, and their baseline is the empty text, or the text
-    with a mask in the place of all parts; other features are as in `sampled_shapley`. `numbers` and
-    `instances` are those of `attribute`: each text is asked once for all outputs of its instance.
+    with a mask in the place of all parts; other features, and `score`, are as in `sampled_shapley`.
+    `numbers` and `instances` are those of `attribute`: each text is asked once for all outputs of
+    its instance.
     """
     parts = []
     for _, group in groupby(range(len(target)), lambda row: instances[row]):
         rows = list(group)
         found = cuts[rows[0]]
         one = {name: value[rows] for name, value in x.items()}
-        asked = TextModel(
-            model=model,
-            cuts=found,
-            shapes={name: np.shape(one[name])[1:] for name in found},
-            mask=method.mask,
-        )
+        shapes = {name: np.shape(one[name])[1:] for name in found}
+        asked = TextModel(model=model, cuts=found, shapes=shapes, mask=method.mask)
         there = {name: np.ones((len(rows), len(it.spans)), bool) for name, it in found.items()}
         starts = [_of_rows({**it, **_without(there)}, rows) for it in baselines]
+        known = None if score is None else score[rows]
         own = {name: labels[rows[0]] for name, labels in (regions or {}).items()}
         try:
             part = sampled_shapley.sampled_shapley(
                 asked, {**one, **there}, starts, target[rows], method,
-                groups=groups, regions=own, seed=seed,
+                groups=groups, regions=own, score=known, seed=seed,
             )  # fmt: skip
         except baseline_scores.BaselineError as refusal:
             refusal.row = rows[0]

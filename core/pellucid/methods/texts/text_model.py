@@ -14,7 +14,7 @@ from pellucid.model import Array, Model, Tensors
 
 # The texts that are written at a time, and how many.
 TEXT_BYTES = 2**24
-MOST_ROWS = 512
+MOST_ROWS = 1024
 # Of a longer text, tables have 16 entries and not 256: see `Written`.
 LONG = 2**17
 # White space that `bytes` know.

@@ -300,9 +300,8 @@ def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
 
 
 def _label(label: LabelAttribution) -> dict[str, Any]:
-    index = ", ".join(map(str, label.index))
     return {
-        "name": label.name or (f"{label.output} [{index}]" if index else label.output),
+        "name": label.called,
         "score": label.score,
         "baseline": label.baseline_score,
         "quality": label.quality,

@@ -152,7 +152,8 @@ class Totals:
     """The numbers of one class: how many instances, and sums over them by feature and by word.
 
     `sums` are of the attributions, `sizes` of their absolute values, `counts` of the instances that
-    had the feature; 0 where it differs in shape. A word has [how often, sum, sum of sizes].
+    had the feature; 0 where it differs in shape. A word has [how often, sum, sum of sizes];
+    `forgotten` tells that there were more than are kept.
     """
 
     name: str
@@ -161,9 +162,11 @@ class Totals:
     sizes: dict[str, Array] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     words: dict[str, list[float]] = field(default_factory=dict)
+    forgotten: bool = False
 
     def add(self, other: Totals) -> None:
         self.count += other.count
+        self.forgotten = self.forgotten or other.forgotten
         for name, value in other.sums.items():
             self.add_feature(name, value, other.sizes[name], other.counts[name])
         for word, numbers in other.words.items():
@@ -197,6 +200,7 @@ class Totals:
         if len(self.words) > 2 * WORDS:
             kept = sorted(self.words, key=lambda word: (-self.words[word][2], word))[:WORDS]
             self.words = {word: self.words[word] for word in kept}
+            self.forgotten = True
 
 
 @dataclass(slots=True)
@@ -313,8 +317,9 @@ class Overview:
                 for kind in ("sums", "sizes")
             }
             totals = Totals(
-                it["name"], it["count"], **arrays, counts=it["counts"], words=it["words"]
-            )
+                it["name"], it["count"], **arrays, counts=it["counts"], words=it["words"],
+                forgotten=it.get("forgotten") is True,
+            )  # fmt: skip
             shapes = [{n: v.shape for n, v in it.items()} for it in arrays.values()]
             if shapes[0] != shapes[1] or totals.sums.keys() != totals.counts.keys():
                 raise ValueError("what is counted is not what is added up")

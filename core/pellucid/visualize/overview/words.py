@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.model import Array
 from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.overview.charts import LINE, Sheet, instances_text, names_width
-from pellucid.visualize.overview.numbers import Overview
+from pellucid.visualize.overview.numbers import WORDS, Overview
 from pellucid.visualize.panel import FAINT, MARGIN
 from pellucid.visualize.text_layout import width_of
 
@@ -48,6 +48,11 @@ def words(overview: Overview, key: str, called: str) -> Array | None:
         f"what each word adds to a text on average, over {instances_text(totals.count)}; "
         "green: for, pink: against"
     ]
+    if totals.forgotten:
+        lines.append(
+            f"of more than {2 * WORDS:,} words, those that counted least were forgotten on the "
+            "way, so that some may be counted too low"
+        )
     width = left + beyond + _PLOT + beyond + MARGIN
     sheet = Sheet(width, _ROW * len(rows), f"The words that count most for {called}", lines)
     zero = left + beyond - round(low * scale)
