@@ -65,8 +65,9 @@ def keep(connection: socket.socket, main: Any) -> NoReturn:
 
 def run(request: dict[str, Any], streams: list[int], main: Any) -> NoReturn:
     """Be the program."""
-    # A shell's background jobs do not hear Ctrl-C; these do.
+    # A shell's background jobs do not hear Ctrl-C, nor do those of `nohup` a hang-up; these do.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
