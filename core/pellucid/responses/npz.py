@@ -234,7 +234,10 @@ def _explanation(
                 evaluations=said["evaluations"],
                 diagnostics=said["diagnostics"],
                 single=said.get("single") is True,
-                **kinds,
+                values=kinds["values"],
+                ranks=kinds["ranks"],
+                segments=kinds["segments"],
+                errors=kinds["errors"],
             )
         )
     near = None
