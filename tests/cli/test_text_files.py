@@ -35,6 +35,19 @@ def test_a_text_is_explained_and_drawn(program: Any, model: Path, tmp_path: Path
     assert {it.suffix for it in (tmp_path / "out").iterdir()} == {".png", ".html"}
 
 
+def test_a_text_may_be_empty(program: Any, model: Path, tmp_path: Path) -> None:
+    """It has nothing to explain, and keeps no other file from its answer."""
+    files = [tmp_path / "empty.txt", tmp_path / "full.txt"]
+    files[0].write_text("\n")
+    files[1].write_text(TEXTS[0])
+    run = program("explain", model, *files)
+    assert run.code == 0, run.err
+    empty, full = json.loads(run.out)["explanations"]
+    assert "nothing to attribute" in run.err
+    assert not any(empty["attributions_by_label"][0]["attributions"]["text"])
+    assert any(full["attributions_by_label"][0]["attributions"]["text"])
+
+
 @pytest.mark.parametrize("text", ["[note] good film", "{curly} film", "\ufeffgood film"])
 def test_what_begins_as_json_may_be_a_text(
     text: str, program: Any, model: Path, tmp_path: Path

@@ -22,11 +22,13 @@ from pellucid.inputs.csv import SEPARATED
 from pellucid.inputs.files import (
     CLASSIFIED,
     EMPTY,
+    TEXT,
     json_form,
     lines_of,
     looks_binary,
     read_bytes,
     suffix_of,
+    takes_texts,
     text_in,
 )
 from pellucid.inputs.images import image_input_of, to_tensor
@@ -297,7 +299,8 @@ def read_data(
 ) -> Iterator[Instance]:
     """Yield the instances in the content of a file, or of stdin: see `read_file`."""
     where = Where(file=source)
-    if not data.strip():
+    # A text may be empty, as an answer that nobody gave.
+    if not data.strip() and not (suffix == TEXT and takes_texts(inputs)):
         raise InstanceError(EMPTY, where=where)
     if suffix not in _TEXT_SUFFIXES and looks_binary(data):
         return each(lambda d: read_image(d, inputs), [data], on_error)
