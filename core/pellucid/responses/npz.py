@@ -214,32 +214,10 @@ def _explanation(
     inputs = _group(arrays, f"{i}/inputs/")
     given = {**inputs, **_group(arrays, f"{i}/given/")}
     given |= {name: np.array(words, object) for name, words in entry["given"].items()}
-    labels = []
-    for j, said in enumerate(entry["labels"]):
-        scores, index = arrays[f"{i}/{j}/scores"], arrays[f"{i}/{j}/index"]
-        if scores.dtype.kind != "f" or index.dtype.kind != "i" or index.ndim != 1:
-            raise ValueError(f"the scores or the index of {i}/{j} are no numbers")
-        score, baseline_score, error = scores.tolist()
-        kinds = {kind: _numbers(arrays, f"{i}/{j}/{kind}/") for kind in _ARRAYS}
-        features = {**kinds["values"], **kinds.pop("features")}
-        labels.append(
-            LabelAttribution(
-                output=said.get("output", metadata.output.name),
-                index=tuple(index.tolist()),
-                name=said["name"],
-                score=score,
-                baseline_score=baseline_score,
-                approx_error=None if np.isnan(error) else error,
-                features={name: features[name] for name in said["features"]},
-                evaluations=said["evaluations"],
-                diagnostics=said["diagnostics"],
-                single=said.get("single") is True,
-                values=kinds["values"],
-                ranks=kinds["ranks"],
-                segments=kinds["segments"],
-                errors=kinds["errors"],
-            )
-        )
+    labels = [
+        _label(arrays, f"{i}/{j}", said, metadata.output.name)
+        for j, said in enumerate(entry["labels"])
+    ]
     near = None
     if f"{i}/neighbors/ids" in arrays:
         found = zip(arrays[f"{i}/neighbors/ids"], arrays[f"{i}/neighbors/distances"], strict=True)
@@ -258,6 +236,32 @@ def _explanation(
         outputs={name: outputs[name] for name in entry.get("outputs", ())},
         baseline=entry.get("baseline", ""),
         words=_cuts(entry.get("words", {})),
+    )
+
+
+def _label(
+    arrays: Mapping[str, Array], place: str, said: Mapping[str, Any], output: str
+) -> LabelAttribution:
+    """Return the label at a place, ``i/j``; older files do not name its output."""
+    scores, index = arrays[f"{place}/scores"], arrays[f"{place}/index"]
+    if scores.dtype.kind != "f" or index.dtype.kind != "i" or index.ndim != 1:
+        raise ValueError(f"the scores or the index of {place} are no numbers")
+    score, baseline_score, error = scores.tolist()
+    kinds = {kind: _numbers(arrays, f"{place}/{kind}/") for kind in _ARRAYS}
+    features = {**kinds["values"], **kinds.pop("features")}
+    return LabelAttribution(
+        output=said.get("output", output),
+        index=tuple(index.tolist()),
+        name=said["name"],
+        score=score,
+        baseline_score=baseline_score,
+        approx_error=None if np.isnan(error) else error,
+        features={name: features[name] for name in said["features"]},
+        evaluations=said["evaluations"],
+        diagnostics=said["diagnostics"],
+        flat=False,  # of which the warnings speak
+        single=said.get("single") is True,
+        **kinds,
     )
 
 
