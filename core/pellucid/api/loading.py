@@ -159,6 +159,8 @@ def load_model(
     described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, heard)
+    for choice in described.choices:  # a model that cannot be loaded has no method either
+        say(choice)
     for taken in series_notices(loaded.metadata, described.signature) if loaded.inferred else ():
         heard(taken)
     settings = given_settings(options.explain.settings)  # arrays among them have no equal
@@ -170,7 +172,10 @@ def load_model(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Described:
-    """A model and what is said of it, in `file` or, where it is `inferred`, by its signature."""
+    """A model and what is said of it, in `file` or, where it is `inferred`, by its signature.
+
+    `choices` is to be said of what was chosen, once the model is loaded.
+    """
 
     saved: SavedModelFile
     tags: Sequence[str] | None
@@ -180,6 +185,7 @@ class _Described:
     parameters: ExplanationParameters | None
     file: Path
     inferred: bool
+    choices: Sequence[Message] = ()
 
 
 def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Described:
@@ -197,8 +203,11 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
     metadata = _with_output(metadata, meta_graph, signature, options.output)
     if inferred:
         metadata = with_embeddings(metadata, meta_graph, signature)
+    choices: list[Message] = []
     if inferred and parameters is None:
-        parameters = default_parameters(metadata, meta_graph, signature, options.explain, say)
+        parameters = default_parameters(
+            metadata, meta_graph, signature, options.explain, choices.append
+        )
     names = options.class_names
     metadata = with_class_names(metadata, meta_graph, signature, saved.directory, names, say)
     metadata = with_feature_names(metadata, meta_graph, signature, options.feature_names)
@@ -220,6 +229,7 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
         parameters=parameters,
         file=file,
         inferred=inferred,
+        choices=choices,
     )
 
 

@@ -69,8 +69,11 @@ def test_every_style_is_explained_or_refused_with_the_true_reason(name: str, bui
     explanations = loaded.explain(sample.x)
     explained = sorted(explanations[0].labels[0].values)
     assert sample.function is not None
-    truth = expected(sample, targets(explanations), explained)
-    for key in explained:
+    # Ids and words are explained at their embeddings, which test_texts_at_embeddings has a tape for.
+    held = {key for key, value in sample.x.items() if np.asarray(value).dtype.kind != "f"}
+    taped = not held.difference(sample.points or ()).intersection(explained)
+    truth = expected(sample, targets(explanations), explained) if taped else {}
+    for key in explained if taped else ():
         got = np.stack([e.labels[0].values[key] for e in explanations])
         if key in sample.zero:
             assert not got.any()

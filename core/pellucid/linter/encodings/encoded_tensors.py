@@ -7,7 +7,7 @@ ids there are none; between their embeddings there are, so metadata name these, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pellucid.errors import SpecError
@@ -70,6 +70,10 @@ def encoded_tensors(
     input that has no such tensor of its own, one that no other input leads to, is left out. Raises
     ModelError where the file is damaged.
     """
+
+    def shape_of(tensor: str) -> Shape:
+        return tensor_info(meta_graph, signature, tensor).shape
+
     comes = slopes(meta_graph, output)
     floats = {
         name: tensor_info(meta_graph, signature, tensor).dtype in (*FLOAT_TYPES, "unknown")
@@ -83,22 +87,20 @@ def encoded_tensors(
     found = {}
     for name in lost:
         foreign = {spot.name for other, spots in reached.items() if other != name for spot in spots}
-        repeated = _repeated(reached[name])
+        apart = _repeated(reached[name]) | _flat(reached[name], shape_of, inputs[name])
         usable = {
             spot.name: spot
             for spot in reached[name]
             if spot.op is not None
             and spot.dtype in FLOAT_TYPES
-            and spot.name not in foreign | repeated
+            and spot.name not in foreign | apart
             and not _is_call(meta_graph, spot)
             and comes(spot.name)
         }
         chosen = _chosen(forward, inputs[name], usable)
         if chosen is not None:
             spot, others = chosen
-            shapes = [
-                tensor_info(meta_graph, signature, it).shape for it in (inputs[name], spot.name)
-            ]
+            shapes = shape_of(inputs[name]), shape_of(spot.name)
             passed = way(reached[name], spot)
             ops = [it.op or "" for it in passed]
             encoding = _encoding(ops, *shapes)
@@ -165,12 +167,36 @@ def _repeated(reached: Mapping[Spot, Sequence[str]]) -> set[str]:
 
     Rows are those of instances again once they are taken, or summed, instance by instance.
     """
-    apart = {
-        it.name
-        for it in reached
-        if it.op not in _SUMS and not (it.op in _UNIQUE and not it.name.endswith(":0"))
-    }
-    starts = {it.name for it in reached if it.op in _UNIQUE and it.name.endswith(":0")}
+    unique = {it.name for it in reached if it.op in _UNIQUE}
+    starts = {it for it in unique if it.endswith(":0")}
+    ends = {it.name for it in reached if it.op in _SUMS}
+    return _apart(reached, starts, ends | unique - starts)
+
+
+def _flat(
+    reached: Mapping[Spot, Sequence[str]], shape_of: Callable[[str], Shape], tensor: str
+) -> set[str]:
+    """Return the tensors in which the ids of all instances lie in one row.
+
+    So they do where a table is in parts, until they are put in the instances' shape again.
+    """
+    given = shape_of(tensor)
+    several = given is not None and any(size != 1 for size in given[1:])
+
+    def flattens(spot: Spot) -> bool:
+        if spot.op != "Reshape" or not several:
+            return spot.op == "DynamicPartition"
+        shape = shape_of(spot.name)
+        return shape is not None and len(shape) == 1
+
+    starts = {it.name for it in reached if flattens(it)}
+    ends = {it.name for it in reached if it.op in ("Reshape", *_SUMS)}
+    return _apart(reached, starts, ends - starts)
+
+
+def _apart(reached: Mapping[Spot, Sequence[str]], starts: set[str], ends: set[str]) -> set[str]:
+    """Return what comes of `starts` alone, as far as the tensors `ends`, which are instances'."""
+    apart = {it.name for it in reached} - ends
     changed = bool(starts)
     while changed:
         keep = {

@@ -98,7 +98,7 @@ def test_pictures_are_large_by_keyboard_alone(open_page: Open, pages: Path) -> N
     assert page.locator("#next").is_disabled()
     page.keyboard.press("Escape")
     assert not page.locator("#large").is_visible()
-    assert page.evaluate(f"{focus}.innerText").startswith("edges")
+    until(page, f"{focus}.innerText.startsWith('edges')")
 
 
 def test_lines_are_set_off_by_keyboard_and_again_not(open_page: Open, pages: Path) -> None:
