@@ -102,6 +102,18 @@ def test_a_gate_says_in_a_sentence_what_is_worse(program: Any, wine: Path, rows:
     unknown = program("evaluate", wine, rows, "--fail-under", "road=0.5")
     assert unknown.code == 2 and "--metrics" in unknown.err
     assert program("evaluate", wine, rows, "--fail-under", "insertion").code == 2
+    both = ("--metrics", "randomization", "--fail-under", "randomization=0.5")
+    unranked = program("evaluate", wine, rows, *both)
+    assert unranked.code == 2 and "has no better end" in unranked.err
+    some = ("--methods", "ig,xrai", "--stages", 5, "--fail-under", "insertion=0.1")
+    lost = program("evaluate", wine, rows, *some)
+    assert lost.code == 1 and "xrai could not be judged" in lost.err
+
+
+def test_a_gate_may_name_what_masks_bring(program: Any, digits: Path, tmp_path: Path) -> None:
+    bound = ("--masks", tmp_path / "none", "--fail-under", "inside=0.5")
+    run = program("evaluate", digits, tmp_path / "none.png", *bound)
+    assert "is not among the metrics" not in run.err
 
 
 def test_a_folder_of_pictures_is_judged_picture_by_picture(

@@ -57,7 +57,7 @@ def evaluate(
     seed: int,
     console: Console,
 ) -> None:
-    """Judge explanations: may they be believed?
+    """Judge explanations: can they be trusted?
 
     Methods stand beside each other and beside maps that know nothing of the model (random numbers,
     edges, the order of columns): what is no better than these explains nothing. INPUT is a picture,
@@ -91,7 +91,7 @@ def evaluate(
             on_done=advance,
         )
     _deliver(found, report, console)
-    said = missed(found, report.fail_under)
+    said = missed(found, report.fail_under, named=judging.methods is not None)
     if said is not None:
         raise click.exceptions.Exit(fail(said, 1))
 
@@ -101,12 +101,17 @@ def _check_metrics(judging: JudgeOptions, report: ReportOptions) -> None:
     from pellucid.errors import SpecError
     from pellucid.evaluate import chosen_measures
 
-    measures = chosen_measures((judging.metrics or "").replace(",", " ").split())
-    taken = [it.name for measure in measures for it in measure.metrics]
+    names = [it.strip() for it in (judging.metrics or "").split(",") if it.strip()]
+    measures = chosen_measures(names, masks=judging.masks is not None)
+    metrics = {it.name: it for measure in measures for it in measure.metrics}
     for name in report.fail_under:
-        if name not in taken:
-            hint = f"name it in --metrics; taken are {', '.join(taken)}"
-            raise SpecError(f"'{name}' is not a metric that is taken", hint=hint)
+        if name not in metrics:
+            hint = f"add it to --metrics; this run has {', '.join(metrics)}"
+            raise SpecError(f"'{name}' is not among the metrics of this run", hint=hint)
+        if metrics[name].better is None:
+            ranked = [it.name for it in metrics.values() if it.better is not None]
+            hint = f"those with a better end are {', '.join(ranked)}"
+            raise SpecError(f"'{name}' has no better end to be under", hint=hint)
 
 
 def _deliver(found: Evaluation, report: ReportOptions, console: Console) -> None:

@@ -112,9 +112,13 @@ def _bounds(values: tuple[str, ...]) -> dict[str, float]:
     return bounds
 
 
-def missed(found: Evaluation, bounds: Mapping[str, float]) -> str | None:
-    """Return the sentence on the methods that are worse than a bound, None if none is."""
-    said = []
+def missed(found: Evaluation, bounds: Mapping[str, float], *, named: bool) -> str | None:
+    """Return the sentence on the methods that are worse than a bound, None if none is.
+
+    Where they were `named`, one that could not be judged has not reached it either.
+    """
+    lost = found.left_out if bounds and named else ()
+    said = [f"{it.candidate} could not be judged" for it in lost if it.candidate and not it.metric]
     for name, bound in bounds.items():
         lower = found.metric(name).better == "lower"
         for it in found.candidates:

@@ -95,9 +95,13 @@ def _no_better_than_random(found: Judgement, metric: str, ranked: Sequence[str])
     lost = {}
     for name in ranked:
         gap = found.ahead(metric, name, RANDOM)
-        if gap.low is not None and gap.low <= 0:
-            lost[name] = "not distinguishable from" if not gap.sure else "worse than"
+        if not _is_ahead(gap):
+            lost[name] = "worse than" if gap.sure else "not distinguishable from"
     return lost
+
+
+def _is_ahead(gap: Interval) -> bool:
+    return gap.sure and gap.low is not None and gap.low > 0
 
 
 def _against_controls(
@@ -108,8 +112,7 @@ def _against_controls(
     lost: dict[tuple[str, ...], list[str]] = {}
     for name in ranked:
         gaps = {it: found.ahead(metric, name, it) for it in names if found.has(metric, it)}
-        low = {it: gap.low for it, gap in gaps.items() if gap.low is not None}
-        behind = tuple(said[it] for it, value in low.items() if value <= 0)
+        behind = tuple(said[it] for it, gap in gaps.items() if not _is_ahead(gap))
         if behind:
             lost.setdefault(behind, []).append(said[name])
     for behind, who in lost.items():

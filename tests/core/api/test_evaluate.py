@@ -257,7 +257,7 @@ def test_a_mask_that_is_missing_or_does_not_fit_is_named(
     assert name in said(masks)
     (masks / name).unlink()
     assert f"has no mask for {given[0].source}" in said(masks) and f"name it {name}" in said(masks)
-    assert "is no folder of masks" in said(tmp_path / "none")
+    assert "is not a folder of masks" in said(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert "has no masks" in said(tmp_path / "empty")
     Image.new("L", (5, 7)).save(masks / "eight.jpg")

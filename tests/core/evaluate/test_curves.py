@@ -132,6 +132,19 @@ def test_pictures_made_from_each_other_are_those_of_the_masks(channels) -> None:
         np.testing.assert_allclose(come, subject.worth(members))
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 50])
+@pytest.mark.parametrize("shares", [1, 10, 50])
+def test_equal_columns_go_and_come_in_a_straight_line(count: int, shares: int) -> None:
+    """However few they are: waiting for whole ones would make any method worse than it is."""
+    model = FunctionModel(
+        lambda x: x["x"].mean(axis=1, keepdims=True), lambda x, t: {}, frozenset()
+    )
+    subject = subject_of(model, {"x": np.ones((1, count))}, {"x": np.zeros((1, count))}, 0)
+    gone, come = curves(subject, np.arange(count, dtype=float), shares)
+    np.testing.assert_allclose(come, np.linspace(0, 1, shares + 1), atol=1e-12)
+    np.testing.assert_allclose(gone, 1 - come, atol=1e-12)
+
+
 def test_maps_over_the_same_patches_are_constant_in_each() -> None:
     subject = of_picture(pictures()[0], 0)
     values = np.random.default_rng(0).random(subject.count)

@@ -189,7 +189,8 @@ class _Run:
                 return list(found)
             except InstanceError:
                 if len(some) > 1:  # which one is found out one by one
-                    return [it for one in some for it in self._explained(candidate, [one])]
+                    each = [it for one in some for it in self._explained(candidate, [one])]
+                    return [] if candidate.name in self.out else each
                 raise
         except InstanceError as error:
             self.failed.setdefault(candidate.name, {})[some[0][0]] = _told(error)

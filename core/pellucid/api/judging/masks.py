@@ -32,7 +32,7 @@ class Masks:
         path = Path(folder)
         where = Where(file=str(path))
         if not path.is_dir():
-            raise SpecError("is no folder of masks", where=where)
+            raise SpecError("is not a folder of masks", where=where)
         found: dict[str, Path] = {}
         for it in sorted(path.iterdir()):
             if it.suffix.lower() not in IMAGE_SUFFIXES or it.name.startswith("."):

@@ -65,9 +65,18 @@ def curves(subject: Subject, ranking: Array, shares: int) -> tuple[Array, Array]
     if subject.picture is not None:
         order = np.argsort(-ranking, kind="stable")
         return subject.along(order, stages(subject.count, shares))
-    members = taken(subject, ranking, shares)
+    # Where elements are fewer than shares, they go one by one, with lines between: whole ones that
+    # wait for their share would make a staircase, and all methods worse than they are.
+    count = len(subject.ranked)
+    steps = min(shares, count) or 1
+    members = taken(subject, ranking, steps)
     worth = subject.worth(np.concatenate([~members, members]))
-    return worth[: len(members)], worth[len(members) :]
+    at = stages(count, steps) / count if count else np.linspace(0, 1, steps + 1)
+    where = np.linspace(0, 1, shares + 1)
+    deletion, insertion = (
+        np.interp(where, at, it) for it in (worth[: steps + 1], worth[steps + 1 :])
+    )
+    return deletion, insertion
 
 
 def smoothed(subject: Subject, values: Array) -> Array:

@@ -221,8 +221,10 @@ def _asked(subject: Subject, picture: Picture, rows: Array) -> Array:
     parts = []
     for start in range(0, len(rows), TOGETHER):
         some = picture.tensors(rows[start : start + TOGETHER], tensor.shape[1:])
-        whole = tensor.dtype.kind in "iu"
-        x = {picture.feature: (np.rint(some) if whole else some).astype(tensor.dtype)}
+        if tensor.dtype.kind in "iu":  # noise leads out of the range, where bytes begin anew
+            bounds = np.iinfo(tensor.dtype)
+            some = np.clip(np.rint(some), bounds.min, bounds.max)
+        x = {picture.feature: some.astype(tensor.dtype)}
         parts.append(subject.scores_of(x))
     return np.concatenate(parts)
 
