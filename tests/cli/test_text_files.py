@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from text_models import TEXTS, module
 
 from pellucid.runtime.engine.tensorflow import tf
+from text_models import TEXTS, module
 
 
 @pytest.fixture(scope="module")

@@ -232,7 +232,15 @@ class Baselines:
             return encoded
         # Beside a longer text, a shorter one is filled up with the model's own padding.
         both = {name: np.concatenate([it, start[name]]) for name, it in inputs.items()}
-        return model.encode_together(both)[spec.name][len(x) :]
+        found = model.encode_together(both)[spec.name][len(x) :]
+        if found.shape[1:] != x.shape[1:]:
+            raise InstanceError(
+                f"the baseline of '{spec.name}' has {found.shape[1:]} numbers behind it, and the "
+                f"instance {x.shape[1:]}",
+                0,
+                hint=Hint("choose a {baseline} that is no longer than the instance"),
+            )
+        return found
 
 
 def mean_of(found: Sequence[Tensors], names: Collection[str]) -> dict[str, Array]:

@@ -16,7 +16,7 @@ from pellucid.examples import ExampleSearch, Neighbor
 from pellucid.explain.baselines import Baselines, mean_of
 from pellucid.explain.chosen_baseline import BaselineKind, ChosenBaseline
 from pellucid.explain.dispatch import attribute, check_finite
-from pellucid.explain.features import Companions, Labels, index_of, sparse_of
+from pellucid.explain.features import Companions, Labels, has_nan, index_of, sparse_of
 from pellucid.explain.held import (
     GradientFacts,
     held_notice,
@@ -32,6 +32,7 @@ from pellucid.explain.series import windows_said
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
 from pellucid.explain.texts import (
+    Apart,
     Texts,
     TokenReader,
     Tokens,
@@ -77,13 +78,6 @@ def _rows_of(tensors: Tensors) -> Iterator[Tensors]:
     """Yield tensors [n, …] row by row, each [1, …]."""
     for i in range(len(next(iter(tensors.values())))):
         yield {name: value[i : i + 1] for name, value in tensors.items()}
-
-
-def _has_nan(value: Array) -> Array:
-    """Return which rows of an input [n, …] have a missing value, bool [n]."""
-    if value.dtype.kind != "f":
-        return np.zeros(len(value), bool)
-    return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +130,7 @@ class Explainer:
         n = len(next(iter(request.values())))
         numbers = list(range(n)) if numbers is None else list(numbers)
         if n > 1 and self._one_by_one:
-            ones = zip(_rows_of(request), numbers, strict=True)
-            return [self.explain(one, [number])[0] for one, number in ones]
+            return self._alone(request, numbers)
         method = self.parameters.method
         try:
             self._refuse_missing(request)
@@ -170,11 +163,14 @@ class Explainer:
             return output_text(self.metadata.output.name, index, name_at(names, index))
 
         ranked = self.parameters.output_indices is None
-        lost = np.any([_has_nan(value) for value in request.values()], axis=0)
+        lost = np.any([has_nan(value) for value in request.values()], axis=0)
         check_scores(prediction, chosen, named, numbers, ranked=ranked, lost=lost)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
         asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
-        attribution, baselines, leaping, texts = self._attribution(method, asked, named)
+        try:
+            attribution, baselines, leaping, texts = self._attribution(method, asked, named)
+        except Apart:
+            return self._alone(request, numbers)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
@@ -215,10 +211,14 @@ class Explainer:
             )
         return result
 
+    def _alone(self, request: Tensors, numbers: Sequence[int]) -> list[Explanation]:
+        ones = zip(_rows_of(request), numbers, strict=True)
+        return [self.explain(one, [number])[0] for one, number in ones]
+
     def _refuse_missing(self, request: Tensors) -> None:
         """Raise InstanceError where a method takes gradients and something is missing."""
         for name, value in request.items() if self._gradients else ():
-            bad = np.flatnonzero(_has_nan(value))
+            bad = np.flatnonzero(has_nan(value))
             if len(bad):
                 raise InstanceError(
                     f"has a missing value in '{name}', NaN, and so would be every gradient",
@@ -255,7 +255,7 @@ class Explainer:
                     self.model, ends, starts, target, self.metadata, chosen,
                     score=score, cuts=cuts, seed=self.seed, numbers=rows, instances=instances,
                 ),
-                with_noise_in_units(method, specs), texts,
+                with_noise_in_units(method, specs), texts, several=n > 1,
             )  # fmt: skip
         except baseline_scores.BaselineError as error:
             refusal = baselines.refused(error, x, named(error.target), words=bool(texts.cuts))

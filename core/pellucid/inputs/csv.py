@@ -156,13 +156,16 @@ def open_table(
     if columns.headless:
         rows = chain([begin], rows)
     return Table(
-        columns=columns, rows=gathered(rows, columns), source=source, separator=taken,
+        columns=columns, rows=gathered(rows, columns, source), source=source, separator=taken,
         titles=tuple(titles), notices=notices,
     )  # fmt: skip
 
 
-def gathered(rows: Iterator[Row], columns: Columns) -> Iterator[Row]:
-    """Return rows as they are, or, where they are time steps, all of one instance as one row."""
+def gathered(rows: Iterator[Row], columns: Columns, source: str | None) -> Iterator[Row]:
+    """Return rows as they are, or, where they are time steps, all of one instance as one row.
+
+    Raises InstanceError where those of one instance are not together.
+    """
     if not columns.steps:
         return rows
     ids = [place for place, name in columns.aside.items() if name == ID]
@@ -170,8 +173,20 @@ def gathered(rows: Iterator[Row], columns: Columns) -> Iterator[Row]:
     def key(row: Row) -> object:
         return row[1][ids[0]] if ids and len(row[1]) > ids[0] else None
 
-    groups = ([*group] for _, group in groupby(rows, key))
-    return ((group[0][0], group) for group in groups)
+    def together() -> Iterator[Row]:
+        seen = set[object]()
+        for name, group in groupby(rows, key):
+            steps = [*group]
+            if name in seen:
+                raise InstanceError(
+                    f"the rows of '{name}' are not together",
+                    where=Where(file=source or "the table", line=steps[0][0]),
+                    hint="sort the table by its id, and then by its time",
+                )
+            seen.add(name)
+            yield steps[0][0], steps
+
+    return together()
 
 
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)

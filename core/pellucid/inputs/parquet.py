@@ -38,8 +38,8 @@ def open_parquet(
     else:
         columns = columns_of(titles, named_inputs(inputs, titles), beside, where)
     return Table(
-        columns=columns, rows=gathered(_rows(file, source), columns), source=source, typed=True,
-        titles=tuple(titles), notices=columns.notices,
+        columns=columns, rows=gathered(_rows(file, source), columns, source), source=source,
+        typed=True, titles=tuple(titles), notices=columns.notices,
     )  # fmt: skip
 
 

@@ -133,10 +133,7 @@ def series_notices(metadata: ExplanationMetadata, signature: Signature) -> Itera
             of = f" of {channels[0]} channel{'s' * (channels[0] != 1)}" if channels else ""
             yield Notice(
                 f"input '{it.name}' is taken for a series: {length} steps{of}",
-                hint=Hint(
-                    "if it is none, write metadata with init-metadata and set its modality to "
-                    "numeric or image"
-                ),
+                hint=Hint("if it is none, set its modality in the metadata to numeric or image"),
             )
 
 

@@ -93,12 +93,9 @@ class Compiler:
             return self
         if output.name not in self._siblings:
             metadata = self.metadata.explaining([output])
-            fresh = Compiler(
-                self.directory, self.meta_graph, self.signature, metadata, self.device, self.logits,
-                self.parallel_batches, self.pixels, self.inferred, self.trusted, self.judged,
-                self.anew,
-            )  # fmt: skip
-            self._siblings[output.name] = fresh
+            self._siblings[output.name] = replace(
+                self, metadata=metadata, _models={}, _latents={}, _siblings={}, _anew={}
+            )
         return self._siblings[output.name]
 
     def reinitialised(self, share: float, seed: int) -> Compiler:
@@ -224,7 +221,8 @@ class Compiler:
             shape = tensor_info(self.meta_graph, self.signature, encoded).shape
             varying = varying or shape is None or None in shape[1:]
             found = token_tensors(self.meta_graph, self._output, info.name, encoded)
-            if found is not None and found.keys is not None and spec.modality is Modality.TEXT:
+            alone = spec.modality is Modality.TEXT and spec.group_name is None
+            if alone and found is not None and found.keys is not None:
                 tensors[spec.name] = found
         for it in tensors.values():
             self._refuse([name for name in (it.keys, it.ids) if name is not None])

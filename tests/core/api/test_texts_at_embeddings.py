@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import pellucid
+from pellucid.linter import draft_metadata
+from pellucid.metadata.documents import dump_metadata
+from pellucid.saved_model import read
 from text_models import (
     ROADS,
     SPLIT,
@@ -23,11 +28,6 @@ from text_models import (
     pooled,
     recurrent,
 )
-
-import pellucid
-from pellucid.linter import draft_metadata
-from pellucid.metadata.documents import dump_metadata
-from pellucid.saved_model import read
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.explain.texts.found import Texts, find_texts, is_string
-from pellucid.explain.texts.masked import answered
+from pellucid.explain.texts.masked import Apart, answered
 from pellucid.explain.texts.played import lime_of_strings, shapley_of_words
 from pellucid.explain.texts.tokens import (
     LookedUp,
@@ -17,6 +17,7 @@ from pellucid.explain.texts.tokens import (
 )
 
 __all__ = [
+    "Apart",
     "LookedUp",
     "Texts",
     "TokenReader",

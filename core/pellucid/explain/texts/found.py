@@ -29,7 +29,9 @@ class Texts:
     def of(self, explained: Container[str]) -> Texts:
         """Return the texts among the features that a method has explained."""
         cuts = [{k: v for k, v in one.items() if k in explained} for one in self.cuts]
-        return self if cuts == [*self.cuts] else Texts(cuts=cuts if any(cuts) else ())
+        if cuts == [*self.cuts]:
+            return self
+        return Texts(cuts=cuts, said=self.said) if any(cuts) else Texts()
 
 
 def find_texts(
@@ -134,8 +136,8 @@ def _is_empty(start: Array) -> bool:
 
 def _looks_like_text(text: str) -> bool:
     """Return whether a string is a text rather than the name of a category."""
-    count = len(text.split())
-    return count >= WORDS or (count == 1 and len(text) >= LETTERS and not text.isascii())
+    words = text.split()
+    return len(words) >= WORDS or any(len(it) >= LETTERS and not it.isascii() for it in words)
 
 
 def _guessed(name: str, looks: Sequence[bool | None], values: Array) -> Iterator[Notice]:

@@ -16,14 +16,22 @@ UNKNOWN = "[UNK]"
 """The word for unknown words: a vocabulary has it for this, or does not know it."""
 
 
+class Apart(Exception):
+    """Some of several instances may need a mask: each is to be asked alone."""
+
+
 def answered(
-    asked: Callable[[Attributing], Attribution], method: Attributing, texts: Texts
+    asked: Callable[[Attributing], Attribution],
+    method: Attributing,
+    texts: Texts,
+    *,
+    several: bool,
 ) -> tuple[Attribution, Texts]:
     """Return what a method says, and the texts with what is said of them.
 
     Some models have no score for texts without words, as those that divide by the number of words.
     There, words that are left out are unknown ones, unless a mask was chosen; where that is no
-    better, the first error is raised.
+    better, the first error is raised. Of `several` instances each decides for itself: Apart.
     """
     try:
         return asked(method), texts
@@ -33,6 +41,8 @@ def answered(
         parts = method.text_parts
         if not texts.cuts or parts is None or parts.mask is not None:
             raise
+        if several:
+            raise Apart from error
         masked: Any = method  # what cuts texts has a mask
         try:
             attribution = asked(replace(masked, mask=UNKNOWN))

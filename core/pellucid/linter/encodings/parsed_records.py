@@ -85,6 +85,8 @@ def _form(meta_graph: MetaGraph, parser: str) -> RecordForm | None:
     attributes = body.nodes.attributes(place.name)
     inputs = data_inputs(message)
     if message.op == "DecodeCSV":
+        if not _is_plain(attributes):
+            return None
         types = list(attributes["OUT_TYPE"].list.type)
         columns = tuple(
             RecordFeature(
@@ -96,6 +98,12 @@ def _form(meta_graph: MetaGraph, parser: str) -> RecordForm | None:
         return RecordForm(kind=RecordKind.CSV, features=columns)
     features = tuple(_features(body, str(message.op), inputs, attributes, parser))
     return RecordForm(kind=RecordKind.EXAMPLE, features=features) if features else None
+
+
+def _is_plain(attributes: Mapping[str, Any]) -> bool:
+    """Whether rows have commas between all their cells, as they are written here."""
+    comma, some = attributes.get("field_delim"), attributes.get("select_cols")
+    return (comma is None or comma.s in (b"", b",")) and (some is None or not some.list.i)
 
 
 def _features(

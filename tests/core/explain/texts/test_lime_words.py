@@ -37,13 +37,22 @@ def scores(x: Tensors) -> Array:
     return np.stack([np.tanh(first / 4), -first], axis=1)
 
 
-def served() -> ServedFunction:
-    return ServedFunction(FunctionModel(scores, lambda x, t: {}, frozenset()), (2,))
+def by_tokens(x: Tensors) -> Array:
+    """The share of good tokens, of which a text of spaces has none."""
+    tokens = [value.decode().split() for value in x["text"].ravel()]
+    share = [it.count("good") / len(it) if it else np.nan for it in tokens]
+    return np.stack([share, share], axis=1)
 
 
-def explainer(*specs: InputSpec, explicit: bool = True, **method: Any) -> Explainer:
+def served(function: Any = scores) -> ServedFunction:
+    return ServedFunction(FunctionModel(function, lambda x, t: {}, frozenset()), (2,))
+
+
+def explainer(
+    *specs: InputSpec, explicit: bool = True, function: Any = scores, **method: Any
+) -> Explainer:
     return Explainer(
-        model=served(),
+        model=served(function),
         metadata=ExplanationMetadata(inputs=specs, output=OutputSpec(name="y")),
         parameters=ExplanationParameters(method=Lime(**method), output_indices=((0,), (1,))),
         input_keys={spec.name: spec.name for spec in specs},
@@ -85,6 +94,19 @@ def test_a_category_beside_a_text_is_in_or_out_as_a_whole_and_numbers_are_held()
         [*label.features["text"], label.features["tag"]], [-1, 0, -2], atol=0.1
     )
     assert found.held == ("size",) and "tag" not in found.words
+
+
+def test_a_mask_that_one_text_needs_is_not_put_into_others() -> None:
+    """What is between the words of the first is tokens; without the words of the second are none."""
+    texts = "a, good - film !", "a good film"
+    one = explainer(TEXT, function=by_tokens, num_samples=60)
+    (alone,) = one.explain({"text": strings(texts[0])})
+    first, second = one.explain({"text": strings(*texts)})
+    np.testing.assert_array_equal(
+        first.labels[0].features["text"], alone.labels[0].features["text"]
+    )
+    assert not any("'[UNK]'" in str(it) for it in first.general)
+    assert any("'[UNK]'" in str(it) for it in second.general)
 
 
 def test_what_is_no_text_is_explained_as_a_whole_alone_and_in_company() -> None:

@@ -56,6 +56,12 @@ def test_the_time_is_a_column_that_is_named(tmp_path: Path) -> None:
     assert one.notes == ()
 
 
+def test_rows_of_one_id_that_are_apart_are_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, "id,heart,breath\na,1,2\nb,1,2\na,3,4\n", id="id") == (
+        "run.csv:4: the rows of 'a' are not together; sort the table by its id, and then by its time"
+    )
+
+
 def test_a_column_called_time_beside_the_channels_is_recognised(tmp_path: Path) -> None:
     (one,), said = read(tmp_path, "Time,a,b\n0,1,2\n1,3,4\n")
     assert one.extras[TIME] == {"column": "Time", "at": [0, 1], "dates": False}
