@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -108,11 +109,11 @@ class Summary:
         columns = ["label", "feature", "instances", "mean", "mean_abs"]
         return pandas.DataFrame(rows, columns=columns)
 
-    def _class(self, label: str | int) -> tuple[str, str]:
+    def _class(self, label: str | SupportsIndex) -> tuple[str, str]:
         """Return the key of a class and what it is called. Raises SpecError."""
         called = list(self.overview.classes)
-        if isinstance(label, int) and -len(called) <= label < len(called):
-            label = called[label]
+        if not isinstance(label, str) and -len(called) <= index(label) < len(called):
+            label = called[index(label)]
         if label not in called:
             listed = ", ".join(f"'{name}'" for name in called[:20])
             hint = meant(str(label), called) or f"those that were explained are {listed}"

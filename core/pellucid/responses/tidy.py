@@ -72,7 +72,7 @@ def frame(results: Results) -> Any:
                 columns[name] += [one] * len(rows)
             for place, name in enumerate(("feature", "value", "attribution", "error")):
                 columns[name] += [row[place] for row in rows]
-    numbers = dict.fromkeys(_FRAME[5:9], float)
+    numbers = dict.fromkeys(_NUMBERS, float)
     return pandas.DataFrame(columns).astype({"instance": "int64", **numbers})
 
 
@@ -80,6 +80,7 @@ _FRAME = (
     "instance", "id", "label", "feature", "value",
     "attribution", "error", "score", "baseline_score", "approx_error", "output",
 )  # fmt: skip
+_NUMBERS = ("attribution", "error", "score", "baseline_score", "approx_error")
 
 
 def parquet(results: Results) -> bytes:

@@ -27,7 +27,7 @@ from pellucid.visualize.named_parts import Part, Text, parts, texts, wholes
 from pellucid.visualize.panel import encode, framed, method_text, number, title_text
 from pellucid.visualize.series import SeriesDrawing, draw_series
 from pellucid.visualize.text_highlight import Section, left_out, page, picture
-from pellucid.visualize.waterfall import waterfall
+from pellucid.visualize.waterfall import known_error, largest, waterfall
 
 Chosen: TypeAlias = Mapping[str, tuple[str, ...]]
 
@@ -133,7 +133,7 @@ class Shown:
 
     def _whiskers(self, parts: Sequence[Part]) -> list[str]:
         """Say what the whiskers of a chart are, where it has any."""
-        if not any(part.error for part in parts):
+        if not any(known_error(part.error) for part in largest(parts)):
             return []
         sampled = self.explanations.parameters.method.sampled
         return [f"whiskers: {'standard error' if sampled else 'difference from fewer steps'}"]

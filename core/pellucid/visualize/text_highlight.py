@@ -76,7 +76,7 @@ class Section:
 def page(sections: Sequence[Section]) -> str:
     """Return sections as one page of HTML, which needs nothing else; green for, pink against."""
     return _PAGE.format(
-        title=escape(sections[0].title),
+        title=_html(sections[0].title),
         sections="\n".join(map(_section, sections)),
     )
 
@@ -85,25 +85,23 @@ def _section(section: Section) -> str:
     text = section.text
     order = np.argsort(-np.abs(text.attributions), kind="stable")[:MOST]
     rows = "\n".join(
-        f'<tr><th scope="row">{escape(text.words[i])}<td>{text.attributions[i]:+.3g}' for i in order
+        f'<tr><th scope="row">{_html(text.words[i])}<td>{text.attributions[i]:+.3g}' for i in order
     )
-    how = escape(section.subtitle).replace("\n", "<br>")
+    how = _html(section.subtitle).replace("\n", "<br>")
     return (
-        f"<h1>{escape(section.title)}</h1>\n"
+        f"<h1>{_html(section.title)}</h1>\n"
         f'<p class="how">{how}<br>green: for, pink: against</p>\n'
         f'<p class="text" lang="" dir="auto">{marked_words(text)}</p>\n'
         f"<table><caption>The words that count most</caption>\n{rows}\n</table>"
     )
 
 
-def marked_words(text: Text, most: int | None = None) -> str:
-    """Return a text as HTML, its words on coloured ground; with `most`, no more words than that."""
+def marked_words(text: Text) -> str:
+    """Return a text as HTML, its words on coloured ground."""
     marked: list[str] = []
     for gap, word, weight, color in zip(
         text.gaps, text.words, text.attributions.tolist(), grounds(text.attributions), strict=True
     ):
-        if len(marked) == most:
-            return "".join(marked)
         ground = "#" + bytes(color.tolist()).hex()
         marked.append(
             f'{_html(gap)}<span style="background:{ground}" title="{weight:+.3g}">'

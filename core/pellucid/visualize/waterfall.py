@@ -36,7 +36,7 @@ def waterfall(
     steps = np.array([part.attribution for part in rows], np.float64)
     ends = baseline + np.cumsum(steps)
     begins = ends - steps
-    errors = np.array([_known(part.error) for part in rows], np.float64)
+    errors = np.array([known_error(part.error) for part in rows], np.float64)
     low = min(*(ends - errors), baseline, score)
     high = max(*(ends + errors), baseline, score)
     scale = _PLOT / ((high - low) or 1.0)
@@ -95,7 +95,7 @@ def largest(parts: Sequence[Part]) -> list[Part]:
     return [*ordered[: MOST - 1], Part(name=f"{len(rest)} others", attribution=total)]
 
 
-def _known(error: float | None) -> float:
+def known_error(error: float | None) -> float:
     """Return an error, 0 where nothing is known of it."""
     return 0.0 if error is None or not np.isfinite(error) else error
 

@@ -353,3 +353,22 @@ def test_a_text_beside_columns_counts_as_a_whole_too() -> None:
     }
     alone = replace(label, features={"review": label.features["review"]})
     assert counted(explanation, alone, metadata).features == {}
+
+
+def test_a_large_picture_beside_columns_leaves_them_their_dots() -> None:
+    metadata = ExplanationMetadata(
+        inputs=(
+            InputSpec(name="photo", tensor_name="x:0", modality=Modality.IMAGE),
+            InputSpec(name="price", tensor_name="p:0"),
+        ),
+        output=OutputSpec(name="y", tensor_name="y:0"),
+    )
+    photo = np.full((40, 40, 3), 0.5)
+    label = LabelAttribution(
+        output="y", index=(), name="y", score=1.0, baseline_score=0.0, approx_error=0.0, values={},
+        features={"photo": photo, "price": np.array([0.1])},
+    )  # fmt: skip
+    explanation = Explanation(
+        prediction=np.array(1.0), labels=(label,), inputs={"photo": photo, "price": np.array([3.0])}
+    )
+    assert spots(explanation, label, metadata) == {"price": (0.1, 3.0)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from pellucid.errors import DependencyError, SpecError, meant
 from pellucid.explain import LabelAttribution, Results
@@ -24,10 +25,10 @@ def plotted(
 ) -> Any:
     """Draw a label of an instance on an axis, by default a new one, and return the axis.
 
-    That is a picture's overlay, coloured words, or a bar for each column. Where there are several,
-    `feature` says which picture or text; without it the first one is drawn; the name of a column
-    asks for the bars, one of which is then the picture or text as a whole. Raises SpecError for
-    what is not there, and DependencyError without matplotlib.
+    That is a picture's overlay, coloured words, a series, or a bar for each column. Where there are
+    several, `feature` says which; without it the first one is drawn; the name of a column asks for
+    the bars, one of which is then each picture as a whole. Raises SpecError for what is not there,
+    and DependencyError without matplotlib.
     """
     try:
         from matplotlib import pyplot
@@ -37,7 +38,8 @@ def plotted(
     shown = _shown(results, instance, label)
     drawings = shown.drawings(View())
     texts = {text.feature: text for text in shown.texts()}
-    pictured = [*drawings, *texts]
+    series = shown.series()
+    pictured = [*drawings, *texts, *series]
     known = [*pictured, *(part.name for part in shown.parts())]
     if feature is not None and feature not in known:
         hint = meant(feature, known) or f"choose from {', '.join(map(repr, known))}"
@@ -50,16 +52,20 @@ def plotted(
     elif chosen in texts:
         _picture(ax, text_picture(shown, texts[chosen]))
         return ax  # which has its title in it
+    elif chosen in series:
+        _picture(ax, series[chosen].overlay)
+        return ax
     else:
         _bars(ax, shown)
-    ax.set_title(printable(shown.title))
+    ax.set_title(_plain(shown.title))
     return ax
 
 
 def _shown(results: Results, instance: int, label: int | str) -> Shown:
     count = len(results)
     if not -count <= instance < count:
-        what = f"there are {count:,} instances, 0 to {count - 1:,}, got {instance:,}"
+        there = f"{count:,} instances, 0 to {count - 1:,}" if count else "no instances"
+        what = f"there are {there}, got {instance:,}"
         raise SpecError(what, where=Where(path="instance"))
     labels = results[instance].labels
     if not labels:
@@ -67,17 +73,17 @@ def _shown(results: Results, instance: int, label: int | str) -> Shown:
     return Shown(results, instance % count, _chosen(labels, label))
 
 
-def _chosen(labels: tuple[LabelAttribution, ...], label: int | str) -> LabelAttribution:
+def _chosen(labels: tuple[LabelAttribution, ...], label: SupportsIndex | str) -> LabelAttribution:
     called = [it.called for it in labels]
     if isinstance(label, str) and label in called:
         return labels[called.index(label)]
-    if isinstance(label, int) and -len(labels) <= label < len(labels):
-        return labels[label]
+    if not isinstance(label, str) and -len(labels) <= index(label) < len(labels):
+        return labels[index(label)]
     listed = ", ".join(f"'{name}'" for name in called)
     if isinstance(label, str):
         hint = meant(label, called) or f"those that were explained are {listed}"
         raise SpecError(f"'{label}' was not explained", where=Where(path="label"), hint=hint)
-    what = f"{len(labels)} were explained, {listed}, from 0 on, got {label}"
+    what = f"{len(labels)} labels were explained, {listed}, numbered from 0; got {label}"
     raise SpecError(what, where=Where(path="label"))
 
 
@@ -92,8 +98,12 @@ def _bars(ax: Any, shown: Shown) -> None:
     colors = [tuple(c / 255 for c in (FOR if it.attribution >= 0 else AGAINST)) for it in rows]
     places = range(len(rows))
     ax.barh(places, [it.attribution for it in rows], color=colors)
-    # A dollar sign begins mathematics there.
-    ax.set_yticks(places, [printable(name).replace("$", r"\$") for name in names])
+    ax.set_yticks(places, [_plain(name) for name in names])
     ax.axvline(0, color="0.8", linewidth=1, zorder=0)
     ax.invert_yaxis()
     ax.set_xlabel("attribution")
+
+
+def _plain(text: str) -> str:
+    """Return a text as matplotlib writes it: a dollar sign begins mathematics there."""
+    return printable(text).replace("$", r"\$")

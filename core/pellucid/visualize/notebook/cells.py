@@ -84,6 +84,13 @@ def _label(shown: Shown, *, first: bool) -> str:
             f'border-radius: .3em; margin: .25em 0">{marked_words(cut)}</div>'
         )
         parts += [_aside(more)] * bool(more)
+    for name, series in shown.series().items():
+        said = f"{name}: what counted for {title}"
+        picture = base64.b64encode(encode(series.overlay, "png")).decode()
+        parts.append(
+            f'<img alt="{_text(said)}" src="data:image/png;base64,{picture}" '
+            'style="display: block; max-width: 100%">'
+        )
     if named := shown.parts():
         parts.append(_bars(largest(named)))
     return "".join(parts)

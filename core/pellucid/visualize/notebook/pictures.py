@@ -29,9 +29,10 @@ def first_picture(results: Results) -> bytes | None:
 
 
 def pictures(shown: Shown) -> list[Array]:
-    """Return all that can be drawn of a label: panels, words, and a chart of what is neither."""
+    """Return all that can be drawn of a label: panels, words, series, and a chart of the rest."""
     found = [drawing.panel() for drawing in shown.drawings(View()).values()]
     found += [text_picture(shown, text) for text in shown.texts()]
+    found += [drawing.overlay for drawing in shown.series().values()]
     return [*found, *([shown.waterfall()] if shown.parts() else [])]
 
 

@@ -88,7 +88,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 def tick_text(value: float) -> str:
     """Write the number at a tick."""
-    return "0" if abs(value) < 1e-300 else f"{value:.4g}"
+    return "0" if abs(value) < 1e-300 else f"{value:.7g}"
 
 
 def shades(values: Sequence[float | str | None]) -> Array:

@@ -8,7 +8,7 @@ the same whoever counts, and in whatever parts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import isfinite
 from typing import Any, Protocol, TypeAlias
@@ -108,11 +108,10 @@ def spots(
 ) -> Spots:
     """Return the named parts of a label, with the value of each as a number, if it is one.
 
-    A text beside other features is a part without a value.
+    A text beside other features is a part without a value; what is too large has none.
     """
-    if any(values.size > LARGEST for values in label.features.values()):
-        return {}
-    found = parts(explanation, label, metadata)
+    small = {name: it for name, it in label.features.items() if it.size <= LARGEST}
+    found = parts(explanation, replace(label, features=small), metadata)
     named: Spots = {part.name: (part.attribution, _number(part.value)) for part in found}
     whole = _whole(texts(explanation, label, metadata), label)
     return named | {name: (attribution, None) for name, attribution in whole.items()}

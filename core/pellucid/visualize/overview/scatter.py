@@ -41,11 +41,9 @@ _BLUE, _PALE = (20, 90, 170), (238, 239, 241)
 _BINS, _HISTOGRAM = 40, 60
 
 
-def dots_of(
-    overview: Overview, key: str
-) -> dict[str, tuple[list[float], list[float | str | None]]]:
+def dots_of(overview: Overview, key: str) -> Dots:
     """Return the dots of a class, by feature."""
-    found: dict[str, tuple[list[float], list[float | str | None]]] = {}
+    found: Dots = {}
     for point in overview.points:
         for name, (attribution, value) in point.get(key, {}).items():
             attributions, values = found.setdefault(name, ([], []))
@@ -187,7 +185,8 @@ def _along(values: Sequence[float | str | None]) -> tuple[Array, list[tuple[floa
         span = high - low
         places = (np.array(numbers) - low) / span
         return places, [((it - low) / span, tick_text(it)) for it in ticks(low, high, 7)], ""
-    names = [tick_text(it) if isinstance(it, float) else str(it) for it in values]
+    # As many digits as tell numbers apart.
+    names = [f"{it:.12g}" if isinstance(it, float) else str(it) for it in values]
     counts = Counter(names)
     shown = sorted(counts, key=lambda name: (-counts[name], name))[:CATEGORIES]
     if len(numbers) == len(values):
