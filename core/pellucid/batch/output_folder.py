@@ -114,7 +114,7 @@ class Folder:
 
     def check_free(self) -> None:
         """Raise OutputError while another run writes here, before anybody waits for a model."""
-        with suppress(FileNotFoundError), (self.state / "lock").open("rb") as file:
+        with suppress(FileNotFoundError), (self.state / "lock").open("r+b") as file:
             self._lock(file)
 
     @contextmanager

@@ -76,12 +76,15 @@ class AccessLog:
             await self._app(scope, received, sent)
         finally:
             visit.seconds = round(time.perf_counter() - started, 6)
+            self._metrics.seconds.labels(visit.protocol or "none", visit.verb or "").observe(
+                visit.seconds
+            )
             self._note(visit)
 
     def refused(self, client: tuple[str, int] | None, status: int, error: str) -> None:
         """Note what never became a request."""
         host = client[0] if client else None
-        visit = Visit(time=_now(), client=host, method="", path="", status=status, error=error)
+        visit = Visit(time=_now(), client=host, method="", path="", status=int(status), error=error)
         self._note(visit)
 
     def _note(self, visit: Visit) -> None:
@@ -90,7 +93,6 @@ class AccessLog:
         self._metrics.requests.labels(
             known, visit.verb or "", visit.model or "", str(visit.status)
         ).inc()
-        self._metrics.seconds.labels(known, visit.verb or "").observe(visit.seconds)
         line = {name: value for name in _NAMES if (value := getattr(visit, name)) is not None}
         self._write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
