@@ -73,7 +73,7 @@ def check_report(folder: Path, *, force: bool) -> None:
 
     refuse_remote(folder, OutputError)
     if folder.exists() and not folder.is_dir():
-        raise OutputError("is no folder", where=Where(file=str(folder)))
+        raise OutputError("is not a folder", where=Where(file=str(folder)))
     if folder.is_dir():
         for name in (EVALUATION, PAGE):
             check_free(folder / name, force=force)

@@ -218,7 +218,7 @@ method_options = record(
         "--window",
         type=click.IntRange(1),
         metavar="STEPS",
-        help="Length of a series' windows; by default as short as leaves 20 of them.",
+        help="Steps in each window of a series [default: so many that there are 20 at most].",
     ),
     click.option(
         "--split",
@@ -299,9 +299,9 @@ method_options = record(
         "--errors",
         is_flag=True,
         default=None,
-        help="The error of each value: integrated gradients compare with a rule of fewer steps, "
-        "responses have what is known; visualize fades what is smaller than twice its error "
-        "[default: False].",
+        help="Report the error of each attribution where it is known; integrated gradients "
+        "estimate it from a rule of fewer steps. visualize fades what is smaller than twice its "
+        "error [default: False].",
     ),
     click.option(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."

@@ -42,14 +42,14 @@ table_options = record(
         callback=lambda _, __, names: _one("an instance has one id", names),
         metavar="NAME",
         help="Name each instance by this column or key, in answers and files [default: a column "
-        "id that is no input].",
+        "named 'id' that is not an input].",
     ),
     click.option(
         "--missing",
         type=click.Choice(["refuse", "nan", "mean", "baseline"]),
         default="refuse",
         show_default=True,
-        help="What stands for a missing value: NaN, for methods without gradients; the mean of "
+        help="What replaces a missing value: NaN, for methods without gradients; the mean of "
         "the other instances; the input's baseline.",
     ),
     click.option(
@@ -58,6 +58,6 @@ table_options = record(
         callback=lambda _, __, names: _one("a series has one time", names),
         metavar="NAME",
         help="Rows are the time steps of one series, and this column says when each was: a number, "
-        "or a date [default: a column time beside the channels].",
+        "or a date [default: a column named 'time' beside the channels].",
     ),
 )
