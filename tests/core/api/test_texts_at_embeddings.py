@@ -14,6 +14,7 @@ import pytest
 import pellucid
 from pellucid.linter import draft_metadata
 from pellucid.metadata.documents import dump_metadata
+from pellucid.runtime.engine.tensorflow import tf
 from pellucid.saved_model import read
 from text_models import (
     ROADS,
@@ -233,3 +234,36 @@ def test_empty_text_and_words_that_nobody_knows(tmp_path: Path) -> None:
     empty, unknown = loaded(model).explain(["", "zyzzyva, zyzzyva"])
     assert empty.labels[0].features["text"].shape == (0,)
     assert unknown.words["text"].words == ("zyzzyva", "zyzzyva")
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_words_that_are_summed_without_padding_are_one_text_for_gradients(
+    column: bool, tmp_path: Path
+) -> None:
+    """The rows of their embedding are the words of all texts, and no instances."""
+    module = tf.Module()
+    module.weights = tf.Variable(np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
+    words = tf.constant(["good", "bad", "film", "a"])
+    entries = tf.lookup.KeyValueTensorInitializer(words, tf.range(1, 5, dtype=tf.int64))
+    module.table = tf.lookup.StaticHashTable(entries, 0)
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, 1] if column else [None], tf.string, "text")]
+    )
+    def serve(text: Any) -> Any:
+        cut = tf.strings.split(tf.squeeze(text, 1) if column else text)
+        ids = tf.ragged.map_flat_values(module.table.lookup, cut)
+        rows = tf.ragged.map_flat_values(lambda it: tf.gather(module.weights, it), ids)
+        return {"y": tf.tanh(tf.reduce_sum(tf.reduce_sum(rows, axis=1), axis=1, keepdims=True))}
+
+    module.serve = serve
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=serve)
+    loaded = pellucid.load(tmp_path / "model", warn=lambda it: None)
+    texts = np.array(["a good film", "bad film"], object)
+    given = texts[:, None] if column else texts
+    assert [it.labels[0].features["text"].shape for it in loaded.explain(given)] == [(3,), (2,)]
+    for found in loaded.explain(given, method="integrated-gradients"):
+        label = found.labels[0]
+        assert label.features["text"].sum() == pytest.approx(
+            label.score - label.baseline_score, abs=1e-3
+        )

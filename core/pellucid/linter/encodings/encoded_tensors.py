@@ -32,6 +32,12 @@ _LOOKUPS = ("Gather", "GatherV2", "GatherNd", "ResourceGather", "ResourceGatherN
 _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
 _COUNTS = ("Bincount", "DenseBincount", "SparseBincount", "RaggedBincount")
 _UNIQUE = ("Unique", "UniqueV2")
+# What makes rows of instances again of what lay in one row.
+_ROWS_AGAIN = (
+    "Reshape", "RaggedTensorToTensor", "SparseToDense", "ScatterNd",
+    "SegmentSum", "SegmentSumV2", "SegmentMean", "SegmentMax", "SegmentMaxV2",
+    "UnsortedSegmentSum", "UnsortedSegmentMax", *_SUMS, *_COUNTS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +184,22 @@ def _flat(
 ) -> set[str]:
     """Return the tensors in which the ids of all instances lie in one row.
 
-    So they do where a table is in parts, until they are put in the instances' shape again.
+    So do the words of texts that are cut, and ids where a table is in parts, until they are put in
+    the instances' shape again, or summed.
     """
     given = shape_of(tensor)
     several = given is not None and any(size != 1 for size in given[1:])
 
     def flattens(spot: Spot) -> bool:
+        if spot.op in ("StringSplit", "StringSplitV2"):
+            return spot.name.endswith(":1")
         if spot.op != "Reshape" or not several:
             return spot.op == "DynamicPartition"
         shape = shape_of(spot.name)
         return shape is not None and len(shape) == 1
 
     starts = {it.name for it in reached if flattens(it)}
-    ends = {it.name for it in reached if it.op in ("Reshape", *_SUMS)}
+    ends = {it.name for it in reached if it.op in _ROWS_AGAIN}
     return _apart(reached, starts, ends - starts)
 
 
