@@ -87,3 +87,16 @@ def test_a_model_of_something_else_says_what_it_takes(program: Any, tmp_path: Pa
     run = program("explain", tmp_path / "model", file)
     assert run.code == 1
     assert "is a text, which is no instance of a model of 'x' (float32 [2]); give JSON" in run.err
+
+
+def test_evaluate_finds_the_texts_of_a_folder_as_batch_does(
+    program: Any, model: Path, tmp_path: Path
+) -> None:
+    for number, text in enumerate(TEXTS):
+        (tmp_path / f"{number}.txt").write_text(text, "utf-8")
+    asked = ("--methods", "shapley:paths=2", "--stages", 3, "--format", "json")
+    run = program("evaluate", model, tmp_path, *asked)
+    assert run.code == 0, run.err
+    found = json.loads(run.out)["instances"]
+    files = [Path(it["name"].partition(":")[0]).name for it in found]
+    assert files == [f"{i}.txt" for i in range(len(TEXTS))]

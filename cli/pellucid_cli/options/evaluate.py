@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pellucid.notices import Where
 from pellucid_cli.options.records import record
 
 if TYPE_CHECKING:
@@ -134,8 +132,9 @@ def missed(found: Evaluation, bounds: Mapping[str, float], *, named: bool) -> st
 
 
 def instances_of(model: LoadedModel, inputs: Sequence[str], warn: Warn) -> Iterator[Instance]:
-    """Yield the instances of files and folders, read as they are asked for; ``-`` is stdin."""
-    from pellucid.inputs import read_data, read_file
+    """Yield the instances of files, folders and patterns, as `batch` finds them; ``-`` is stdin."""
+    from pellucid.batch import Inputs
+    from pellucid.inputs import read_data, read_file, takes_texts
     from pellucid_cli.streams import read_stdin
 
     for name in inputs:
@@ -145,26 +144,5 @@ def instances_of(model: LoadedModel, inputs: Sequence[str], warn: Warn) -> Itera
                 data, model.inputs, source="<stdin>", warn=warn, beside=model.beside
             )
             continue
-        for path in _files(name):
-            yield from read_file(path, model.inputs, warn=warn, beside=model.beside)
-
-
-def _files(name: str) -> Iterator[str]:
-    """Yield a file, or the pictures, tables and requests in a folder and those below it."""
-    from pellucid.errors import InstanceError
-    from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED
-
-    if not os.path.isdir(name):
-        yield name
-        return
-    suffixes = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED, PARQUET}
-    count = 0
-    for folder, folders, files in os.walk(name):
-        folders.sort()
-        for file in sorted(files):
-            if file[0] != "." and Path(file).suffix.lower() in suffixes:
-                count += 1
-                yield os.path.join(folder, file)
-    if not count:
-        hint = "inputs are pictures, .json, .jsonl and .csv files"
-        raise InstanceError("holds no input", where=Where(file=name), hint=hint)
+        for it in Inputs(named=[name], texts=takes_texts(model.inputs)):
+            yield from read_file(it.path, model.inputs, warn=warn, beside=model.beside)

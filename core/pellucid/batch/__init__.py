@@ -11,7 +11,7 @@ from __future__ import annotations
 from pellucid.batch.engines.alone import in_this_process
 from pellucid.batch.engines.threads import Engine, in_threads
 from pellucid.batch.estimate import Estimate
-from pellucid.batch.inputs import names_in
+from pellucid.batch.inputs import Inputs, names_in
 from pellucid.batch.plan import Selection
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted
@@ -22,6 +22,7 @@ __all__ = [
     "Engine",
     "Estimate",
     "Finished",
+    "Inputs",
     "Opened",
     "Outcome",
     "Recipe",
