@@ -370,6 +370,9 @@ CASES = [
 
 ELSEWHERE = {
     "in the metadata, {written}, or explain with {method:sampled-shapley}": "pasted below",
+    "choose a {baseline} that is no longer than the instance": (
+        "followed in tests/core/api/test_texts_at_embeddings.py"
+    ),
     "choose {method:lime}": "followed in Python below: the command chooses it by itself",
     "if you trust it, add {allow_unsafe_ops:True}": "followed below, on a file of Keras",
     "pip install 'pellucid[neighbors]', or search with {query:precise}": "followed below",

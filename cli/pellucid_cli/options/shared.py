@@ -218,7 +218,7 @@ method_options = record(
         "--window",
         type=click.IntRange(1),
         metavar="STEPS",
-        help="Steps in each window of a series [default: so many that there are 20 at most].",
+        help="Steps in each window of a series; by default so many that there are 20 at most.",
     ),
     click.option(
         "--split",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import pellucid
+from pellucid.errors import InstanceError
 from pellucid.linter import draft_metadata
 from pellucid.metadata.documents import dump_metadata
 from pellucid.runtime.engine.tensorflow import tf
@@ -267,3 +268,21 @@ def test_words_that_are_summed_without_padding_are_one_text_for_gradients(
         assert label.features["text"].sum() == pytest.approx(
             label.score - label.baseline_score, abs=1e-3
         )
+
+
+def test_a_baseline_that_is_longer_than_the_text_is_refused_and_a_shorter_one_is_not(
+    tmp_path: Path,
+) -> None:
+    as_long_as_it_is(tmp_path / "model")
+
+    def explained(baseline: str) -> Any:
+        written = json.dumps({"text": baseline})
+        chosen = pellucid.load(tmp_path / "model", warn=lambda it: None, baseline=written)
+        return chosen.explain(["good film"], method="integrated-gradients")
+
+    with pytest.raises(InstanceError) as refusal:
+        explained("the film was not good at all")
+    said = str(refusal.value)
+    assert "the baseline of 'text' has (7, 6) numbers behind it, and the instance (2, 6)" in said
+    assert said.endswith("; choose a baseline=… that is no longer than the instance")
+    assert len(explained("bad film")[0].labels[0].features["text"]) == 2
