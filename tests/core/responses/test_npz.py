@@ -130,7 +130,8 @@ def test_the_words_of_a_text_are_saved_with_their_places(tmp_path: Path) -> None
     model = pellucid.load(tmp_path / "m", warn=lambda message: None)
     before = model.explain(["so good, so good", "é"], method="sampled-shapley", players="words")
     # Where the last word is left out, the space before it is, too: of four, it comes first once.
-    assert before[0].labels[0].features["text"].tolist() == [2.75, 5.75, 2.75, 4.75]
+    # (Which of BLAS' kernels averages, decides the last bit.)
+    assert before[0].labels[0].features["text"] == pytest.approx([2.75, 5.75, 2.75, 4.75])
     after = unpack(pack(before), "saved.npz")
     assert after.json() == before.json()
     (drawn, *_) = files([before], 0, "a", View())
