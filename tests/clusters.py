@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Dask gives a worker that has died 15 seconds to come back, and then does without it.
+# Dask gives a worker that has died 15 seconds to come back, and then does without it. Who connects
+# tries for all of its time, and that to a worker that is dead as well, if it died with a result that
+# is being fetched: so its time is short.
 PATIENT = {
-    "distributed.comm.timeouts.connect": "10 minutes",
+    "distributed.comm.timeouts.connect": "30 s",
     "distributed.deploy.lost-worker-timeout": "10 minutes",
     "distributed.scheduler.worker-ttl": None,
     # Whoever kills workers costs one more with each that tries.

@@ -81,7 +81,9 @@ def fail(message: Message) -> None:
 
 
 def dask(cluster: Any, recipe: Any = Made()) -> AbstractContextManager[Engine]:
-    return on_cluster(recipe, threading.Event(), fail, address=cluster.scheduler_address)
+    """An engine of the cluster; what it says of silence fails a test, however busy the machine is."""
+    address = cluster.scheduler_address
+    return on_cluster(recipe, threading.Event(), fail, address=address, silence=600)
 
 
 @pytest.mark.parametrize("where", ["processes", "cluster"])
