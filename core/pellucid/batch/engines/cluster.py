@@ -36,6 +36,9 @@ ON = "the same command goes on from there"
 PATIENCE = 1
 """The scheduler has tried a block on several workers before it says that it kills them."""
 
+POLL = 0.05
+"""Seconds between two looks for an answer."""
+
 SILENCE = 60.0
 """After so many seconds without an answer, and again after as many, people are told."""
 
@@ -72,6 +75,8 @@ def on_cluster(
             except (TimeoutError, AsyncTimeoutError) as error:
                 raise PellucidError("the cluster has no workers", where=where) from error
             client.register_plugin(_plugin(recipe), name=name)
+            with suppress(ValueError):  # a scheduler may be told to take nothing of the kind
+                client.register_plugin(_forgetting(name, client.id), name=f"{name}-forgets")
             about = _loaded(client, name)
 
         def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
@@ -196,6 +201,28 @@ def _plugin(recipe: Recipe) -> Any:
     return Loaded()
 
 
+def _forgetting(name: str, client: str) -> Any:
+    """Return what has the workers forget the model when its client has gone, killed or not.
+
+    The scheduler notices by the connection. Its class is sent by value: no program need be there.
+    """
+    from distributed import SchedulerPlugin
+
+    class Forgetting(SchedulerPlugin):  # type: ignore[misc]
+        """Takes the plugin `name` off the workers when `client` has left."""
+
+        def remove_client(self, scheduler: Any, client: str) -> None:
+            if client != self.client:
+                return
+            scheduler.remove_plugin(name=f"{self.model}-forgets")
+            if self.model in scheduler.worker_plugins:
+                scheduler.loop.add_callback(scheduler.unregister_worker_plugin, None, self.model)
+
+    plugin = Forgetting()
+    plugin.model, plugin.client = name, client
+    return plugin
+
+
 def _work(name: str) -> Work:
     from distributed import get_worker
 
@@ -241,6 +268,11 @@ def _explain(
         if not out:
             return
         with waiting():
+            # Those at work end what they do; nobody waits for a worker that may never come.
+            while not done.has_ready():
+                if stop.is_set() and not client.nthreads():
+                    return
+                time.sleep(POLL)
             future = next(done)
         if future.status == "cancelled":
             raise PellucidError(LOST, hint=ON)

@@ -295,6 +295,52 @@ def test_a_cluster_without_workers_is_said_to_have_none_and_waited_for(
     assert none[0] == 0 and len(none) >= 2
 
 
+def test_a_stop_does_not_wait_for_workers_of_which_there_are_none(
+    source: Path, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    stop = threading.Event()
+    with local_cluster(1) as found:
+
+        def leave() -> None:
+            found.scale(0)
+            while Client.current().nthreads():
+                time.sleep(0.01)
+            stop.set()
+
+        run = Run(named=(str(source),), out=tmp_path / "two", size=4, stop=stop)
+        address = found.scheduler_address
+        opened = on_cluster(Made(), stop, fail, address=address, silence=600)
+        outcome = run.carry_out(opened, Killing(leave))
+    assert outcome.stopped == "interrupted" and 12 <= outcome.done < 66
+    alone = explained(source, tmp_path / "one", engine())
+    assert explained(source, tmp_path / "two", engine()) == alone
+
+
+def test_a_killed_client_leaves_no_model_on_the_workers(tmp_path: Path, cluster: Any) -> None:
+    run = (
+        "import os, signal, threading; from made import Made\n"
+        "from pellucid.batch.engines.cluster import on_cluster\n"
+        f"opened = on_cluster(Made(), threading.Event(), print, address={cluster.scheduler_address!r})\n"
+        "with opened:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    before = dict(cluster.scheduler.worker_plugins)
+    paths = os.pathsep.join(filter(None, sys.path))
+    ended = subprocess.run([sys.executable, "-c", run], env={**os.environ, "PYTHONPATH": paths})
+    assert ended.returncode == -signal.SIGKILL
+
+    def models() -> set[str]:
+        there = cluster.scheduler.plugins.keys() | cluster.scheduler.worker_plugins.keys()
+        return {name for name in there - before.keys() if name.startswith("pellucid-")}
+
+    end = time.monotonic() + 600
+    while models() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not models()
+
+
 def test_a_scheduler_that_is_silent_itself_is_said_to_be() -> None:
     class Stuck:
         scheduler = SimpleNamespace(ncores=None)
