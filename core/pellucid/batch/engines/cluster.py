@@ -238,14 +238,22 @@ def _run(name: str, block: Block) -> Finished:
     return _work(name).run(block)
 
 
+def _next(client: Any, done: Any, stop: threading.Event) -> Any:
+    """Wait for the next of `done`; None at a stop without workers, which need never come."""
+    while not done.has_ready():
+        if stop.is_set() and not client.nthreads():
+            return None
+        time.sleep(POLL)
+    return next(done)
+
+
 def _explain(
     client: Any, name: str, blocks: Iterable[Block], stop: threading.Event, waiting: Waiting
 ) -> Iterator[Finished]:
     from distributed import KilledWorker, as_completed
 
-    source = iter(blocks)
+    source, out = iter(blocks), dict[str, Task]()
     quarantine, again = Quarantine(PATIENCE), list[Task]()
-    out: dict[str, Task] = {}
     done = as_completed()
     more = True
     while True:
@@ -268,16 +276,12 @@ def _explain(
         if not out:
             return
         with waiting():
-            # Those at work end what they do; nobody waits for a worker that may never come.
-            while not done.has_ready():
-                if stop.is_set() and not client.nthreads():
-                    return
-                time.sleep(POLL)
-            future = next(done)
+            if (future := _next(client, done, stop)) is None:
+                return
         if future.status == "cancelled":
             raise PellucidError(LOST, hint=ON)
-        if future.status not in ("finished", "error"):
-            done.add(future)  # its worker died when it was finished: it is computed again
+        if future.status not in ("finished", "error"):  # its worker died then: it is computed again
+            done.add(future)
             continue
         task = out.pop(future.key)
         # A result is fetched from its worker, which may die meanwhile: then it is computed again,
