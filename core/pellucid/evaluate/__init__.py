@@ -19,7 +19,7 @@ from pellucid.evaluate.result import (
     packed,
 )
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
-from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial
+from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial, leading
 
 __all__ = [
     "CONTROLS",
@@ -46,6 +46,7 @@ __all__ = [
     "chosen_measures",
     "control",
     "controls_of",
+    "leading",
     "packed",
     "page_of",
     "settings_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,9 +10,17 @@ from pellucid.evaluate.subject import Subject
 from pellucid.model import Array, Tensors
 
 HIGHER, LOWER = "higher", "lower"
+LEADING = ("insertion", "deletion")
+"""The metrics that lead where they were taken: they are spoken of, the first sorts instances."""
 RANDOMIZATION = "randomization"
 UNCHANGED = 0.95
 """A correlation with the map of random weights from which on a map is none of the model."""
+
+
+def leading(taken: Iterable[str]) -> list[str]:
+    """Return the metrics that lead among those that were taken, else the first; [] of none."""
+    names = list(taken)
+    return [it for it in LEADING if it in names] or names[:1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,7 @@ from typing import Any, Protocol
 
 from pellucid.evaluate.controls import RANDOM
 from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval
-from pellucid.evaluate.trial import RANDOMIZATION, UNCHANGED, Metric
-
-FIRST = ("insertion", "deletion")
-"""The metrics that are spoken of, where they were taken; else it is the first that ranks."""
+from pellucid.evaluate.trial import RANDOMIZATION, UNCHANGED, Metric, leading
 
 
 class Judgement(Protocol):
@@ -55,7 +52,7 @@ def sentences(found: Judgement) -> Iterator[str]:
     if n < TOO_FEW:
         yield f"{n} instances are too few to rank methods: from {TOO_FEW} on that can be done."
     ranking = [it.name for it in found.metrics if it.better is not None]
-    for metric in [it for it in FIRST if it in ranking] or ranking[:1]:
+    for metric in leading(ranking):
         yield from _of_metric(found, metric)
     blind = []
     for it in found.candidates:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import DependencyError
-from pellucid.evaluate import Evaluation, Instance, Judged, Metric, Provenance, cell
+from pellucid.evaluate import Evaluation, Instance, Judged, Metric, Provenance, cell, leading
 from pellucid.evaluate.statistics import Interval
 
 
@@ -159,6 +159,19 @@ def test_a_frame_has_a_row_for_each_number(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(DependencyError, match="pip install pandas"):
         found.frame()
+
+
+@pytest.mark.parametrize(
+    "taken, found",
+    [
+        (["road", "deletion", "insertion"], ["insertion", "deletion"]),
+        (["infidelity", "deletion"], ["deletion"]),
+        (["sic", "aic"], ["sic"]),
+        ([], []),
+    ],
+)
+def test_which_metrics_lead(taken: list[str], found: list[str]) -> None:
+    assert leading(taken) == found
 
 
 @pytest.mark.parametrize(

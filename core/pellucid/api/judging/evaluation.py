@@ -44,6 +44,7 @@ from pellucid.evaluate import (
     chosen_measures,
     control,
     controls_of,
+    leading,
     settings_of,
 )
 from pellucid.evaluate import Instance as Row
@@ -264,12 +265,11 @@ class _Run:
 
     def _show(self, trial: Trial, record: Instance) -> None:
         """Keep the maps of an instance if candidates disagree on it more than on others."""
-        first = next(iter(self.curves), None)
+        first = next(iter(leading(self.curves)), None)
         if first is None:
             return
         number = trial.subject.number
-        order = [it for it in ("insertion", "deletion", first) if it in self.curves]
-        found = self.values[order[0]]
+        found = self.values[first]
         names = [n for n in trial.maps if n not in trial.controls]
         numbers = [found[n][number] for n in names if number in found.get(n, {})]
         spread = float(np.ptp(numbers)) if numbers else 0.0

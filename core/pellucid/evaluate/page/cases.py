@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
 from pellucid.evaluate.result import Evaluation, Instance, Judged, Shown, short
+from pellucid.evaluate.trial import leading
 from pellucid.model import Array
 
 SHOWN_SHARE = 30
@@ -23,7 +24,7 @@ LONGEST, SMALL = 1024, 128
 """Pictures are made smaller from the first on; below the second they are kept to the bit."""
 MOST_ELEMENTS, MOST_WORDS = 12, 300
 LEVELS = 5
-_NUMBERED = re.compile(r"\[\d+\]\Z")
+_NUMBERED = re.compile(r"\[[\d,]+\]\Z")
 
 
 def cases(found: Evaluation) -> list[Markup]:
@@ -34,8 +35,7 @@ def cases(found: Evaluation) -> list[Markup]:
 
 def judged_by(found: Evaluation) -> str | None:
     """Return the metric whose numbers say on which instances candidates disagree."""
-    order = ("insertion", "deletion", *found.curves)
-    return next((it for it in order if it in found.curves), None)
+    return next(iter(leading(found.curves)), None)
 
 
 def _case(found: Evaluation, shown: Shown, row: Instance) -> Markup:
