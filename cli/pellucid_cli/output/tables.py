@@ -116,7 +116,7 @@ def _rows(
 
     The error is that of the attribution, None where it is not known.
     """
-    from pellucid.explain import element_names
+    from pellucid.explain import element_name, element_names
 
     texts = {it.feature: it for it in written}
     for name, value in label.features.items():
@@ -135,7 +135,8 @@ def _rows(
             errors = _each(label.errors.get(name), value.size)
             for i, (part, error) in enumerate(zip(value.tolist(), errors, strict=True)):
                 if part:
-                    yield f"{name}[{i}]" if names is None else names[i], part, "", error
+                    called = element_name(name, (i,), value.size) if names is None else names[i]
+                    yield called, part, "", error
         else:
             positive = float(value[value > 0].sum())
             shape = "×".join(map(str, value.shape))

@@ -11,7 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from pellucid.errors import DependencyError, SpecError, meant
-from pellucid.explain import Results
+from pellucid.explain import Results, element_name
 from pellucid.model import Array
 from pellucid.notices import Where
 from pellucid.printable import printable
@@ -103,9 +103,9 @@ class Summary:
                 if not count:
                     continue
                 for place in np.ndindex(total.shape):
-                    inner = f"[{','.join(map(str, place))}]" if total.size > 1 else ""
+                    name = element_name(feature, place, total.size)
                     means = total[place] / count, totals.sizes[feature][place] / count
-                    rows.append((called, f"{feature}{inner}", count, *map(float, means)))
+                    rows.append((called, name, count, *map(float, means)))
         columns = ["label", "feature", "instances", "mean", "mean_abs"]
         return pandas.DataFrame(rows, columns=columns)
 

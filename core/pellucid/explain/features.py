@@ -7,7 +7,7 @@ out, the attributions of that tensor become what the encoding says that the feat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,6 +190,11 @@ def element_names(
         if spec.name == feature and spec.encoding is Encoding.IDENTITY and names is not None:
             return names if values.shape == (len(names),) else None
     return None
+
+
+def element_name(feature: str, place: Iterable[object], size: int) -> str:
+    """Return what an element without a name is called: ``x[0,3]``, or ``x`` of a single one."""
+    return f"{feature}[{','.join(map(str, place))}]" if size > 1 else feature
 
 
 def _split(total: float, weights: Array | None) -> Array:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DependencyError
-from pellucid.explain import Explanation, LabelAttribution, Results, element_names
+from pellucid.explain import (
+    Explanation,
+    LabelAttribution,
+    Results,
+    element_name,
+    element_names,
+)
 from pellucid.inputs import pyarrow_parquet
 from pellucid.metadata import ExplanationMetadata
 from pellucid.methods.texts import readable
@@ -133,11 +139,9 @@ def _rows(
         errors = label.errors.get(feature, np.full(values.shape, np.nan))
         for place, value in np.ndenumerate(values):
             number = int(np.ravel_multi_index(place, values.shape)) if place else 0
-            name = feature
+            name = element_name(feature, place, values.size)
             if names is not None:
                 name = names[number]
-            elif values.size > 1:
-                name = f"{feature}[{','.join(map(str, place))}]"
             yield name, cells[number], float(value), float(errors[place])
 
 

@@ -24,7 +24,14 @@ from pellucid.visualize.animation import animated, sweep
 from pellucid.visualize.grid import Cell, grid
 from pellucid.visualize.image_overlays import Drawing, draw_explanation, marked
 from pellucid.visualize.named_parts import Part, Text, parts, texts, wholes
-from pellucid.visualize.panel import encode, framed, method_text, number, title_text
+from pellucid.visualize.panel import (
+    encode,
+    framed,
+    method_text,
+    number,
+    subtitle_text,
+    title_text,
+)
 from pellucid.visualize.series import SeriesDrawing, draw_series
 from pellucid.visualize.text_highlight import Section, left_out, page, picture
 from pellucid.visualize.waterfall import known_error, largest, waterfall
@@ -88,7 +95,7 @@ class Shown:
 
     @property
     def subtitle(self) -> str:
-        return f"{self.method}\nbaseline {number(self.label.baseline_score)}, {self.label.quality}"
+        return subtitle_text(self.explanations.parameters.method, self.label)
 
     def drawings(self, view: View) -> dict[str, Drawing]:
         return draw_explanation(

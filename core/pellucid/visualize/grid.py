@@ -10,7 +10,18 @@ from PIL import Image, ImageDraw
 
 from pellucid.metadata import Visualization
 from pellucid.model import Array
-from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER, bar_colors, framed, legend
+from pellucid.visualize.panel import (
+    FAINT,
+    INK,
+    MARGIN,
+    PAPER,
+    bar_colors,
+    framed,
+    heading,
+    height_of,
+    legend,
+    write_heading,
+)
 from pellucid.visualize.text_layout import width_of, wrapped, write
 
 # Pictures on a sheet have their longer side in this span.
@@ -59,13 +70,12 @@ def grid(
     wanted = min(_WIDEST_TITLE, max(width_of(cell.title, _TITLE) for cell in cells))
     cell_width = max(_NARROWEST, wanted, *(picture.width for picture in pictures))
     whole = MARGIN + columns * (cell_width + MARGIN)
-    heads = [(line, 20, INK) for line in wrapped(title, 20, whole - 2 * MARGIN) if title]
-    heads += [(line, 14, FAINT) for line in wrapped(subtitle, 14, whole - 2 * MARGIN) if subtitle]
+    heads = heading(title, [subtitle], broken_to=whole - 2 * MARGIN)
     captions = [
         wrapped(cell.caption, _CAPTION, cell_width) if cell.caption else [] for cell in cells
     ]
     rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
-    head = sum(int(size * 1.4) for _, size, _ in heads)
+    head = height_of(heads)
     above = int(_TITLE * 1.5) if any(cell.title for cell in cells) else 0
     heights = [
         above + max(pictures[i].height + _below(cells[i], captions[i]) for i in row) for row in rows
@@ -73,10 +83,7 @@ def grid(
     top = MARGIN + head + (MARGIN // 2 if head else 0)
     canvas = Image.new("RGB", (whole, top + sum(heights) + len(rows) * MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
-    y = MARGIN
-    for text, size, ink in heads:
-        write(pen, (MARGIN, y), text, size, ink, width=whole - 2 * MARGIN)
-        y += int(size * 1.4)
+    write_heading(pen, heads, whole)
     for row, height in zip(rows, heights, strict=True):
         for column, i in enumerate(row):
             place = MARGIN + column * (cell_width + MARGIN), top

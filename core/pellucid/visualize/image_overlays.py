@@ -27,7 +27,7 @@ from pellucid.metadata import (
 from pellucid.methods import lime
 from pellucid.model import Array
 from pellucid.visualize.overlay import draw, shows_nothing, unknown_plane
-from pellucid.visualize.panel import encode, method_text, number, panel, title_text
+from pellucid.visualize.panel import encode, panel, subtitle_text, title_text
 from pellucid.visualize.readable import chosen, is_unwritten, words
 
 SMALL = 224
@@ -149,8 +149,7 @@ def draw_images(
             written_format=written.output_format,
             visualization=settings,
             title=title_text(label),
-            subtitle=f"{method_text(parameters.method, label)}\n"
-            f"baseline {number(label.baseline_score)}, {label.quality}",
+            subtitle=subtitle_text(parameters.method, label),
         )
     return drawings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pellucid.explain import Explanation, LabelAttribution
+from pellucid.explain import Explanation, LabelAttribution, element_name
 from pellucid.metadata import ExplanationMetadata, InputSpec, Modality
 from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array
@@ -134,13 +134,13 @@ def _drawn(
 
 def _names(feature: str, attribution: Array, metadata: ExplanationMetadata) -> list[str]:
     """Return a name for each element of a feature."""
-    if attribution.size == 1:
-        return [feature]
     for spec in metadata.inputs:
         mapping = spec.index_feature_mapping
         if spec.name == feature and mapping is not None and len(mapping) == attribution.size:
             return list(mapping)
-    return [f"{feature}[{','.join(map(str, place))}]" for place in np.ndindex(attribution.shape)]
+    return [
+        element_name(feature, place, attribution.size) for place in np.ndindex(attribution.shape)
+    ]
 
 
 def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, str]]:
@@ -155,7 +155,7 @@ def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, st
     elif given.size == 1 or spec.group_name is not None:
         names = [name] * given.size
     else:
-        names = [f"{name}[{','.join(map(str, place))}]" for place in np.ndindex(given.shape)]
+        names = [element_name(name, place, given.size) for place in np.ndindex(given.shape)]
     yield from zip(names, map(_written, given.ravel().tolist()), strict=True)
 
 

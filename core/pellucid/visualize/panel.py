@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -15,7 +16,7 @@ from pellucid.model import Array
 from pellucid.notices import Where
 from pellucid.visualize.colormaps import LEVELS, color_table, is_gradient
 from pellucid.visualize.overlay import FAINTEST
-from pellucid.visualize.text_layout import width_of, write
+from pellucid.visualize.text_layout import width_of, wrapped, write
 
 # Pictures are shown with their longer side in this span; smaller ones are magnified, not smoothed.
 SHORTEST, LONGEST = 256, 640
@@ -25,6 +26,45 @@ _BAR = 14
 # However narrow the pictures are, a title has this much room.
 _NARROWEST = 480
 _LONGEST_SIDES = {"JPEG": 65_500, "GIF": 65_535}
+
+
+class Line(NamedTuple):
+    """A line of a heading: its text, the size of its letters in pixels, and their colour."""
+
+    text: str
+    size: int
+    ink: tuple[int, int, int]
+
+    @property
+    def height(self) -> int:
+        """How much room it takes, in pixels."""
+        return int(self.size * 1.4)
+
+
+def heading(title: str, lines: Sequence[str], broken_to: int | None = None) -> list[Line]:
+    """Return a title, and smaller lines below it, those that are empty left out.
+
+    Where they are `broken_to` a width in pixels, what is longer goes on in the next line.
+    """
+
+    def parts(text: str, size: int) -> Sequence[str]:
+        return [text] if broken_to is None else wrapped(text, size, broken_to)
+
+    made = [Line(part, 20, INK) for part in parts(title, 20) if title]
+    return made + [Line(part, 14, FAINT) for line in lines if line for part in parts(line, 14)]
+
+
+def height_of(lines: Sequence[Line]) -> int:
+    """Return how high a heading is, in pixels."""
+    return sum(line.height for line in lines)
+
+
+def write_heading(pen: ImageDraw.ImageDraw, lines: Sequence[Line], width: int) -> None:
+    """Write a heading at the top of a picture of this width; what is too long ends with …."""
+    y = MARGIN
+    for line in lines:
+        write(pen, (MARGIN, y), line.text, line.size, line.ink, width=width - 2 * MARGIN)
+        y += line.height
 
 
 def panel(
@@ -42,18 +82,14 @@ def panel(
     """
     pictures = [framed(image), framed(overlay)]
     width, height = pictures[0].size
-    lines = [(title, 20, INK)]
-    lines += [(line, 14, FAINT) for line in subtitle.split("\n")] if subtitle else []
+    lines = heading(title, (subtitle or "").split("\n"))
     labels = legend(visualization)
     label_width = max(width_of(text, 13) for _, text in labels) + 8
     whole = max(_NARROWEST, 2 * width + 4 * MARGIN + _BAR + label_width)
-    top = MARGIN + sum(int(size * 1.4) for _, size, _ in lines) + MARGIN // 2
+    top = MARGIN + height_of(lines) + MARGIN // 2
     canvas = Image.new("RGB", (whole, top + height + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
-    y = MARGIN
-    for text, size, ink in lines:
-        write(pen, (MARGIN, y), text, size, ink, width=whole - 2 * MARGIN)
-        y += int(size * 1.4)
+    write_heading(pen, lines, whole)
     for i, picture in enumerate(pictures):
         canvas.paste(picture, (MARGIN + i * (width + MARGIN), top))
     left = 2 * width + 3 * MARGIN
@@ -173,6 +209,12 @@ def number(value: float) -> str:
 def title_text(label: LabelAttribution) -> str:
     """Return a label and its score."""
     return f"{label.called}: {number(label.score)}"
+
+
+def subtitle_text(method: BaseMethod, label: LabelAttribution) -> str:
+    """Return how a label was explained, and below, where from and how well."""
+    baseline = number(label.baseline_score)
+    return f"{method_text(method, label)}\nbaseline {baseline}, {label.quality}"
 
 
 def method_text(method: BaseMethod, label: LabelAttribution | None = None) -> str:

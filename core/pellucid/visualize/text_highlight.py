@@ -15,14 +15,21 @@ from pellucid.model import Array
 from pellucid.printable import escaped
 from pellucid.visualize.colormaps import LEVELS, color_table
 from pellucid.visualize.named_parts import Text
-from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
+from pellucid.visualize.panel import (
+    FAINT,
+    INK,
+    MARGIN,
+    PAPER,
+    heading,
+    height_of,
+    write_heading,
+)
 from pellucid.visualize.text_layout import (
     Piece,
     Placed,
     flowed,
     unwritable,
     width_of,
-    wrapped,
     write,
 )
 
@@ -122,25 +129,17 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def picture(section: Section) -> Array:
     """Return a section as a picture, uint8 [h, w, 3]; lines are broken to 760 pixels."""
-    text, inner = section.text, _WIDTH - 2 * MARGIN
-    heads = [(line, 20, INK) for line in wrapped(section.title, 20, inner)]
+    text = section.text
     if not text.words:
         text = replace(text, rest=text.rest or EMPTY)
-    heads += [
-        (part, 14, FAINT)
-        for line in section.subtitle.split("\n")
-        for part in wrapped(line, 14, inner)
-        if line
-    ]
-    top = MARGIN + sum(int(size * 1.4) for _, size, _ in heads) + MARGIN // 2
+    lines = section.subtitle.split("\n")
+    heads = heading(section.title, lines, broken_to=_WIDTH - 2 * MARGIN)
+    top = MARGIN + height_of(heads) + MARGIN // 2
     placed, height, _ = _flowed(text)
     whole = _letters(text)
     canvas = Image.new("RGB", (_WIDTH, top + height + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
-    y = MARGIN
-    for line, size, ink in heads:
-        write(pen, (MARGIN, y), line, size, ink, width=inner)
-        y += int(size * 1.4)
+    write_heading(pen, heads, _WIDTH)
     colors = grounds(text.attributions)
     for it in placed:
         x, y = MARGIN + it.x, top + it.y

@@ -10,7 +10,16 @@ from PIL import Image, ImageDraw
 from pellucid.model import Array
 from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.named_parts import Part
-from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER, number
+from pellucid.visualize.panel import (
+    FAINT,
+    INK,
+    MARGIN,
+    PAPER,
+    heading,
+    height_of,
+    number,
+    write_heading,
+)
 from pellucid.visualize.text_layout import width_of, write
 
 MOST = 20
@@ -46,8 +55,8 @@ def waterfall(
     left = MARGIN + min(_LONGEST_NAME, max(width_of(name, _SIZE) for name in names)) + 12
     beyond = max(width_of(label, _SIZE) for label in labels) + 10
     whole = left + beyond + _PLOT + beyond + MARGIN
-    lines = [(title, 20, INK)] + [(line, 14, FAINT) for line in subtitle.split("\n") if line]
-    top = MARGIN + sum(int(size * 1.4) for _, size, _ in lines) + MARGIN // 2
+    lines = heading(title, subtitle.split("\n"))
+    top = MARGIN + height_of(lines) + MARGIN // 2
     first, bottom = top + _ROW, top + (1 + len(rows)) * _ROW
 
     def x_of(value: float) -> int:
@@ -55,10 +64,7 @@ def waterfall(
 
     canvas = Image.new("RGB", (whole, bottom + _ROW + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
-    y = MARGIN
-    for text, size, ink in lines:
-        write(pen, (MARGIN, y), text, size, ink, width=whole - 2 * MARGIN)
-        y += int(size * 1.4)
+    write_heading(pen, lines, whole)
     for name, value, at in (("baseline", baseline, top), ("score", score, bottom)):
         pen.line([(x_of(value), first - 4), (x_of(value), bottom + 4)], fill=_LINE)
         text = f"{name} {number(value)}"

@@ -18,6 +18,7 @@ from pellucid.explain import (
     Explainer,
     Explanation,
     PixelWatch,
+    element_name,
     element_names,
     find_texts,
     is_picture,
@@ -209,12 +210,10 @@ def elements_of(model: Explaining, subject: Subject, record: Instance) -> list[s
         for place, number in enumerate(flat.tolist()):
             if name in groups:
                 names[number] = groups[name]
-            elif len(flat) == 1:
-                names[number] = name
-            elif own is not None:
+            elif own is not None and len(flat) > 1:
                 names[number] = f"{name}: {own[place]}" if several else own[place]
             else:
-                names[number] = f"{name}[{place}]"
+                names[number] = element_name(name, np.unravel_index(place, shape), len(flat))
     return names
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.explain import element_name
 from pellucid.model import Array
 from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.overview.charts import (
@@ -50,8 +51,7 @@ def means_of(totals: Totals, pictures: Sequence[str]) -> dict[str, Mean]:
             continue
         mean, size = np.ravel(total) / count, np.ravel(totals.sizes[feature]) / count
         for i, place in enumerate(np.ndindex(total.shape)):
-            inner = f"[{','.join(map(str, place))}]" if total.size > 1 else ""
-            found[f"{feature}{inner}"] = Mean(
+            found[element_name(feature, place, total.size)] = Mean(
                 plus=float(size[i] + mean[i]) / 2, minus=float(size[i] - mean[i]) / 2
             )
     return found

@@ -8,7 +8,7 @@ from pellucid.explain import LabelAttribution, Results
 from pellucid.metadata import Visualization
 from pellucid.model import Array
 from pellucid.visualize.image_overlays import Drawing
-from pellucid.visualize.panel import method_text, number, title_text
+from pellucid.visualize.panel import subtitle_text, title_text
 from pellucid.visualize.series.found import Series, series_of
 from pellucid.visualize.series.picture import series_picture
 
@@ -40,10 +40,7 @@ def draw_series(
         return {}
     label = label or explanation.labels[0]
     title = title_text(label)
-    subtitle = (
-        f"{method_text(results.parameters.method, label)}\n"
-        f"baseline {number(label.baseline_score)}, {label.quality}"
-    )
+    subtitle = subtitle_text(results.parameters.method, label)
     settings = Visualization().resolved(results.metadata.dialect, regions=False)
     found = {}
     for series in series_of(explanation, label, results.metadata, results.instances[index]):

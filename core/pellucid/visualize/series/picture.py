@@ -10,11 +10,19 @@ from PIL import Image, ImageDraw
 
 from pellucid.model import Array
 from pellucid.visualize.colormaps import AGAINST, FOR
-from pellucid.visualize.panel import FAINT, INK, MARGIN, PAPER
+from pellucid.visualize.panel import (
+    FAINT,
+    INK,
+    MARGIN,
+    PAPER,
+    heading,
+    height_of,
+    write_heading,
+)
 from pellucid.visualize.series.found import Series
 from pellucid.visualize.series.lines import heat_colors, line_picture, strengths
 from pellucid.visualize.series.time_axis import TimeAxis, ticks, time_axis
-from pellucid.visualize.text_layout import width_of, wrapped, write
+from pellucid.visualize.text_layout import width_of, write
 
 LINES, ROWS = 8, 40
 """Most channels that are drawn as lines, and as rows of the heat map."""
@@ -52,22 +60,18 @@ def series_picture(series: Series, *, title: str, subtitle: str = "", plain: boo
     rows = [] if len(series.names) == 1 or series.shared_by_channels else rows
     over_time = 0 if series.shared_by_steps else _OVER_TIME
     axis = time_axis(series.times, PLOT)
-    heads = [(line, 20, INK) for line in wrapped(title, 20, _WIDTH - 2 * MARGIN)]
-    for said in (*subtitle.split("\n"), *notes(series, lines, rows, axis)):
-        heads += [(it, 14, FAINT) for it in wrapped(said, 14, _WIDTH - 2 * MARGIN) if it]
+    said = (*subtitle.split("\n"), *notes(series, lines, rows, axis))
+    heads = heading(title, said, broken_to=_WIDTH - 2 * MARGIN)
     if plain:
         series = replace(series, attributions=np.zeros_like(series.attributions))
     tall = _TALL.get(len(lines), _LOW)
-    top = MARGIN + sum(int(size * 1.4) for _, size, _ in heads) + MARGIN // 2
+    top = MARGIN + height_of(heads) + MARGIN // 2
     row = 22 if len(rows) <= LINES else 14
     below = len(lines) * (tall + _GAP) + (len(rows) * row + _GAP if rows else 0)
     image = Image.new("RGB", (_WIDTH, top + below + over_time + _FOOT + MARGIN), PAPER)
     largest = float(np.abs(series.attributions).max(initial=0))
     canvas = _Canvas(image, ImageDraw.Draw(image), series, axis, largest)
-    y = MARGIN
-    for text, size, ink in heads:
-        write(canvas.pen, (MARGIN, y), text, size, ink, width=_WIDTH - 2 * MARGIN)
-        y += int(size * 1.4)
+    write_heading(canvas.pen, heads, _WIDTH)
     for channel in lines:
         _channel(canvas, channel, top, tall)
         top += tall + _GAP

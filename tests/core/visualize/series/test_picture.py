@@ -13,6 +13,7 @@ import pellucid
 from pellucid.metadata import InputSpec, Modality
 from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.series import Series, series_of, series_picture
+from pellucid.visualize import panel
 from pellucid.visualize.series import picture as module
 from pellucid.visualize.series.lines import heat_colors, line_colors
 from pellucid.visualize.series.picture import notes
@@ -49,7 +50,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         texts.append(text)
         plain(pen, place, text, *rest, **options)
 
-    monkeypatch.setattr(module, "write", write)
+    for writer in (module, panel):  # the heading is that of all pictures
+        monkeypatch.setattr(writer, "write", write)
     return texts
 
 
