@@ -130,6 +130,29 @@ def test_weights_are_drawn_anew_from_the_output_down(digits: pellucid.LoadedMode
     assert np.array_equal(output, compiler.model(gradients=False).outputs(x))
 
 
+def test_kernels_of_one_row_or_column_are_weights_and_biases_are_not(tmp_path: Path) -> None:
+    from pellucid.runtime.engine.tensorflow import tf
+
+    generator = np.random.default_rng(1)
+    shapes = {"wide": (1, 6), "lookup": (8, 1), "last": (6, 1), "bias": (1, 6), "one": (1, 1)}
+    made = {name: generator.normal(size=shape) for name, shape in shapes.items()}
+    kept = {name: tf.constant(it, tf.float32, name=name) for name, it in made.items()}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 1], name="x")])  # type: ignore[misc]
+    def f(x):
+        hidden = tf.tanh(x @ kept["wide"] + kept["bias"])
+        near = tf.gather(kept["lookup"], tf.cast(x[:, 0], tf.int32))
+        return {"y": hidden @ kept["last"] * kept["one"] + near}
+
+    module = tf.Module()
+    module.f = f
+    tf.saved_model.save(module, str(tmp_path), signatures=f)
+    model = pellucid.load(tmp_path, warn=lambda said: None)
+    found = weights(model.compiler.model(gradients=False)).values()
+    assert sorted(it.shape for it in found) == [(1, 6), (6, 1), (8, 1)]
+    assert not any(np.allclose(it, made["bias"]) for it in found)
+
+
 def weights(model):
     """The kernels of a compiled model, by the names of their nodes."""
     from pellucid.runtime.engine.tensorflow import tf
