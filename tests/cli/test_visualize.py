@@ -98,7 +98,15 @@ def test_where_no_errors_are_known_that_is_said(program: Any, photos: Path, tmp_
     cat = photos / "images/cat.jpg"
     arguments = ("--method", "xrai", "--steps", 4, "--errors")
     run = program("visualize", photos / "model", cat, "-o", tmp_path / "a.png", *arguments)
-    assert run.code == 0 and "warning: cat: no errors of single values are known" in run.err
+    assert run.code == 0, run.err
+    assert "warning: XRAI has no errors of single values: its regions are chosen by" in run.err
+    assert "are known" not in run.err
+    raw = tmp_path / "cat.npz"
+    given = (*arguments, "--raw", raw, "-o", tmp_path / "cat.json")
+    explained = program("explain", photos / "model", cat, *given)
+    assert "warning: XRAI has no errors of single values" in explained.err, explained.err
+    run = program("visualize", raw, "-o", tmp_path / "b.png", "--errors")
+    assert "warning: cat: no errors of single values are known" in run.err
 
 
 def test_a_panel_is_wider_than_the_photo_twice(program: Any, photos: Path, tmp_path: Path) -> None:

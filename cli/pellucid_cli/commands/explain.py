@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pellucid import Explanations
     from pellucid.inputs import Instance
     from pellucid.metadata import ExplainOptions
+    from pellucid.notices import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +150,8 @@ def explain(
     if response.raw is not None:
         write(response.raw, explanations.pack(), force=response.force)
     response.deliver(written)
+    if response.raw is None and (unsaid := _errors_left_out(explanations, response.form)):
+        console.warn(unsaid)
     if console.verbose and response.form not in ("table", "kserve", "parquet"):
         for number, explanation in enumerate(explanations):
             place = explanations.instances[number].place
@@ -187,6 +190,25 @@ def _as_lime(method: ExplainOptions) -> ExplainOptions:
     if method.settings.method not in (None, "lime"):
         raise click.UsageError("--format kserve is the form of LIME; leave out --method")
     return replace(method, settings=replace(method.settings, method="lime"))
+
+
+def _errors_left_out(explanations: Explanations, form: str) -> Notice | None:
+    """Say which errors were asked for and are not in a response of this form, None if all are."""
+    from pellucid.metadata import Modality
+    from pellucid.notices import Hint, Notice
+
+    if not explanations.parameters.method.errors:
+        return None
+    images = [it.name for it in explanations.metadata.inputs if it.modality is Modality.IMAGE]
+    known = {name for it in explanations for label in it.labels for name in label.errors}
+    left = known if form in ("kserve", "parquet") else known.intersection(images)
+    if not left:
+        return None
+    listed = ", ".join(f"'{name}'" for name in sorted(left))
+    return Notice(
+        f"the errors of {listed} are not in the response",
+        hint=Hint("write them with {explain.raw}"),
+    )
 
 
 def _written(explanations: Explanations, form: str) -> bytes:

@@ -144,7 +144,10 @@ def _drawn(
                 made = [*files(sets, number, stem, view)]
         except InstanceError as error:
             raise error.at(where) from error
-        if view.errors and not any(label.errors for each in sets for label in each[number].labels):
+        # Of a method that never has any, that was said when it was chosen.
+        able = target.saved or any(not it.parameters.method.without_errors for it in sets)
+        known = any(label.errors for each in sets for label in each[number].labels)
+        if view.errors and able and not known:
             console.warn(f"{stem}: no errors of single values are known")
         for file in made:
             if target.form in (None, SUFFIXES[Path(file.name).suffix]):

@@ -43,7 +43,7 @@ from pellucid.metadata.documents import (
     overridden,
 )
 from pellucid.model import Array
-from pellucid.notices import Hint, Warn, Where
+from pellucid.notices import Hint, Notice, Warn, Where
 
 if TYPE_CHECKING:
     from pellucid.evaluate import Evaluation
@@ -234,6 +234,9 @@ class LoadedModel:
         )
         configured = replace(self, explainers=tuple(explainers)).described(metadata)
         configured.say_noise()
+        if options.settings.errors and chosen.method.without_errors:
+            why = chosen.method.without_errors
+            self.warn(Notice(f"{chosen.method.title} has no errors of single values: {why}"))
         return configured
 
     def say_noise(self) -> None:

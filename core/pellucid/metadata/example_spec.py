@@ -105,6 +105,7 @@ class Examples(BaseMethod):
     uses_gradients = False
     sampled = False
     explains_only = frozenset()
+    without_errors = "it finds neighbours, and attributes nothing"
     by_regions = False
     default_baselines = ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import Field, field
+from dataclasses import Field, dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pellucid.metadata.spec import Baseline, Modality
@@ -120,6 +120,29 @@ class Noise(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothGrad:
+    """Gradients "averaged from noisy samples in the vicinity of the inputs" (arXiv 1706.03825)."""
+
+    noisy_sample_count: int = spelled(3, "noisy_sample_count", setting="noisy_samples")
+    noise_sigma: float | None = spelled(
+        None, "noise_sigma", setting="noise_sigma", instead_of="feature_noise_sigma"
+    )
+    feature_noise_sigma: tuple[tuple[str, float], ...] | None = None
+
+    share: ClassVar[float] = 0.1
+
+    @property
+    def written(self) -> bool:
+        return self.noise_sigma is not None or self.feature_noise_sigma is not None
+
+    def sigma(self, feature: str) -> float:
+        """Return the noise of one feature; "no noise is added to features that are not set"."""
+        if self.feature_noise_sigma is not None:
+            return dict(self.feature_noise_sigma).get(feature, 0.0)
+        return self.share if self.noise_sigma is None else self.noise_sigma
+
+
 class BaseMethod(ABC):
     """A method with its settings, a frozen record; what it says here has no default to guess by."""
 
@@ -149,6 +172,8 @@ class BaseMethod(ABC):
     """Whether approx_error is the spread of samples, and not a sum that is not reached."""
     explains_only: ClassVar[frozenset[Modality]]
     """What it explains, where it does not explain everything; empty for all."""
+    without_errors: ClassVar[str]
+    """Why the errors of its single values are not known; empty where they are."""
     by_regions: ClassVar[bool]
     """Whether it attributes to whole regions, which are drawn in other colours."""
     default_baselines: ClassVar[tuple[Baseline, ...]]

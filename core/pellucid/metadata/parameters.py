@@ -30,6 +30,7 @@ from pellucid.metadata.method import (
     Presets,
     SeriesParts,
     Settings,
+    SmoothGrad,
     TextParts,
     spelled,
 )
@@ -126,29 +127,6 @@ class CallSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmoothGrad:
-    """Gradients "averaged from noisy samples in the vicinity of the inputs" (arXiv 1706.03825)."""
-
-    noisy_sample_count: int = spelled(3, "noisy_sample_count", setting="noisy_samples")
-    noise_sigma: float | None = spelled(
-        None, "noise_sigma", setting="noise_sigma", instead_of="feature_noise_sigma"
-    )
-    feature_noise_sigma: tuple[tuple[str, float], ...] | None = None
-
-    share: ClassVar[float] = 0.1
-
-    @property
-    def written(self) -> bool:
-        return self.noise_sigma is not None or self.feature_noise_sigma is not None
-
-    def sigma(self, feature: str) -> float:
-        """Return the noise of one feature; "no noise is added to features that are not set"."""
-        if self.feature_noise_sigma is not None:
-            return dict(self.feature_noise_sigma).get(feature, 0.0)
-        return self.share if self.noise_sigma is None else self.noise_sigma
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _PathIntegral(BaseMethod):
     """What is integrated gradients, whatever is made of them. "A good value to start is 50.\""""
 
@@ -226,6 +204,7 @@ class IntegratedGradients(_PathIntegral):
     key = "integrated_gradients_attribution"
     presets: ClassVar[Presets] = {"ig": {}, "smoothgrad": {"noisy_samples": 3}}
     explains_only = frozenset()
+    without_errors = ""
     by_regions = False
     default_baselines = ()
     with_noise = "SmoothGrad"
@@ -244,6 +223,7 @@ class Xrai(_PathIntegral):
     key = "xrai_attribution"
     presets: ClassVar[Presets] = {}
     explains_only = frozenset({Modality.IMAGE})
+    without_errors = "its regions are chosen by the very attributions whose errors these would be"
     by_regions = True
     # "averaged over a black and a white baseline (unless baselines are given)"
     default_baselines = (DomainBaseline("min"), DomainBaseline("max"))
@@ -278,6 +258,7 @@ class SampledShapley(BaseMethod):
     uses_gradients = False
     sampled = True
     explains_only = frozenset()
+    without_errors = ""
     by_regions = False
     default_baselines = ()
 
@@ -357,6 +338,7 @@ class Lime(BaseMethod):
     uses_gradients = False
     sampled = True
     explains_only = frozenset({Modality.IMAGE, Modality.TEXT})
+    without_errors = ""
     by_regions = False
     default_baselines = ()
 
