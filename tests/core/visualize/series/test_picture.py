@@ -11,9 +11,9 @@ import pytest
 
 import pellucid
 from pellucid.metadata import InputSpec, Modality
+from pellucid.visualize import panel
 from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.series import Series, series_of, series_picture
-from pellucid.visualize import panel
 from pellucid.visualize.series import picture as module
 from pellucid.visualize.series.lines import heat_colors, line_colors
 from pellucid.visualize.series.picture import notes
