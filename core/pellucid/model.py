@@ -95,6 +95,46 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ContrastModel:
+    """A `Model` of differences: its output t is f_t − f_c, for the output c of another one.
+
+    Gradients and scores of coalitions cost twice as much, outputs the same.
+    """
+
+    model: Model
+    contrast: int
+
+    @property
+    def differentiable(self) -> frozenset[str]:
+        return self.model.differentiable
+
+    def outputs(self, x: Tensors) -> Array:
+        found = self.model.outputs(x)
+        return np.asarray(found - found[:, self.contrast, np.newaxis])
+
+    def path_gradient(
+        self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
+    ) -> dict[str, Array]:
+        one, other = (
+            self.model.path_gradient(start, stop, nodes, weights, chosen)
+            for chosen in (target, self._contrast(target))
+        )
+        return {name: value - other[name] for name, value in one.items()}
+
+    def coalition_scores(
+        self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
+    ) -> Array:
+        one, other = (
+            self.model.coalition_scores(x, baseline, masks, chosen)
+            for chosen in (target, self._contrast(target))
+        )
+        return np.asarray(one - other)
+
+    def _contrast(self, target: Array) -> Array:
+        return np.full_like(target, self.contrast)
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionModel:
     """A `Model` from two numpy functions: the definition that the tests stand on.
 

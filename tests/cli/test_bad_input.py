@@ -122,13 +122,13 @@ def test_a_gpu_that_is_not_there_is_not_replaced_by_the_cpu_in_silence(
 def test_the_chosen_device_is_the_only_one_that_tensorflow_sees(
     monkeypatch: pytest.MonkeyPatch, device: str, visible: str | None, seen: str | None
 ) -> None:
-    from pellucid_cli.options.shared import _choose_device
+    from pellucid_cli.options.device import choose_device
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert _choose_device(device) == device.partition(":")[0]
+    assert choose_device(device) == device.partition(":")[0]
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == seen
 
 

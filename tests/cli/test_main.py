@@ -73,7 +73,7 @@ def test_an_internal_error_is_one_sentence_that_asks_for_a_report(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("pellucid_cli.options.shared._choose_device", broken)
+    monkeypatch.setattr("pellucid_cli.options.shared.choose_device", broken)
     run = program("explain", "nowhere", "x.png")
     assert run.code == 2 and run.out == b""
     assert run.err == (

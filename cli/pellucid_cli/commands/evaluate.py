@@ -27,11 +27,13 @@ from pellucid_cli.options.shared import (
     output_index_option,
     seed_option,
     verbosity_options,
+    why_not_option,
 )
 from pellucid_cli.options.tables import TableOptions, table_options
 
 if TYPE_CHECKING:
     from pellucid.evaluate import Evaluation
+    from pellucid.metadata import ExplainOptions
 
 
 @click.command(short_help="Judge explanations: methods side by side, and against no method.")
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 @model_options
 @baseline_option
 @output_index_option
+@why_not_option
 @seed_option
 @verbosity_options
 def evaluate(
@@ -54,6 +57,7 @@ def evaluate(
     model: ModelOptions,
     baseline: str | None,
     output_indices: tuple[tuple[int, ...], ...],
+    why_not: str | None,
     seed: int,
     console: Console,
 ) -> None:
@@ -63,7 +67,6 @@ def evaluate(
     edges, the order of columns): what is no better than these explains nothing. INPUT is a picture,
     a request, a table, or a folder of such; - is stdin. Numbers are means with 95 % intervals.
     """
-    from pellucid.metadata import ExplainOptions, call_settings
     from pellucid_cli.output.progress import counted
     from pellucid_cli.streams import check_stdout
 
@@ -71,9 +74,7 @@ def evaluate(
         raise click.UsageError("no input: name pictures, a table or a folder, or - for stdin")
     check_stdout()
     _check_metrics(judging, report)
-    given = {"baseline": baseline} if baseline is not None else {}
-    settings = call_settings({**given, "output_indices": output_indices or None})
-    options = ExplainOptions(settings=settings, seed=seed)
+    options = _options(seed, baseline=baseline, output_indices=output_indices, why_not=why_not)
     if report.out is not None:
         from pellucid_cli.files import check_report
 
@@ -94,6 +95,13 @@ def evaluate(
     said = missed(found, report.fail_under, named=judging.methods is not None)
     if said is not None:
         raise click.exceptions.Exit(fail(said, 1))
+
+
+def _options(seed: int, **given: object) -> ExplainOptions:
+    from pellucid.metadata import ExplainOptions, call_settings
+
+    settings = {name: value for name, value in given.items() if value not in (None, ())}
+    return ExplainOptions(settings=call_settings(settings), seed=seed)
 
 
 def _check_metrics(judging: JudgeOptions, report: ReportOptions) -> None:

@@ -13,6 +13,7 @@ import click
 
 from pellucid.notices import Message
 from pellucid_cli.flags import asked_of, told
+from pellucid_cli.options.device import choose_device, device_of
 from pellucid_cli.options.records import record
 from pellucid_cli.options.tables import TableOptions
 from pellucid_cli.project_file import note
@@ -151,7 +152,7 @@ model_options = record(
         default="auto",
         show_default=True,
         metavar="auto|cpu|gpu[:N]",
-        callback=lambda _, __, value: _device(value),
+        callback=lambda _, __, value: device_of(value),
         help="Where to compute.",
     ),
     click.option(
@@ -183,6 +184,12 @@ output_index_option = click.option(
     callback=lambda _, __, values: _indices(values),
     metavar="I[,J…]",
     help="Explain this output; may be repeated.",
+)
+why_not_option = click.option(
+    "--why-not",
+    metavar="LABEL",
+    help="Explain what speaks for each output rather than for this label, a name or an index: the "
+    "difference of the two, of their logits where there are such.",
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 
@@ -307,6 +314,7 @@ method_options = record(
         "--top-k", type=click.IntRange(-1), help="Explain the K highest outputs; -1 for all."
     ),
     output_index_option,
+    why_not_option,
     seed_option,
 )
 
@@ -336,7 +344,7 @@ def load_options(
     Sets what TensorFlow looks for in the environment, once, when it is imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if console.verbose < 2 else "0")
-    device = _choose_device(model.device)
+    device = choose_device(model.device)
     from pellucid.api import LoadOptions, TableSettings
     from pellucid.metadata import ExplainOptions, PixelSettings
 
@@ -367,30 +375,6 @@ def _pixels(value: str | None) -> PixelSettings | None:
         return None if value is None else PixelSettings.parse(value)
     except SpecError as error:
         raise click.BadParameter(error.what) from None
-
-
-def _device(value: str) -> str:
-    kind, _, number = value.partition(":")
-    if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
-        raise click.BadParameter(f"'{value}' is not a device; choose auto, cpu, gpu or gpu:N")
-    return value
-
-
-def _choose_device(device: str) -> str:
-    """Let TensorFlow see only the device that was asked for; it looks when it is imported.
-
-    Returns what the device is called then: of the GPUs it sees one, which is the first.
-    """
-    kind, _, number = device.partition(":")
-    if kind == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    elif number:
-        # The number counts the GPUs that this process may use.
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        allowed = visible.split(",") if visible else []
-        place = int(number)
-        os.environ["CUDA_VISIBLE_DEVICES"] = allowed[place] if place < len(allowed) else number
-    return kind
 
 
 def _indices(values: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:

@@ -222,17 +222,19 @@ class LoadedModel:
             baseline, metadata = choose_baseline(options.settings.baseline, metadata)
             chosen = without_blur(chosen, baseline, options.settings)
         gradients = chosen.method.uses_gradients
+        compiler = self.compiler if chosen.why_not is None else self.compiler.compared()
         explainers = (
             replace(
                 it,
-                model=self.compiler.of(it.metadata.output).model(gradients=gradients),
+                model=compiler.of(it.metadata.output).model(gradients=gradients),
                 parameters=chosen,
                 baseline=baseline,
                 seed=it.seed if options.seed is None else options.seed,
             )
             for it in self.explainers
         )
-        configured = replace(self, explainers=tuple(explainers)).described(metadata)
+        whole = replace(self, explainers=tuple(explainers), compiler=compiler)
+        configured = whole.described(metadata)
         configured.say_noise()
         if options.settings.errors and chosen.method.without_errors:
             why = chosen.method.without_errors

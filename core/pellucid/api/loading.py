@@ -304,6 +304,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         described.inferred,
         options.allow_unsafe_ops,
         frozenset(_tensors(metadata, described.meta_graph, signature)),
+        contrasting=options.explain.settings.why_not is not None,  # or it would be compiled twice
     )
     parameters = described.parameters or ExplanationParameters()
     search = ExampleSearch(directory, signature.key, compiler.inputs, compiler)

@@ -144,6 +144,7 @@ class Work:
                 **method,
                 "top_k": parameters.top_k,
                 "output_indices": str(parameters.output_indices),
+                "why_not": parameters.rather_than or None,
                 "the baseline": repr(model.explainer.baseline),
                 "the seed": model.explainer.seed,
                 "the signature": model.signature,

@@ -98,6 +98,7 @@ class Provenance:
     model: str = ""
     fingerprint: str = ""
     output: str = ""
+    why_not: str = ""
     baseline: str = ""
     seed: int = 0
     stages: int = 50

@@ -26,11 +26,19 @@ from pellucid.explain.held import (
 )
 from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
-from pellucid.explain.quality import warnings_of
+from pellucid.explain.quality import restless, warnings_of
 from pellucid.explain.results import Explanation
 from pellucid.explain.series import windows_said
 from pellucid.explain.served_model import ServedModel
-from pellucid.explain.targets import check_scores, name_at, output_text, targets_of
+from pellucid.explain.targets import (
+    Asked,
+    Contrast,
+    check_scores,
+    contrast_of,
+    name_at,
+    output_text,
+    targets_of,
+)
 from pellucid.explain.texts import (
     Apart,
     Texts,
@@ -52,7 +60,7 @@ from pellucid.metadata import (
     Nested,
 )
 from pellucid.methods import baseline_scores
-from pellucid.model import Array, Attribution, Tensors
+from pellucid.model import Array, Attribution, ContrastModel, Model, Tensors
 from pellucid.notices import Hint, Notice
 
 MIXED_ROWS = Notice(
@@ -78,21 +86,6 @@ def _rows_of(tensors: Tensors) -> Iterator[Tensors]:
     """Yield tensors [n, …] row by row, each [1, …]."""
     for i in range(len(next(iter(tensors.values())))):
         yield {name: value[i : i + 1] for name, value in tensors.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a method is asked: outputs `target` [m] of instances `row` [m], and all the `scores`.
-
-    `x` and `inputs` are the operands and the signature's inputs of all n instances.
-    """
-
-    x: Tensors
-    inputs: Tensors
-    scores: Array
-    row: Array
-    target: Array
-    numbers: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +132,10 @@ class Explainer:
             self._refuse_missing(x)  # which may have been in a record
             prediction = self.model.predict(x)
             near = self._neighbors(request)
-            names = None if isinstance(method, Examples) else self._names(request)
+            attributes = not isinstance(method, Examples)
+            names = self.names(request) if attributes else None
+            contrast = self.contrast(prediction, names)
+            chosen = targets_of(prediction, self.parameters, contrast) if attributes else []
         except InstanceError as error:
             raise _placed(error, numbers) from error
         scores = np.asarray(prediction, np.float64).reshape(n, -1)
@@ -156,7 +152,6 @@ class Explainer:
                 )
                 for i in range(n)
             ]
-        chosen = targets_of(prediction, self.parameters)
 
         def named(target: int) -> str:
             index = index_of(target, prediction.shape[1:])
@@ -164,9 +159,11 @@ class Explainer:
 
         ranked = self.parameters.output_indices is None
         lost = np.any([has_nan(value) for value in request.values()], axis=0)
-        check_scores(prediction, chosen, named, numbers, ranked=ranked, lost=lost)
+        needed = chosen if contrast is None else [np.append(c, contrast.target) for c in chosen]
+        check_scores(prediction, needed, named, numbers, ranked=ranked, lost=lost)
         row = np.repeat(np.arange(n), [len(c) for c in chosen])
-        asked = _Asked(x, inputs, scores, row, np.concatenate(chosen).astype(np.int64), numbers)
+        target = np.concatenate(chosen).astype(np.int64)
+        asked = Asked(x, inputs, scores, row, target, numbers, contrast)
         try:
             attribution, baselines, leaping, texts = self._attribution(method, asked, named)
         except Apart:
@@ -181,11 +178,15 @@ class Explainer:
         beside, explicit = self._beside(), self.explicit
         said = [*texts.said, *filter(None, [held_notice(lost, beside, method, explicit)])]
         said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
+        if contrast is not None and ranked and self.parameters.top_k not in (None, 1):
+            said.append(Notice(f"{contrast.called} is what others are compared with, and left out"))
         general = (*self._of_the_model(x, scores), *said, *windows_said(specs, x, method))
         from_what = baselines.said(x) or starts_said(self._behind)
         facts, noise = self._facts, baselines.may_be_noise(x)
         shape, gradients = prediction.shape[1:], self._gradients
-        made = Labels(self.metadata, attribution, shape, names, axes, gradients=gradients)
+        made = Labels(
+            self.metadata, attribution, shape, names, axes, gradients=gradients, contrast=contrast
+        )
         result = []
         for i in range(n):
             places = np.flatnonzero(row == i)
@@ -227,7 +228,7 @@ class Explainer:
                 )
 
     def _attribution(
-        self, method: Attributing, asked: _Asked, named: Callable[[int], str]
+        self, method: Attributing, asked: Asked, named: Callable[[int], str]
     ) -> tuple[Attribution, Baselines, list[Hint | None], Texts]:
         """Return what the method says of what is asked, and the baselines it was asked with.
 
@@ -249,10 +250,13 @@ class Explainer:
             starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
             texts = find_texts(specs, x, made, method.text_parts, numbers, explicit=self.explicit)
             cuts = [texts.cuts[i] for i in row] if texts.cuts else ()
-            score, instances = asked.scores[row, target], row.tolist()
+            model: Model = self.model
+            if asked.contrast is not None:
+                model = ContrastModel(model, asked.contrast.target)
+            score, instances = asked.score, row.tolist()
             attribution, texts = answered(
                 lambda chosen: attribute(
-                    self.model, ends, starts, target, self.metadata, chosen,
+                    model, ends, starts, target, self.metadata, chosen,
                     score=score, cuts=cuts, seed=self.seed, numbers=rows, instances=instances,
                 ),
                 with_noise_in_units(method, specs), texts, several=n > 1,
@@ -268,7 +272,7 @@ class Explainer:
         leaping: list[Hint | None] = [None] * len(row)
         if self._gradients:
             seen = bool(baselines.pictures(x))
-            leaping = elsewhere(self.model, ends, starts, attribution, pictures=seen, several=n > 1)
+            leaping = elsewhere(model, ends, starts, attribution, pictures=seen, several=n > 1)
         return attribution, baselines, leaping, texts.of(attribution.values)
 
     @property
@@ -371,7 +375,16 @@ class Explainer:
             return GradientFacts()
         return GradientFacts(obstacles=self.model.obstacles, squasher=self.model.squasher)
 
-    def _names(self, request: Tensors) -> Nested | Array | None:
+    def contrast(self, prediction: Array, names: Nested | Array | None) -> Contrast | None:
+        """Return what the outputs of a prediction [n, …] are compared with, None if they are not.
+
+        Raises SpecError.
+        """
+        shape = prediction.shape[1:]
+        return contrast_of(self.parameters, shape, names, self.metadata.output.name)
+
+    def names(self, request: Tensors) -> Nested | Array | None:
+        """Return what the outputs are called: those of the metadata, or of the model itself."""
         mapping = self.metadata.output.index_name_mapping
         if mapping is not None:
             return mapping
@@ -379,19 +392,5 @@ class Explainer:
         return None if names is None else names[0] if len(names) else None
 
     def _of_the_model(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
-        return (*self._randomness(x, scores), *((MIXED_ROWS,) if self.model.mixes_rows else ()))
-
-    def _randomness(self, x: Tensors, scores: Array) -> tuple[Notice, ...]:
-        # A few draws may be the same by chance, as those of a dropout of four numbers are.
-        if not self.model.random_ops or all(
-            np.array_equal(self.model.outputs(x), scores) for _ in range(5)
-        ):
-            return ()
-        ops = ", ".join(self.model.random_ops)
-        return (
-            Notice(
-                f"the model answers differently each time ({ops}), as with augmentation or dropout "
-                "left on, or a state that each call changes: the attributions are those of one "
-                "draw, and need not add up"
-            ),
-        )
+        mixed = (MIXED_ROWS,) if self.model.mixes_rows else ()
+        return (*restless(self.model, x, scores), *mixed)

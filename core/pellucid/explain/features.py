@@ -15,7 +15,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.results import LabelAttribution
-from pellucid.explain.targets import name_at
+from pellucid.explain.targets import Contrast, name_at
 from pellucid.explain.texts import Tokens, apart
 from pellucid.files import open_file, read_bytes
 from pellucid.metadata import (
@@ -290,7 +290,7 @@ class Labels:
 
     `shape` is that of the output of one instance, `names` are its classes', `ranks` how many axes
     an instance has of each input; `gradients` tells that features are explained behind their
-    inputs.
+    inputs; `contrast` is what the outputs were compared with, if they were.
     """
 
     metadata: ExplanationMetadata
@@ -299,6 +299,14 @@ class Labels:
     names: Nested | Array | None
     ranks: dict[str, int | None]
     gradients: bool
+    contrast: Contrast | None = None
+
+    def _name(self, index: tuple[int, ...]) -> str | None:
+        name = name_at(self.names, index)
+        if self.contrast is None:
+            return name
+        called = f"{self.metadata.output.name} {list(index)}" if name is None else name
+        return f"{called} rather than {self.contrast.called}"
 
     def made(
         self, j: int, sparse: Mapping[str, Sparse], tokens: Mapping[str, Tokens]
@@ -328,7 +336,7 @@ class Labels:
         return LabelAttribution(
             output=self.metadata.output.name,
             index=index,
-            name=name_at(self.names, index),
+            name=self._name(index),
             score=float(found.score[j]),
             baseline_score=float(found.baseline_score[j]),
             values=values,

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Protocol
 
+import numpy as np
+
 from pellucid.explain.held import ROUNDING, GradientFacts
+from pellucid.explain.served_model import ServedModel
 from pellucid.metadata import BaseMethod
-from pellucid.model import Array
+from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Notice
 
 # "approx_error … above 0.05": the services' advice was to take more steps.
@@ -21,6 +24,21 @@ ADVISED_STABILITY = 0.5
 ALIKE = 0.1
 # What a probability is from 1, or from 0, where its gradient is next to nothing.
 SATURATED, GONE = 1e-3, 1e-7
+
+
+def restless(model: ServedModel, x: Tensors, scores: Array) -> tuple[Notice, ...]:
+    """Return a notice if a model answers otherwise than `scores`, when it is asked again."""
+    # A few draws may be the same by chance, as those of a dropout of four numbers are.
+    if not model.random_ops or all(np.array_equal(model.outputs(x), scores) for _ in range(5)):
+        return ()
+    ops = ", ".join(model.random_ops)
+    return (
+        Notice(
+            f"the model answers differently each time ({ops}), as with augmentation or dropout "
+            "left on, or a state that each call changes: the attributions are those of one "
+            "draw, and need not add up"
+        ),
+    )
 
 
 class Judged(Protocol):

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.errors import SpecError, meant
+from pellucid.metadata.example_spec import Examples
 from pellucid.metadata.method import spelling_of
 from pellucid.metadata.parameters import METHODS, CallSettings, ExplanationParameters, Setting
 from pellucid.metadata.spec import Visualization
-from pellucid.notices import Where
+from pellucid.notices import Hint, Where
 
 Record = TypeVar("Record", bound=Any)
 
@@ -93,7 +94,23 @@ def with_settings(
     if settings.output_indices is not None:
         indices = [(i,) if isinstance(i, int) else tuple(i) for i in settings.output_indices]
         result = replace(result, output_indices=tuple(indices))
+    if settings.why_not is not None:
+        result = replace(result, why_not=_label(settings.why_not))
+    if result.why_not is not None and isinstance(result.method, Examples):
+        what = "neighbours are those of the instance, whatever its label"
+        raise SpecError(what, where=Where(path="why_not"), hint=Hint("choose another {method}"))
     return result
+
+
+def _label(written: Any) -> str | tuple[int, ...]:
+    """Return a label as it was named, or the index of it. Raises SpecError."""
+    if isinstance(written, str):
+        return written
+    index = (written,) if isinstance(written, int) else tuple(written)
+    if not all(isinstance(it, int) and not isinstance(it, bool) for it in index):
+        what = f"{written!r} is neither the name of a label nor its index"
+        raise SpecError(what, where=Where(path="why_not"))
+    return index
 
 
 def setting_names(record: Any) -> Iterator[str]:

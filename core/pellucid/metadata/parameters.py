@@ -90,7 +90,8 @@ class CallSettings:
     `positive_only` and, of texts, `bag_of_words` are those of LIME. `neighbors` is the number of
     examples to find, `index` the file that they are in, `query` ``precise`` or ``fast``. `errors`
     asks for the error of each value. `top_k`
-    (-1 for all) or `output_indices` choose the outputs.
+    (-1 for all) or `output_indices` choose the outputs; `why_not`, a label by its name or index,
+    has the difference of each of them from that one explained.
     """
 
     method: str | None = None
@@ -119,6 +120,7 @@ class CallSettings:
     baseline: Any = None
     top_k: int | None = None
     output_indices: Sequence[int | Sequence[int]] | None = None
+    why_not: str | int | Sequence[int] | None = None
 
     @property
     def blurs(self) -> bool:
@@ -372,8 +374,18 @@ METHODS: dict[str, type[Method]] = {method.name: method for method in get_args(M
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationParameters:
-    """Which method, and which outputs: ``outputIndices``, else ``topK``, else the argmax."""
+    """Which method, and which outputs: ``outputIndices``, else ``topK``, else the argmax.
+
+    With `why_not`, a label's name or its index, what is explained is how far each is from it.
+    """
 
     method: Method = field(default_factory=IntegratedGradients)
     top_k: int | None = None
     output_indices: tuple[tuple[int, ...], ...] | None = None
+    why_not: str | tuple[int, ...] | None = None
+
+    @property
+    def rather_than(self) -> str:
+        """The label of `why_not` as people write it, "" for none."""
+        label = self.why_not or ""
+        return label if isinstance(label, str) else ",".join(map(str, label))

@@ -63,7 +63,8 @@ class Compiler:
 
     A method that takes gradients explains encoded tensors, where the metadata name them; others
     explain the inputs themselves. Each of the two models is made once. With `logits`, the output is
-    the score before its softmax or sigmoid, where gradients do not vanish. `parallel_batches` is
+    the score before its softmax or sigmoid, where gradients do not vanish; a model that is
+    `contrasting` takes that where it is found, since outputs are compared. `parallel_batches` is
     that of a `CompileSpec`; `pixels` is what requests' pictures are taken to be; `inferred` tells
     that the metadata are. Unless the model is `trusted`, every tensor that is named is looked at
     for what it would touch, but for those of `judged`, for which that was done. With `anew`,
@@ -82,10 +83,11 @@ class Compiler:
     trusted: bool = False
     judged: frozenset[str] = frozenset()
     anew: Reinitialisation | None = None
+    contrasting: bool = False
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
     _siblings: dict[str, Compiler] = field(default_factory=dict, repr=False)
-    _anew: dict[str, Compiler] = field(default_factory=dict, repr=False)
+    _changed: dict[str, Compiler] = field(default_factory=dict, repr=False)
 
     def of(self, output: OutputSpec) -> Compiler:
         """Return what compiles the same model for one of several outputs, made once."""
@@ -94,19 +96,34 @@ class Compiler:
         if output.name not in self._siblings:
             metadata = self.metadata.explaining([output])
             self._siblings[output.name] = replace(
-                self, metadata=metadata, _models={}, _latents={}, _siblings={}, _anew={}
+                self, metadata=metadata, _models={}, _latents={}, _siblings={}, _changed={}
             )
         return self._siblings[output.name]
 
     def reinitialised(self, share: float, seed: int) -> Compiler:
         """Return what compiles the same model with a share of its weights drawn anew, made once."""
         key = f"{share} {seed}"
-        if key not in self._anew:
+        if key not in self._changed:
             asked = Reinitialisation(share, seed)
-            self._anew[key] = replace(
-                self, anew=asked, _models={}, _latents={}, _siblings={}, _anew={}
+            self._changed[key] = replace(
+                self, anew=asked, _models={}, _latents={}, _siblings={}, _changed={}
             )
-        return self._anew[key]
+        return self._changed[key]
+
+    def compared(self) -> Compiler:
+        """Return what compiles the same model for outputs that are compared, made once."""
+        if self.contrasting:
+            return self
+        if "compared" not in self._changed:
+            self._changed["compared"] = replace(
+                self, contrasting=True, _models={}, _latents={}, _siblings={}, _changed={}
+            )
+        return self._changed["compared"]
+
+    @cached_property
+    def takes_logits(self) -> bool:
+        """Whether what is explained is the score before a softmax or sigmoid."""
+        return self.logits or (self.contrasting and self._maker(self._written)[1].op in SQUASHERS)
 
     def model(self, *, gradients: bool) -> TensorFlowModel:
         """Return the model whose explained tensors are those that a method needs."""
@@ -268,9 +285,13 @@ class Compiler:
 
     @cached_property
     def _output(self) -> str:
+        return self._before_softmax(self._written) if self.takes_logits else self._written
+
+    @cached_property
+    def _written(self) -> str:
+        """The tensor of the output as the metadata name it."""
         output = self.metadata.output
-        tensor = self._tensor(output.tensor_name or output.name, "output")
-        return self._before_softmax(tensor) if self.logits else tensor
+        return self._tensor(output.tensor_name or output.name, "output")
 
     @cached_property
     def _batch(self) -> Batch:

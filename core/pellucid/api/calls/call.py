@@ -109,6 +109,9 @@ class Call:
         """Say what there is to say: of the model once, and which baseline was made, if one was."""
         for note in dict.fromkeys(it for explainer in self.explainers for it in explainer.notes()):
             self.pixels.say_once(note)
+        for explainer in self.explainers:
+            if explainer.parameters.why_not is not None:
+                self.pixels.say_once(_contrast_said(self.compiler.of(explainer.metadata.output)))
         baseline = self.explainers[0].baseline
         if baseline is not None and baseline.made:
             for said in dict.fromkeys(item.baseline for item in found if item.baseline):
@@ -170,6 +173,14 @@ class Call:
             if len(self.explainers) == 1:
                 raise
             raise error.at(path=f"outputs.{explainer.metadata.output.name}") from error
+
+
+def _contrast_said(compiler: Compiler) -> Notice:
+    """Return of what the differences are that were explained, where outputs were compared."""
+    of = f"what is explained of '{compiler.metadata.output.name}' is the difference of two"
+    if compiler.takes_logits:
+        return Notice(f"{of} logits, the scores before its softmax or sigmoid")
+    return Notice(f"{of} of its numbers, since no softmax or sigmoid makes them")
 
 
 def _blocks(records: Sequence[Instance], size: int) -> Iterator[list[int]]:

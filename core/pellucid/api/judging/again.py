@@ -42,6 +42,7 @@ def configured(
         candidate.parameters or ExplanationParameters(),
         top_k=outputs.top_k,
         output_indices=outputs.output_indices,
+        why_not=outputs.why_not,
     )
     options = ExplainOptions(settings=candidate.settings, parameters=parameters, seed=seed)
     return replace(model, warn=warn, compiler=compiler).configured(options)

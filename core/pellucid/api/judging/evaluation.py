@@ -371,6 +371,7 @@ class _Run:
             model=str(self.model.directory),
             fingerprint=_fingerprint(self.model.directory),
             output=output,
+            why_not=self.model.explainer.parameters.rather_than,
             baseline=self.baseline,
             seed=self.settings.seed,
             stages=self.settings.stages,

@@ -36,7 +36,7 @@ from pellucid.metadata import (
     is_channels_first,
 )
 from pellucid.methods.texts import Cut, TextModel
-from pellucid.model import Array, Model, Tensors
+from pellucid.model import Array, ContrastModel, Model, Tensors
 from pellucid.notices import Warn
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class Explaining(Protocol):
 def one_output(model: Explaining) -> Explaining:
     """Return the model with the one output that is judged: of the first tensor, the first index."""
     first = model.explainers[0]
-    indices = first.parameters.output_indices
-    parameters = ExplanationParameters(top_k=1)
+    indices, why_not = first.parameters.output_indices, first.parameters.why_not
+    parameters = ExplanationParameters(top_k=1, why_not=why_not)
     if indices is not None:
-        parameters = ExplanationParameters(output_indices=indices[:1])
+        parameters = ExplanationParameters(output_indices=indices[:1], why_not=why_not)
     one = replace(first, parameters=parameters)
     return replace(model, explainers=(one,), progress=False)
 
@@ -101,26 +101,19 @@ def subject_of_record(
         inputs = asked.preprocess(stack([record], model.inputs))
         x = asked.encode(inputs)
         prediction = asked.predict(x)
-        target = int(targets_of(prediction, explainer.parameters)[0][0])
-        score = float(np.asarray(prediction, np.float64).ravel()[target])
+        contrast = explainer.contrast(prediction, explainer.names(stack([record], model.inputs)))
+        target = int(targets_of(prediction, explainer.parameters, contrast)[0][0])
+        scored: Model = asked if contrast is None else ContrastModel(asked, contrast.target)
+        score = float(scored.outputs(x)[0, target])
         if not np.isfinite(score):
             raise InstanceError(f"the model's output is {score}, which nothing can be judged by")
         specs = [it for it in explainer.metadata.inputs if it.name in x]
-        baselines = Baselines(
-            specs=specs,
-            method=PLAIN,
-            encoded=False,
-            input_keys=explainer.input_keys,
-            moved=frozenset(it.name for it in specs),
-            chosen=explainer.baseline,
-            mean=explainer.mean,
-            seed=explainer.seed,
-        )
+        baselines = _baselines(explainer, specs)
         start = baselines.made(asked, x, inputs)[0]
         texts = find_texts(specs, x, [start], WORDS, [number], explicit=explainer.explicit)
         cuts = texts.cuts[0] if texts.cuts else {}
         found = subject_of(
-            _of_words(asked, x, cuts),
+            _of_words(scored, x, cuts),
             {**x, **_there(cuts, True)},
             {**start, **_there(cuts, False)},
             target,
@@ -137,6 +130,20 @@ def subject_of_record(
     shape = prediction.shape[1:]
     index = tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
     return found, index, baselines.said(x) or baselines.named(0, x)
+
+
+def _baselines(explainer: Explainer, specs: Sequence[InputSpec]) -> Baselines:
+    """Return the baselines that elements are replaced by, of the inputs themselves."""
+    return Baselines(
+        specs=specs,
+        method=PLAIN,
+        encoded=False,
+        input_keys=explainer.input_keys,
+        moved=frozenset(it.name for it in specs),
+        chosen=explainer.baseline,
+        mean=explainer.mean,
+        seed=explainer.seed,
+    )
 
 
 def picture_of(model: Explaining, specs: Sequence[InputSpec], x: Tensors) -> Picture | None:

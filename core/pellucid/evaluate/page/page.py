@@ -124,6 +124,7 @@ def _facts(found: Evaluation) -> Iterator[Markup]:
         ("Model", it.model),
         ("Fingerprint", it.fingerprint),
         ("Output", it.output),
+        ("Rather than", it.why_not),
         ("Baseline", it.baseline),
         ("Stages", str(it.stages)),
         ("Seed", str(it.seed)),
