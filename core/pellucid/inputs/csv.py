@@ -87,6 +87,8 @@ class Table:
             )
         if name := self.id_of(row):
             where = replace(where, name=name)
+        if columns.steps and row[0] is None:
+            where = where.below(f"[{number}]")
         read = _value if self.typed else _cell
         return [
             read(cells[place], info, title, where)
@@ -95,8 +97,11 @@ class Table:
             )
         ]
 
-    def extras(self, row: Row) -> dict[str, object]:
-        """Return the cells of a row that are kept beside the inputs, by what they are kept as."""
+    def extras(self, row: Row, where: Where) -> dict[str, object]:
+        """Return the cells of a row that are kept beside the inputs, by what they are kept as.
+
+        `where` is the instance that the row is. Raises InstanceError for what is no time.
+        """
         columns, steps = self.columns, row[1] if self.columns.steps else [row]
         first = steps[0][1]
         kept: dict[str, object] = {
@@ -104,7 +109,10 @@ class Table:
         }
         if columns.time is not None and columns.steps:
             title = self.titles[columns.time]
-            places = [self.where(line) for line, _ in steps]
+            places = [
+                where.below(f"[{i}]") if line is None else self.where(line)
+                for i, (line, _) in enumerate(steps)
+            ]
             kept[TIME] = read_times([it[columns.time] for _, it in steps], title, places)
         return kept
 

@@ -81,7 +81,7 @@ def instance_of_row(
 ) -> Instance:
     """Return the instance that a row is, or the rows that are its steps; `extras` are kept, too."""
     value = table.value(row, where.instance or 0)
-    aside = {**(extras or {}), **table.extras(row)}
+    aside = {**(extras or {}), **table.extras(row, where)}
     instance = instance_of(value, inputs, where, aside)
     return replace(instance, names=table.columns.feature_names)
 

@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 import pellucid
+from pellucid.api.calls.records import records_of
 from pellucid.errors import InstanceError
+from pellucid.inputs import TIME, Beside, InputInfo
 from pellucid.runtime.engine.tensorflow import tf
 from places import SAMPLES
 
@@ -211,6 +213,23 @@ def test_a_row_of_a_frame_is_one_instance(
     found = diabetes.explain(frame.iloc[3])
     assert features(found) == features(diabetes.explain(rows[3:4]))
     assert ids(found) == ["3"]
+
+
+def test_a_series_of_numbers_is_the_one_channel_or_the_wave() -> None:
+    def read(held: pd.Series[Any], shape: tuple[int | None, ...], **beside: Any) -> Any:
+        infos = [InputInfo(name="signal", dtype="float32", shape=shape)]
+        return records_of(held, infos, Beside(**beside), warn=quiet, note=quiet)
+
+    wave = pd.Series([1.0, 3.0, 5.0], index=pd.Index([0.0, 0.5, 1.0], name="when"))
+    for shape, beside in (
+        ((None, None, 1), {}),
+        ((None, 3), {}),
+        ((None, None), {"time": "when"}),
+    ):
+        (one,) = read(wave, shape, **beside)
+        assert one.tensors["signal"].ravel().tolist() == [1.0, 3.0, 5.0]
+        assert (TIME in one.extras) == ("time" in beside)
+    assert len(read(wave, (None, 1))) == 3
 
 
 def test_vectors_in_cells(diabetes: pellucid.LoadedModel, rows: list[list[float]]) -> None:

@@ -44,11 +44,9 @@ def records_of(
     is told that there are more; `note` is told what was found of columns. Raises InstanceError.
     """
     if is_series(instances):
-        row = _is_row(instances, inputs)
-        instances = instances.to_frame().T if row else instances.to_frame(inputs[0].name)
+        instances = _framed(instances, inputs, beside)
     if is_frame(instances):
-        frame = instances if limit is None else instances.iloc[:limit]
-        return list(read_table(open_frame(frame, inputs, beside), inputs, note=note))
+        return list(read_table(open_frame(instances, inputs, beside, limit), inputs, note=note))
     if isinstance(instances, Mapping):
         table = open_columns(instances, inputs, beside)
         return list(islice(read_table(table, inputs, note=note), limit))
@@ -80,6 +78,21 @@ def _rows(array: Any) -> list[Any]:
     if not array.ndim:
         raise _no_instances(array)
     return list(array)
+
+
+def _framed(series: Any, inputs: Sequence[InputInfo], beside: Beside) -> Any:
+    """Return a Series as a DataFrame: one row, a column, or the steps of the only channel."""
+    if _is_row(series, inputs):
+        return series.to_frame().T
+    info = inputs[0]
+    shape = info.instance_shape or ()
+    numbers = not info.is_string and getattr(series.dtype, "kind", "O") in "biuf"
+    if len(inputs) == 1 and numbers and shape != (1,):
+        if len(shape) == 2 or (shape and beside.time is not None):
+            return series.to_frame(info.feature_names[0] if info.feature_names else "value")
+        if shape:
+            return series.to_frame().T
+    return series.to_frame(info.name)
 
 
 def _is_row(series: Any, inputs: Sequence[InputInfo]) -> bool:

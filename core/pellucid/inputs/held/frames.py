@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
 
 from pellucid.errors import InstanceError
 from pellucid.inputs.columns import ID, Beside, Columns, columns_of
-from pellucid.inputs.csv import Row, Table
+from pellucid.inputs.csv import Row, Table, gathered
 from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.parquet import as_requested
 from pellucid.inputs.records.example import named_inputs
+from pellucid.inputs.series import are_steps, is_time, step_columns
 from pellucid.inputs.tensors import check_names, plain
-from pellucid.notices import Where
+from pellucid.notices import Notice, Where
 
 THE_TABLE = Where(name="the table")
 
@@ -40,26 +41,102 @@ def _is_of_pandas(value: object) -> bool:
     )
 
 
-def open_frame(frame: Any, inputs: Sequence[InputInfo], beside: Beside = Beside()) -> Table:
-    """Return a DataFrame as a table: see `columns_of`. Its index is the id, unless it only counts.
+def open_frame(
+    frame: Any, inputs: Sequence[InputInfo], beside: Beside = Beside(), limit: int | None = None
+) -> Table:
+    """Return a DataFrame as a table of at most `limit` instances: see `columns_of`.
 
+    Its index is the id, unless it only counts; where its rows are time steps, see `step_columns`,
+    the index may be their time, or, of several levels, their ids and times.
     Raises InstanceError where the columns do not fit the model.
     """
+    if are_steps(_titles(frame), inputs, beside, THE_TABLE):
+        return _limited(_open_steps(frame, inputs[0], beside), limit)
+    frame = frame if limit is None else frame.iloc[:limit]
     labels = list(frame.columns)
     ids = _ids(frame.index)
     if beside.id is not None and beside.id in frame.index.names and beside.id not in labels:
         ids = ids or [str(it) for it in frame.index]
         beside = replace(beside, id=None)
-    titles = [str(label) for label in labels]
-    # Columns that nobody named are the elements of a vector, in order.
-    named = any(isinstance(label, str) for label in labels)
+    titles = _titles(frame)
     columns = columns_of(
-        titles, named_inputs(inputs, titles), beside, THE_TABLE, lambda it: not named
+        titles, named_inputs(inputs, titles), beside, THE_TABLE, lambda it: not _is_named(frame)
     )
+    return _table(columns, titles, _columns(frame, columns), ids)
+
+
+def _open_steps(frame: Any, info: InputInfo, beside: Beside) -> Table:
+    """Return a DataFrame whose rows are time steps as a table."""
+    named = _is_named(frame)
+    frame, beside, notices = _with_index(frame, beside)
+    titles = _titles(frame)
+    columns = step_columns(titles, info, beside, THE_TABLE, lambda it: not named)
+    columns = replace(columns, notices=(*notices, *columns.notices))
+    return _table(columns, titles, _columns(frame, columns), None)
+
+
+def _with_index(frame: Any, beside: Beside) -> tuple[Any, Beside, list[Notice]]:
+    """Return a DataFrame with those levels of its index as columns that are times or ids.
+
+    What was asked for by name; else, a level that holds dates or is called as times are is the
+    time, and one whose labels repeat is the id. What else the index says is left out, which is
+    noted unless it only counts.
+    """
+    labels, names = list(frame.columns), list(frame.index.names)
+    free = {i for i, it in enumerate(names) if it is None or it not in labels}
+    taken = {
+        role: i
+        for role, asked in (("id", beside.id), ("time", beside.time))
+        for i in free
+        if asked is not None and names[i] == asked
+    }
+    found = _roles(frame.index, free - {*taken.values()})
+    if beside.id is not None:
+        found.pop("id", None)
+    if beside.time is not None or any(is_time(str(it)) for it in labels):
+        found.pop("time", None)
+    taken |= found
+    notices: list[Notice] = []
+    left = [i for i in range(len(names)) if i not in taken.values()]
+    if left and (len(names) > 1 or _ids(frame.index) is not None):
+        which = "" if len(names) == 1 else f", level {' and '.join(str(i + 1) for i in left)},"
+        notices.append(Notice(f"its index{which} is left out", THE_TABLE))
+    levels = sorted(taken.values())
+    frame = frame.reset_index(level=levels) if levels else frame
+    titles = {role: str(frame.columns[levels.index(i)]) for role, i in taken.items()}
+    for role in found:
+        notices.append(Notice(f"its index '{titles[role]}' is taken for the {role}", THE_TABLE))
+    times, ids = titles.get("time", beside.time), titles.get("id", beside.id)
+    return frame, replace(beside, time=times, id=ids), notices
+
+
+def _roles(index: Any, levels: set[int]) -> dict[str, int]:
+    """Return which of some levels is the time, and which the id, where there is only one."""
+    found = {"time": list[int](), "id": list[int]()}
+    for i in sorted(levels):
+        values, name = index.get_level_values(i), index.names[i]
+        if getattr(values.dtype, "kind", "") in "mM" or (name is not None and is_time(str(name))):
+            found["time"].append(i)
+        elif not values.is_unique:
+            found["id"].append(i)
+    return {role: them[0] for role, them in found.items() if len(them) == 1}
+
+
+def _is_named(frame: Any) -> bool:
+    """Whether somebody named the columns; else they are elements or channels, in order."""
+    return any(isinstance(label, str) for label in frame.columns)
+
+
+def _titles(frame: Any) -> list[str]:
+    return [str(label) for label in frame.columns]
+
+
+def _columns(frame: Any, columns: Columns) -> list[Sequence[Any] | None]:
+    """Return the cells of those columns that are taken. Raises InstanceError if there are none."""
     if not len(frame):
         raise InstanceError("has no rows, there is nothing to explain", where=THE_TABLE)
-    found = [frame.iloc[:, i] if i in _taken(columns) else None for i in range(len(titles))]
-    return _table(columns, [_cells(it) for it in found], ids)
+    taken = _taken(columns)
+    return [_cells(frame.iloc[:, i]) if i in taken else None for i in range(columns.width)]
 
 
 def open_columns(
@@ -80,14 +157,28 @@ def open_columns(
         # No column of a vector has vectors in it: these are inputs, if anything.
         inner = [it for it in titles if it not in beside.names]
         check_names(inner, {info.name: info for info in known}, Where(), "input")
-    columns = columns_of(titles, known, beside, Where())
+        steps = False
+    else:
+        steps = are_steps(titles, inputs, beside, Where())
+    columns = (
+        step_columns(titles, inputs[0], beside, Where())
+        if steps
+        else columns_of(titles, known, beside, Where())
+    )
     taken = _taken(columns)
     found = [value if i in taken else None for i, value in enumerate(given.values())]
-    return _table(columns, [_cells(it) for it in found], None)
+    return _table(columns, titles, [_cells(it) for it in found], None)
+
+
+def _limited(table: Table, limit: int | None) -> Table:
+    return replace(table, rows=islice(table.rows, limit))
 
 
 def _table(
-    columns: Columns, cells: Sequence[Sequence[Any] | None], ids: Sequence[str] | None
+    columns: Columns,
+    titles: Sequence[str],
+    cells: Sequence[Sequence[Any] | None],
+    ids: Sequence[str] | None,
 ) -> Table:
     if ids is not None and ID not in columns.aside.values():
         columns = replace(
@@ -95,8 +186,9 @@ def _table(
         )
         cells = [*cells, ids]
     return Table(
-        columns=columns, rows=_rows(cells), source=None, typed=True, notices=columns.notices
-    )
+        columns=columns, rows=gathered(_rows(cells), columns, None), source=None, typed=True,
+        titles=tuple(titles), notices=columns.notices,
+    )  # fmt: skip
 
 
 def _rows(cells: Sequence[Sequence[Any] | None]) -> Iterator[Row]:
@@ -107,7 +199,8 @@ def _rows(cells: Sequence[Sequence[Any] | None]) -> Iterator[Row]:
 
 
 def _taken(columns: Columns) -> set[int]:
-    return {*columns.places, *columns.aside}
+    times = () if columns.time is None else (columns.time,)
+    return {*columns.places, *columns.aside, *times}
 
 
 def _ids(index: Any) -> list[str] | None:

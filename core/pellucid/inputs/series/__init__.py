@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.inputs.series.step_columns import are_steps, step_columns
+from pellucid.inputs.series.step_columns import are_steps, is_time, step_columns
 from pellucid.inputs.series.times import TIME, read_times, times_notes
 
-__all__ = ["TIME", "are_steps", "read_times", "step_columns", "times_notes"]
+__all__ = ["TIME", "are_steps", "is_time", "read_times", "step_columns", "times_notes"]

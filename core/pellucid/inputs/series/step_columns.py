@@ -13,6 +13,11 @@ from pellucid.notices import Hint, Notice, Where
 _TIMES = ("time", "timestamp", "datetime", "date", "t")
 
 
+def is_time(title: str) -> bool:
+    """Whether times are called so."""
+    return title.casefold() in _TIMES
+
+
 def are_steps(
     titles: Sequence[str], inputs: Sequence[InputInfo], beside: Beside, where: Where
 ) -> bool:
@@ -59,7 +64,7 @@ def step_columns(
         aside.pop(time, None)
     rest = [i for i in range(len(titles)) if i not in apart and i != time]
     if time is None and wanted is not None and len(rest) == wanted + 1:
-        found = [i for i in rest if titles[i].casefold() in _TIMES]
+        found = [i for i in rest if is_time(titles[i])]
         if len(found) == 1:
             time = found[0]
             rest.remove(time)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from math import isfinite
 from typing import Any
 
@@ -22,8 +22,8 @@ _REGULAR = 1.25
 def read_times(cells: Sequence[object], title: str, places: Sequence[Where]) -> dict[str, Any]:
     """Return times as JSON keeps them: of which `column`, `at` which numbers, whether `dates`.
 
-    Dates are seconds since 1970, in UTC unless they say otherwise; `places` tells where each cell
-    is. Raises InstanceError for one that is no time.
+    Durations are seconds, and dates seconds since 1970, in UTC unless they say otherwise; `places`
+    tells where each cell is. Raises InstanceError for one that is no time.
     """
     dates = _number(cells[0]) is None  # as the first is, so are all
     found = [(_date if dates else _number)(cell) for cell in cells]
@@ -63,6 +63,8 @@ def times_notes(times: Mapping[str, Any], where: Where) -> Iterator[Notice]:
 
 
 def _number(cell: object) -> float | None:
+    if isinstance(cell, timedelta):
+        return cell.total_seconds()
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
         return None
     try:
