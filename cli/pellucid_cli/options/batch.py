@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pellucid_cli.options.records import record
+
+if TYPE_CHECKING:
+    from pellucid.responses import TableForm
 
 FILE = click.Path(path_type=Path)
 
@@ -32,6 +36,7 @@ class FolderOptions:
     no_gallery: bool
     overlay_format: str | None
     raw: bool
+    write: TableForm | None
     force: bool
 
 
@@ -85,6 +90,11 @@ folder_options = record(
         help="Format of the overlays [default: output_format of the metadata, else png].",
     ),
     click.option("--raw", is_flag=True, help="Also write the attributions as arrays, .npz files."),
+    click.option(
+        "--write",
+        type=click.Choice(["parquet", "csv", "jsonl"]),
+        help="Also write one table of all attributions, a row for each feature of each instance.",
+    ),
     click.option("--force", is_flag=True, help="Start over, replacing earlier results."),
 )
 

@@ -61,7 +61,7 @@ def prepared(
             size=running.block_size,
             max_errors=0 if running.fail_fast else running.max_errors,
             force=folder.force,
-            gallery=recipe.wanted.gallery,
+            wanted=recipe.wanted,
             words=flag,
         )
         yield run, _opened(recipe, run, running, warn)
@@ -76,6 +76,8 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
         gallery=overlays and not folder.no_gallery,
         raw=folder.raw,
         overlay_format=folder.overlay_format,
+        table=folder.write,
+        kept_columns=options.tables.keep_columns,
     )
     return Recipe(directory=model_dir.absolute(), options=options, wanted=wanted)
 

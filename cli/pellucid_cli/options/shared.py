@@ -360,7 +360,11 @@ def load_options(
         allow_unsafe_ops=model.allow_unsafe_ops,
         pixels=model.pixels or PixelSettings(),
         tables=TableSettings.of(
-            tables.ignore_columns, tables.id_column, tables.missing, tables.time_column
+            tables.ignore_columns,
+            tables.id_column,
+            tables.missing,
+            tables.time_column,
+            tables.keep_columns,
         ),
         feature_names=model.feature_names,
         explain=method or ExplainOptions(),

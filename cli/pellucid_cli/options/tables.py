@@ -17,6 +17,7 @@ class TableOptions:
     id_column: str | None = None
     missing: str = "refuse"
     time_column: str | None = None
+    keep_columns: tuple[str, ...] = ()
 
 
 def _one(what: str, names: tuple[str, ...]) -> str | None:
@@ -35,6 +36,14 @@ table_options = record(
         multiple=True,
         metavar="NAME",
         help="Leave out this column of a table, or key of a record; may be repeated.",
+    ),
+    click.option(
+        "--keep-column",
+        "keep_columns",
+        multiple=True,
+        metavar="NAME",
+        help="Keep this column or key beside its explanation in answers and files, whether or not "
+        "it is an input; may be repeated.",
     ),
     click.option(
         "--id-column",

@@ -53,8 +53,8 @@ class Explanations(Results):
 
         Its columns are instance, id, label, feature, value (what the model was given), attribution,
         error (that of the attribution, NaN where it is not known), score, baseline_score,
-        approx_error and output; for nearest examples, instance, id, example and distance. Raises
-        DependencyError without pandas.
+        approx_error and output, and the columns that were kept; for nearest examples, instance, id,
+        example and distance. Raises DependencyError without pandas.
         """
         return responses.frame(self)
 
@@ -93,10 +93,14 @@ class Explanations(Results):
                     raise error.at(where) from error
 
         ids = [instance.id for instance in self.instances]
-        return responses.response(
+        body = responses.response(
             self.items, self.metadata, pictures,
             dialect=dialect, ids=ids, errors=self.parameters.method.errors,
         )  # fmt: skip
+        for one, instance in zip(body["explanations"], self.instances, strict=True):
+            if instance.columns:
+                one["columns"] = dict(instance.columns)
+        return body
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""

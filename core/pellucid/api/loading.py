@@ -115,6 +115,7 @@ def load(
     id_column: str | None = None,
     missing: str | Missing = Missing.REFUSE,
     time_column: str | None = None,
+    keep_columns: str | Sequence[str] = (),
     feature_names: str | Sequence[str] | None = None,
     progress: bool | None = None,
     warn: Warn | None = None,
@@ -124,28 +125,21 @@ def load(
     """Load a SavedModel directory and its metadata, ready to explain.
 
     `model_dir` is a directory, a ``.keras`` or ``.h5`` file, or a Keras model; the latter are
-    exported, files once, into a cache. `LoadOptions` and `TableSettings` tell what may be chosen;
-    `pixels` may be text: ``0..255``, ``bgr``, or several with commas. `options` are those of
-    `LoadedModel.configured`, `progress` that of `LoadedModel.explain`. `warn` is called with a
-    message for what is not an error, by default a Python warning, and `note` with what is assumed.
-    Raises ModelError, SpecError, NotDifferentiableError, UnsafeModelError, DependencyError.
+    exported, files once, into a cache. `LoadOptions`, `TableSettings` and `LoadedModel.configured`,
+    for `options`, tell what may be chosen; `pixels` may be text: ``0..255``, ``bgr``, or several
+    with commas; `progress` is that of `LoadedModel.explain`. `warn` hears what is no error, by
+    default as a Python warning, `note` what is assumed. Raises ModelError, SpecError,
+    NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     chosen = LoadOptions(
-        metadata=metadata,
-        spec=spec,
-        signature=signature,
-        tags=tags,
-        output=output,
-        class_names=class_names,
-        logits=logits,
-        device=device,
-        parallel_batches=parallel_batches,
+        metadata=metadata, spec=spec, signature=signature, tags=tags, output=output,
+        class_names=class_names, logits=logits, device=device, parallel_batches=parallel_batches,
         allow_unsafe_ops=allow_unsafe_ops,
         pixels=PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels,
-        tables=TableSettings.of(ignore_columns, id_column, missing, time_column),
+        tables=TableSettings.of(ignore_columns, id_column, missing, time_column, keep_columns),
         feature_names=feature_names,
         explain=ExplainOptions.of(**options),
-    )
+    )  # fmt: skip
     return replace(load_model(model_dir, chosen, warn, note), progress=progress)
 
 

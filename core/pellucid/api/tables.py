@@ -20,15 +20,17 @@ _MADE = (BaselineKind.MEAN, BaselineKind.BLUR, BaselineKind.NOISE)
 class TableSettings:
     """How tables and records are read: which columns are no inputs, and what is missing.
 
-    `ignore_columns` are left out. The column `id_column` names each instance in all that is said of
-    it. `missing` is what stands for missing values: ``nan``, ``mean``, ``baseline``. `time_column`
-    tells that rows are the time steps of a series, and when each was.
+    `ignore_columns` are left out; `keep_columns` go along into all that is written. The column
+    `id_column` names each instance in all that is said of it. `missing` is what stands for missing
+    values: ``nan``, ``mean``, ``baseline``. `time_column` tells that rows are the time steps of a
+    series, and when each was.
     """
 
     ignore_columns: tuple[str, ...] = ()
     id_column: str | None = None
     missing: Missing = Missing.REFUSE
     time_column: str | None = None
+    keep_columns: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -37,24 +39,30 @@ class TableSettings:
         id_column: str | None = None,
         missing: str | Missing = Missing.REFUSE,
         time_column: str | None = None,
+        keep_columns: str | Sequence[str] = (),
     ) -> TableSettings:
         """Return settings as people write them. Raises SpecError for a word that is none."""
         known = [it.value for it in Missing]
         if not isinstance(missing, Missing) and missing not in known:
             hint = meant(missing, known) or f"choose one of {', '.join(known)}"
             raise SpecError(f"'{missing}' is unknown", where=Where(path="missing"), hint=hint)
-        left = (ignore_columns,) if isinstance(ignore_columns, str) else tuple(ignore_columns)
         return cls(
-            ignore_columns=left, id_column=id_column, missing=Missing(missing),
-            time_column=time_column,
+            ignore_columns=_names_in(ignore_columns), id_column=id_column,
+            missing=Missing(missing), time_column=time_column,
+            keep_columns=_names_in(keep_columns),
         )  # fmt: skip
 
     def beside(self, kept: Sequence[str] = ()) -> Beside:
         """Return what may stand beside the inputs, and what else is kept if it is there."""
         kept = [it for it in kept if it != self.id_column]
         return Beside(
-            kept=tuple(kept), ignored=self.ignore_columns, id=self.id_column, time=self.time_column
-        )
+            kept=tuple(kept), ignored=self.ignore_columns, carried=self.keep_columns,
+            id=self.id_column, time=self.time_column,
+        )  # fmt: skip
+
+
+def _names_in(names: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((names,) if isinstance(names, str) else names))
 
 
 def described_inputs(

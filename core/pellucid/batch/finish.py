@@ -8,21 +8,22 @@ from typing import Any
 
 import orjson
 
-from pellucid.batch.output_folder import ERRORS, SUMMARY, Folder
+from pellucid.batch.output_folder import ERRORS, SUMMARY, TABLE, Folder
 from pellucid.batch.paths import fitting, shown
 from pellucid.batch.plan import Plan
+from pellucid.batch.rendering import Wanted
 from pellucid.batch.resume import ANEW
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
 from pellucid.files import DAMAGED
 from pellucid.gallery import OVERVIEW, Entry, write_gallery
 from pellucid.notices import Where
-from pellucid.responses import encode
+from pellucid.responses import encode, write_tidy
 from pellucid.visualize import Overview, overview_pictures
 from pellucid.visualize import encode as encode_picture
 
 
-def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: bool) -> None:
+def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], wanted: Wanted) -> None:
     """Write errors.jsonl, the gallery and, last, summary.json, when all results are in place."""
     counted, seconds = Summary(), 0.0
     with folder.aside(folder.path / ERRORS) as errors:
@@ -36,16 +37,16 @@ def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], *, gallery: 
                     errors.write(encode(line, indent=False))
     try:
         _draw(folder, counted.overview, str(document["settings"].get("the method", "")))
+        if wanted.table is not None:
+            with folder.aside(folder.path / f"{TABLE}.{wanted.table}") as file:
+                groups = folder.table(range(plan.blocks))
+                write_tidy(file, wanted.table, wanted.kept_columns, groups)
+        if wanted.gallery:
+            title = os.path.basename(plan.root) or plan.root
+            write_gallery(folder.path, _entries(folder, plan), title=title)
     except DAMAGED as error:
         what = f"what was written of some blocks is damaged ({error})"
         raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from error
-    if gallery:
-        title = os.path.basename(plan.root) or plan.root
-        try:
-            write_gallery(folder.path, _entries(folder, plan), title=title)
-        except DAMAGED as error:
-            what = f"what was written of some blocks is damaged ({error})"
-            raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from error
     summary = {
         **counted.totals(),
         "timing": {

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import orjson
 
@@ -36,9 +36,9 @@ from pellucid.files import (
     sync_folder,
 )
 from pellucid.notices import Hint, Notice, Where, Words, python_words
-from pellucid.responses import encode
+from pellucid.responses import TableForm, encode
 
-ERRORS, SUMMARY, PAGE = "errors.jsonl", "summary.json", "index.html"
+ERRORS, SUMMARY, PAGE, TABLE = "errors.jsonl", "summary.json", "index.html", "table"
 TREES = ("overlays", "thumbnails", "originals", "attributions", "summary")
 # What is wrong with the name of one file; all else is refused by the folder.
 _OF_A_NAME = {
@@ -58,6 +58,7 @@ _SHOWN = {
 _RECORD = {
     "stamp": str,
     "bytes": int,
+    "table?": int,
     "files": [str],
     "seconds": float,
     "records": [({"name": str, "error": str}, {"name": str, "shown": _SHOWN})],
@@ -171,7 +172,8 @@ class Folder:
                 remove_tree(self.path / tree)
         for path in self.path.glob("explanation.results-?????-of-?????"):
             remove(path)
-        for name in (ERRORS, SUMMARY, PAGE):
+        tables = [f"{TABLE}.{form}" for form in get_args(TableForm)]
+        for name in (ERRORS, SUMMARY, PAGE, *tables):
             remove(self.path / name)
         sync_folder(self.path)
         self.forget_all()
@@ -209,10 +211,14 @@ class Folder:
         records = tuple(self._pictured(record) for record in finished.records)
         results = b"".join(it.result for it in records if it.result is not None)
         self._writer.add(self._block(finished.number, "results"), results)
+        table = b"".join(it.table for it in records if it.result is not None)
+        if table:
+            self._writer.add(self._block(finished.number, "table"), table)
         self._writer.settle()
         record = {
             "stamp": finished.stamp,
             "bytes": len(results),
+            **({"table": len(table)} if table else {}),
             "files": [place for record in records for place, _ in record.files],
             "seconds": seconds,
             "records": [
@@ -250,8 +256,18 @@ class Folder:
 
     def is_whole(self, number: int, record: Mapping[str, Any]) -> bool:
         """Whether a block's results are as long as its record says."""
-        path = self._block(number, "results")
-        return path.exists() and path.stat().st_size == record["bytes"]
+        return _is_of_size(self._block(number, "results"), record["bytes"])
+
+    def has_table(self, number: int, record: Mapping[str, Any]) -> bool:
+        """Whether a block's part of the table is, if it has one."""
+        return "table" not in record or _is_of_size(self._block(number, "table"), record["table"])
+
+    def table(self, numbers: Iterable[int]) -> Iterator[Any]:
+        """Yield the groups of rows of blocks, in order."""
+        for number in numbers:
+            if "table" in self.record(number):
+                with self._block(number, "table").open("rb") as lines:
+                    yield from map(orjson.loads, lines)
 
     def forget(self, numbers: Sequence[int], results: Iterable[Path]) -> None:
         """Make blocks some that are to be done: remove files of results, pictures, and records.
@@ -319,6 +335,10 @@ def _document(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     read: dict[str, Any] = found
     return read
+
+
+def _is_of_size(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
 
 
 def _is_below(place: str) -> bool:

@@ -23,7 +23,8 @@ class Said:
 class Record:
     """One input and what came of it.
 
-    `result` is its line of results, None if it failed; `error` says why. `files` are paths below
+    `result` is its line of results, None if it failed, and `table` its part of the table, where one
+    is written; `error` says why. `files` are paths below
     the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
     label, score and error; `counted` is what counts for the numbers of each class, `sampled` what
     is drawn of it point by point, by the name it is drawn by, if it is. `pixels` is what was
@@ -33,6 +34,7 @@ class Record:
 
     name: str
     result: bytes | None = None
+    table: bytes = b""
     error: Notice | None = None
     files: tuple[tuple[str, bytes], ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict)

@@ -20,9 +20,10 @@ from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record, Said
 from pellucid.errors import FOREIGN, PellucidError
 from pellucid.explain import LabelAttribution
+from pellucid.inputs import Instance
 from pellucid.model import Array
 from pellucid.notices import Notice
-from pellucid.responses import encode, predictions, response
+from pellucid.responses import TableForm, encode, predictions, response, tidy_groups
 from pellucid.visualize import (
     SMALL,
     Counted,
@@ -52,7 +53,8 @@ Drawn: TypeAlias = tuple[Drawing, tuple[bytes, str]]
 class Wanted:
     """What to write of each explanation into the folder `out`, beside its line.
 
-    `overlay_format`, ``png`` or ``jpeg``, goes before that of the metadata.
+    `overlay_format`, ``png`` or ``jpeg``, goes before that of the metadata. `table` is the form of
+    the table of all of them, and `kept_columns` are those of the inputs that it keeps.
     """
 
     out: str
@@ -60,6 +62,8 @@ class Wanted:
     gallery: bool = True
     raw: bool = False
     overlay_format: str | None = None
+    table: TableForm | None = None
+    kept_columns: tuple[str, ...] = ()
 
 
 def render(explanations: Explanations, items: Sequence[Item], wanted: Wanted) -> Iterator[Record]:
@@ -103,19 +107,18 @@ def _record(
             drawn |= {f"{output}{name}": it for name, it in each.items() if label is one}
     body = response([explanation], explanations.metadata, lambda _, label: pictures[id(label)])
     line = {
-        **({} if instance.id is None else {"id": instance.id}),
+        **_beside(instance),
         "instance": instance.value,
         "prediction": predictions([explanation.answer])[0],
         "explanation": body["explanations"][0],
     }
-    made = _Pictures()
-    if wanted.overlays:
-        made = _overlays(explanations, number, best, drawn, item, wanted)
+    made = _overlays(explanations, number, best, drawn, item, wanted)
     if made.overlays:
         line["overlays"] = made.overlays
     return Record(
         name=item.name,
         result=encode(line, indent=False),
+        table=b"" if wanted.table is None else _rows(explanations, number, item, wanted),
         files=(*arrays, *made.files),
         shown={
             **made.shown,
@@ -130,6 +133,18 @@ def _record(
         held=explanation.held,
         said=tuple(Said(message=it, warning=True) for it in explanation.general),
     )
+
+
+def _beside(instance: Instance) -> dict[str, object]:
+    """Return what stands beside the inputs of an instance: its id, and columns that were kept."""
+    named = {} if instance.id is None else {"id": instance.id}
+    return {**named, **({"columns": dict(instance.columns)} if instance.columns else {})}
+
+
+def _rows(explanations: Explanations, number: int, item: Item, wanted: Wanted) -> bytes:
+    """Return the rows that an explanation has in the table, a line for each label."""
+    groups = tidy_groups(explanations, number, item.name, wanted.kept_columns)
+    return b"".join(encode(group, indent=False) for group in groups)
 
 
 def _counted(explanations: Explanations, number: int) -> tuple[Counted, ...]:
@@ -202,7 +217,9 @@ def _overlays(
     item: Item,
     wanted: Wanted,
 ) -> _Pictures:
-    """Return what is drawn of an explanation for people: pictures, series, and words."""
+    """Return what is drawn of an explanation for people, if wanted: pictures, series, and words."""
+    if not wanted.overlays:
+        return _Pictures()
     photo = explanations.instances[number].image
     own = _at_own_size(explanations, number, best, drawn, photo, wanted)
     made = _pictures(own, item, wanted, of_file=photo is not None)

@@ -113,6 +113,7 @@ def done_blocks(
     for number in range(plan.blocks):
         record = folder.record(number)
         there = record and (whole[plan.shard_of(number)] or folder.is_whole(number, record))
+        there = there and folder.has_table(number, record)
         if there and _counts(record):
             done[number] = (record["tally"]["explained"], record["tally"]["failed"])
             stamps[number] = record["stamp"]

@@ -19,11 +19,13 @@ from pellucid.batch.inputs import Inputs, root_of
 from pellucid.batch.output_folder import Folder
 from pellucid.batch.plan import Block, Plan, Selection, write_listing
 from pellucid.batch.records import Finished
+from pellucid.batch.rendering import Wanted
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.inputs import takes_texts
 from pellucid.notices import Message, Notice, Where, Words, python_words
+from pellucid.responses import check_form
 
 Opened: TypeAlias = AbstractContextManager[Engine]
 
@@ -99,7 +101,7 @@ class Run:
     size: int | None = None
     max_errors: int | None = None
     force: bool = False
-    gallery: bool = True
+    wanted: Wanted = Wanted(out="")
     words: Words = python_words
     stop: Event = field(default_factory=Event)
     works: Works = field(default_factory=Works)
@@ -107,8 +109,10 @@ class Run:
     def carry_out(self, opened: Opened, watcher: Watcher | None = None) -> Outcome:
         """Explain what is not explained yet, with a model that is opened for it.
 
-        Raises OutputError, and what loading a model does.
+        Raises OutputError, DependencyError, and what loading a model does.
         """
+        if self.wanted.table is not None:
+            check_form(self.wanted.table)
         folder = Folder(self.out, self.words)
         folder.check(force=self.force)
         folder.check_free()
@@ -191,7 +195,7 @@ class Run:
         if outcome.done < plan.chosen:
             outcome.stopped = outcome.stopped or "interrupted"
         elif outcome.stopped is None:
-            finish(folder, plan, document, gallery=self.gallery)
+            finish(folder, plan, document, self.wanted)
 
     def _planned(self, folder: Folder, engine: Engine) -> tuple[Plan, bool]:
         """Return the plan, and whether files have changed since the run was broken off."""

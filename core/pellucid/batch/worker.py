@@ -31,7 +31,7 @@ from pellucid.errors import (
 )
 from pellucid.files import read_bytes
 from pellucid.inputs import Beside, InputInfo, Instance, Missing
-from pellucid.metadata import FileBaseline
+from pellucid.metadata import Examples, FileBaseline
 from pellucid.notices import Hint, Message, Notice, Warn, Where
 from pellucid.runtime.engine import parallel_batches_here
 from pellucid.saved_model import fingerprint
@@ -40,6 +40,8 @@ from pellucid.saved_model import fingerprint
 # smaller than what is in it.
 DECODED_BYTES = 2**30
 DECODED = 15
+# Of what is wanted, this is no setting, or is one of tables.
+_ELSEWHERE = ("out", "kept_columns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,9 @@ class Work:
                 where=Where(path="missing"),
                 hint=Hint("choose {missing:baseline}"),
             )
+        if wanted.table is not None and isinstance(model.parameters.method, Examples):
+            what = "nearest examples have no attributions, of which the table would be"
+            raise SpecError(what, where=Where(path="write"))
         # A million warnings are none: they are counted, and the errors are in the summary. What is
         # said of pixels comes once, and not in results: those are the same whoever is first.
         pixels = model.pixels.heard_by(self._hears(False), self._hears(True), certain=True)
@@ -151,7 +156,7 @@ class Work:
                 "logits": model.compiler.logits,
                 "columns": repr(model.tables),
                 "the metadata": metadata,
-                **{k: v for k, v in asdict(self.wanted).items() if k != "out"},
+                **{k: v for k, v in asdict(self.wanted).items() if k not in _ELSEWHERE},
             },
         )
 

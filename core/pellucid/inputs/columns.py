@@ -17,6 +17,9 @@ from pellucid.notices import Hint, Notice, Where
 ID = "id"
 """Under what the id of an instance is kept, whatever its column is called."""
 
+CARRIED = "columns"
+"""Under what the columns are kept that go along into all that is written, by their names."""
+
 _INDEX = ("", "Unnamed: 0", "__index_level_0__")
 
 
@@ -25,12 +28,14 @@ class Beside:
     """What may stand beside the inputs of an instance: columns of a table, keys of an object.
 
     `ignored` are left out, `kept` are set aside under their names, where they are there; the one
-    called `id` has to be there, and is the instance's id. `time` says when each step of a series
-    was: the rows of its table are time steps.
+    called `id` has to be there, and is the instance's id; those that are `carried` have to, too,
+    may be inputs, and go along with the explanation. `time` says when each step of a series was:
+    the rows of its table are time steps.
     """
 
     kept: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
     id: str | None = None
     time: str | None = None
 
@@ -38,7 +43,7 @@ class Beside:
     def names(self) -> frozenset[str]:
         """All of them."""
         one = [it for it in (self.id, self.time) if it is not None]
-        return frozenset((*self.kept, *self.ignored, *one))
+        return frozenset((*self.kept, *self.ignored, *self.carried, *one))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,10 @@ def columns_of(
     `is_number` throughout is no header of a vector.
     """
     names = [info.name for info in inputs]
-    aside, apart = asked_for(titles, names, beside, where)
+    elements = [it for info in inputs for it in info.feature_names or ()]
+    aside, apart = asked_for(titles, [*names, *elements], beside, where)
+    if beside.id is None:  # an id that is kept is one all the same
+        apart -= {i for i in apart if titles[i] in beside.carried and titles[i].casefold() == ID}
     rest = [i for i in range(len(titles)) if i not in apart]
     shape = inputs[0].instance_shape if len(inputs) == 1 else ()
     vector = len(inputs) == 1 and (shape is None or len(shape) == 1)
@@ -141,7 +149,13 @@ def asked_for(
     aside = {i: title for i, title in aside.items() if title not in names}
     aside |= dict.fromkeys(ids, ID)
     apart = {i for i, title in enumerate(titles) if title in beside.ignored}
+    apart |= {i for it, i in carried_places(titles, beside, where).items() if it not in names}
     return aside, apart | {i for i in aside if titles[i] not in names}
+
+
+def carried_places(titles: Sequence[str], beside: Beside, where: Where) -> dict[str, int]:
+    """Return where the columns are that go along, by their names. Raises InstanceError."""
+    return {it: place_of(it, "a column to keep", titles, where) for it in beside.carried}
 
 
 def place_of(title: str, role: str, titles: Sequence[str], where: Where) -> int:

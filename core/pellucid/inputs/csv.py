@@ -10,13 +10,22 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.columns import ID, Beside, Columns, columns_of, count_text, record_columns
+from pellucid.inputs.columns import (
+    CARRIED,
+    ID,
+    Beside,
+    Columns,
+    carried_places,
+    columns_of,
+    count_text,
+    record_columns,
+)
 from pellucid.inputs.input_info import InputInfo, Missing, is_missing, missing_hint
 from pellucid.inputs.records.example import feature_inputs, named_inputs
 from pellucid.inputs.series import TIME, are_steps, read_times, step_columns
@@ -45,7 +54,8 @@ Row: TypeAlias = tuple[int | None, list[Any]]
 class Table:
     """A table being read: what each column is, and the rows still to come.
 
-    The cells are text, or values, where the table is `typed`.
+    `carried` are the places of columns that go along with the explanation, by their names. The
+    cells are text, or values, where the table is `typed`.
     """
 
     columns: Columns
@@ -55,6 +65,7 @@ class Table:
     typed: bool = False
     titles: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    carried: Mapping[str, int] = field(default_factory=dict)
 
     def where(self, line: int | None, index: int | None = None) -> Where:
         """Return the place of a line, and of the instance that it is."""
@@ -107,6 +118,8 @@ class Table:
         kept: dict[str, object] = {
             name: str(first[place]).strip() for place, name in columns.aside.items()
         }
+        if self.carried:
+            kept[CARRIED] = {name: _carried(first[place]) for name, place in self.carried.items()}
         if columns.time is not None and columns.steps:
             title = self.titles[columns.time]
             places = [
@@ -165,7 +178,7 @@ def open_table(
         rows = chain([begin], rows)
     return Table(
         columns=columns, rows=gathered(rows, columns, source), source=source, separator=taken,
-        titles=tuple(titles), notices=notices,
+        titles=tuple(titles), notices=notices, carried=carried_places(titles, beside, where),
     )  # fmt: skip
 
 
@@ -276,6 +289,13 @@ def _rows(lines: Iterable[str], first: int, source: str | None, separator: str) 
 def _like_number(title: str) -> bool:
     """Whether a title is a number, if need be with a decimal comma."""
     return _NUMBER.fullmatch(title.replace(",", ".", 1)) is not None
+
+
+def _carried(cell: object) -> object:
+    """Return a cell as JSON has it."""
+    if is_missing(cell):
+        return None
+    return cell if isinstance(cell, str | int | float | list | dict) else str(cell)
 
 
 def _value(cell: object, info: InputInfo, title: str, where: Where) -> object:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, meant, memory_for
-from pellucid.inputs.columns import ID, Beside
+from pellucid.inputs.columns import CARRIED, ID, Beside
 from pellucid.inputs.images import holds_picture, to_tensor
 from pellucid.inputs.input_info import InputInfo, shape_text
 from pellucid.inputs.picture_files import decode_picture, picture_notes
@@ -81,6 +81,12 @@ class Instance:
         return None if given is None else str(given)
 
     @property
+    def columns(self) -> Mapping[str, object]:
+        """What was asked to go along with its explanation, by the names of columns."""
+        found: Mapping[str, object] = self.extras.get(CARRIED, {})  # type: ignore[assignment]
+        return found
+
+    @property
     def where(self) -> Where:
         """Where it comes from: a picture's file, or a place in a request."""
         if self.image is not None and self.source is not None:
@@ -138,7 +144,9 @@ def set_aside(
     Raises InstanceError for an instance without its id, or its times.
     """
     named = isinstance(value, Mapping) and not is_binary(value)
-    for key, role in ((beside.id, "the id"), (beside.time, "the time")):
+    roles = [(beside.id, "the id"), (beside.time, "the time")]
+    roles += [(it, "a column to keep") for it in beside.carried]
+    for key, role in roles:
         if key is not None and not named:
             raise InstanceError(
                 f"is no object with a key '{key}', which was to be {role}", where=where
@@ -152,6 +160,8 @@ def set_aside(
     kept = {n: value[n] for n in beside.kept if n in value and n not in known}
     if beside.id is not None:
         kept[ID] = value[beside.id]
+    if beside.carried:
+        kept[CARRIED] = {name: value[name] for name in beside.carried}
     if beside.time is not None:
         cells = value[beside.time] if isinstance(value[beside.time], list) else [value[beside.time]]
         places = [where.below(f"{beside.time}[{i}]") for i in range(len(cells))]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.errors import DependencyError, InstanceError
 from pellucid.files import check_regular
-from pellucid.inputs.columns import Beside, columns_of
+from pellucid.inputs.columns import Beside, carried_places, columns_of
 from pellucid.inputs.csv import Row, Table, gathered
 from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.records.example import named_inputs
@@ -40,6 +40,7 @@ def open_parquet(
     return Table(
         columns=columns, rows=gathered(_rows(file, source), columns, source), source=source,
         typed=True, titles=tuple(titles), notices=columns.notices,
+        carried=carried_places(titles, beside, where),
     )  # fmt: skip
 
 

@@ -6,9 +6,12 @@ from pellucid.responses.json import encode, predictions
 from pellucid.responses.kserve import kserve, of_patches
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.services import response
-from pellucid.responses.tidy import frame, parquet, tidy
+from pellucid.responses.tidy import frame, tidy, tidy_groups
+from pellucid.responses.tidy_files import TableForm, check_form, parquet, write_tidy
 
 __all__ = [
+    "TableForm",
+    "check_form",
     "encode",
     "frame",
     "kserve",
@@ -18,5 +21,7 @@ __all__ = [
     "predictions",
     "response",
     "tidy",
+    "tidy_groups",
     "unpack",
+    "write_tidy",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,19 +39,28 @@ def explained(item: Item) -> Record:
         files=((f"overlays/{item.place}.jpg", values.tobytes()),),
         shown={"approx_error": float(values[0]), "overlay": f"overlays/{item.place}.jpg"},
         counted=(Counted(output="y", index=(), name="y", features={"x": values}),),
+        table=b"".join(_row(item, number, value) for number, value in enumerate(values.tolist())),
         sampled={f"{item.number}": {"y[]": {"x": (values.sum(), None)}}} if item.drawn else {},
     )
 
 
-def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
+def _row(item: Item, number: int, value: float) -> bytes:
+    """A label with one feature, as `tidy_groups` has it."""
+    same = [item.name, item.number, None, "y", str(number), None, value, 0.0, None]
+    return json.dumps([same, [f"x[{number}]"], [None], [value], [None]]).encode() + b"\n"
+
+
+def explain(blocks: Iterable[Block], *, table: bool = False) -> Iterator[Finished]:
     for block in blocks:
         records = tuple(explained(item) for item in block.items)
+        if not table:
+            records = tuple(replace(record, table=b"") for record in records)
         yield Finished(number=block.number, stamp=block.stamp, records=records)
 
 
 @contextmanager
-def engine(about: About = ABOUT) -> Iterator[Engine]:
-    yield Engine(about=about, explain=explain)
+def engine(about: About = ABOUT, *, table: bool = False) -> Iterator[Engine]:
+    yield Engine(about=about, explain=partial(explain, table=table))
 
 
 def table(path: Path, rows: int, *, first: int = 0) -> Path:

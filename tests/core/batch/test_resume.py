@@ -10,12 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from made import ABOUT, contents, engine, table
 
-from pellucid.batch import Run, Selection
+from pellucid.batch import Run, Selection, Wanted
 from pellucid.errors import OutputError
 
 
@@ -25,7 +26,10 @@ class Killed(BaseException):
 
 def carry_out(source: Path, out: Path, **options: Any) -> Any:
     about = options.pop("about", ABOUT)
-    return Run(named=(str(source),), out=out, **options).carry_out(engine(about))
+    table = options.pop("table", None)
+    wanted = Wanted(out=str(out), table=table)
+    run = Run(named=(str(source),), out=out, wanted=wanted, **options)
+    return run.carry_out(engine(about, table=table is not None))
 
 
 def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Callable[[], bool]:
@@ -61,22 +65,44 @@ def dying(monkeypatch: pytest.MonkeyPatch, after: int) -> Callable[[], bool]:
 def test_killed_before_any_change_of_a_file_the_same_command_leaves_the_same_folder(
     source: Path, tmp_path: Path
 ) -> None:
-    carry_out(source, tmp_path / "undisturbed")
+    carry_out(source, tmp_path / "undisturbed", table="csv")
     expected = contents(tmp_path / "undisturbed")
-    assert len(expected) == 17
+    assert len(expected) == 18
+    assert len(expected["table.csv"].splitlines()) == 1 + 3 * 13
     after, died = 0, True
     while died:
         out = tmp_path / f"out{after}"
         with pytest.MonkeyPatch.context() as patch:
             killed = dying(patch, after)
             with suppress(Killed):
-                carry_out(source, out)
+                carry_out(source, out, table="csv")
             died = killed()
-        carry_out(source, out)
+        carry_out(source, out, table="csv")
         assert contents(out) == expected, after
         assert not (out / ".batch").exists()
         after += 1
     assert after > 40
+
+
+def test_a_block_whose_part_of_the_table_is_lost_is_done_again(
+    source: Path, tmp_path: Path
+) -> None:
+    carry_out(source, tmp_path / "undisturbed", table="parquet")
+    stop = Event()
+    out = tmp_path / "out"
+
+    class Watches:
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_: stop.set() if name == "finishes" else None
+
+    run = Run(
+        named=(str(source),), out=out, stop=stop, wanted=Wanted(out=str(out), table="parquet")
+    )
+    run.carry_out(engine(table=True), Watches())
+    (part,) = out.glob(".batch/blocks/*/*.table")
+    part.write_bytes(part.read_bytes()[:-9])
+    carry_out(source, out, table="parquet")
+    assert contents(out) == contents(tmp_path / "undisturbed")
 
 
 def killed_and_again(out: Path, after: int, run: Callable[..., Any], **again: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.columns import ID, Beside, Columns, columns_of
+from pellucid.inputs.columns import ID, Beside, Columns, carried_places, columns_of
 from pellucid.inputs.csv import Row, Table, gathered
 from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.parquet import as_requested
@@ -62,7 +62,8 @@ def open_frame(
     columns = columns_of(
         titles, named_inputs(inputs, titles), beside, THE_TABLE, lambda it: not _is_named(frame)
     )
-    return _table(columns, titles, _columns(frame, columns), ids)
+    carried = carried_places(titles, beside, THE_TABLE)
+    return _table(columns, titles, _columns(frame, columns, carried), ids, carried)
 
 
 def _open_steps(frame: Any, info: InputInfo, beside: Beside) -> Table:
@@ -72,7 +73,8 @@ def _open_steps(frame: Any, info: InputInfo, beside: Beside) -> Table:
     titles = _titles(frame)
     columns = step_columns(titles, info, beside, THE_TABLE, lambda it: not named)
     columns = replace(columns, notices=(*notices, *columns.notices))
-    return _table(columns, titles, _columns(frame, columns), None)
+    carried = carried_places(titles, beside, THE_TABLE)
+    return _table(columns, titles, _columns(frame, columns, carried), None, carried)
 
 
 def _with_index(frame: Any, beside: Beside) -> tuple[Any, Beside, list[Notice]]:
@@ -131,11 +133,13 @@ def _titles(frame: Any) -> list[str]:
     return [str(label) for label in frame.columns]
 
 
-def _columns(frame: Any, columns: Columns) -> list[Sequence[Any] | None]:
+def _columns(
+    frame: Any, columns: Columns, carried: Mapping[str, int]
+) -> list[Sequence[Any] | None]:
     """Return the cells of those columns that are taken. Raises InstanceError if there are none."""
     if not len(frame):
         raise InstanceError("has no rows, there is nothing to explain", where=THE_TABLE)
-    taken = _taken(columns)
+    taken = _taken(columns, carried)
     return [_cells(frame.iloc[:, i]) if i in taken else None for i in range(columns.width)]
 
 
@@ -165,9 +169,10 @@ def open_columns(
         if steps
         else columns_of(titles, known, beside, Where())
     )
-    taken = _taken(columns)
+    carried = carried_places(titles, beside, Where())
+    taken = _taken(columns, carried)
     found = [value if i in taken else None for i, value in enumerate(given.values())]
-    return _table(columns, titles, [_cells(it) for it in found], None)
+    return _table(columns, titles, [_cells(it) for it in found], None, carried)
 
 
 def _limited(table: Table, limit: int | None) -> Table:
@@ -179,6 +184,7 @@ def _table(
     titles: Sequence[str],
     cells: Sequence[Sequence[Any] | None],
     ids: Sequence[str] | None,
+    carried: Mapping[str, int],
 ) -> Table:
     if ids is not None and ID not in columns.aside.values():
         columns = replace(
@@ -187,7 +193,7 @@ def _table(
         cells = [*cells, ids]
     return Table(
         columns=columns, rows=gathered(_rows(cells), columns, None), source=None, typed=True,
-        titles=tuple(titles), notices=columns.notices,
+        titles=tuple(titles), notices=columns.notices, carried=carried,
     )  # fmt: skip
 
 
@@ -198,9 +204,9 @@ def _rows(cells: Sequence[Sequence[Any] | None]) -> Iterator[Row]:
         yield None, list(row)
 
 
-def _taken(columns: Columns) -> set[int]:
+def _taken(columns: Columns, carried: Mapping[str, int]) -> set[int]:
     times = () if columns.time is None else (columns.time,)
-    return {*columns.places, *columns.aside, *times}
+    return {*columns.places, *columns.aside, *carried.values(), *times}
 
 
 def _ids(index: Any) -> list[str] | None:

@@ -56,7 +56,7 @@ def step_columns(
     """
     shape = info.instance_shape
     wanted = None if shape is None else shape[-1] if len(shape) == 2 else 1
-    aside, apart = asked_for(titles, [], beside, where)
+    aside, apart = asked_for(titles, info.feature_names or (), beside, where)
     notices: list[Notice] = []
     time = None
     if beside.time is not None:
