@@ -182,6 +182,31 @@ class FunctionModel:
         return scores
 
 
+@dataclass(frozen=True, slots=True)
+class HoldingModel:
+    """A `Model` of which fewer features are `differentiable`: the others are held, too."""
+
+    model: Model
+    differentiable: frozenset[str]
+
+    def outputs(self, x: Tensors) -> Array:
+        return self.model.outputs(x)
+
+    def path_gradient(
+        self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
+    ) -> dict[str, Array]:
+        ends = {
+            name: it if name in self.differentiable else stop[name] for name, it in start.items()
+        }
+        found = self.model.path_gradient(ends, stop, nodes, weights, target)
+        return {name: it for name, it in found.items() if name in self.differentiable}
+
+    def coalition_scores(
+        self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
+    ) -> Array:
+        return self.model.coalition_scores(x, baseline, masks, target)
+
+
 def _rows(values: Array, like: Array) -> Array:
     """Reshape [n] so that it broadcasts over the trailing axes of `like` [n, …]."""
     return values.reshape((-1,) + (1,) * (np.ndim(like) - 1))

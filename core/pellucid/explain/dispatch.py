@@ -35,7 +35,7 @@ from pellucid.methods import (
     xrai,
 )
 from pellucid.methods.texts import Cut, Sampling
-from pellucid.model import Array, Attribution, Model, Tensors
+from pellucid.model import Array, Attribution, HoldingModel, Model, Tensors
 from pellucid.notices import Hint, Where
 
 
@@ -71,8 +71,9 @@ def attribute(
             # Neither a series nor [words, sizes] of an embedding is a picture.
             pictures = (it for it in specs if it.modality is not Modality.SERIES)
             images = {it.name: x[it.name] for it in pictures if not it.encoding.is_embedding}
+            seen = model.differentiable & {it for it in images if images[it].ndim in (3, 4)}
             attribution, ranks = xrai.xrai(
-                model, x, baselines, target, method,
+                HoldingModel(model, seen) if seen else model, x, baselines, target, method,
                 images=images, score=score, seed=seed, numbers=numbers,
             )  # fmt: skip
             return replace(attribution, ranks=ranks)

@@ -174,9 +174,11 @@ class Explainer:
         specs = self.metadata.inputs
         explained = [s.name for s in specs if s.name in x]
         lost = [name for name in explained if name not in attribution.values]
-        lost = [it for it in explained if it in {*lost, *self._without_gradient()}]
-        beside, explicit = self._beside(), self.explicit
-        said = [*texts.said, *filter(None, [held_notice(lost, beside, method, explicit)])]
+        unreached = self._without_gradient()
+        lost = [it for it in explained if it in {*lost, *unreached}]
+        beside = self._beside()
+        held = held_notice(lost, beside, method, explicit=self.explicit, unreached=unreached)
+        said = [*texts.said, *filter(None, [held])]
         said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
         if contrast is not None and ranked and self.parameters.top_k not in (None, 1):
             said.append(Notice(f"{contrast.called} is what others are compared with, and left out"))

@@ -84,17 +84,24 @@ def refuse_lost(lost: Collection[str], specs: Sequence[InputSpec], model: Differ
 
 
 def held_notice(
-    lost: Sequence[str], beside: Sequence[str], method: BaseMethod, explicit: bool = True
+    lost: Sequence[str],
+    beside: Sequence[str],
+    method: BaseMethod,
+    *,
+    explicit: bool = True,
+    unreached: Collection[str] = (),
 ) -> Notice | None:
     """Return what is said of features that a method leaves as they are, None if there are none.
 
-    `lost` are features that the method cannot explain, `beside` inputs that are no features, as
-    the metadata say or, unless these are `explicit`, as was inferred.
+    `lost` are features that the method cannot explain, some `unreached` by gradients, `beside`
+    inputs that are no features, as the metadata say or, unless these are `explicit`, as was
+    inferred.
     """
-    why = "no gradient reaches" if method.uses_gradients else f"{method.title} does not explain"
     parts = []
-    if lost:
-        parts.append(f"{_names(lost)}, which {why}")
+    if flat := [it for it in lost if it in unreached]:
+        parts.append(f"{_names(flat)}, which no gradient reaches")
+    if unfit := [it for it in lost if it not in unreached]:
+        parts.append(f"{_names(unfit)}, which {method.title} does not explain")
     if beside:
         left_out = "the metadata do not name" if explicit else "inferred metadata leave out"
         parts.append(f"{_names(beside)}, which {left_out}")

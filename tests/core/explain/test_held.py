@@ -19,7 +19,13 @@ from pellucid.metadata.parameters import (
     SampledShapley,
     Xrai,
 )
-from pellucid.metadata.spec import ExplanationMetadata, InputSpec, OutputSpec, ValueBaseline
+from pellucid.metadata.spec import (
+    ExplanationMetadata,
+    InputSpec,
+    Modality,
+    OutputSpec,
+    ValueBaseline,
+)
 from pellucid.model import FunctionModel, Obstacle
 
 ROWS = {"x": np.array([[1.0, 2.0], [3.0, 1.0]]), "k": np.array([2, 3])}
@@ -243,3 +249,38 @@ def test_coefficients_of_a_score_that_never_changes_are_0() -> None:
     assert said(found) == [
         "the output is the same whichever patches are hidden for output [0]: nothing to attribute"
     ]
+
+
+@pytest.mark.parametrize("method", [Xrai(), Lime(num_samples=20), SampledShapley()])
+def test_methods_of_pictures_explain_the_picture_beside_numbers(method: Any) -> None:
+    """f = mean of the picture · age: the age is held by methods that explain pictures only."""
+
+    def f(x: Any) -> Any:
+        return x["photo"].mean(axis=(1, 2)).reshape(-1, 1) * np.reshape(x["age"], (-1, 1))
+
+    def slope(x: Any, target: Any) -> Any:
+        size = np.prod(np.shape(x["photo"])[1:])
+        age = np.reshape(x["age"], (-1, 1, 1))
+        mean = x["photo"].mean(axis=(1, 2))
+        return {"photo": np.broadcast_to(age / size, np.shape(x["photo"])), "age": mean}
+
+    model = FunctionModel(f, slope, frozenset({"photo", "age"}))
+    photo = np.linspace(0.2, 1, 256, dtype=np.float32).reshape(1, 16, 16)
+    if isinstance(method, SampledShapley):
+        method = replace(method, players=Players.REGIONS)
+    it = explainer(ServedFunction(model, ()), "photo", "age", method=method)
+    photos = replace(it.metadata.inputs[0], modality=Modality.IMAGE)
+    it = replace(it, metadata=replace(it.metadata, inputs=(photos, it.metadata.inputs[1])))
+    (found,) = it.explain({"photo": photo, "age": np.array([3.0])})
+    (label,) = found.labels
+    assert label.features["photo"].any()
+    if isinstance(method, SampledShapley):
+        assert found.held == () and label.features["age"]
+        return
+    assert found.held == ("age",) and "age" not in label.features
+    assert said(found)[0] == (
+        f"held as each instance has it, and given no attribution: 'age', which {method.title} does "
+        "not explain; method='sampled-shapley' explains features without a gradient, too"
+    )
+    if isinstance(method, Xrai):
+        assert label.features["photo"].sum() == pytest.approx(label.score - label.baseline_score)
