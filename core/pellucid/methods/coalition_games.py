@@ -114,21 +114,21 @@ class Game:
             yield np.arange(start, min(start + size, count))
 
 
-def gains(game: Game, orders: Array) -> Iterator[Array]:
-    """Yield what each player adds, [n, p], on each of the paths, int [k, p]."""
+def gains(game: Game, orders: Array) -> Array:
+    """Return what each player adds on each path, int [k, p], for each instance, [k, n, p]."""
     k, p = orders.shape
     inner = p - 1  # the coalitions of a path but for the empty and the full one
     # Of few bytes, as there is a rank for each player of each coalition.
     ranks = np.argsort(orders, axis=1).astype(np.min_scalar_type(p))
-    worth = np.empty((len(game.target), k * inner))
+    worth = np.empty((k, len(game.target), p + 1))
+    worth[..., 0], worth[..., p] = game.empty, game.full
     for rows in game.in_blocks(k * inner):
         path, last = np.divmod(rows, inner)
-        worth[:, rows] = game.worth(ranks[path] <= last[:, None].astype(ranks.dtype))
-    for number, order in enumerate(orders):
-        steps = worth[:, number * inner : (number + 1) * inner]
-        gain = np.empty((len(game.target), p))
-        gain[:, order] = np.diff(np.column_stack([game.empty, steps, game.full]))
-        yield gain
+        found = game.worth(ranks[path] <= last[:, None].astype(ranks.dtype))
+        worth[path, :, last + 1] = found.T
+    gain = np.empty((k, len(game.target), p))
+    np.put_along_axis(gain, orders[:, None, :], np.diff(worth), axis=2)
+    return gain
 
 
 def enumerated(game: Game) -> Array:

@@ -38,7 +38,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
@@ -250,32 +249,33 @@ def coalitions(players: int, baselines: int) -> int:
 def _sampled(games: Sequence[Game], shares: Sequence[int], seed: int) -> tuple[Array, Array]:
     """Return the estimate over sampled paths, [n, p], and the variance of it."""
     means = [_Mean() for _ in games]
-    pooled = _Mean()
+    pooled, alone = _Mean(), min(shares) == 1
     for number, (game, mean, share) in enumerate(zip(games, means, shares, strict=True)):
         # The draws of a baseline do not depend on the others, and more paths continue fewer.
         together = FOUR if share > FOUR else 2 if share > 2 else 1
         for some in _paths(game, share, together, np.random.default_rng([seed, number])):
             gain = np.mean(some, axis=0)
             mean.add(gain, WEIGHTS[len(some)])
-            pooled.add(gain, WEIGHTS[len(some)])
+            if alone:
+                pooled.add(gain, WEIGHTS[len(some)])
     values = np.mean([mean.value for mean in means], axis=0)
-    if min(shares) == 1:
+    if alone:
         return values, pooled.variance
     return values, np.sum([mean.variance for mean in means], axis=0) / len(games) ** 2
 
 
 def _paths(
     game: Game, share: int, together: int, generator: np.random.Generator
-) -> Iterator[list[Array]]:
-    """Yield what each player adds, [n, p], on so many paths `together`; the last may be fewer."""
+) -> Iterator[Array]:
+    """Yield what each player adds on so many paths `together`, [k, n, p]; the last may be fewer."""
     p = game.players.count
     most = FOUR * max(1, SCORE_BYTES // (8 * FOUR * p * len(game.target)))
     for start in range(0, share, most):
         count = min(most, share - start)
         drawn = (generator.permutation(p) for _ in range(-(-count // FOUR)))
         added = gains(game, np.array([o for order in drawn for o in four(order)][:count]))
-        while some := list(islice(added, together)):
-            yield some
+        for first in range(0, count, together):
+            yield added[first : first + together]
 
 
 def four(order: Array) -> list[Array]:

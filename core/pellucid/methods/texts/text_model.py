@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import getitem
+from itertools import repeat
 
 import numpy as np
 
@@ -56,19 +56,16 @@ class Written:
         n, p = rows.shape
         if not p:
             return [self._first] * n
-        bits, count = np.packbits(rows, axis=1), len(self._tables)
+        bits = np.packbits(rows, axis=1)
         if self._width == 4:
-            bits = np.stack([bits >> 4, bits & 15], axis=-1).reshape(n, -1)[:, :count]
-        data, first, tables = bits.tobytes(), self._first, self._tables
-        texts = [
-            first + b"".join(map(getitem, tables, data[i : i + count]))
-            for i in range(0, count * n, count)
-        ]
-        if not self._strips:
-            return texts
-        strip = self._strip
-        whole = rows[:, -1].tolist()
-        return [t if last else strip(t) for t, last in zip(texts, whole, strict=True)]
+            bits = np.stack([bits >> 4, bits & 15], axis=-1).reshape(n, -1)
+        # Table by table, and not row by row: no step of Python's own for a text.
+        columns = zip(self._tables, bits.T, strict=False)
+        found = [map(table.__getitem__, column.tobytes()) for table, column in columns]
+        texts = list(map(b"".join, zip(repeat(self._first, n), *found, strict=True)))
+        for row in np.flatnonzero(~rows[:, -1]).tolist() if self._strips else ():
+            texts[row] = self._strip(texts[row])
+        return texts
 
 
 def _table(parts: Sequence[tuple[bytes, bytes]], width: int) -> list[bytes]:
