@@ -35,8 +35,12 @@ def flag(setting: Advice) -> str:
 
 
 def asked_of(context: click.Context | None) -> None:
-    """Remember what is typed of a model, which advice repeats; None forgets it."""
-    _typed[:] = [] if context is None else [context]
+    """Remember what is typed of a model, which advice repeats; None forgets it.
+
+    Only of a command of the program, which forgets it in the end: nobody does who parses a command
+    by itself.
+    """
+    _typed[:] = [] if context is None or context.parent is None else [context]
 
 
 def _model(command: str) -> list[str]:

@@ -104,6 +104,13 @@ def test_a_setting_is_written_as_it_is_typed(setting: Advice, typed: str) -> Non
     assert flag(setting) == typed
 
 
+def test_a_command_that_is_parsed_by_itself_changes_no_advice() -> None:
+    """As `sample_models/contact_sheet.py` does: it is no run of the program."""
+    cli.commands["visualize"].make_context("visualize", ["a_model", "photo.jpg"])
+    advice = Advice("for_method", None, "init_metadata")
+    assert flag(advice) == "pellucid init-metadata MODEL_DIR --for"
+
+
 def test_no_hint_is_left_in_the_words_of_python() -> None:
     for hint in hints().values():
         assert not re.search(r"\w=", hint.sentence(flag))
