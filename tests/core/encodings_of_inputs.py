@@ -41,16 +41,16 @@ def explained(directory: Path, instances: Any, method: str, target: int = 1) -> 
 
 
 def path_integral(function: Callable[[Any], Any], stop: np.ndarray, start: Any = 0.0) -> np.ndarray:
-    """Integrated gradients of output 1 of one point, by a tape and 200 midpoints."""
+    """Integrated gradients of output 1 of one point, by a tape at 24 Gaussian nodes."""
     stop = np.asarray(stop, np.float32)
     step = stop - np.float32(start)
     total = np.zeros(stop.shape)
-    for a in (np.arange(200) + 0.5) / 200:
-        point = tf.constant((start + a * step).astype(np.float32))
+    for node, weight in zip(*np.polynomial.legendre.leggauss(24), strict=True):
+        point = tf.constant((start + (node + 1) / 2 * step).astype(np.float32))
         with tf.GradientTape() as tape:
             tape.watch(point)
             score = tf.reshape(function(point), [-1])[1]
-        total += np.asarray(tape.gradient(score, point), np.float64) / 200
+        total += np.asarray(tape.gradient(score, point), np.float64) * weight / 2
     return np.asarray(total * step)
 
 

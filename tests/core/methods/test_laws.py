@@ -219,9 +219,17 @@ def test_every_method_is_held_to_laws() -> None:
     assert all(method in held for method in EACH.values())
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "method, function",
+    [
+        pytest.param(method, function, id=f"{name}-{function.name}")
+        for name, method in OF_PATCHES.items()
+        for function in FUNCTIONS
+        # Most of XRAI is finding regions, which knows no function: one without and one with kinks.
+        if method is by_lime or function.name in ("tanh", "maximum")
+    ],
+)
 @pytest.mark.parametrize("law", (company, order, repetition), ids=lambda law: law.__name__)
-@pytest.mark.parametrize("method", OF_PATCHES.values(), ids=OF_PATCHES)
 def test_law_of_patches(method: Method, law: Law, function: Function) -> None:
     law(method, function)
 
