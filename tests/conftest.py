@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import io
 import os
@@ -25,6 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 # No test is timed: the first example of one may import SciPy on a busy machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# TensorFlow makes very many objects that live long: looking through them all the time for garbage
+# takes a tenth of the time of the tests.
+gc.set_threshold(10_000, 10, 10)
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,11 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield pages.open
     pages.close()
     assert not pages.problems, "\n".join(pages.problems)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported is never garbage."""
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

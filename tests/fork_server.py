@@ -7,6 +7,7 @@ its arguments, environment, directory and standard streams, and its end is passe
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -28,6 +29,7 @@ def serve(path: str) -> None:
     import pellucid.runtime.engine.tensorflow  # noqa: F401
     from pellucid_cli.main import main
 
+    gc.freeze()  # or each copy looks through all of TensorFlow for garbage, and copies its pages
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that keep
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
