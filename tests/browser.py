@@ -125,6 +125,12 @@ def until(page: Page, expression: str, argument: Any = None) -> None:
     raise AssertionError(f"{expression} never came true")
 
 
+def resize(page: Page, width: int, height: int) -> None:
+    """Give a page another size, and wait until it is laid out and what it does then is done."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def is_at_home(url: str, page: str) -> bool:
     """Whether `url` is of the page's own origin; for a page on disk, in its own folder."""
     asked, home = urlsplit(url), urlsplit(page)

@@ -466,7 +466,7 @@ def test_a_wrong_picture_or_setting_costs_one_sentence() -> None:
 # Panels and files
 
 
-@pytest.mark.parametrize("size", [(1, 1), (28, 28), (224, 300), (900, 1600)])
+@pytest.mark.parametrize("size", [(1, 1), (28, 28), (224, 300), (350, 700)])
 @pytest.mark.parametrize("polarity", Polarity)
 @pytest.mark.parametrize("overlay_type", [OverlayType.ORIGINAL, OverlayType.MASK_BLACK])
 def test_a_panel_shows_both_pictures_a_title_and_a_bar(

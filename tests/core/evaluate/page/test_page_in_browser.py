@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from judged_pages import EVIL, made
 
-from browser import until
+from browser import resize, until
 from pellucid.evaluate import page_of
 from seen import faint_texts
 
@@ -54,7 +54,7 @@ def test_nothing_needs_scrolling_sideways_but_tables_in_their_frames(
 ) -> None:
     page = open_page(pages / f"{kind}.html", width=320, height=800)
     for width in (320, 390, 820, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
+        resize(page, width, 800)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
         if kind not in ("picture", "many", "long"):
             continue
