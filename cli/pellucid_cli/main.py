@@ -25,6 +25,7 @@ from pellucid_cli.commands.index import index
 from pellucid_cli.commands.init_metadata import init_metadata
 from pellucid_cli.commands.schema import schema
 from pellucid_cli.commands.serve import serve
+from pellucid_cli.commands.suggest_baseline import suggest_baseline
 from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.failing import colour, fail
@@ -118,6 +119,7 @@ for command in (
     visualize,
     batch,
     evaluate,
+    suggest_baseline,
     serve,
     gallery,
     validate_metadata,

@@ -20,8 +20,8 @@ COLUMNS, WIDTH = 4, 132
 """So many metrics stand side by side."""
 
 
-def evaluation_table(found: Evaluation) -> str:
-    """Return the table, what was left out of it and why, and the sentences."""
+def evaluation_table(found: Evaluation, verdict: Sequence[str] | None = None) -> str:
+    """Return the table, what was left out of it and why, and sentences: `verdict` or its own."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
     # Off a terminal: wide enough not to cut.
@@ -30,7 +30,7 @@ def evaluation_table(found: Evaluation) -> str:
     have = [it for it in found.metrics if found.values.get(it.name)]
     for start in range(0, len(have), COLUMNS):
         console.print(_grid(found, have[start : start + COLUMNS]))
-    for said in (*_left_out(found), *found.notes, *found.verdict):
+    for said in (*_left_out(found), *found.notes, *(found.verdict if verdict is None else verdict)):
         console.print(Text(printable(said)), soft_wrap=True)
     return text.getvalue()
 

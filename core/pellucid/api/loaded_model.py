@@ -46,6 +46,7 @@ from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Warn, Where
 
 if TYPE_CHECKING:
+    from pellucid.api.judging import BaselineAdvice
     from pellucid.evaluate import Evaluation
     from pellucid.runtime import Compiler
 
@@ -202,6 +203,19 @@ class LoadedModel:
         records = self._call.filled(self._records(instances, limit))
         averaged = replace(self, explainers=tuple(self._call.averaged(records).explainers))
         return evaluate(averaged, records, candidates, metrics, **named)
+
+    def suggest_baseline(
+        self, instances: Any, *, examples: Any = (), limit: int | None = None, **named: Any
+    ) -> BaselineAdvice:
+        """Return which baseline explains the instances best, beside those that people use.
+
+        `instances`, `examples` and `limit` are as in `evaluate`;
+        `pellucid.api.judging.suggest_baseline` tells the rest. Raises InstanceError and SpecError.
+        """
+        from pellucid.api.judging import suggest_baseline
+
+        records, others = self._given(instances, limit), self._given(examples, 1000)
+        return suggest_baseline(self, records, examples=others, **named)
 
     def configured(self, options: ExplainOptions | None = None, **named: Any) -> LoadedModel:
         """Return the same model, loaded and compiled, explained in another way.
@@ -371,6 +385,11 @@ class LoadedModel:
         Another method gives way to it; LIME's own settings, and outputs that were chosen, stay.
         """
         return self.configured(parameters=as_kserve(self.parameters))
+
+    def _given(self, instances: Any, limit: int | None) -> list[Instance]:
+        if isinstance(instances, Iterator):
+            return list(islice(instances, limit))
+        return self._call.filled(self._records(instances, limit)) if len(instances) else []
 
     def _records(self, instances: Any, limit: int | None = None) -> list[Instance]:
         return records_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.evaluate.candidates import Candidate, candidates_of, settings_of
+from pellucid.evaluate.candidates import Candidate, candidate_of, candidates_of, settings_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
 from pellucid.evaluate.metrics import MEASURES, chosen_measures
 from pellucid.evaluate.page import page_of
@@ -17,7 +17,9 @@ from pellucid.evaluate.result import (
     cell,
     control,
     packed,
+    short,
 )
+from pellucid.evaluate.statistics import Interval
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
 from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial, leading
 
@@ -30,6 +32,7 @@ __all__ = [
     "Evaluation",
     "Found",
     "Instance",
+    "Interval",
     "Judged",
     "Kind",
     "LeftOut",
@@ -41,6 +44,7 @@ __all__ = [
     "Shown",
     "Subject",
     "Trial",
+    "candidate_of",
     "candidates_of",
     "cell",
     "chosen_measures",
@@ -50,6 +54,7 @@ __all__ = [
     "packed",
     "page_of",
     "settings_of",
+    "short",
     "subject_of",
     "write_report",
 ]

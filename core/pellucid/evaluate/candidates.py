@@ -7,7 +7,7 @@ these, a value that only one of its settings can have, or a kind of baseline.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import Any
 
 from pellucid.errors import InstanceError, SpecError, meant
 from pellucid.explain import BaselineKind
-from pellucid.inputs import parse_json
+from pellucid.inputs import Instance, parse_json
 from pellucid.metadata import (
     METHODS,
     SETTINGS,
     CallSettings,
     Examples,
+    ExplanationMetadata,
     ExplanationParameters,
     Method,
     Modality,
@@ -39,12 +40,14 @@ _KINDS = tuple(str(it.value) for it in BaselineKind)
 class Candidate:
     """A method that is judged: its `name` in the table, and what it is explained with.
 
-    `settings` are those of a call, over `parameters` where these are given by a file.
+    `settings` are those of a call, over `parameters` where these are given by a file. `described`
+    returns the metadata that an instance is explained with, where these are its own, as baselines.
     """
 
     name: str
     settings: CallSettings = CallSettings()
     parameters: ExplanationParameters | None = None
+    described: Callable[[Instance], ExplanationMetadata] | None = None
 
     @property
     def method(self) -> Method:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.api.judging.baselines import BaselineAdvice, suggest_baseline
 from pellucid.api.judging.evaluation import evaluate
 
-__all__ = ["evaluate"]
+__all__ = ["BaselineAdvice", "evaluate", "suggest_baseline"]

@@ -12,13 +12,19 @@ from pellucid.api.judging.subjects import Explaining, values_of
 from pellucid.errors import PellucidError
 from pellucid.evaluate import Candidate, Picture, Subject
 from pellucid.inputs import Instance
-from pellucid.metadata import ExplainOptions, ExplanationParameters
+from pellucid.metadata import ExplainOptions, ExplanationMetadata, ExplanationParameters
 from pellucid.model import Array
 from pellucid.notices import Message, Warn
 
 
 def unheard(notice: Message) -> None:
     """Say nothing."""
+
+
+def with_baselines(model: Explaining, metadata: ExplanationMetadata) -> Explaining:
+    """Return the model with the baselines of metadata, and none of a call."""
+    explainers = tuple(replace(it, baseline=None) for it in model.explainers)
+    return replace(model, explainers=explainers).described(metadata)
 
 
 def configured(
@@ -29,11 +35,15 @@ def configured(
     seed: int,
     index: tuple[int, ...] | None = None,
     share: float = 0.0,
+    described: ExplanationMetadata | None = None,
 ) -> Explaining:
     """Return the model that explains as a candidate does: one output, by its `index` if given.
 
-    A `share` of the weights are drawn anew, by the same seed.
+    A `share` of the weights are drawn anew, by the same seed. `described` are metadata whose
+    baselines take the place of all others.
     """
+    if described is not None:
+        model = with_baselines(model, described)
     compiler = model.compiler.reinitialised(share, seed) if share else model.compiler
     outputs = model.explainer.parameters
     if index:
@@ -79,10 +89,12 @@ class Repeats:
         """Return the maps of some instances of one output, [r, p], or why there are none."""
         if (name, share) in self._known:
             return self._known[name, share]
+        candidate = self.candidates[name]
         try:
             model = configured(
-                self.quiet, self.candidates[name], unheard,
+                self.quiet, candidate, unheard,
                 seed=self.seed if seed is None else seed, index=index, share=share,
+                described=candidate.described and candidate.described(records[0]),
             )  # fmt: skip
         except PellucidError as error:
             self._known[name, share] = replace(error.notice, hint=None).sentence()

@@ -184,14 +184,15 @@ class _Run:
         if candidate.name in self.out:
             return []
         try:
-            model = self._configured(candidate)
+            if candidate.described is not None and len(some) > 1:
+                return self._each(candidate, some)
+            model = self._configured(candidate, some[0][1])
             try:
                 found = model.explain([record for _, record in some])
                 return list(found)
             except InstanceError:
                 if len(some) > 1:  # which one is found out one by one
-                    each = [it for one in some for it in self._explained(candidate, [one])]
-                    return [] if candidate.name in self.out else each
+                    return self._each(candidate, some)
                 raise
         except InstanceError as error:
             self.failed.setdefault(candidate.name, {})[some[0][0]] = _told(error)
@@ -200,7 +201,13 @@ class _Run:
             self.out[candidate.name] = _told(error)
             return []
 
-    def _configured(self, candidate: Candidate) -> Explaining:
+    def _each(
+        self, candidate: Candidate, some: Sequence[tuple[int, Instance]]
+    ) -> list[Explanation | None]:
+        each = [it for one in some for it in self._explained(candidate, [one])]
+        return [] if candidate.name in self.out else each
+
+    def _configured(self, candidate: Candidate, record: Instance) -> Explaining:
         if candidate.name in self.models:
             return self.models[candidate.name]
         warned = self.warned.setdefault(candidate.name, Counter())
@@ -209,8 +216,12 @@ class _Run:
             notice = getattr(said, "what", None)
             warned[said.sentence() if notice is None else str(notice)] += 1
 
-        made = configured(self.model, candidate, warn, seed=self.settings.seed)
-        self.models[candidate.name] = made
+        own = candidate.described and candidate.described(record)
+        made = configured(
+            self.model, candidate, warn, seed=self.settings.seed, described=own or None
+        )
+        if own is None:
+            self.models[candidate.name] = made
         return made
 
     def _trial(

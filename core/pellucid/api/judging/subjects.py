@@ -72,6 +72,10 @@ class Explaining(Protocol):
         """Return the same model, explained in another way."""
         ...
 
+    def described(self, metadata: ExplanationMetadata) -> Explaining:
+        """Return the same model with what other metadata say of its inputs."""
+        ...
+
     def explain(self, instances: Any) -> Explanations:
         """Return an explanation for each instance."""
         ...
