@@ -107,12 +107,7 @@ def suggest_baseline(
     if not inputs:
         raise click.UsageError("no input: name pictures, a table or a folder, or - for stdin")
     check_stdout()
-    if out is not None:
-        from pellucid_cli.files import check_free
-
-        if out.suffix not in (".npy", ".npz"):
-            raise click.UsageError(f"{out} is neither a .npy nor a .npz file")
-        check_free(out, force=force)
+    _check_out(out, force=force)
     loaded = load(
         console, model_dir, load_options(console, model, ExplainOptions(seed=seed), tables)
     )
@@ -127,6 +122,16 @@ def suggest_baseline(
             on_done=advance,
         )
     _deliver(found, form, out, console, force=force)
+
+
+def _check_out(out: Path | None, *, force: bool) -> None:
+    from pellucid_cli.files import check_free
+
+    if out is None:
+        return
+    if out.suffix not in (".npy", ".npz"):
+        raise click.UsageError(f"{out} is neither a .npy nor a .npz file")
+    check_free(out, force=force)
 
 
 def _deliver(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.api.judging.baselines import BaselineAdvice, suggest_baseline
+from pellucid.api.judging.advice import BaselineAdvice
+from pellucid.api.judging.baselines import suggest_baseline
 from pellucid.api.judging.evaluation import evaluate
 
 __all__ = ["BaselineAdvice", "evaluate", "suggest_baseline"]

@@ -94,7 +94,7 @@ class Repeats:
             model = configured(
                 self.quiet, candidate, unheard,
                 seed=self.seed if seed is None else seed, index=index, share=share,
-                described=candidate.described and candidate.described(records[0]),
+                described=candidate.described(records[0]) if candidate.described else None,
             )  # fmt: skip
         except PellucidError as error:
             self._known[name, share] = replace(error.notice, hint=None).sentence()

@@ -7,8 +7,6 @@ is no picture by deletion and insertion towards rows of the data, drawn at rando
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.api.judging.advice import PRINTED, BaselineAdvice
 from pellucid.api.judging.again import with_baselines
 from pellucid.api.judging.evaluation import evaluate
 from pellucid.api.judging.subjects import Explaining, one_output, picture_of
 from pellucid.errors import SpecError
-from pellucid.evaluate import Candidate, Evaluation, Interval, candidate_of, packed, short
+from pellucid.evaluate import Candidate, Evaluation, candidate_of
 from pellucid.explain import choose_baseline
 from pellucid.inputs import Instance, stack
 from pellucid.metadata import ExplanationMetadata, Modality
@@ -34,80 +33,8 @@ EXAMPLES = 1000
 DRAWN = 5
 """Towards so many rows explanations of what is no picture are judged."""
 TOGETHER = 64
-PRINTED = 16
-"""Baselines of more numbers are not written out: they belong into a file."""
 
 AS_IT_IS, NEAR = "as it is", "nearest"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaselineAdvice:
-    """Baselines side by side: their `evaluation`, which is `best`, and how to have it.
-
-    `best` is None where none is ahead of what the model has without advice, `before`. `ahead` says
-    by how much the best mean is ahead of that, by the metric that decides, with its interval.
-    `arrays` are the numbers of baselines that have their own, by candidate and input, as the model
-    takes them; `lines` is what metadata say for each that they can express.
-    """
-
-    evaluation: Evaluation
-    before: str
-    leader: str
-    best: str | None
-    metric: str
-    ahead: Interval
-    arrays: Mapping[str, Mapping[str, Array]]
-    lines: Mapping[str, Mapping[str, Any]]
-    notes: Sequence[str] = ()
-
-    @cached_property
-    def verdict(self) -> tuple[str, ...]:
-        """What follows, in sentences."""
-        title = self.evaluation.metric(self.metric).title
-        if self.leader == self.before:
-            return (f"By {title} no baseline is better than '{self.before}': keep it.",)
-        low, high = self.ahead.low, self.ahead.high
-        by = "" if low is None or high is None else f"{short(low)} to {short(high)}"
-        if self.best is None:
-            return (
-                f"By {title} '{self.leader}' has the best mean and is not distinguishable from "
-                f"'{self.before}' ({by}): nothing speaks for a change.",
-            )
-        return (f"By {title} '{self.best}' is ahead of '{self.before}' by {by}.",)
-
-    def has_file(self, name: str) -> bool:
-        """Whether the best baseline of an input has too many numbers to be written out."""
-        values = self.arrays.get(self.best or "", {}).get(name)
-        return values is not None and values.size > PRINTED
-
-    def packed(self, suffix: str) -> bytes | None:
-        """Return the numbers of the best baseline as a ``.npy`` or ``.npz`` file, if it has some.
-
-        Raises SpecError for several inputs in one ``.npy``.
-        """
-        arrays = self.arrays.get(self.best or "", {})
-        if not arrays:
-            return None
-        if suffix == ".npz":
-            return packed(arrays)
-        if len(arrays) > 1:
-            what = f"a .npy file holds one array, and the baseline is of {len(arrays)} inputs"
-            raise SpecError(what, hint="choose a .npz file")
-        file = io.BytesIO()
-        np.save(file, np.asarray(next(iter(arrays.values())), np.float32), allow_pickle=False)
-        return file.getvalue()
-
-    def document(self) -> dict[str, Any]:
-        """Return the advice as JSON values, the evaluation with it."""
-        return {
-            "before": self.before,
-            "best": self.best,
-            "metric": self.metric,
-            "verdict": list(self.verdict),
-            "notes": list(self.notes),
-            "metadata": {name: dict(it) for name, it in self.lines.items()},
-            "evaluation": json.loads(self.evaluation.json()),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,10 +216,8 @@ class _Run:
             notice = getattr(said, "what", None)
             warned[said.sentence() if notice is None else str(notice)] += 1
 
-        own = candidate.described and candidate.described(record)
-        made = configured(
-            self.model, candidate, warn, seed=self.settings.seed, described=own or None
-        )
+        own = candidate.described(record) if candidate.described else None
+        made = configured(self.model, candidate, warn, seed=self.settings.seed, described=own)
         if own is None:
             self.models[candidate.name] = made
         return made
