@@ -24,6 +24,8 @@ class ServedFunction:
     held: tuple[str, ...] = ()
     obstacles: Mapping[str, Obstacle] = field(default_factory=dict)
     squasher: str | None = None
+    varying: bool = False
+    absent: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def differentiable(self) -> frozenset[str]:

@@ -309,7 +309,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
             parameters=parameters,
             input_keys=compiler.input_keys,
             companions=compiler.companions,
-            lists=compiler.lists,
+            records=compiler.records.lists,
             explicit=not described.inferred,
             examples=search,
             tokens=compiler.token_reader,

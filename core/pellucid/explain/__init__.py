@@ -20,6 +20,7 @@ from pellucid.explain.features import (
     is_picture,
     zero,
 )
+from pellucid.explain.held import RecordLists
 from pellucid.explain.noise import noise_chosen, noise_warnings
 from pellucid.explain.pixel_watch import PixelWatch
 from pellucid.explain.results import Explanation, LabelAttribution, Results
@@ -38,6 +39,7 @@ __all__ = [
     "LabelAttribution",
     "LookedUp",
     "PixelWatch",
+    "RecordLists",
     "Results",
     "baseline_array",
     "blurred",

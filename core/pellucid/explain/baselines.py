@@ -45,7 +45,8 @@ class Baselines:
 
     With `encoded`, explained tensors are those behind the inputs; `input_keys` are those of
     `Explainer`. A baseline that was chosen is for the features that are `moved`; `mean` is what
-    MEAN is, feature by feature, and `seed` draws NOISE.
+    MEAN is, feature by feature, and `seed` draws NOISE; `absent` is what leaves a value out of a
+    list.
     """
 
     specs: Sequence[InputSpec]
@@ -56,6 +57,7 @@ class Baselines:
     chosen: ChosenBaseline | None = None
     mean: Tensors = field(default_factory=dict)
     seed: int = 0
+    absent: Mapping[str, object] = field(default_factory=dict)
 
     def made(self, model: Encoder, x: Tensors, inputs: Tensors) -> list[dict[str, Array]]:
         """Return the baselines, each a mapping of features to [1, …] (blurred: [n, …]).
@@ -150,7 +152,8 @@ class Baselines:
         if self._kind in (BaselineKind.MEAN, BaselineKind.NOISE) and spec.name in self.moved:
             return self._numbers(self._kind, spec, value)[None]
         if self._kind or k >= len(given):
-            return zero(shape, dtype)[None]
+            nothing = self.absent.get(spec.name)
+            return zero(shape, dtype)[None] if nothing is None else np.full_like(value[:1], nothing)
         if self._is_behind(spec) and not spec.encoded_baselines:
             return self._encoded(model, spec, k, value, inputs)
         return baseline_array(given[k], shape, dtype, spec)[None]

@@ -19,6 +19,7 @@ from pellucid.explain.dispatch import attribute, check_finite
 from pellucid.explain.features import Companions, Labels, has_nan, index_of, sparse_of
 from pellucid.explain.held import (
     GradientFacts,
+    RecordLists,
     held_notice,
     refuse_lost,
     refuse_step,
@@ -93,8 +94,7 @@ class Explainer:
     """A model and what is to be explained of one of its outputs.
 
     `input_keys` says which key of the signature's inputs each feature is, where it is one, and
-    `companions` which others belong to it, `lists` which features of any length the records of an
-    input hold;
+    `companions` which others belong to it, `records` which features have no tensor;
     `explicit` is false for metadata that were inferred: a feature without a gradient is then held
     instead of refused. `seed` names the random numbers; `examples` finds neighbours; `baseline` is
     what a call chose instead of the metadata's, `mean` that of the call, where it is asked for;
@@ -106,7 +106,7 @@ class Explainer:
     parameters: ExplanationParameters = field(default_factory=ExplanationParameters)
     input_keys: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, Companions] = field(default_factory=dict)
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    records: RecordLists = RecordLists()
     explicit: bool = True
     seed: int = 0
     examples: ExampleSearch | None = None
@@ -279,10 +279,12 @@ class Explainer:
 
     @property
     def _one_by_one(self) -> bool:
-        """Whether texts are as long for the model as their words are many, so that none is padded.
+        """Whether texts or lists are as long for the model as each instance has them.
 
         Together they would be as long as the longest, and some models say otherwise then.
         """
+        if self.model.varying:
+            return True
         return self._gradients and self.tokens is not None and self.tokens.varying
 
     def _tokens(self, inputs: Tensors, x: Tensors, i: int) -> dict[str, Tokens]:
@@ -306,7 +308,8 @@ class Explainer:
 
     def notes(self) -> list[Notice]:
         """Return what is worth knowing of how features are explained, if nobody wrote it."""
-        return behind_said(self._behind, "" if self.baseline is None else self.baseline.said)
+        behind = behind_said(self._behind, "" if self.baseline is None else self.baseline.said)
+        return behind if self._gradients else [*behind, *self.records.said(self.metadata.inputs)]
 
     def _baselines(self, method: Attributing, specs: Sequence[InputSpec]) -> Baselines:
         return Baselines(
@@ -315,6 +318,7 @@ class Explainer:
             encoded=self._gradients,
             input_keys=self.input_keys,
             moved=self._moved([spec.name for spec in specs]),
+            absent=self.model.absent,
             chosen=self.baseline,
             mean=self.mean,
             seed=self.seed,
@@ -367,9 +371,7 @@ class Explainer:
         known = set(self.input_keys.values())
         known |= {key for it in self.companions.values() for key in it.keys}
         beside = [key for key in self.model.held if key not in known]
-        explained = {spec.name for spec in self.metadata.inputs}
-        names = (name for key in beside for name in self.lists.get(key, (key,)))
-        return [name for name in names if name not in explained]
+        return self.records.held(beside, self.metadata.inputs, follow=not self._gradients)
 
     @property
     def _facts(self) -> GradientFacts:

@@ -29,6 +29,36 @@ class GradientFacts:
     squasher: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLists:
+    """Features of records that have no tensor: their `names`, by the inputs that hold them.
+
+    Of these, `followers` go with another one, value by value: the weights of ids do.
+    """
+
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    followers: Mapping[str, str] = field(default_factory=dict)
+
+    def held(self, keys: Sequence[str], specs: Sequence[InputSpec], *, follow: bool) -> list[str]:
+        """Return what is held of the inputs `keys`: themselves, or what is not explained of them.
+
+        What is explained is changed with what follows it, if `follow`.
+        """
+        explained = {spec.name for spec in specs}
+        moved = {it for it, leader in self.followers.items() if follow and leader in explained}
+        names = (name for key in keys for name in self.names.get(key, (key,)))
+        return [name for name in names if name not in explained and name not in moved]
+
+    def said(self, specs: Sequence[InputSpec]) -> list[Notice]:
+        """Return what is said of lists that follow one which is explained."""
+        explained = {spec.name for spec in specs}
+        return [
+            Notice(f"'{name}' goes with '{leader}', value by value")
+            for name, leader in self.followers.items()
+            if leader in explained
+        ]
+
+
 class Differentiated(Protocol):
     """A model and what is known of its gradients."""
 

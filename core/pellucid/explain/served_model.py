@@ -52,6 +52,16 @@ class ServedModel(Model, Protocol):
         ...
 
     @property
+    def varying(self) -> bool:
+        """Whether a feature is as long as each instance has it, so that each is asked alone."""
+        ...
+
+    @property
+    def absent(self) -> Mapping[str, object]:
+        """What stands for a value that is left out of its list, by feature."""
+        ...
+
+    @property
     def held(self) -> tuple[str, ...]:
         """The request's inputs that the output depends on beside what is explained."""
         ...

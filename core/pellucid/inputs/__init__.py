@@ -31,7 +31,13 @@ from pellucid.inputs.readers import (
     read_request_values,
     stack,
 )
-from pellucid.inputs.records import feature_inputs, is_tfrecord, read_records, record_input
+from pellucid.inputs.records import (
+    feature_inputs,
+    is_tfrecord,
+    read_records,
+    record_input,
+    serialized_example,
+)
 from pellucid.inputs.series import TIME
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tables import instance_of_row, read_table
@@ -84,6 +90,7 @@ __all__ = [
     "read_table",
     "record_input",
     "same_shapes",
+    "serialized_example",
     "set_aside",
     "shape_text",
     "stack",

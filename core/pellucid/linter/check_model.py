@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 
 from pellucid.errors import ModelError, SpecError, meant
 from pellucid.linter.assumed_pixels import graph_range
-from pellucid.linter.encodings import EncodedTensor, encodings_of, way_out
+from pellucid.linter.encodings import EncodedTensor, encodings_of, in_records, way_out
 from pellucid.metadata import (
     Baseline,
     Dialect,
@@ -22,6 +22,7 @@ from pellucid.metadata import (
     Modality,
     Nested,
     OutputSpec,
+    RecordFeature,
     ValueBaseline,
     range_text,
     same_range,
@@ -173,8 +174,12 @@ class _Checker:
             "weight_dense_shape_name",
         ):
             self.resolve(path, field, getattr(feature, field), "input")
+        own = tensor
+        if feature.name in self.in_records and tensor is not None:
+            _, it = self.in_records[feature.name]
+            tensor = TensorInfo(name=it.name, dtype=it.dtype, shape=(None, *it.shape))
         if feature.encoded_tensor_name is None:
-            self.gradient(feature, tensor, self.at(path, "input_tensor_name"))
+            self.gradient(feature, own, self.at(path, "input_tensor_name"))
         else:
             self.gradient(feature, encoded, self.at(path, "encoded_tensor_name"))
         if feature.modality is Modality.IMAGE:
@@ -198,6 +203,11 @@ class _Checker:
                 hint=way_out(self.encoded, self.dialect, of=feature.name),
                 severity=None if self.method else Severity.WARNING,
             )
+
+    @cached_property
+    def in_records(self) -> Mapping[str, tuple[str, RecordFeature]]:
+        """The features that are explained in the record that they are parsed of."""
+        return in_records(self.metadata, self.meta_graph, self.signature)
 
     @cached_property
     def encoded(self) -> Mapping[str, EncodedTensor]:

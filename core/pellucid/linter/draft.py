@@ -120,8 +120,9 @@ def _default(graph: MetaGraph) -> Signature | None:
 
 
 def _input(feature: InputSpec, graph: MetaGraph, signature: Signature) -> InputSpec:
-    if feature.tensor_name != feature.name:
-        return feature  # with the tensor that is parsed or decoded of an input
+    if feature.tensor_name != feature.name:  # what is parsed or decoded of an input
+        inside = signature.inputs.get(feature.tensor_name or "")
+        return feature if inside is None else replace(feature, tensor_name=inside.name)
     info = signature.inputs[feature.name]
     made = replace(feature, tensor_name=info.name)
     if _is_picture(feature.name, info.dtype, info.shape):

@@ -102,10 +102,14 @@ def slopes(meta_graph: MetaGraph, output: str) -> Callable[[str], bool]:
     return comes
 
 
-def locate(meta_graph: MetaGraph, flat: str) -> Place | None:
-    """Return where a flat name leads: a call ``C`` and a node ``b`` of its function are ``C/b``."""
+def locate(meta_graph: MetaGraph, flat: str, inside: Body | None = None) -> Place | None:
+    """Return where a flat name leads: a call ``C`` and a node ``b`` of its function are ``C/b``.
+
+    It is a name in the graph, or `inside` another body.
+    """
     name, _, number = flat.rpartition(":")
-    waiting: list[tuple[tuple[Body, ...], tuple[str, ...], str]] = [((Body(meta_graph),), (), name)]
+    first = Body(meta_graph) if inside is None else inside
+    waiting: list[tuple[tuple[Body, ...], tuple[str, ...], str]] = [((first,), (), name)]
     seen = set[tuple[str, str]]()
     while waiting:
         bodies, chain, rest = waiting.pop()

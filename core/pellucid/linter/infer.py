@@ -6,13 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pellucid.errors import SpecError, did_you_mean
-from pellucid.linter.encodings import decoded_pictures, embedded_lists, parsed_records
+from pellucid.linter.encodings import (
+    decoded_pictures,
+    embedded_lists,
+    feature_names,
+    parsed_records,
+)
 from pellucid.metadata import (
     Dialect,
     ExplanationMetadata,
     InputSpec,
     Modality,
     OutputSpec,
+    RecordForm,
     is_channels_first,
 )
 from pellucid.notices import Hint, Notice
@@ -56,23 +62,11 @@ def _inputs(signature: Signature, output: str, graph: MetaGraph | None) -> Itera
     """Yield what is explained: the inputs, or what is parsed or decoded of them."""
     tensor = signature.outputs[output].name
     records = {} if graph is None else parsed_records(graph, signature, tensor)
+    called = feature_names(records, signature)
     for name, info in signature.inputs.items():
-        features = records[name].explained if name in records else ()
-        lists = {}
-        if graph is not None and name in records:
-            lists = embedded_lists(graph, signature, tensor, records[name])
-        # Features of two records, or a feature and an input, may have one name.
-        prefix = f"{name}." if len(records) > 1 else ""
-        for it in features:
-            own = f"{name}." if it.name in signature.inputs else prefix
-            modality = Modality.NUMERIC if it.dtype in FLOAT_TYPES else Modality.CATEGORICAL
-            yield InputSpec(name=f"{own}{it.name}", tensor_name=it.tensor, modality=modality)
-        for listed, behind in lists.items():
-            own = f"{name}." if listed in signature.inputs else prefix
-            # A group has one value, which is that of the whole list.
-            group = f"{own}{listed}"
-            yield InputSpec(name=group, tensor_name=behind, group_name=group)
-        if not features and not lists:
+        features = [*_features(name, records, called, signature, tensor, graph)]
+        yield from features
+        if not features:
             modality = _modality(name, info)
             if (
                 modality is Modality.SERIES
@@ -81,6 +75,38 @@ def _inputs(signature: Signature, output: str, graph: MetaGraph | None) -> Itera
             ):
                 modality = Modality.NUMERIC
             yield InputSpec(name=name, tensor_name=name, modality=modality)
+
+
+def _features(
+    key: str,
+    records: Mapping[str, RecordForm],
+    called: Mapping[str, Mapping[str, str]],
+    signature: Signature,
+    output: str,
+    graph: MetaGraph | None,
+) -> Iterator[InputSpec]:
+    """Yield the features of the records of an input, if it holds any.
+
+    One that can only be changed in the record has the input's own tensor: its name tells it.
+    """
+    if graph is None or key not in records:
+        return
+    form, names = records[key], called[key]
+    for it in form.explained:
+        info = tensor_info(graph, signature, it.tensor or "")
+        numbers = Modality.NUMERIC if info.dtype in FLOAT_TYPES else Modality.CATEGORICAL
+        picture = info.shape is not None and _is_image(info.shape)
+        modality = Modality.IMAGE if numbers is Modality.NUMERIC and picture else numbers
+        yield InputSpec(name=names[it.name], tensor_name=it.tensor, modality=modality)
+    lists = embedded_lists(graph, signature, output, form)
+    for it in form.inside:
+        name, behind = names[it.name], lists.get(it.name)
+        if behind is not None:
+            # A group has one value, which is that of the whole list.
+            yield InputSpec(name=name, tensor_name=behind, group_name=name)
+        else:
+            modality = Modality.NUMERIC if it.dtype in FLOAT_TYPES else Modality.CATEGORICAL
+            yield InputSpec(name=name, tensor_name=key, modality=modality)
 
 
 def _with_pictures(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from pellucid.linter import (
     Reach,
     TokenTensors,
     encoded_tensors,
-    parsed_records,
     refuse_unsafe,
     token_tensors,
     way_out,
@@ -30,7 +29,6 @@ from pellucid.metadata import (
     OutputSpec,
     PixelLayout,
     PixelSource,
-    RecordForm,
 )
 from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint
@@ -42,6 +40,8 @@ from pellucid.runtime.graph.flat_graph import FlatGraph, node_of
 from pellucid.runtime.graph.latent_tensor import last_layer_input
 from pellucid.runtime.graph.reinitialise import Reinitialisation
 from pellucid.runtime.model import TensorFlowModel
+from pellucid.runtime.record_model import RecordModel
+from pellucid.runtime.records import Records
 from pellucid.runtime.token_reader import GraphTokenReader
 from pellucid.saved_model import (
     Batch,
@@ -131,9 +131,11 @@ class Compiler:
         if encoded not in self._models:
             check_device(self.device)
             compile_spec = self._compile_spec(encoded)
-            self._models[encoded] = TensorFlowModel(
-                compile_spec, lambda: self._before(compile_spec), lambda: self._names(compile_spec)
-            )
+            before, names = partial(self._before, compile_spec), partial(self._names, compile_spec)
+            if inside := self.records.inside:
+                self._models[encoded] = RecordModel(compile_spec, inside, before, names)
+            else:
+                self._models[encoded] = TensorFlowModel(compile_spec, before, names)
         return self._models[encoded]
 
     def signature_outputs(self, request: Tensors) -> dict[str, Array]:
@@ -198,7 +200,8 @@ class Compiler:
         """The key of the signature's inputs that each feature is, where it is one."""
         keys = {info.name: key for key, info in self.signature.inputs.items()}
         tensors = {i.name: self._tensor(i.tensor_name or i.name) for i in self.metadata.inputs}
-        return {name: keys[tensor] for name, tensor in tensors.items() if tensor in keys}
+        apart = self.records.inside
+        return {n: keys[it] for n, it in tensors.items() if it in keys and n not in apart}
 
     @cached_property
     def companions(self) -> dict[str, Companions]:
@@ -259,22 +262,16 @@ class Compiler:
                 domain=_domain(pixels.get(key)) or (domains.get(key) if same else None),
                 pixel_layout=pixels[key].layout if key in pixels else PixelLayout(),
                 batch=self._batch.axis and not is_shared(info.shape, self._batch),
-                record=self._records.get(key),
+                record=self.records.forms.get(key),
             )
             for key, info in self._requested.inputs.items()
         )
 
     @cached_property
-    def lists(self) -> dict[str, tuple[str, ...]]:
-        """The features that are lists of any length, by the inputs whose records hold them."""
-        return {key: it.listed for key, it in self._records.items() if it.listed}
-
-    @cached_property
-    def _records(self) -> dict[str, RecordForm]:
+    def records(self) -> Records:
         """What the inputs of the signature hold that are serialized records."""
-        if self._requested is not self.signature:
-            return {}
-        return parsed_records(self.meta_graph, self.signature, self._output)
+        output = self._output if self._requested is self.signature else None
+        return Records(self.meta_graph, self.signature, self.metadata, output)
 
     @cached_property
     def _requested(self) -> Signature:
@@ -340,6 +337,8 @@ class Compiler:
     def _compile_spec(self, encoded: bool) -> CompileSpec:
         explained = {}
         for spec in self.metadata.inputs:
+            if spec.name in self.records.inside:
+                continue
             written = spec.encoded_tensor_name if encoded else None
             explained[spec.name] = self._tensor(written or spec.tensor_name or spec.name)
         return CompileSpec(
@@ -358,6 +357,9 @@ class Compiler:
             refuse_loader=lambda reason: self._refuse_loader(explained, reason),
             reinitialised=self.anew,
             way_out=lambda: self._way_out(explained),
+            records={it.key for it in self.records.inside.values()},
+            record_ends=self.records.ends,
+            varying=self.records.varying(explained.values()),
         )
 
     def _refuse_loader(self, explained: Mapping[str, str], reason: str) -> None:
@@ -387,9 +389,8 @@ class Compiler:
 
     def _names(self, compile_spec: CompileSpec) -> GraphFunction | None:
         key = self.metadata.output.index_name_mapping_key
-        if key is None:
-            return None
-        return GraphFunction(compile_spec, {"names": self._tensor(key, "output")})
+        tensors = {} if key is None else {"names": self._tensor(key, "output")}
+        return GraphFunction(compile_spec, tensors) if tensors else None
 
 
 def _domain(pixels: AssumedPixels | None) -> Domain | None:

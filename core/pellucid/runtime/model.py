@@ -39,7 +39,14 @@ from pellucid.runtime.engine.failures import (
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import RowBatches, Rows, used
 from pellucid.runtime.engine.tensorflow import tf
-from pellucid.runtime.refusals import GRADIENTS, Failure, blocked, carried_by_none, refused
+from pellucid.runtime.refusals import (
+    GRADIENTS,
+    Failure,
+    blocked,
+    carried_by_none,
+    check_rows,
+    refused,
+)
 from pellucid.runtime.row_blocks import RowBlocks, any_of
 from pellucid.runtime.row_mixing import Question
 from pellucid.saved_model import Batch
@@ -107,6 +114,16 @@ class TensorFlowModel:
         keys = {held(key): key for key in self.compile_spec.request}
         return tuple(keys[o.name] for o in self.operands if o.name in keys)
 
+    @property
+    def varying(self) -> bool:
+        """Whether a feature is as long as each instance has it, so that each is asked alone."""
+        return self.compile_spec.varying
+
+    @property
+    def absent(self) -> Mapping[str, object]:
+        """What stands for a value that is left out of its list, by feature."""
+        return {}
+
     @cached_property
     def obstacles(self) -> Mapping[str, Obstacle]:
         """An operation that stops gradients on their way to each feature, if the graph has one."""
@@ -135,9 +152,7 @@ class TensorFlowModel:
         ``xai_preprocess``, where the model has it, runs here, and is not differentiated.
         """
         before = self._preprocessor
-        if before is None:
-            return dict(request)
-        return self.computed(before, request)
+        return dict(request) if before is None else self.computed(before, request)
 
     def encode(self, inputs: Tensors) -> dict[str, Array]:
         """Return the operands, [n, …]: explained tensors behind the inputs are computed."""
@@ -145,20 +160,13 @@ class TensorFlowModel:
 
         def run(backend: Backend) -> dict[str, Array]:
             def answer(rows: Tensors) -> dict[str, Array]:
-                encoded = backend.encode(rows)
+                encoded = backend.encode_filled(rows)
                 for name, value in encoded.items():
-                    if np.shape(value)[:1] != (len(any_of(rows)),):
-                        raise ModelError(
-                            "the explained tensor "
-                            f"'{self.compile_spec.explained.get(name, name)}' has shape "
-                            f"{list(np.shape(value))} for {len(any_of(rows))} instances: its "
-                            "first axis is not the batch"
-                        )
+                    tensor = self.compile_spec.explained.get(name, name)
+                    check_rows(f"the explained tensor '{tensor}'", value, len(any_of(rows)))
                 return encoded
 
-            known = self.compile_spec.request.values()
-            computes = any(it not in known for it in self.compile_spec.explained.values())
-            about = "encode" if computes else None
+            about = "encode" if self.compile_spec.computes else None
             return self._gathered(inputs, answer, self.compile_spec.batch, about)
 
         encoded = self._try(run, "encode")
@@ -174,18 +182,14 @@ class TensorFlowModel:
 
     def display_names(self, request: Tensors) -> Array | None:
         """Return the outputs' names, [n, …], where another output of the model carries them."""
-        if self._names is None:
-            return None
-        (names,) = self.computed(self._names, request).values()
-        return names
+        return None if self._names is None else self.computed(self._names, request)["names"]
 
     def computed(self, function: GraphFunction, request: Tensors) -> dict[str, Array]:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
         try:
             with self._turn:
-                return self._gathered(
-                    request, function.encode, function.compile_spec.batch, function
-                )
+                batch = function.compile_spec.batch
+                return self._gathered(request, function.encode, batch, function)
         except (AllRefusedError, *DATA) as error:
             raise InstanceError(refused(error), refused_row(error)) from error
         except FAILURES as error:
@@ -198,15 +202,11 @@ class TensorFlowModel:
         def run(backend: Backend) -> Array:
             def answer(rows: Tensors) -> dict[str, Array]:
                 output = np.asarray(backend.outputs(rows))
-                if output.shape[:1] != (len(any_of(rows)),):
-                    raise ModelError(
-                        f"the output '{self.compile_spec.output}' has shape "
-                        f"{list(output.shape)} for {len(any_of(rows))} instances: "
-                        "its first axis is not the batch"
-                    )
+                check_rows(f"the output '{self.compile_spec.output}'", output, len(any_of(rows)))
                 return {"": output}
 
-            return self._gathered(x, answer, self.compile_spec.batch, "outputs")[""]
+            about = None if self.absent and len(any_of(x)) == 1 else "outputs"  # as company shows
+            return self._gathered(x, answer, self.compile_spec.batch, about)[""]
 
         output = self._try(run, "outputs")
         lone = self.compile_spec.batch.lone and output.shape[1:2] == (1,)

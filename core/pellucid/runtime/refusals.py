@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pellucid.errors import ModelError, NotDifferentiableError
+from pellucid.model import Array
 from pellucid.notices import Where
 from pellucid.runtime.backends.base import CompileSpec
 from pellucid.runtime.engine.failures import NoGradient, Unsupported, sentence
@@ -34,6 +37,15 @@ def refused(error: Exception) -> str:
     if lacks:
         return f"the record lacks the feature '{lacks[1]}' ({lacks[2]}), which the model requires"
     return f"the model cannot take this: {sentence(error)}"
+
+
+def check_rows(what: str, value: Array, rows: int) -> None:
+    """Raise ModelError for a tensor that has no row for each of so many instances."""
+    shape = list(np.shape(value))
+    if shape[:1] != [rows]:
+        raise ModelError(
+            f"{what} has shape {shape} for {rows} instances: its first axis is not the batch"
+        )
 
 
 def blocked(compile_spec: CompileSpec, error: NoGradient) -> NotDifferentiableError:

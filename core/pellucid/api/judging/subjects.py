@@ -147,6 +147,7 @@ def _baselines(explainer: Explainer, specs: Sequence[InputSpec]) -> Baselines:
         chosen=explainer.baseline,
         mean=explainer.mean,
         seed=explainer.seed,
+        absent=explainer.model.absent,
     )
 
 

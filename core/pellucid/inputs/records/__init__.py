@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pellucid.inputs.records.example import feature_inputs, with_records
+from pellucid.inputs.records.example import feature_inputs, serialized_example, with_records
 from pellucid.inputs.records.tfrecord import is_tfrecord, read_records, record_input
 
-__all__ = ["feature_inputs", "is_tfrecord", "read_records", "record_input", "with_records"]
+__all__ = [
+    "feature_inputs",
+    "is_tfrecord",
+    "read_records",
+    "record_input",
+    "serialized_example",
+    "with_records",
+]

@@ -93,7 +93,7 @@ def _record(value: Any, info: InputInfo, where: Where) -> bytes:
         for it in features
         if it.name in given
     }
-    return _example(found) if form.kind is RecordKind.EXAMPLE else _row(found, form)
+    return serialized_example(found) if form.kind is RecordKind.EXAMPLE else _row(found, form)
 
 
 def _values(value: object, info: InputInfo, where: Where) -> Array:
@@ -120,7 +120,7 @@ def _cell(value: Any) -> str:
 # a length and so many bytes.
 
 
-def _example(features: Mapping[str, Array]) -> bytes:
+def serialized_example(features: Mapping[str, Array]) -> bytes:
     """Return a serialized tf.train.Example, its features in the order of their names."""
     entries = b"".join(
         _field(1, _field(1, name.encode()) + _field(2, _feature(features[name])))

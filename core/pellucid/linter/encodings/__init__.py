@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pellucid.linter.encodings.decoded_pictures import decoded_pictures
 from pellucid.linter.encodings.draft_for_method import complete
-from pellucid.linter.encodings.embedded_inputs import with_embeddings
+from pellucid.linter.encodings.embedded_inputs import encodings_of, with_embeddings
 from pellucid.linter.encodings.encoded_tensors import (
     EncodedTensor,
     encoded_tensors,
-    encodings_of,
     way_out,
 )
-from pellucid.linter.encodings.parsed_records import embedded_lists, parsed_records
+from pellucid.linter.encodings.parsed_records import (
+    embedded_lists,
+    feature_names,
+    in_records,
+    parsed_records,
+)
 from pellucid.linter.encodings.token_tensors import TokenTensors, token_tensors
 
 __all__ = [
@@ -22,6 +26,8 @@ __all__ = [
     "embedded_lists",
     "encoded_tensors",
     "encodings_of",
+    "feature_names",
+    "in_records",
     "parsed_records",
     "token_tensors",
     "way_out",

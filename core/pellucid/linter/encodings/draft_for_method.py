@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from pellucid.errors import SpecError
 from pellucid.linter.encodings.embedded_inputs import embedded
 from pellucid.linter.encodings.encoded_tensors import EncodedTensor, encoded_tensors
+from pellucid.linter.encodings.parsed_records import in_records
 from pellucid.linter.gradient_flow import slopes
 from pellucid.metadata import (
     METHODS,
+    BaseMethod,
     ExplanationMetadata,
     InputSpec,
     Modality,
+    RecordFeature,
     ValueBaseline,
 )
 from pellucid.notices import Hint, Notice, Warn
@@ -35,10 +38,11 @@ def complete(
         known = ", ".join(METHODS)
         raise SpecError(f"'{method}' is not a method", hint=f"choose one of {known}")
     kind = METHODS[method]
+    inside = in_records(metadata, graph, signature)
     found: dict[str, EncodedTensor] = {}
     lost: list[str] = []
     if kind.uses_gradients:
-        found, lost = _behind(metadata, graph, signature)
+        found, lost = _behind(metadata, graph, signature, inside)
     if len(lost) == len(metadata.inputs):
         raise SpecError(
             f"no gradient reaches {_listed(lost)}, nor a tensor behind one of them alone",
@@ -49,10 +53,9 @@ def complete(
         if feature.name in lost:
             continue
         behind = found.get(feature.name)
-        tensor = tensor_info(graph, signature, feature.tensor_name or feature.name)
-        text = tensor.dtype == "string"
         if behind is None:
-            inputs.append(_completed(feature, text, written=not kind.default_baselines))
+            own = inside[feature.name][1] if feature.name in inside else None
+            inputs.append(_completed(feature, own, graph, signature, kind))
         else:
             inputs.append(embedded(feature, behind, graph, signature))
         if behind is not None:
@@ -71,7 +74,7 @@ def complete(
 
 
 def _behind(
-    metadata: ExplanationMetadata, graph: MetaGraph, signature: Signature
+    metadata: ExplanationMetadata, graph: MetaGraph, signature: Signature, inside: Collection[str]
 ) -> tuple[dict[str, EncodedTensor], list[str]]:
     """Return the tensors behind inputs that gradients do not reach, and the inputs without one."""
     written = metadata.output.tensor_name or metadata.output.name
@@ -80,7 +83,8 @@ def _behind(
         it.name: resolve_tensor(graph, signature, it.tensor_name or it.name, role="input").tensor
         for it in metadata.inputs
     }
-    found = encoded_tensors(graph, signature, output, inputs)
+    apart = {name: tensor for name, tensor in inputs.items() if name not in inside}
+    found = encoded_tensors(graph, signature, output, apart)
     comes = slopes(graph, output)
     lost = [
         name
@@ -91,10 +95,23 @@ def _behind(
     return found, lost
 
 
-def _completed(feature: InputSpec, text: bool, *, written: bool) -> InputSpec:
-    """Return a feature with a baseline, unless the method has its own."""
+def _completed(
+    feature: InputSpec,
+    own: RecordFeature | None,
+    graph: MetaGraph,
+    signature: Signature,
+    kind: type[BaseMethod],
+) -> InputSpec:
+    """Return a feature with a baseline, unless the method has its own.
+
+    `own` is what it is in its record, if it is explained there: a value that is left out of its
+    list has nothing in its place.
+    """
+    tensor = tensor_info(graph, signature, feature.tensor_name or feature.name)
+    text = (own or tensor).dtype == "string"
     if text and feature.modality is Modality.NUMERIC:
         feature = replace(feature, modality=Modality.CATEGORICAL)
+    written = not kind.default_baselines and not (own is not None and own.listed)
     zero = ValueBaseline("" if text else 0)
     return replace(feature, input_baselines=(zero,) if written else ())
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pellucid.errors import SpecError
 from pellucid.linter.encodings.encoded_tensors import EncodedTensor, encoded_tensors
+from pellucid.linter.encodings.parsed_records import in_records
 from pellucid.metadata import ExplanationMetadata, InputSpec, Modality, ValueBaseline
 from pellucid.saved_model import (
     FLOAT_TYPES,
@@ -44,13 +46,18 @@ def with_embeddings(
     Where all inputs are of floats, they stay as they are; and so do whole numbers that are numbers,
     and what is parsed of a record.
     """
-    given = {it.name: signature.inputs.get(it.tensor_name or "") for it in metadata.inputs}
+    # What is changed in a record has the record's tensor, and a name of its own.
+    given = {
+        it.name: signature.inputs.get(it.name) if it.tensor_name == it.name else None
+        for it in metadata.inputs
+    }
     if all(info is None or info.dtype in FLOAT_TYPES for info in given.values()):
         return metadata
     output = metadata.output.tensor_name or metadata.output.name
     inputs = {
         it.name: resolve_tensor(graph, signature, it.tensor_name or it.name, role="input").tensor
         for it in metadata.inputs
+        if it.tensor_name not in signature.inputs or given[it.name] is not None
     }
     flat = resolve_tensor(graph, signature, output, role="output").tensor
     found = {
@@ -65,3 +72,32 @@ def with_embeddings(
             for it in metadata.inputs
         ),
     )
+
+
+def encodings_of(
+    metadata: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
+) -> dict[str, EncodedTensor]:
+    """Return `encoded_tensors` of the inputs that metadata name; {} where a name is wrong.
+
+    Those of several outputs are returned where they are the same for all. What is explained in a
+    record has none.
+    """
+    apart = in_records(metadata, meta_graph, signature)
+    try:
+        outputs = [
+            resolve_tensor(meta_graph, signature, it.tensor_name or it.name, role="output").tensor
+            for it in metadata.outputs
+        ]
+        inputs = {
+            it.name: resolve_tensor(
+                meta_graph, signature, it.tensor_name or it.name, role="input"
+            ).tensor
+            for it in metadata.inputs
+            if it.name not in apart
+        }
+    except SpecError:
+        return {}
+    first, *others = (encoded_tensors(meta_graph, signature, it, inputs) for it in outputs)
+    return {
+        name: it for name, it in first.items() if all(other.get(name) == it for other in others)
+    }

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pellucid.errors import SpecError
 from pellucid.linter.encodings.forward_walk import Forward, Spot
 from pellucid.linter.encodings.token_tensors import way
 from pellucid.linter.gradient_flow import slopes
 from pellucid.linter.gradient_walk import LOOPS
-from pellucid.metadata import Dialect, Encoding, ExplanationMetadata
+from pellucid.metadata import Dialect, Encoding
 from pellucid.metadata.documents import spelled
 from pellucid.notices import Hint
 from pellucid.saved_model import (
@@ -24,7 +23,6 @@ from pellucid.saved_model import (
     MetaGraph,
     Shape,
     Signature,
-    resolve_tensor,
     tensor_info,
 )
 
@@ -117,32 +115,6 @@ def encoded_tensors(
             loop = loops[-1] if loops and not looked_up else None
             found[name] = EncodedTensor(spot.name, encoding, others, rows, looked_up, cut, loop)
     return found
-
-
-def encodings_of(
-    metadata: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
-) -> dict[str, EncodedTensor]:
-    """Return `encoded_tensors` of the inputs that metadata name; {} where a name is wrong.
-
-    Those of several outputs are returned where they are the same for all.
-    """
-    try:
-        outputs = [
-            resolve_tensor(meta_graph, signature, it.tensor_name or it.name, role="output").tensor
-            for it in metadata.outputs
-        ]
-        inputs = {
-            it.name: resolve_tensor(
-                meta_graph, signature, it.tensor_name or it.name, role="input"
-            ).tensor
-            for it in metadata.inputs
-        }
-    except SpecError:
-        return {}
-    first, *others = (encoded_tensors(meta_graph, signature, it, inputs) for it in outputs)
-    return {
-        name: it for name, it in first.items() if all(other.get(name) == it for other in others)
-    }
 
 
 def _is_call(meta_graph: MetaGraph, spot: Spot) -> bool:

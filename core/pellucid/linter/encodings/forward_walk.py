@@ -7,13 +7,13 @@ Conditionals and loops are passed, not entered: what is inside them no metadata 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pellucid.linter.gradient_flow import SHAPES, locate
+from pellucid.linter.gradient_flow import SHAPES, Place, locate
 from pellucid.linter.gradient_walk import MOST_STEPS, Body, data_inputs
-from pellucid.saved_model import MetaGraph, node_name, reachable
+from pellucid.saved_model import Function, MetaGraph, node_name, reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,29 @@ _DEEPEST = 32
 
 
 class Forward:
-    """Walks forward in one graph, from any of its tensors towards one output."""
+    """Walks forward in one graph, from any of its tensors towards one output.
 
-    def __init__(self, meta_graph: MetaGraph, output: str) -> None:
-        self._meta_graph = meta_graph
+    With `inside`, the graph is the body of that function, and the outputs are all that it returns.
+    """
+
+    def __init__(
+        self, meta_graph: MetaGraph, output: str = "", inside: Function | None = None
+    ) -> None:
+        self.meta_graph, self.output = meta_graph, output
+        body = Body(meta_graph, inside)
         top = output.rpartition(":")[0]
         while top and top not in meta_graph.nodes:
             top = top.rpartition("/")[0]
-        self._graph = Frame(Body(meta_graph), (), (top,))
+        self._graph = Frame(body, (), body.results if inside is not None else (top,))
+
+    def place(self, tensor: str) -> Place | None:
+        """Return where a flat name leads in this graph."""
+        return locate(self.meta_graph, tensor, self._graph.body)
+
+    def returned(self, tensors: Iterable[str]) -> set[int]:
+        """Return which of the results of the function some tensors are."""
+        known = {f"{node}:{index}": places for (node, index), places in self._graph.results.items()}
+        return {place for tensor in tensors for place in known.get(tensor, ())}
 
     def after(
         self, tensor: str, *, stop: Callable[[Spot], bool] = lambda spot: False
@@ -98,7 +113,7 @@ class Forward:
 
         What `stop` says is an end is returned and not gone beyond.
         """
-        place = locate(self._meta_graph, tensor)
+        place = self.place(tensor)
         if place is None:
             return {}
         frame: Frame | None = self._graph

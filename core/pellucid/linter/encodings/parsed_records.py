@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from pellucid.errors import SpecError
 from pellucid.linter.encodings.encoded_tensors import encoded_tensors
-from pellucid.linter.encodings.forward_walk import Forward
-from pellucid.linter.gradient_flow import locate
-from pellucid.linter.gradient_walk import Body, data_inputs
-from pellucid.metadata import RecordFeature, RecordForm, RecordKind
-from pellucid.saved_model import MetaGraph, Shape, Signature, node_name, shape_of, type_name
+from pellucid.linter.encodings.forward_walk import Forward, Spot
+from pellucid.linter.encodings.record_lists import sums_up, with_followers
+from pellucid.linter.encodings.record_parsers import (
+    EXAMPLES,
+    PARSERS,
+    features_of,
+    kind_of,
+    tensors_of,
+)
+from pellucid.linter.gradient_flow import Place, locate
+from pellucid.linter.gradient_walk import LOOPS, Walk, data_inputs
+from pellucid.metadata import ExplanationMetadata, RecordFeature, RecordForm
+from pellucid.saved_model import MetaGraph, Signature, resolve_tensor, tensor_info
 
-_EXAMPLES = ("ParseExample", "ParseExampleV2")
 # A row for each instance, whatever number of values it has.
 _SUMS = ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN", "SegmentSum", "SegmentMean")
-_PARSERS = (*_EXAMPLES, "DecodeCSV")
+# What a loop makes of one record after the other stands together here.
+_STACKS = ("TensorListStack", "TensorArrayGatherV3")
+# How a loop of TensorFlow 1 takes one of them.
+_READ = "TensorArrayReadV3"
 
 
 def parsed_records(
@@ -24,22 +35,71 @@ def parsed_records(
 ) -> dict[str, RecordForm]:
     """Return what the inputs hold that the graph parses before anything else is made of them.
 
-    `output` is the flat name of the tensor that is explained. An input that several operations
-    parse, or one whose keys are no constants, has no form.
+    `output` is the flat name of the tensor that is explained. Records are parsed together, or one
+    by one in a loop, as ``tf.map_fn`` does. An input that several operations parse, or one whose
+    keys are no constants, has no form.
     """
     texts = {key: it.name for key, it in signature.inputs.items() if it.dtype == "string"}
     known = meta_graph.nodes.ops.union(*(it.nodes.ops for it in meta_graph.functions.values()))
-    if not texts or known.isdisjoint(_PARSERS):
+    if not texts or known.isdisjoint(PARSERS):
         return {}
     forward, found = Forward(meta_graph, output), {}
     for key, tensor in texts.items():
-        reached = forward.after(tensor, stop=lambda spot: spot.op in _PARSERS)
-        parsers = {it.name.rpartition(":")[0]: it for it in reached if it.op in _PARSERS}
+        parsers = [*_parsers(forward, tensor)]
         if len(parsers) == 1:
-            form = _form(meta_graph, *parsers)
-            if form is not None:
-                found[key] = replace(form, features=_used(forward, output, form))
+            features = _form(parsers[0], meta_graph, signature)
+            if features:
+                sums = parsers[0].together and sums_up(forward, features)
+                kind = kind_of(parsers[0].op)
+                found[key] = RecordForm(kind=kind, features=features, sums=sums)
     return found
+
+
+def feature_names(
+    records: Mapping[str, RecordForm], signature: Signature
+) -> dict[str, dict[str, str]]:
+    """Return what the features of each record are called in metadata, by the inputs.
+
+    Features of two records, or a feature and an input, may have one name.
+    """
+    return {
+        key: {
+            it.name: f"{key}.{it.name}"
+            if len(records) > 1 or it.name in signature.inputs
+            else it.name
+            for it in form.features
+        }
+        for key, form in records.items()
+    }
+
+
+def in_records(
+    metadata: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature
+) -> dict[str, tuple[str, RecordFeature]]:
+    """Return what metadata explain in the record itself, with the input and what it is there.
+
+    They give such a feature its name in the record, and the tensor of the record. What is wrong
+    with their names is the business of others.
+    """
+    try:
+        output = metadata.output.tensor_name or metadata.output.name
+        flat = resolve_tensor(meta_graph, signature, output, role="output").tensor
+        tensors = {
+            it.name: resolve_tensor(
+                meta_graph, signature, it.tensor_name or it.name, role="input"
+            ).tensor
+            for it in metadata.inputs
+        }
+    except SpecError:
+        return {}
+    records = parsed_records(meta_graph, signature, flat)
+    called = feature_names(records, signature)
+    return {
+        called[key][it.name]: (key, it)
+        for key, form in records.items()
+        for it in form.inside
+        if tensors.get(called[key][it.name]) == signature.inputs[key].name
+    }
 
 
 def embedded_lists(
@@ -49,14 +109,19 @@ def embedded_lists(
 
     That is what a lookup of all their values is summed up to, as `embedding_lookup_sparse` does.
     """
-    if not form.listed:
+    lists = {it.name: it.values for it in form.inside if it.values is not None}
+    if not lists:
         return {}
-    tensors = {it.name: it.tensor for it in form.features if it.used}
-    found = encoded_tensors(meta_graph, signature, output, tensors)
+    tensors = {it.name: it.tensor or it.values for it in form.features if it.used}
+    known = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    found = encoded_tensors(meta_graph, signature, output, known)
     return {
         name: it.tensor
         for name, it in found.items()
-        if name in form.listed and not it.others and _op(meta_graph, it.tensor) in _SUMS
+        if name in lists
+        and not form.following(name)
+        and not it.others
+        and _op(meta_graph, it.tensor) in _SUMS
     }
 
 
@@ -67,104 +132,109 @@ def _op(meta_graph: MetaGraph, tensor: str) -> str | None:
     return place.bodies[-1].nodes.op(place.name)
 
 
-def _used(forward: Forward, output: str, form: RecordForm) -> tuple[RecordFeature, ...]:
-    """Return the features, each with whether the output depends on its values."""
+@dataclass(frozen=True)
+class _Parser:
+    """A parser by its flat name in a graph; one inside a `loop` by that in the loop's body.
 
-    def reaches(feature: RecordFeature) -> bool:
-        return any(spot.name == output for spot in forward.after(feature.tensor))
+    `framed` tells that it is inside a loop of TensorFlow 1, which has no body of its own.
+    """
 
-    return tuple(replace(it, used=it.listed or reaches(it)) for it in form.features)
+    forward: Forward
+    flat: str
+    loop: tuple[Forward, str] | None = None
+    framed: bool = False
 
+    @property
+    def together(self) -> bool:
+        """Whether all records are parsed at once."""
+        return self.loop is None and not self.framed
 
-def _form(meta_graph: MetaGraph, parser: str) -> RecordForm | None:
-    place = locate(meta_graph, f"{parser}:0")
-    if place is None:
-        return None
-    body = place.bodies[-1]
-    message = body.nodes.message(place.name)
-    attributes = body.nodes.attributes(place.name)
-    inputs = data_inputs(message)
-    if message.op == "DecodeCSV":
-        if not _is_plain(attributes):
-            return None
-        types = list(attributes["OUT_TYPE"].list.type)
-        columns = tuple(
-            RecordFeature(
-                name=f"column_{i + 1}", dtype=type_name(kind), shape=(), tensor=f"{parser}:{i}",
-                required=_is_empty(body, default),
-            )
-            for i, (kind, default) in enumerate(zip(types, inputs[1:], strict=True))
-        )  # fmt: skip
-        return RecordForm(kind=RecordKind.CSV, features=columns)
-    features = tuple(_features(body, str(message.op), inputs, attributes, parser))
-    return RecordForm(kind=RecordKind.EXAMPLE, features=features) if features else None
+    @cached_property
+    def place(self) -> Place:
+        found = self.forward.place(f"{self.flat}:0")
+        assert found is not None, "it was found on a walk"
+        return found
 
+    @property
+    def op(self) -> str:
+        return str(self.place.bodies[-1].nodes.op(self.place.name))
 
-def _is_plain(attributes: Mapping[str, Any]) -> bool:
-    """Whether rows have commas between all their cells, as they are written here."""
-    comma, some = attributes.get("field_delim"), attributes.get("select_cols")
-    return (comma is None or comma.s in (b"", b",")) and (some is None or not some.list.i)
-
-
-def _features(
-    body: Body, op: str, inputs: Sequence[str], attributes: Mapping[str, Any], parser: str
-) -> Iterator[RecordFeature]:
-    """Yield the features that a parser of examples makes, none where a key is no constant."""
-    dense_types = list(attributes["Tdense"].list.type)
-    sparse_types = list(attributes["sparse_types"].list.type)
-    ragged_types: list[int] = []
-    if op == "ParseExampleV2":
-        ragged_types = list(attributes["ragged_value_types"].list.type)
-        keys = [_strings(body, it) for it in inputs[2:5]]
-        defaults = inputs[5:]
-    else:
-        split = 2 + len(sparse_types)
-        names = [[_strings(body, it) for it in part] for part in (inputs[2:split], inputs[split:])]
-        dense = names[1][: len(dense_types)]
-        keys = [_joined(names[0]), _joined(dense), []]
-        defaults = inputs[split + len(dense_types) :]
-    sparse_keys, dense_keys, ragged_keys = keys
-    if sparse_keys is None or dense_keys is None or ragged_keys is None:
-        return
-    first = 3 * len(sparse_types)
-    shapes = attributes["dense_shapes"].list.shape
-    for i, (name, kind) in enumerate(zip(dense_keys, dense_types, strict=True)):
-        shape: Shape = shape_of(shapes[i])
-        yield RecordFeature(
-            name=name, dtype=type_name(kind), shape=shape or (), tensor=f"{parser}:{first + i}",
-            required=None not in (shape or ()) and _is_empty(body, defaults[i]),
-            listed=None in (shape or ()),
-        )  # fmt: skip
-    for i, (name, kind) in enumerate(zip(sparse_keys, sparse_types, strict=True)):
-        yield RecordFeature(
-            name=name, dtype=type_name(kind), shape=(None,), required=False, listed=True,
-            tensor=f"{parser}:{len(sparse_types) + i}",
-        )  # fmt: skip
-    for i, (name, kind) in enumerate(zip(ragged_keys, ragged_types, strict=True)):
-        yield RecordFeature(
-            name=name, dtype=type_name(kind), shape=(None,), required=False, listed=True,
-            tensor=f"{parser}:{first + len(dense_types) + i}",
-        )  # fmt: skip
+    def ends(self, feature: RecordFeature) -> tuple[bool, set[str]]:
+        """Return whether the output depends on a feature, and in which tensors it leaves a loop."""
+        tensors = tensors_of(self.place.bodies[-1], self.place.name, self.flat, feature)
+        names = {*tensors, *(it.name for tensor in tensors for it in self.forward.after(tensor))}
+        if self.loop is None:
+            stacks = {
+                spot.name
+                for tensor in tensors
+                for spot in self.forward.after(tensor, stop=_is_stack)
+                if _is_stack(spot)
+            }
+            return self.forward.output in names, stacks
+        outer, loop = self.loop
+        used, ends = False, set[str]()
+        for place in self.forward.returned(names):
+            left = f"{loop}:{place}"
+            used = used or any(it.name == outer.output for it in outer.after(left))
+            ends |= {it.name for it in outer.after(left, stop=_is_stack) if _is_stack(it)} or {left}
+        return used, ends
 
 
-def _joined(keys: Sequence[list[str] | None]) -> list[str] | None:
-    return None if None in keys else [it for key in keys for it in key or ()]
+def _is_stack(spot: Spot) -> bool:
+    return spot.op in _STACKS
 
 
-def _strings(body: Body, tensor: str) -> list[str] | None:
-    """Return the values of a constant of strings."""
-    value = _constant(body, tensor)
-    return None if value is None else [it.decode("utf-8", "replace") for it in value.string_val]
+def _parsers(forward: Forward, tensor: str) -> Iterator[_Parser]:
+    """Yield what parses the records of a tensor, each parser once."""
+    reached = forward.after(tensor, stop=lambda spot: spot.op in PARSERS)
+    names = {tensor, *(it.name for it in reached)}
+    framed = any(it.op == _READ for it in reached)
+    for flat in dict.fromkeys(it.name.rpartition(":")[0] for it in reached if it.op in PARSERS):
+        yield _Parser(forward, flat, framed=framed)
+    for flat in dict.fromkeys(it.name.rpartition(":")[0] for it in reached if it.op in LOOPS):
+        place = forward.place(f"{flat}:0")
+        if place is None:
+            continue
+        body, prefix = place.bodies[-1], "".join(f"{it}/" for it in place.chain)
+        attributes = body.nodes.attributes(place.name)
+        function = next(Walk(forward.meta_graph).called(attributes, "body"), None)
+        if function is None:
+            continue
+        inner = Forward(forward.meta_graph, inside=function)
+        written = data_inputs(body.nodes.message(place.name))
+        carried = [
+            name
+            for name, it in zip(function.arguments, written, strict=False)
+            if f"{prefix}{it.partition(':')[0]}:{body.place_of(it) or 0}" in names
+        ]
+        spots = (it for name in carried for it in inner.after(f"{name}:0", stop=_is_parser))
+        for found in dict.fromkeys(it.name.rpartition(":")[0] for it in spots if _is_parser(it)):
+            yield _Parser(inner, found, loop=(forward, flat))
 
 
-def _is_empty(body: Body, tensor: str) -> bool:
-    """Whether a default has no value, which says that there has to be one."""
-    value = _constant(body, tensor)
-    return value is not None and any(it.size == 0 for it in value.tensor_shape.dim)
+def _is_parser(spot: Spot) -> bool:
+    return spot.op in EXAMPLES
 
 
-def _constant(body: Body, tensor: str) -> Any:
-    name = node_name(tensor)
-    if name not in body.nodes or body.nodes.op(name) != "Const":
-        return None
-    return body.nodes.attributes(name)["value"].tensor
+def _form(
+    parser: _Parser, meta_graph: MetaGraph, signature: Signature
+) -> tuple[RecordFeature, ...]:
+    """Return the features of a parser, with where each stands in the graph of the model."""
+    features = features_of(parser.place.bodies[-1], parser.place.name, parser.flat)
+    features = with_followers(parser.forward, features)
+    ends = {it.name: parser.ends(it) for it in features}
+    found = []
+    for it in features:
+        used, stacks = ends[it.name]
+        it = replace(it, used=used)
+        if not parser.together:
+            foreign = {end for name, (_, its) in ends.items() if name != it.name for end in its}
+            own = next(iter(stacks)) if len(stacks) == 1 and not stacks & foreign else None
+            known = own is not None and tensor_info(meta_graph, signature, own).dtype
+            alone = known not in (False, "variant", "unknown") and it.follows is None
+            it = replace(it, tensor=own if alone else None, values=None)
+        elif it.follows is not None or (it.listed and not it.dtype.startswith("float")):
+            # Values of a list of ids or words are left out, and no tensor is one value shorter.
+            it = replace(it, tensor=None)
+        found.append(it)
+    return tuple(found)

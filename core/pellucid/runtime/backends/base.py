@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from pellucid.errors import ModelError
 from pellucid.model import Array, Obstacle, Tensors
@@ -50,7 +52,9 @@ class CompileSpec:
     explained tensors. `trusted` tells that the model may touch more than tensors; `refuse_loader`
     raises UnsafeModelError where it is not, and TensorFlow's own loader might do so: it is given
     the reason why that has to take the model. `reinitialised` draws
-    weights anew.
+    weights anew. Some features are in the `records`, inputs by their keys, which are operands as
+    explained tensors are; `record_ends` are what makes a record one with values in all of its
+    lists. `varying` tells that a tensor is as long as each instance has it.
     """
 
     directory: Path
@@ -68,6 +72,19 @@ class CompileSpec:
     refuse_loader: Callable[[str], None] = lambda reason: None
     way_out: Callable[[], Hint | None] = lambda: None
     reinitialised: Reinitialisation | None = None
+    records: Collection[str] = ()
+    record_ends: Mapping[str, bytes] = field(default_factory=dict)
+    varying: bool = False
+
+    @property
+    def computes(self) -> bool:
+        """Whether an explained tensor is none of the request's."""
+        return not set(self.explained.values()) <= set(self.request.values())
+
+    @property
+    def takes_any_rows(self) -> bool:
+        """Whether a batch may have one row more."""
+        return self.batch.axis and self.batch.rows is None
 
     @property
     def checkpoint(self) -> str:
@@ -153,9 +170,37 @@ class Backend(Compiled):
     def network(self, rows: dict[str, Any]) -> Any:
         """Return the output for `rows`, as new ops of the current graph."""
 
+    def _filled(self, rows: dict[str, Any]) -> Any:
+        """Return the output for `rows`, asked with one more that has values in all of its lists.
+
+        Where lists are summed up, there are as many rows as the last one that has any.
+        """
+        ends = self.compile_spec.record_ends
+        if not any(held(key) in rows for key in ends) or not self.compile_spec.takes_any_rows:
+            return self.network(rows)
+        shared = {o.name for o in self.operands if o.shared}
+        last = {name: row[:1] for name, row in rows.items() if name not in shared}
+        for key, end in ends.items():
+            if held(key) in last:
+                last[held(key)] = tf.strings.join([last[held(key)], end])
+        more = {name: tf.concat([rows[name], row], 0) for name, row in last.items()}
+        return self.network({**rows, **more})[:-1]
+
     @abstractmethod
     def encode(self, request: Tensors) -> dict[str, Array]:
         """Return the operands for rows of a request: explained tensors, and what is held."""
+
+    def encode_filled(self, request: Tensors) -> dict[str, Array]:
+        """Return what `encode` does, asked with one more row, as `_filled` is."""
+        ends = self.compile_spec.record_ends
+        if not ends or not self.compile_spec.takes_any_rows:
+            return self.encode(request)
+        last = {name: value[:1] for name, value in request.items()}
+        for key, end in ends.items():
+            filled = np.array([bytes(last[key].ravel()[0]) + end], object)
+            last[key] = filled.reshape(last[key].shape)
+        more = {name: np.concatenate([it, last[name]]) for name, it in request.items()}
+        return {name: value[:-1] for name, value in self.encode(more).items()}
 
     def outputs(self, rows: Tensors) -> Array:
         """Return the output of each row, [r, …]."""
@@ -169,7 +214,7 @@ class Backend(Compiled):
     def _output_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
             x = self._arguments(self.operands)
-            output = kernels.outputs(self.network, self.operands, self.compile_spec.batch, x)
+            output = kernels.outputs(self._filled, self.operands, self.compile_spec.batch, x)
             return list(x.values()), {"output": output}
 
         return self._compiled("outputs", build)
@@ -209,7 +254,7 @@ class Backend(Compiled):
             }
             indices = [tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.int32, tf.int64)]
             scores = kernels.coalition_scores(
-                self.network, self.operands, self.compile_spec.batch, xs, others, where, *indices
+                self._filled, self.operands, self.compile_spec.batch, xs, others, where, *indices
             )
             return [*xs.values(), *others.values(), *where.values(), *indices], {"scores": scores}
 
@@ -226,7 +271,7 @@ class Backend(Compiled):
             types = (tf.int32, tf.float64, tf.float64, tf.int64)
             rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
             sums = kernels.path_gradient(
-                self.network, self.operands, self.compile_spec.batch, start, stop, *rows
+                self._filled, self.operands, self.compile_spec.batch, start, stop, *rows
             )
             return [*start.values(), *stop.values(), *rows], sums
 

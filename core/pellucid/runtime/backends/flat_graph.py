@@ -167,7 +167,8 @@ class FlatGraphBackend(FlatSession, Backend):
         fold(flat, self._output, cuts)
         alive = flat.ancestors([self._output], cuts)
         moving = _downstream(flat, alive, cuts)
-        reached = _downstream(flat, alive, set(tensors))
+        records = {t for key, t in self.request.items() if key in compile_spec.records}
+        reached = _downstream(flat, alive, {*tensors, *records})
         if node_of(self._output) not in reached and self._output not in tensors:
             raise ModelError(
                 f"the output '{compile_spec.output}' does not depend on "
