@@ -16,6 +16,10 @@ from pellucid.runtime.engine.failures import NoGradient, Unsupported, sentence
 
 # Of a record that is parsed.
 _LACKS = re.compile(r"Feature: (.+?) \(data type: (\w+)\) is required but could not be found")
+# Of a row of CSV, as it numbers columns from 0.
+_COLUMNS = re.compile(r"Expect (\d+) fields but have (\d+) in record")
+_EMPTY = re.compile(r"Field (\d+) is required but missing in record")
+_NO_NUMBER = re.compile(r"Field (\d+) in record \d+ is not a valid (\w+): (.*?)(?: \(at '|$)")
 GRADIENTS = ("path_gradient", "gradients_reach")
 
 
@@ -33,10 +37,23 @@ class Failure:
 
 def refused(error: Exception) -> str:
     """Return the sentence for values that the model does not take."""
-    lacks = _LACKS.search(sentence(error))
+    said = sentence(error)
+    lacks = _LACKS.search(said)
     if lacks:
         return f"the record lacks the feature '{lacks[1]}' ({lacks[2]}), which the model requires"
-    return f"the model cannot take this: {sentence(error)}"
+    return _of_row(said) or f"the model cannot take this: {said}"
+
+
+def _of_row(said: str) -> str | None:
+    """Return the sentence for a row of CSV that does not fit, None if it is about none."""
+    if columns := _COLUMNS.search(said):
+        wants, has = columns.groups()
+        return f"the row has {has} column{'s' * (has != '1')}, and the model takes {wants}"
+    if empty := _EMPTY.search(said):
+        return f"column {int(empty[1]) + 1} of the row is empty, and the model requires it"
+    if wrong := _NO_NUMBER.search(said):
+        return f"column {int(wrong[1]) + 1} of the row is '{wrong[3]}', which is no {wrong[2]}"
+    return None
 
 
 def check_rows(what: str, value: Array, rows: int) -> None:

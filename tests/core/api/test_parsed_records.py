@@ -195,6 +195,21 @@ def test_rows_of_csv_are_explained_by_their_columns(tmp_path: Path) -> None:
     assert second.labels[0].score == pytest.approx(math.tanh(-2), abs=1e-6)
     assert model.explain([[1.0, 2.0, "x"]])[0].labels[0].score == first.labels[0].score
 
+    for row, what in WRONG_ROWS:
+        with pytest.raises(pellucid.InstanceError) as stop:
+            model.explain(["1.0,2.0,x", row])
+        assert str(stop.value) == f"instances[1]: {what}"
+
+
+WRONG_ROWS: list[tuple[Any, str]] = [
+    ("1,2,x,y", "the row has 4 columns, and the model takes 3"),
+    ("1,2", "the row has 2 columns, and the model takes 3"),
+    ("5", "the row has 1 column, and the model takes 3"),
+    (",2,x", "column 1 of the row is empty, and the model requires it"),
+    ("1,abc,x", "column 2 of the row is 'abc', which is no float"),
+    ([1.0, 2.0], "input 'rows' is a row of CSV of 3 columns, got a list of 2"),
+]
+
 
 def test_records_beside_another_input(tmp_path: Path) -> None:
     def serve(examples: Any, scale: Any) -> Any:
@@ -270,3 +285,21 @@ def test_a_serialized_record_without_what_is_required_is_named_with_the_feature(
     assert str(stop.value) == (
         "instances[1]: the record lacks the feature 'age' (float), which the model requires"
     )
+
+
+def test_lists_of_two_records_are_named_with_their_inputs(tmp_path: Path) -> None:
+    def serve(one: Any, other: Any) -> Any:
+        spec = {"ids": tf.io.VarLenFeature(tf.int64), "w": F([], tf.float32)}
+        found = [tf.io.parse_example(it, spec) for it in (one, other)]
+        ids = [tf.reduce_sum(tf.cast(tf.sparse.to_dense(p["ids"]), tf.float32), 1) for p in found]
+        return {"y": ids[0] * found[1]["w"] + ids[1] * found[0]["w"]}
+
+    directory = saved(tmp_path / "m", serve, texts("one"), texts("other"))
+    row = {"one": {"ids": [2, 3], "w": 5.0}, "other": {"ids": 7, "w": 11.0}}
+    names = {"one.ids": [11.0, 16.5], "one.w": 17.5, "other.ids": [17.5], "other.w": 27.5}
+    model, _ = load(directory, method="sampled-shapley")
+    features = model.explain([row])[0].labels[0].features
+    assert set(features) == set(names)
+    for name, value in names.items():
+        np.testing.assert_allclose(features[name], value, rtol=1e-5)
+    assert load(directory)[0].explain([row])[0].held == ("one.ids", "other.ids")

@@ -82,7 +82,8 @@ def _record(value: Any, info: InputInfo, where: Where) -> bytes:
     assert form is not None, "it was asked for"
     if not isinstance(value, Mapping):
         if len(value) != len(features):
-            what = f"input '{info.name}' is {form.kind.value} of {len(features)}, got "
+            wants = f"{len(features)} column{'s' * (len(features) != 1)}"
+            what = f"input '{info.name}' is {form.kind.value} of {wants}, got "
             raise InstanceError(f"{what}{kind_of(value)} of {len(value)}", where=where)
         value = {it.name: cell for it, cell in zip(features, value, strict=True)}
     optional = {it.name for it in features if it.optional}
