@@ -127,7 +127,7 @@ def test_rows_of_csv_are_given_as_text_lists_or_objects() -> None:
     assert made("1.5,2,x", ROWS) == b"1.5,2,x"
     assert made([1.5, 2, 'a "b", c'], ROWS) == b'1.5,2,"a ""b"", c"'
     assert made({"column_2": 7}, ROWS) == b",7,"
-    with pytest.raises(InstanceError, match="is a row of CSV of 3, got a list of 2"):
+    with pytest.raises(InstanceError, match="is a row of CSV of 3 columns, got a list of 2"):
         made([1, 2], ROWS)
 
 
