@@ -23,8 +23,13 @@ from pellucid.visualize import Overview, overview_pictures
 from pellucid.visualize import encode as encode_picture
 
 
-def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], wanted: Wanted) -> None:
-    """Write errors.jsonl, the gallery and, last, summary.json, when all results are in place."""
+def finish(
+    folder: Folder, plan: Plan, document: Mapping[str, Any], wanted: Wanted, method: str
+) -> None:
+    """Write errors.jsonl, the gallery and, last, summary.json, when all results are in place.
+
+    `method` is that of the explanations, in words, as pictures of all of them have it.
+    """
     counted, seconds = Summary(), 0.0
     with folder.aside(folder.path / ERRORS) as errors:
         for number in range(plan.blocks):
@@ -36,7 +41,7 @@ def finish(folder: Folder, plan: Plan, document: Mapping[str, Any], wanted: Want
                     line = {"input": it["name"], "error": it["error"]}
                     errors.write(encode(line, indent=False))
     try:
-        _draw(folder, counted.overview, str(document["settings"].get("the method", "")))
+        _draw(folder, counted.overview, method)
         if wanted.table is not None:
             with folder.aside(folder.path / f"{TABLE}.{wanted.table}") as file:
                 groups = folder.table(range(plan.blocks))

@@ -195,7 +195,7 @@ class Run:
         if outcome.done < plan.chosen:
             outcome.stopped = outcome.stopped or "interrupted"
         elif outcome.stopped is None:
-            finish(folder, plan, document, self.wanted)
+            finish(folder, plan, document, self.wanted, engine.about.method)
 
     def _planned(self, folder: Folder, engine: Engine) -> tuple[Plan, bool]:
         """Return the plan, and whether files have changed since the run was broken off."""

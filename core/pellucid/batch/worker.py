@@ -49,14 +49,16 @@ class About:
     """What is known of a model once it is loaded.
 
     `inputs` are what an instance has to give, and `beside` what it may have beside them; `size` is
-    how many are explained at a time; `settings` and `model`, a fingerprint, are what a run must not
-    change between two commands; `warnings` came up while it was loaded.
+    how many are explained at a time; `method` is that of the explanations, in words; `settings` and
+    `model`, a fingerprint, are what a run must not change between two commands; `warnings` came up
+    while it was loaded.
     """
 
     inputs: tuple[InputInfo, ...]
     beside: Beside = Beside()
     size: int
     model: str
+    method: str = ""
     settings: Mapping[str, Any]
     warnings: tuple[Message, ...] = ()
 
@@ -143,6 +145,7 @@ class Work:
             beside=model.beside,
             size=block_size(model.inputs, parameters.method),
             model=fingerprint(model.directory),
+            method=parameters.method.caption(None),
             warnings=self._warnings,
             settings={
                 "the method": parameters.method.name,

@@ -235,7 +235,7 @@ class Baselines:
             return encoded
         # Beside a longer text, a shorter one is filled up with the model's own padding.
         both = {name: np.concatenate([it, start[name]]) for name, it in inputs.items()}
-        found = model.encode_together(both)[spec.name][len(x) :]
+        found = model.encode_together(both)[spec.name][len(x) : 2 * len(x)]
         if found.shape[1:] != x.shape[1:]:
             raise InstanceError(
                 f"the baseline of '{spec.name}' has {found.shape[1:]} numbers behind it, and the "

@@ -42,6 +42,7 @@ from pellucid.explain.targets import (
 )
 from pellucid.explain.texts import (
     Apart,
+    LookedUp,
     Texts,
     TokenReader,
     Tokens,
@@ -49,8 +50,10 @@ from pellucid.explain.texts import (
     behind_said,
     cuts_of,
     find_texts,
+    read_of,
     starts_said,
-    tokens_of,
+    tokens_in,
+    unseen_said,
 )
 from pellucid.metadata import (
     Attributing,
@@ -191,8 +194,8 @@ class Explainer:
         )
         result = []
         for i in range(n):
-            places = np.flatnonzero(row == i)
-            sparse, tokens = sparse_of(self.companions, inputs, i), self._tokens(inputs, x, i)
+            places, read = np.flatnonzero(row == i), read_of(self.tokens, inputs, i)
+            sparse, tokens = sparse_of(self.companions, inputs, i), self._tokens(read, inputs, x, i)
             labels = tuple(made.made(int(j), sparse, tokens) for j in places)
             notices = warnings_of(labels, method, facts, [leaping[j] for j in places], noise=noise)
             result.append(
@@ -205,7 +208,7 @@ class Explainer:
                         for name, key in self.input_keys.items()
                         if key in inputs and len(inputs[key]) == n
                     },
-                    warnings=(*general, *notices),
+                    warnings=(*general, *notices, *unseen_said(read)),
                     general=general,
                     held=(*lost, *beside),
                     baseline=from_what,
@@ -287,18 +290,13 @@ class Explainer:
             return True
         return self._gradients and self.tokens is not None and self.tokens.varying
 
-    def _tokens(self, inputs: Tensors, x: Tensors, i: int) -> dict[str, Tokens]:
+    def _tokens(
+        self, read: Mapping[str, LookedUp], inputs: Tensors, x: Tensors, i: int
+    ) -> dict[str, Tokens]:
         """Return the words of an instance that are explained at their embeddings."""
-        if not self._gradients or self.tokens is None or not self.tokens.features:
-            return {}
-        one = {key: value[i : i + 1] for key, value in inputs.items()}
-        found = {}
-        for name, looked_up in self.tokens.read(one).items():
-            text = one[self.input_keys[name]].ravel()[0]
-            known = tokens_of(text, looked_up, x[name].shape[1])
-            if known is not None and name in self.model.differentiable:
-                found[name] = known
-        return found
+        explained = read.keys() & self.model.differentiable if self._gradients else ()
+        texts = {name: inputs[self.input_keys[name]][i, ...].ravel()[0] for name in explained}
+        return tokens_in(read, texts, {name: x[name].shape[1] for name in texts})
 
     @property
     def _behind(self) -> list[InputSpec]:

@@ -21,7 +21,10 @@ class ServedModel(Model, Protocol):
         ...
 
     def encode_together(self, inputs: Tensors) -> dict[str, Array]:
-        """Return the operands of one batch, in which a row may depend on those beside it."""
+        """Return the operands of one batch, in which a row may depend on those beside it.
+
+        Repeats of the last may follow, where a batch has a fixed size.
+        """
         ...
 
     def predict(self, x: Tensors) -> Array:

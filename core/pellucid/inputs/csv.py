@@ -35,6 +35,7 @@ from pellucid.notices import Notice, Where
 _NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE
 )
+_DECIMAL_COMMA = re.compile(r"[+-]?\d[\d.']*,\d[\d,.]*([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
 SEPARATED = {".csv": None, ".tsv": "\t"}
 """The suffixes of tables, and what separates their columns; None is to be found out."""
@@ -327,6 +328,13 @@ def _cell(cell: str, info: InputInfo, title: str, where: Where) -> object:
         return value
     if info.dtype == "bool":
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), cell)
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise InstanceError(
+            f"column '{title}' has a comma in a number, \"{text[:40]}\"",
+            where=where,
+            hint="write a decimal point, and nothing between thousands: pandas makes that of "
+            "read_csv(…, decimal=',', thousands='.')",
+        )
     if _WHOLE.fullmatch(text) and len(text) < 400:
         return int(text)
     return float(text) if _NUMBER.fullmatch(text) else cell

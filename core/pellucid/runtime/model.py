@@ -47,7 +47,7 @@ from pellucid.runtime.refusals import (
     check_rows,
     refused,
 )
-from pellucid.runtime.row_blocks import RowBlocks, any_of
+from pellucid.runtime.row_blocks import RowBlocks, any_of, together
 from pellucid.runtime.row_mixing import Question
 from pellucid.saved_model import Batch
 
@@ -178,7 +178,8 @@ class TensorFlowModel:
 
     def encode_together(self, inputs: Tensors) -> dict[str, Array]:
         """Return the operands of one batch, in which a row may depend on those beside it."""
-        return self._try(lambda backend: backend.encode(inputs), "encode")
+        rows = together(inputs, self.compile_spec.batch)
+        return self._try(lambda backend: backend.encode(rows), "encode")
 
     def display_names(self, request: Tensors) -> Array | None:
         """Return the outputs' names, [n, …], where another output of the model carries them."""

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.cancellation import check
 from pellucid.errors import InstanceError
 from pellucid.model import Array, Tensors
+from pellucid.notices import Hint
 from pellucid.runtime.engine.failures import DATA, AllRefusedError
 from pellucid.runtime.engine.row_batches import (
     RowBatches,
@@ -114,6 +115,26 @@ def _blame(x: Tensors, rows: Array, question: Question, batch: Batch, why: Excep
         raise InstanceError(refused(why), bad[0]) from why
     if bad:
         raise AllRefusedError(bad[0], why) from why
+
+
+def together(inputs: Tensors, batch: Batch) -> dict[str, Array]:
+    """Return rows, [n, …], as one batch that the model takes, filled up with repeats of the last.
+
+    Raises InstanceError where it does not take so many.
+    """
+    count = len(any_of(inputs))
+    most = batch.rows if batch.axis else 1
+    if most is None:
+        return dict(inputs)
+    if count > most:
+        raise InstanceError(
+            f"the model takes {most} {'rows' if most > 1 else 'row'} at a time, and so does not "
+            "fill up a shorter baseline beside its instance",
+            0,
+            hint=Hint("choose a {baseline} that is as long as the instance"),
+        )
+    rows = np.minimum(np.arange(most), count - 1)
+    return {name: value[rows] for name, value in inputs.items()}
 
 
 def any_of(tensors: Tensors) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
@@ -217,4 +218,11 @@ def _placed(words: tuple[str, ...], value: object) -> tuple[tuple[str, ...], tup
 def _written(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float) or not isfinite(value) or abs(value) >= _LARGE:
+        return f"{value:.5g}" if isinstance(value, float) else str(value)
+    before = len(f"{abs(value):.0f}")  # the digits that stand before the point are all kept
+    return f"{value:.{before + 2 * (not value.is_integer()) if before > 5 else 5}g}"
+
+
+# From here on, numbers of 64 bits have gaps between the whole ones.
+_LARGE = 2.0**53

@@ -119,3 +119,17 @@ def test_one_bad_row_costs_one_sentence_and_nothing_else() -> None:
     assert [(str(e), e.index) for e in errors] == [
         ("line 2: row 2 has 2 columns, the first line has 4", 1)
     ]
+
+
+@pytest.mark.parametrize("cell", ["1,5", "-1.234,5", "1,5e3", "1,234,567"])
+def test_a_comma_in_a_number_is_refused_with_what_to_do(cell: str) -> None:
+    one = InputInfo(name="x", dtype="float32", shape=(None,))
+    other = InputInfo(name="y", dtype="float32", shape=(None,))
+    with pytest.raises(
+        InstanceError, match=r"^line 2: column 'x' has a comma in a number"
+    ) as caught:
+        list(read_csv(["x;y\n", f"{cell};2\n"], [one, other]))
+    assert f'"{cell}"; write a decimal point' in str(caught.value)
+    text = InputInfo(name="x", dtype="string", shape=(None,))
+    (found,) = read_csv(["x;y\n", f"{cell};2\n"], [text, other])
+    assert found.value == {"x": cell, "y": 2}

@@ -31,6 +31,24 @@ def test_columns_have_their_values_and_groups_none() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (13.86, "13.86"),
+        (123456.0, "123456"),
+        (-250000.0, "-250000"),
+        (1716899.25, "1716899.25"),
+        (0.00012345678, "0.00012346"),
+        (1e20, "1e+20"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_no_digit_before_the_point_is_lost(value: float, written: str) -> None:
+    found = explanations([InputSpec(name="x")], {"x": value}, [label({"x": 1.0})])
+    (part,) = parts(found[0], found[0].labels[0], found.metadata)
+    assert part.value == written
+
+
 def test_elements_of_a_bag_have_its_names_and_those_of_a_vector_numbers() -> None:
     found = explanations(
         [

@@ -12,8 +12,11 @@ from pellucid.explain.texts.tokens import (
     apart,
     behind_said,
     cuts_of,
+    read_of,
     starts_said,
+    tokens_in,
     tokens_of,
+    unseen_said,
 )
 
 __all__ = [
@@ -29,7 +32,10 @@ __all__ = [
     "find_texts",
     "is_string",
     "lime_of_strings",
+    "read_of",
     "shapley_of_words",
     "starts_said",
+    "tokens_in",
     "tokens_of",
+    "unseen_said",
 ]

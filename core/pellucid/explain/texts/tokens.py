@@ -65,6 +65,41 @@ def tokens_of(text: object, looked_up: LookedUp, length: int) -> Tokens | None:
     return Tokens(cut=_placed(words, text_of(text)) or _joined(words), places=places)
 
 
+def read_of(reader: TokenReader | None, inputs: Tensors, row: int) -> Mapping[str, LookedUp]:
+    """Return what the model looks up of the texts in one row of the inputs, [n, …]."""
+    if reader is None or not reader.features:
+        return {}
+    return reader.read({key: value[row : row + 1] for key, value in inputs.items()})
+
+
+def tokens_in(
+    read: Mapping[str, LookedUp], texts: Mapping[str, object], lengths: Mapping[str, int]
+) -> dict[str, Tokens]:
+    """Return the parts of the texts of an instance as `tokens_of` does, where they are known."""
+    found = {name: tokens_of(text, read[name], lengths[name]) for name, text in texts.items()}
+    return {name: it for name, it in found.items() if it is not None}
+
+
+def unseen_said(read: Mapping[str, LookedUp]) -> list[Notice]:
+    """Return how many words of each text of an instance the model cuts off before it looks.
+
+    That is known where it cuts all words of a text, [words], into rows of one length, [1, t].
+    """
+    found = []
+    for name, it in read.items():
+        if it.ids is None or it.ids.ndim != 2 or it.keys.ndim != 1:
+            continue
+        count, seen = sum(map(bool, it.keys.tolist())), it.ids.shape[1]
+        if count > seen:
+            found.append(
+                Notice(
+                    f"of the {count:,} words of '{name}', the model sees the first {seen:,}, and "
+                    f"never the other {count - seen:,}"
+                )
+            )
+    return found
+
+
 def _agree(names: Sequence[str], ids: Array) -> bool:
     """Whether equal strings have equal ids, one after the other, and padding fills the rest."""
     given = ids.ravel().tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.explain.texts import LookedUp, tokens_of
+from pellucid.explain.texts import LookedUp, tokens_of, unseen_said
 
 
 def looked_up(words: list[str], ids: list[int] | None = None) -> LookedUp:
@@ -64,3 +64,15 @@ def test_ids_that_do_not_agree_with_the_words_say_that_they_are_not_known(ids: l
 def test_ids_that_do() -> None:
     tokens = tokens_of(b"a b a", looked_up(["a", "b", "a"], [3, 4, 3, 0, 0]), 5)
     assert tokens is not None and tokens.places == (0, 1, 2)
+
+
+def test_words_that_the_model_cuts_off_are_counted() -> None:
+    keys = np.array([b"a", b"b", b"c", b"d", b"e", b""], object)
+    cut_off = LookedUp(keys=keys, ids=np.array([[3, 4, 5]]))
+    (said,) = unseen_said({"text": cut_off})
+    assert str(said) == (
+        "of the 5 words of 'text', the model sees the first 3, and never the other 2"
+    )
+    assert not unseen_said({"text": LookedUp(keys=keys, ids=np.zeros((1, 5)))})
+    assert not unseen_said({"text": LookedUp(keys=keys, ids=np.zeros(3))})
+    assert not unseen_said({"text": LookedUp(keys=keys)})
