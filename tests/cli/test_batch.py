@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.batch.paths import name_of
+from pellucid.files import name_of
 from pellucid.gallery import read_entries
 
 

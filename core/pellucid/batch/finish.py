@@ -9,13 +9,12 @@ from typing import Any
 import orjson
 
 from pellucid.batch.output_folder import ERRORS, SUMMARY, TABLE, Folder
-from pellucid.batch.paths import fitting, shown
 from pellucid.batch.plan import Plan
 from pellucid.batch.rendering import Wanted
 from pellucid.batch.resume import ANEW
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
-from pellucid.files import DAMAGED
+from pellucid.files import DAMAGED, fitting, shown
 from pellucid.gallery import OVERVIEW, Entry, write_gallery
 from pellucid.notices import Where
 from pellucid.responses import encode, write_tidy

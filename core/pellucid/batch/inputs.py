@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError, refuse_remote
-from pellucid.files import NO_FILE, open_file
+from pellucid.files import NO_FILE, open_file, shown
 from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED, TEXT, suffix_of
 from pellucid.notices import Where
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from pellucid.batch.inputs import STDIN, Input
-from pellucid.batch.paths import fitting, shown
 from pellucid.errors import FOREIGN, InstanceError
-from pellucid.files import read_bytes
+from pellucid.files import fitting, read_bytes, shown
 from pellucid.inputs import (
     ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,

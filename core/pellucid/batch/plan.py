@@ -21,8 +21,8 @@ import numpy as np
 
 from pellucid.batch.inputs import Input, Inputs
 from pellucid.batch.items import Item, count_of, items_of
-from pellucid.batch.paths import shown
 from pellucid.errors import InstanceError
+from pellucid.files import shown
 from pellucid.inputs import Beside, InputInfo
 from pellucid.model import Array
 from pellucid.notices import Notice, Where

@@ -16,10 +16,10 @@ from PIL import Image
 
 from pellucid.api import Explanations
 from pellucid.batch.items import Item
-from pellucid.batch.paths import fitting, shown
 from pellucid.batch.records import Record, Said
 from pellucid.errors import FOREIGN, PellucidError
 from pellucid.explain import LabelAttribution
+from pellucid.files import fitting, shown
 from pellucid.inputs import Instance
 from pellucid.model import Array
 from pellucid.notices import Notice

@@ -21,6 +21,7 @@ from pellucid.files.regular import (
     read_bytes,
     read_text,
 )
+from pellucid.files.shown_names import fitting, name_of, shown
 
 __all__ = [
     "DAMAGED",
@@ -29,7 +30,9 @@ __all__ = [
     "check_regular",
     "create",
     "expect",
+    "fitting",
     "make_folder",
+    "name_of",
     "open_file",
     "put_in_place",
     "read_bytes",
@@ -37,6 +40,7 @@ __all__ = [
     "remove",
     "remove_tree",
     "rename",
+    "shown",
     "sync",
     "sync_folder",
 ]

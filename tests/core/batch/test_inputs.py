@@ -15,8 +15,8 @@ from made import VECTOR, table
 
 from pellucid.batch.inputs import Inputs, names_in, root_of
 from pellucid.batch.items import decode, items_of
-from pellucid.batch.paths import fitting, name_of, shown
 from pellucid.errors import InstanceError
+from pellucid.files import fitting, name_of, shown
 from pellucid.printable import printable
 
 
