@@ -15,7 +15,7 @@ import click
 from pellucid import __version__
 from pellucid.errors import InstanceError, PellucidError
 from pellucid.printable import printable
-from pellucid_cli.commands.batch import batch
+from pellucid_cli.commands.batch import batch, merge
 from pellucid_cli.commands.completion import completion
 from pellucid_cli.commands.convert_metadata import convert_metadata
 from pellucid_cli.commands.evaluate import evaluate
@@ -118,6 +118,7 @@ for command in (
     index,
     visualize,
     batch,
+    merge,
     evaluate,
     suggest_baseline,
     serve,

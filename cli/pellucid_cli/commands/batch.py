@@ -1,4 +1,7 @@
-"""``pellucid batch``: many inputs in, a folder out, and on from where it was broken off."""
+"""``pellucid batch``: many inputs in, a folder out, and on from where it was broken off.
+
+``pellucid merge``: the parts of a run, from several machines, become the folder of one.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from pellucid_cli.options.tables import TableOptions, table_options
 from pellucid_cli.streams import check_stdout, put, say
 
 if TYPE_CHECKING:
-    from pellucid.batch import Outcome
+    from pellucid.batch import Outcome, Part
     from pellucid.metadata import ExplainOptions
 
 
@@ -82,20 +85,51 @@ def batch(
         if isinstance(shown, JsonLog):
             shown.end(outcome)
     if not console.quiet and not running.json_log:
-        say(_said(outcome, folder.out))
+        say(_said(outcome, folder.out, running.shard))
     if asked.signal is not None and outcome.stopped:
         raise click.exceptions.Exit(asked.code)
     if outcome.failed:
         raise click.exceptions.Exit(1)
 
 
-def _said(outcome: Outcome, out: Path) -> str:
+@click.command(short_help="Put the parts of a batch together.")
+@click.argument("parts", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The folder to write."
+)
+@click.option("--force", is_flag=True, help="Start over, replacing earlier results.")
+@verbosity_options
+def merge(parts: tuple[Path, ...], out: Path, force: bool, console: Console) -> None:
+    """Put the parts of a run, which batch --shard explained, together in one folder.
+
+    It is the folder that one run would have written, to the byte but for the time it took. The
+    parts stay as they are. Broken off, the same command goes on.
+    """
+    from pellucid.batch import merge as put_together
+    from pellucid_cli.flags import flag
+    from pellucid_cli.output.progress import counted
+
+    with counted("blocks", console) as advance:
+        outcome = put_together(
+            parts, out, force=force, words=flag, on_block=lambda _, __: advance()
+        )
+    if not console.quiet:
+        say(_said(outcome, out))
+    if outcome.failed:
+        raise click.exceptions.Exit(1)
+
+
+def _said(outcome: Outcome, out: Path, part: Part | None = None) -> str:
     """Return how the run ended, and which command goes on from there."""
     said = f"{out}: {outcome.explained:,} explained, {outcome.failed:,} failed"
+    if part is not None:
+        said += f", in part {part}"
     if outcome.stopped is not None:
         how = "" if outcome.stopped == "interrupted" else " with a higher --max-errors"
         return (
             f"{said}, of {outcome.total:,}: {outcome.stopped}; the same command{how} goes on from "
             "there"
         )
+    if part is not None and outcome.fresh:
+        return f"{said}; pellucid merge puts all {part.of} together"
     return said if outcome.fresh else f"{said}; nothing was left to do, and --force starts over"

@@ -11,9 +11,21 @@ import click
 from pellucid_cli.options.records import record
 
 if TYPE_CHECKING:
+    from pellucid.batch import Part
     from pellucid.responses import TableForm
 
 FILE = click.Path(path_type=Path)
+
+
+def _part(written: str | None) -> Part | None:
+    from pellucid.batch import Part
+
+    if written is None:
+        return None
+    number, slash, of = written.partition("/")
+    if not slash or not (number + of).isdecimal() or not 1 <= int(number) <= int(of):
+        raise click.BadParameter(f"'{written}' is not I/N, as in 1/8, with I from 1 to N")
+    return Part(int(number), int(of))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,7 @@ class RunOptions:
     max_errors: int | None
     block_size: int | None
     timeout: float | None
+    shard: Part | None
     dry_run: bool
     json_log: bool
 
@@ -127,6 +140,13 @@ run_options = record(
         type=click.FloatRange(0, min_open=True),
         metavar="SECONDS",
         help="Leave out an instance that takes longer, and name it [default: no limit].",
+    ),
+    click.option(
+        "--shard",
+        metavar="I/N",
+        callback=lambda _, __, written: _part(written),
+        help="Explain only the I-th of N parts, into a folder of its own, as for jobs of an array; "
+        "pellucid merge puts all parts together.",
     ),
     click.option(
         "--dry-run",

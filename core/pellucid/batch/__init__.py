@@ -12,7 +12,8 @@ from pellucid.batch.engines.alone import in_this_process
 from pellucid.batch.engines.threads import Engine, in_threads
 from pellucid.batch.estimate import Estimate
 from pellucid.batch.inputs import Inputs, names_in
-from pellucid.batch.plan import Selection
+from pellucid.batch.merge import merge
+from pellucid.batch.plan import Part, Selection
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted
 from pellucid.batch.run import Opened, Outcome, Run, Watcher
@@ -25,6 +26,7 @@ __all__ = [
     "Inputs",
     "Opened",
     "Outcome",
+    "Part",
     "Recipe",
     "Record",
     "Run",
@@ -34,5 +36,6 @@ __all__ = [
     "Work",
     "in_this_process",
     "in_threads",
+    "merge",
     "names_in",
 ]

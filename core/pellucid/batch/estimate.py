@@ -41,7 +41,7 @@ def estimate(plan: Plan, engine: Engine, out: Path) -> Estimate:
     The first time everything is compiled; the second is measured.
     """
     size = min(plan.size, FEW)
-    count = min(plan.chosen, size * engine.blocks)
+    count = min(plan.owned, size * engine.blocks)
     places = plan.selection.of(plan.total)
     spread = places[:: max(1, len(places) // count)][:count]
     trial = replace(plan, size=size, selection=Selection(places=tuple(spread.tolist())))
@@ -57,11 +57,11 @@ def estimate(plan: Plan, engine: Engine, out: Path) -> Estimate:
         sizes["results"] += len(record.result or b"")
         for place, data in record.files:
             sizes[place.partition("/")[0]] += len(data)
-    share = plan.chosen / max(1, len(records))
+    share = plan.owned / max(1, len(records))
     there = next(path for path in (out, *out.absolute().parents) if path.exists())
     return Estimate(
-        inputs=plan.chosen,
-        blocks=plan.blocks,
+        inputs=plan.owned,
+        blocks=len(plan.own),
         size=plan.size,
         shards=plan.shards,
         tried=len(records),

@@ -234,6 +234,24 @@ class Folder:
         self._mine.discard(finished.number)
         return replace(finished, records=records)
 
+    def adopt(self, other: Folder, number: int) -> None:
+        """Copy a block that another folder has: its files first, and, when they last, its record.
+
+        Raises OSError, and ValueError for a file that is not below the folder.
+        """
+        record = other.record(number)
+        own = record["files"]
+        if not all(map(_is_below, own)):
+            raise ValueError(f"the record of block {number} names files elsewhere")
+        for place in own:
+            self._writer.add(self.path / place, read_bytes(other.path / place))
+        for suffix in ("results", "table"):
+            if suffix == "results" or "table" in record:
+                data = read_bytes(other._block(number, suffix))
+                self._writer.add(self._block(number, suffix), data)
+        self._writer.settle()
+        self.write(self._block(number, "json"), encode(record, indent=False))
+
     def _pictured(self, record: Record) -> Record:
         """Write the files of an input; where their names cannot be had, it has failed."""
         try:

@@ -55,6 +55,17 @@ class Selection:
         return chosen[: self.limit]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The share of a run that one folder has: every `of`-th block, from the `number`-th, from 1."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """Inputs that are explained together; `stamp` changes when one of their files does.
@@ -84,6 +95,7 @@ class Plan:
     contents: str
     size: int
     selection: Selection = Selection()
+    part: Part | None = None
 
     @cached_property
     def chosen(self) -> int:
@@ -94,6 +106,18 @@ class Plan:
     def blocks(self) -> int:
         """How many blocks there are."""
         return -(-self.chosen // self.size)
+
+    @property
+    def own(self) -> range:
+        """The blocks that are explained here: all of them, or those of the part."""
+        if self.part is None:
+            return range(self.blocks)
+        return range(self.part.number - 1, self.blocks, self.part.of)
+
+    @cached_property
+    def owned(self) -> int:
+        """How many inputs are in the blocks that are explained here."""
+        return sum(min(self.size, self.chosen - number * self.size) for number in self.own)
 
     @property
     def shards(self) -> int:

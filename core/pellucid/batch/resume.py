@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pellucid.batch.output_folder import Folder
-from pellucid.batch.plan import Plan, first_difference
+from pellucid.batch.plan import Part, Plan, first_difference
+from pellucid.batch.rendering import Wanted
 from pellucid.batch.summary import Summary
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
@@ -20,6 +22,15 @@ FORMAT = 3
 
 ANEW = Hint("name another folder, or add {force:True} to start over")
 _FORM = {
+    "shard?": {
+        "number": int,
+        "of": int,
+        "root": str,
+        "method": str,
+        "gallery": bool,
+        "table": (str, None),
+        "columns": [str],
+    },
     "versions": dict,
     "model": object,
     "settings": dict,
@@ -28,8 +39,11 @@ _FORM = {
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
 
 
-def plan_document(plan: Plan, about: About) -> dict[str, Any]:
-    """Return what must stay the same from one command to the next, as JSON."""
+def plan_document(plan: Plan, about: About, wanted: Wanted) -> dict[str, Any]:
+    """Return what must stay the same from one command to the next, as JSON.
+
+    That of a part of a run says so in ``shard``, with what it takes to put all parts together.
+    """
     chosen = {key: getattr(plan.selection, key) for key in ("limit", "sample", "seed")}
     return {
         "format": FORMAT,
@@ -37,6 +51,18 @@ def plan_document(plan: Plan, about: About) -> dict[str, Any]:
         "model": about.model,
         "settings": {**about.settings, "the block size": plan.size, **chosen},
         "inputs": {"count": plan.total, "names": plan.names, "contents": plan.contents},
+        **({"shard": _shard(plan, plan.part, about.method, wanted)} if plan.part else {}),
+    }
+
+
+def _shard(plan: Plan, part: Part, method: str, wanted: Wanted) -> dict[str, Any]:
+    return {
+        **asdict(part),
+        "root": plan.root,
+        "method": method,
+        "gallery": wanted.gallery,
+        "table": wanted.table,
+        "columns": [*wanted.kept_columns],
     }
 
 
@@ -54,7 +80,7 @@ def refuse_changes(
             hint=ANEW,
         )
     try:
-        expect(before, _FORM)
+        check_plan(before)
     except ValueError as error:
         what = f"its plan is damaged ({error})"
         raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from None
@@ -96,7 +122,20 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
                 )
     if before.get("model") != after["model"]:
         found.append("the model changed")
+    was, now = (_part(it) for it in (before, after))
+    if was != now:
+        found.append(f"it is {now}, and was {was}")
     return found
+
+
+def _part(document: Mapping[str, Any]) -> str:
+    shard = document.get("shard")
+    return f"part {shard['number']}/{shard['of']}" if shard else "all of a run"
+
+
+def check_plan(document: Mapping[str, Any]) -> None:
+    """Raise ValueError for a plan that is not of the form it has to be."""
+    expect(document, _FORM)
 
 
 def done_blocks(

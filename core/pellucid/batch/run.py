@@ -17,7 +17,7 @@ from pellucid.batch.estimate import Estimate, estimate
 from pellucid.batch.finish import finish
 from pellucid.batch.inputs import Inputs, root_of
 from pellucid.batch.output_folder import Folder
-from pellucid.batch.plan import Block, Plan, Selection, write_listing
+from pellucid.batch.plan import Block, Part, Plan, Selection, write_listing
 from pellucid.batch.records import Finished
 from pellucid.batch.rendering import Wanted
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
@@ -88,8 +88,9 @@ class Run:
 
     `named` are files, directories and patterns, `listed` files of a list, `standard` the file that
     stdin is in; `size` is how many instances are explained together, by default as many as suit the
-    model. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after the
-    blocks in flight, of which `works` tells. `force` starts over; `words` are those in which
+    model. With a `part`, only that share of the blocks is explained, and `merge` puts all parts
+    together. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after
+    the blocks in flight, of which `works` tells. `force` starts over; `words` are those in which
     settings are advised.
     """
 
@@ -98,6 +99,7 @@ class Run:
     listed: Callable[[], Iterable[str]] = tuple
     standard: str | None = None
     selection: Selection = Selection()
+    part: Part | None = None
     size: int | None = None
     max_errors: int | None = None
     force: bool = False
@@ -158,18 +160,18 @@ class Run:
             for message in engine.about.warnings:
                 watcher.warns(message)
         plan, changed = self._planned(folder, engine)
-        outcome.total = plan.chosen
+        outcome.total = plan.owned
         if summary := ({} if folder.plan() else folder.summary()):
             outcome.failed = summary["failed"]
             outcome.done = summary["explained"] + outcome.failed
             return
-        document = plan_document(plan, engine.about)
+        document = plan_document(plan, engine.about, self.wanted)
         done = done_blocks(folder, plan, engine.about, changed=changed)
         folder.begin(document)
         outcome.done = sum(map(sum, done.values()))
         outcome.failed = sum(failed for _, failed in done.values())
         if watcher is not None:
-            watcher.begins(plan.chosen, outcome.done, outcome.failed)
+            watcher.begins(plan.owned, outcome.done, outcome.failed)
         missing = [len(set(plan.shard(it)) - done.keys()) for it in range(plan.shards)]
         for shard in range(plan.shards):
             _assemble(folder, plan, shard, missing)
@@ -192,16 +194,16 @@ class Run:
                 if self._ends(outcome):
                     self.stop.set()
         self.works.written = self.works.begun  # what was begun and is not written never will be
-        if outcome.done < plan.chosen:
+        if outcome.done < plan.owned:
             outcome.stopped = outcome.stopped or "interrupted"
-        elif outcome.stopped is None:
+        elif outcome.stopped is None and plan.part is None:
             finish(folder, plan, document, self.wanted, engine.about.method)
 
     def _planned(self, folder: Folder, engine: Engine) -> tuple[Plan, bool]:
         """Return the plan, and whether files have changed since the run was broken off."""
         path = folder.state / "tmp" / folder.listing.name
         plan = self._plan(path, engine.about)
-        after = plan_document(plan, engine.about)
+        after = plan_document(plan, engine.about, self.wanted)
         before = folder.plan() or folder.summary().get("plan", {})
         if self.force:
             folder.clear()
@@ -226,6 +228,7 @@ class Run:
             contents=contents,
             size=self.size or about.size,
             selection=self.selection,
+            part=self.part,
         )
 
     def _suspects(self, folder: Folder, done: set[int], watcher: Watcher | None) -> set[int]:
@@ -243,7 +246,7 @@ class Run:
         for block in plan.cut(engine.about.inputs, engine.about.beside):
             if self.stop.is_set():
                 return
-            if block.number not in done:
+            if block.number in plan.own and block.number not in done:
                 self.works.begun += 1
                 if engine.here:
                     folder.begin_block(block.number)
@@ -265,5 +268,5 @@ def _tell(watcher: Watcher, finished: Finished, told: set[str]) -> None:
 
 def _assemble(folder: Folder, plan: Plan, shard: int, missing: list[int]) -> None:
     path = folder.results(shard, plan.shards)
-    if not missing[shard] and not path.exists():
+    if plan.part is None and not missing[shard] and not path.exists():
         folder.assemble(path, plan.shard(shard))
