@@ -271,6 +271,21 @@ def test_bars_on_an_axis_are_the_attributions(table: pellucid.Explanations, axis
     largest = max(label.features, key=lambda name: abs(label.features[name].item()))
     assert names[0].startswith(f"{largest} = ")
     assert axis.yaxis_inverted()  # the largest is on top
+    assert not axis.collections  # nothing is known of their errors
+
+
+def test_bars_have_the_errors_that_are_known(axis: Any) -> None:
+    model = pellucid.load(SAMPLES / "wine/model", warn=quiet)
+    found = model.explain(instances("wine")[:1], method="sampled-shapley", paths=2)
+    found.plot(axis)
+    (whiskers,) = axis.containers[-1].errorbar.lines[2]
+    label = found[0].labels[0]
+    ends = {
+        round(float(segment[1][0] - segment[0][0]) / 2, 9) for segment in whiskers.get_segments()
+    }
+    errors = {round(float(it.item()), 9) for name, it in label.errors.items() if it.size == 1}
+    assert errors <= ends
+    assert " ± " in found._repr_html_()
 
 
 def test_pictures_and_words_on_an_axis(

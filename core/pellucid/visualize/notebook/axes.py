@@ -12,7 +12,7 @@ from pellucid.printable import printable
 from pellucid.visualize.colormaps import AGAINST, FOR
 from pellucid.visualize.figures import Shown, View
 from pellucid.visualize.notebook.pictures import text_picture
-from pellucid.visualize.waterfall import largest
+from pellucid.visualize.waterfall import known_error, largest
 
 
 def plotted(
@@ -97,7 +97,11 @@ def _bars(ax: Any, shown: Shown) -> None:
     names = [it.name if it.value is None else f"{it.name} = {it.value}" for it in rows]
     colors = [tuple(c / 255 for c in (FOR if it.attribution >= 0 else AGAINST)) for it in rows]
     places = range(len(rows))
-    ax.barh(places, [it.attribution for it in rows], color=colors)
+    errors = [known_error(it.error) for it in rows]
+    ax.barh(
+        places, [it.attribution for it in rows], color=colors,
+        xerr=errors if any(errors) else None, error_kw={"capsize": 3, "elinewidth": 1},
+    )  # fmt: skip
     ax.set_yticks(places, [_plain(name) for name in names])
     ax.axvline(0, color="0.8", linewidth=1, zorder=0)
     ax.invert_yaxis()

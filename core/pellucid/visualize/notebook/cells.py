@@ -23,7 +23,7 @@ from pellucid.visualize.named_parts import Part
 from pellucid.visualize.notebook.pictures import beginning
 from pellucid.visualize.panel import encode, framed, number, title_text
 from pellucid.visualize.text_highlight import marked_words
-from pellucid.visualize.waterfall import largest
+from pellucid.visualize.waterfall import known_error, largest
 
 INSTANCES, LABELS, WORDS = 10, 3, 1000
 """What is shown at most: instances, labels of each, and words of a text."""
@@ -133,11 +133,13 @@ def _bar(part: Part, low: float, span: float) -> str:
     width = abs(part.attribution) / span
     red, green, blue = FOR if part.attribution >= 0 else AGAINST
     name = part.name if part.value is None else f"{part.name} = {part.value}"
+    error = known_error(part.error)
+    said = f"{part.attribution:+.3g}" + (f" ± {error:.1g}" if error else "")
     return (
         f'<div style="text-align: right; overflow-wrap: anywhere">{_text(name)}</div>'
         f'<div><div style="margin-left: {100 * begin:.1f}%; width: {100 * width:.1f}%; '
         f'min-width: 1px; height: .9em; background: rgb({red}, {green}, {blue})"></div></div>'
-        f'<div style="font-variant-numeric: tabular-nums">{part.attribution:+.3g}</div>'
+        f'<div style="font-variant-numeric: tabular-nums">{said}</div>'
     )
 
 
