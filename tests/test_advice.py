@@ -573,7 +573,7 @@ def test_kserves_form_is_had_with_the_method_it_names(world: World) -> None:
     assert caught.value.hint is not None
     (setting,) = caught.value.hint.settings
     found = model.explain(picture, samples=20, **{setting.name: setting.value}).kserve()
-    assert list(found) == ["explanations"]
+    assert list(found) == ["explanations", "diagnostics"]
 
 
 def test_a_fast_search_without_its_package_is_had_precisely(

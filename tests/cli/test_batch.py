@@ -55,6 +55,13 @@ def test_a_folder_of_photos(program: Any, samples: Path, tmp_path: Path) -> None
     assert (out / "errors.jsonl").read_text() == ""
     summary = json.loads((out / "summary.json").read_text())
     assert summary["explained"] == 3 and summary["failed"] == 0
+    made = summary["provenance"]
+    assert made["model"] == summary["plan"]["model"] and made["inputs"]["image"]["pixels"]
+    method = made["parameters"]["integratedGradientsAttribution"]
+    assert (method["stepCount"], method["quadrature"]) == (10, "GAUSS_LEGENDRE")
+    settings = summary["plan"]["settings"]
+    assert settings["integrated-gradients quadrature"] == "GAUSS_LEGENDRE"
+    assert "Quadrature." not in json.dumps(summary)
     assert set(summary["approxError"]) == {"median", "p95", "max"}
 
 

@@ -173,7 +173,9 @@ def test_candidates_of_a_file_have_names(
     run = program("evaluate", wine, rows, "--methods", file, "--format", "json", "--stages", 5)
     assert run.code == 0, run.err
     first = json.loads(run.out)["candidates"][0]
-    assert (first["name"], first["settings"]["step_count"]) == ("quick", 5)
+    settings = first["settings"]["integratedGradientsAttribution"]
+    assert (first["name"], settings["stepCount"]) == ("quick", 5)
+    assert settings["quadrature"] == "GAUSS_LEGENDRE"
     for text, said in (
         ("[]", "no object of names and parameters"),
         ("{", "not JSON"),

@@ -111,7 +111,7 @@ def test_text_is_explained_word_by_word(program: Any, samples: Path) -> None:
 def test_vertex_and_table(program: Any, samples: Path) -> None:
     model, request = samples / "diabetes/model", samples / "diabetes/instances.json"
     vertex = json.loads(program("explain", model, request, "--format", "vertex").out)
-    assert list(vertex) == ["explanations", "predictions", "deployedModelId"]
+    assert list(vertex) == ["explanations", "predictions", "deployedModelId", "diagnostics"]
     first = vertex["explanations"][0]["attributions"][0]
     assert first["outputIndex"] == [0] and first["outputName"] == "progression"
     assert vertex["predictions"][0] == [pytest.approx(first["instanceOutputValue"])]

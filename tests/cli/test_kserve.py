@@ -23,7 +23,7 @@ def test_the_example_s_request(program: Any, digits: Path, seven: Path) -> None:
     run = program("explain", digits, "-", "--format", "kserve", "-q", stdin=body)
     assert run.code == 0, run.err
     answer = json.loads(run.out)
-    assert list(answer) == ["explanations"]
+    assert list(answer) == ["explanations", "diagnostics"]
     found = answer["explanations"]
     assert list(found) == ["temp", "masks", "top_labels"]
     assert np.shape(found["temp"]) == (28, 28, 3) and np.shape(found["masks"]) == (3, 28, 28)

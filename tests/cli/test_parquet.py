@@ -59,7 +59,10 @@ def test_the_table_that_is_written_has_a_row_for_each_feature(
     given = explanations(program("explain", wine / "model", table, *STEPS))
     out = tmp_path / "out.parquet"
     assert program("explain", wine / "model", table, *STEPS, "-o", out).code == 0
-    rows = parquet.read_table(out).to_pylist()
+    written = parquet.read_table(out)
+    made = json.loads(written.schema.metadata[b"pellucid"])
+    assert made["parameters"]["integratedGradientsAttribution"]["stepCount"] == 5
+    rows = written.to_pylist()
     assert len(rows) == 7 * 12  # two columns are one group
     for row in rows:
         label = given[row["instance"]]["attributions_by_label"][0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pellucid import responses
@@ -32,7 +32,7 @@ class Explanations(Results):
     @classmethod
     def of(cls, results: Results) -> Explanations:
         """Return `results` with what can be made of them."""
-        return cls(results.items, results.instances, results.metadata, results.parameters)
+        return cls(*(getattr(results, it.name) for it in fields(results)))
 
     def __repr__(self) -> str:
         count = len(self.items)
@@ -100,7 +100,7 @@ class Explanations(Results):
         for one, instance in zip(body["explanations"], self.instances, strict=True):
             if instance.columns:
                 one["columns"] = dict(instance.columns)
-        return body
+        return responses.stamped(body, self.provenance)
 
     def json(self, *, dialect: Dialect | None = None) -> bytes:
         """Return the response body as UTF-8 JSON."""
@@ -108,7 +108,7 @@ class Explanations(Results):
 
     def kserve(self) -> dict[str, Any]:
         """Return the response body of KServe's LIME explainer. Raises SpecError without LIME."""
-        return responses.kserve(self.items, self.parameters)
+        return responses.stamped(responses.kserve(self.items, self.parameters), self.provenance)
 
     def parquet(self) -> bytes:
         """Return a Parquet file of them, a row for each element. Raises DependencyError."""
@@ -147,7 +147,7 @@ class Explanations(Results):
             for it in self.metadata.inputs
         )
         changed = replace(self.metadata, inputs=tuple(inputs), dialect=metadata.dialect)
-        return Explanations(self.items, self.instances, changed, self.parameters)
+        return replace(self, metadata=changed)
 
     def draw(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.api.calls import Call, block_size, naming, progress_bar, records_of
 from pellucid.api.explanations import Explanations
+from pellucid.api.provenance import provenance_of
 from pellucid.api.tables import TableSettings, described_inputs, named_after
 from pellucid.errors import (
     InstanceError,
@@ -59,7 +60,8 @@ class LoadedModel:
 
     `inputs` are what an instance has to give; `explainers` explain an output each; `inferred` tells
     that the metadata were; `pixels` knows what pictures are taken to be, `tables` how tables are
-    read; `progress` is that of `explain`, where a call does not say.
+    read; `progress` is that of `explain`, where a call does not say; `fingerprint` is the
+    SHA-256 of what decides the model's answers.
     """
 
     directory: Path
@@ -72,6 +74,7 @@ class LoadedModel:
     warn: Warn = field(repr=False)
     tables: TableSettings = TableSettings()
     progress: bool | None = False
+    fingerprint: str = ""
 
     def __repr__(self) -> str:
         inputs = [f"{it.name!r} {it.wants}" for it in self.inputs[:_PRINTED]]
@@ -95,6 +98,11 @@ class LoadedModel:
     @property
     def parameters(self) -> ExplanationParameters:
         return self.explainer.parameters
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How its explanations are made, as JSON: versions, fingerprints, settings, assumptions."""
+        return provenance_of(self)
 
     @property
     def beside(self) -> Beside:
@@ -134,7 +142,7 @@ class LoadedModel:
         with progress_bar(len(records), wanted, several=len(records) > size) as advance:
             found = self._call.explained(records, size, advance)
         metadata = named_after(self.metadata, records)
-        return Explanations(found, tuple(records), metadata, self.parameters)
+        return Explanations(found, tuple(records), metadata, self.parameters, self.provenance)
 
     @property
     def _call(self) -> Call:

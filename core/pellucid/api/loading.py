@@ -58,6 +58,7 @@ from pellucid.saved_model import (
     SavedModelFile,
     Signature,
     choose_signature,
+    fingerprint,
     read,
     resolve_tensor,
 )
@@ -287,19 +288,11 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
     if options.pixels != PixelSettings() and not assumed:
         say(Notice("no input of the model takes a picture as numbers, whatever pixels are"))
     compiler = Compiler(
-        directory,
-        described.meta_graph,
-        signature,
-        metadata,
-        options.device,
-        options.logits,
-        options.parallel_batches,
-        assumed,
-        described.inferred,
-        options.allow_unsafe_ops,
+        directory, described.meta_graph, signature, metadata, options.device, options.logits,
+        options.parallel_batches, assumed, described.inferred, options.allow_unsafe_ops,
         frozenset(_tensors(metadata, described.meta_graph, signature)),
         contrasting=options.explain.settings.why_not is not None,  # or it would be compiled twice
-    )
+    )  # fmt: skip
     parameters = described.parameters or ExplanationParameters()
     search = ExampleSearch(directory, signature.key, compiler.inputs, compiler)
     explainers = [
@@ -326,6 +319,7 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         pixels=PixelWatch(assumed, note, say),
         warn=say,
         tables=options.tables,
+        fingerprint=fingerprint(directory),
     ).with_inputs()
 
 

@@ -57,7 +57,8 @@ def finish(
             "seconds": round(seconds, 3),
             "perSecond": round(plan.chosen / seconds, 3) if seconds else None,
         },
-        "plan": document,
+        "provenance": document.get("provenance", {}),
+        "plan": {key: value for key, value in document.items() if key != "provenance"},
     }
     folder.write(folder.path / SUMMARY, encode(summary))
     folder.remove_state()

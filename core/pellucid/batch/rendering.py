@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -313,11 +313,10 @@ def _packed(
         place = first.place
         if first.kind != "picture":
             place = place.removesuffix(f".{first.index}") + f".{first.index}-{last.index}"
-        part = Explanations(
-            tuple(explanations[i] for i in numbers),
-            tuple(explanations.instances[i] for i in numbers),
-            explanations.metadata,
-            explanations.parameters,
+        part = replace(
+            explanations,
+            items=tuple(explanations[i] for i in numbers),
+            instances=tuple(explanations.instances[i] for i in numbers),
         )
         packed[numbers[0]] = [(f"attributions/{place}.npz", part.pack())]
     return packed

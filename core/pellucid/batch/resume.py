@@ -17,7 +17,7 @@ from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, expect
 from pellucid.notices import Hint, Where
 
-FORMAT = 3
+FORMAT = 4
 """Changes with what a line of results holds, and with what tells one model from another."""
 
 ANEW = Hint("name another folder, or add {force:True} to start over")
@@ -35,6 +35,7 @@ _FORM = {
     "model": object,
     "settings": dict,
     "inputs": {"count": int, "names": str, "contents": str},
+    "provenance?": dict,
 }
 _DISTRIBUTIONS = ("pellucid", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
 
@@ -51,6 +52,7 @@ def plan_document(plan: Plan, about: About, wanted: Wanted) -> dict[str, Any]:
         "model": about.model,
         "settings": {**about.settings, "the block size": plan.size, **chosen},
         "inputs": {"count": plan.total, "names": plan.names, "contents": plan.contents},
+        "provenance": about.provenance,
         **({"shard": _shard(plan, plan.part, about.method, wanted)} if plan.part else {}),
     }
 

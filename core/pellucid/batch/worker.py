@@ -11,9 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,10 @@ from pellucid.errors import (
     OutOfMemoryError,
     SpecError,
 )
-from pellucid.files import read_bytes
 from pellucid.inputs import Beside, InputInfo, Instance, Missing
-from pellucid.metadata import Examples, FileBaseline
+from pellucid.metadata import Examples
 from pellucid.notices import Hint, Message, Notice, Warn, Where
 from pellucid.runtime.engine import parallel_batches_here
-from pellucid.saved_model import fingerprint
 
 # Photos of all blocks in the works, decoded, have about so many bytes; a JPEG is some 15 times
 # smaller than what is in it.
@@ -50,8 +47,8 @@ class About:
 
     `inputs` are what an instance has to give, and `beside` what it may have beside them; `size` is
     how many are explained at a time; `method` is that of the explanations, in words; `settings` and
-    `model`, a fingerprint, are what a run must not change between two commands; `warnings` came up
-    while it was loaded.
+    `model`, a fingerprint, are what a run must not change between two commands; `provenance` is how
+    its explanations are made; `warnings` came up while it was loaded.
     """
 
     inputs: tuple[InputInfo, ...]
@@ -60,6 +57,7 @@ class About:
     model: str
     method: str = ""
     settings: Mapping[str, Any]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Message, ...] = ()
 
 
@@ -128,37 +126,26 @@ class Work:
     @cached_property
     def about(self) -> About:
         """What the plan of a run has to know."""
-        model, parameters = self.model, self.model.parameters
-        files = [
-            read_bytes(baseline.path)
-            for spec in model.metadata.inputs
-            for baseline in (*spec.input_baselines, *spec.encoded_baselines)
-            if isinstance(baseline, FileBaseline)
-        ]
-        metadata = sha256(repr(model.metadata).encode() + b"".join(files)).hexdigest()
-        method = {
-            f"{parameters.method.name} {key}": str(value)
-            for key, value in asdict(parameters.method).items()
-        }
+        model, parameters, made = self.model, self.model.parameters, self.model.provenance
+        (method,) = (it for it in made["parameters"].values() if isinstance(it, Mapping))
         return About(
             inputs=model.inputs,
             beside=model.beside,
             size=block_size(model.inputs, parameters.method),
-            model=fingerprint(model.directory),
+            model=model.fingerprint,
             method=parameters.method.caption(None),
+            provenance=made,
             warnings=self._warnings,
             settings={
                 "the method": parameters.method.name,
-                **method,
-                "top_k": parameters.top_k,
-                "output_indices": str(parameters.output_indices),
-                "why_not": parameters.rather_than or None,
-                "the baseline": repr(model.explainer.baseline),
-                "the seed": model.explainer.seed,
-                "the signature": model.signature,
-                "logits": model.compiler.logits,
-                "columns": repr(model.tables),
-                "the metadata": metadata,
+                **{f"{parameters.method.name} {key}": it for key, it in method.items()},
+                **{key: made["parameters"].get(key) for key in ("topK", "outputIndices", "whyNot")},
+                "the baseline": made.get("baseline"),
+                "the seed": made["seed"],
+                "the signature": made["signature"],
+                "logits": made["logits"],
+                "columns": made.get("columns"),
+                "the metadata": made["metadata"],
                 **{k: v for k, v in asdict(self.wanted).items() if k not in _ELSEWHERE},
             },
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.evaluate.candidates import Candidate, candidate_of, candidates_of, settings_of
+from pellucid.evaluate.candidates import Candidate, candidate_of, candidates_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
 from pellucid.evaluate.metrics import MEASURES, chosen_measures
 from pellucid.evaluate.page import page_of
@@ -53,7 +53,6 @@ __all__ = [
     "leading",
     "packed",
     "page_of",
-    "settings_of",
     "short",
     "subject_of",
     "write_report",

@@ -7,8 +7,8 @@ these, a value that only one of its settings can have, or a kind of baseline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -191,18 +191,3 @@ def _of_file(path: Path, warn: Warn) -> list[Candidate]:
             raise SpecError("has no method that attributes", where=where.below(str(name)))
         found.append(Candidate(name=str(name), parameters=parameters))
     return found
-
-
-def settings_of(method: Method) -> dict[str, object]:
-    """Return the settings of a method by their names, as JSON values."""
-    return {it.name: _plain(getattr(method, it.name)) for it in fields(method)}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(it) for it in value]
-    if hasattr(type(value), "__dataclass_fields__"):
-        return {it.name: _plain(getattr(value, it.name)) for it in fields(value)}  # type: ignore[arg-type]
-    return value

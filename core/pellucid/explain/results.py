@@ -186,12 +186,16 @@ def _listed(shown: Sequence[str], count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Results(Sequence[Explanation]):
-    """The explanations of one call as data, in the order of the instances."""
+    """The explanations of one call as data, in the order of the instances.
+
+    `provenance` says, as JSON, how they were made; empty where nobody knows.
+    """
 
     items: tuple[Explanation, ...]
     instances: tuple[Instance, ...]
     metadata: ExplanationMetadata
     parameters: ExplanationParameters
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @overload
     def __getitem__(self, index: int) -> Explanation: ...

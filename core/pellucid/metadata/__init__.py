@@ -43,6 +43,7 @@ from pellucid.metadata.pixels import (
     same_range,
 )
 from pellucid.metadata.published_schemas import published_schema
+from pellucid.metadata.recorded import check_keys, read_recorded, recorded
 from pellucid.metadata.records import RecordFeature, RecordForm, RecordKind
 from pellucid.metadata.rules import RULES, is_rule, page, rule_matches
 from pellucid.metadata.spec import (
@@ -123,12 +124,15 @@ __all__ = [
     "VisualizationType",
     "as_kserve",
     "call_settings",
+    "check_keys",
     "given_settings",
     "is_channels_first",
     "is_rule",
     "page",
     "published_schema",
     "range_text",
+    "read_recorded",
+    "recorded",
     "rule_matches",
     "same_range",
     "setting_names",

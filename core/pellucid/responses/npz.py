@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from enum import Enum
+from dataclasses import asdict, replace
 from io import BytesIO
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,27 +26,24 @@ from pellucid.explain import Explanation, LabelAttribution, Results
 from pellucid.files import DAMAGED, expect
 from pellucid.inputs import Instance, decode_picture, is_binary
 from pellucid.metadata import (
-    METHODS,
     ExplanationMetadata,
     ExplanationParameters,
-    Method,
     Modality,
     PixelLayout,
-    spelling_of,
 )
 from pellucid.metadata.documents import dump_metadata, parse_metadata
 from pellucid.methods.texts import Cut
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Where, Words, python_words
-from pellucid.responses.archive import FORM, read_arrays
-
-Record = TypeVar("Record", bound=Any)
+from pellucid.responses.archive import DOCUMENT, FORM, archive_digest, read_arrays
+from pellucid.responses.provenance import DIGEST, PROVENANCE
+from pellucid.responses.saved_method import read_method, written_method
+from pellucid.responses.saved_tensors import read_tensors, saved_tensors
 
 Chosen: TypeAlias = Callable[[LabelAttribution], Mapping[str, Sequence[str]]]
 
 FORMAT = 1
 AGAIN = Hint("write it again with {explain.raw}")
-_DOCUMENT = "pellucid.json"
 _ARRAYS = ("values", "features", "ranks", "segments", "errors")
 
 
@@ -63,7 +59,8 @@ def pack(
     the same as the values; ``i/inputs/FEATURE``, the tensor that was explained, and
     ``i/given/FEATURE`` where the model was given another; ``i/prediction``, and ``i/outputs/NAME``
     where the model has several; ``i/picture``, the
-    bytes of the picture's file; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
+    bytes of the picture's file; ``i/request/INPUT`` what the model was given where none of these
+    is that; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
     float64. ``pellucid.json`` holds the metadata, the method, names and words,
     as UTF-8; settings that warnings advise are written in `words`. `chosen` tells the visualization
     settings that nobody wrote and that are chosen for a label, ``key=value`` by feature.
@@ -111,6 +108,9 @@ def pack(
             {
                 "source": instance.source,
                 "value": _said(instance),
+                "request": saved_tensors(instance, explanation, str(i), arrays),
+                "pictures": list(instance.pictures),
+                "names": None if instance.names is None else list(instance.names),
                 "beside": dict(instance.extras),
                 "index": instance.index,
                 "upright": not _decoded_by_model(instance),
@@ -136,14 +136,17 @@ def pack(
                 ],
             }
         )
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "metadata": dump_metadata(_drawn(metadata)),
         "layouts": {it.name: asdict(it.pixel_layout) for it in metadata.inputs},
-        "method": _written(explanations.parameters.method),
+        "method": written_method(explanations.parameters.method),
         "instances": instances,
     }
-    arrays[_DOCUMENT] = np.frombuffer(json.dumps(document).encode(), np.uint8)
+    if explanations.provenance:
+        document[PROVENANCE] = dict(explanations.provenance)
+        document[PROVENANCE][DIGEST] = archive_digest(arrays, document)
+    arrays[DOCUMENT] = np.frombuffer(json.dumps(document).encode(), np.uint8)
     out = BytesIO()
     np.savez(out, **arrays)  # type: ignore[arg-type]
     return out.getvalue()
@@ -152,7 +155,7 @@ def pack(
 def unpack(data: bytes, where: str) -> Results:
     """Return the explanations that `pack` wrote; neither the model nor TensorFlow is needed.
 
-    Their instances have no tensors. Raises InstanceError, whose file is `where`, for anything else.
+    Raises InstanceError, whose file is `where`, for anything else.
     """
     place = Where(file=where)
     try:
@@ -163,14 +166,14 @@ def unpack(data: bytes, where: str) -> Results:
             where=place,
             hint=Hint("write one with {explain.raw}"),
         ) from None
-    if _DOCUMENT not in arrays:
+    if DOCUMENT not in arrays:
         raise InstanceError(
             "holds arrays and no explanations to draw",
             where=place,
             hint=Hint("write it with {explain.raw}"),
         )
     try:
-        document = json.loads(arrays[_DOCUMENT].tobytes())
+        document = json.loads(arrays[DOCUMENT].tobytes())
         _check_format(document, place)
         expect(document, FORM, "the document")
         parsed = parse_metadata(document["metadata"])
@@ -180,7 +183,7 @@ def unpack(data: bytes, where: str) -> Results:
             (_explanation(arrays, i, entry, parsed.metadata), _instance(arrays, i, entry, where))
             for i, entry in enumerate(document["instances"])
         ]
-        method = _read(document["method"])
+        method = read_method(document["method"])
         metadata = _laid_out(parsed.metadata, document.get("layouts", {}))
     except InstanceError:
         raise
@@ -193,6 +196,7 @@ def unpack(data: bytes, where: str) -> Results:
         instances=tuple(instance for _, instance in found),
         metadata=metadata,
         parameters=ExplanationParameters(method=method),
+        provenance={k: v for k, v in document.get(PROVENANCE, {}).items() if k != DIGEST},
     )
 
 
@@ -286,12 +290,14 @@ def _instance(
         image = decode_picture(encoded, Where(file=where, instance=i), upright=entry["upright"])
     return Instance(
         entry["value"],
-        {},
+        read_tensors(entry.get("request", {}), str(i), arrays),
         entry["index"],
         entry["source"],
         image,
         encoded=encoded,
         extras=entry["beside"],
+        pictures=tuple(entry.get("pictures", ())),
+        names=None if entry.get("names") is None else tuple(entry["names"]),
     )
 
 
@@ -368,33 +374,3 @@ def _laid_out(
             for it in metadata.inputs
         ),
     )
-
-
-def _written(method: Method) -> dict[str, Any]:
-    plain = asdict(method.saved())
-    settings = {k: v.value if isinstance(v, Enum) else v for k, v in plain.items()}
-    return {"name": method.name, "settings": settings}
-
-
-def _read(document: Mapping[str, Any]) -> Method:
-    """Return a method from its name and settings; those of other versions are passed over."""
-    return _record(METHODS[document["name"]], document["settings"])
-
-
-def _record(kind: type[Record], settings: Mapping[str, Any]) -> Record:
-    """Return a record from its fields as JSON has them; what is missing has its default."""
-    made = {}
-    for field in fields(kind):
-        if field.name in settings:
-            value, inner = settings[field.name], spelling_of(field).record
-            if isinstance(field.default, Enum):
-                value = type(field.default)(value)
-            elif inner is not None and value is not None:
-                value = _record(inner, value)
-            made[field.name] = _tuples(value)
-    record: Record = kind(**made)
-    return record
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

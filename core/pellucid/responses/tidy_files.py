@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, BinaryIO, Literal, TypeAlias
 
@@ -50,9 +50,13 @@ def write_tidy(
 
 
 def parquet(results: Results) -> bytes:
-    """Return the table of `tidy` as a Parquet file. Raises DependencyError."""
+    """Return the table of `tidy` as a Parquet file. Raises DependencyError.
+
+    How it was made stands in the key ``pellucid`` of its metadata, as JSON.
+    """
     out = io.BytesIO()
-    write_tidy(out, "parquet", *tidy(results))
+    kept, groups = tidy(results)
+    _write_parquet(out, tidy_names(kept), groups, results.provenance)
     return out.getvalue()
 
 
@@ -62,12 +66,20 @@ def _rows(groups: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
             yield (*same, *row)
 
 
-def _write_parquet(file: BinaryIO, names: dict[str, type], groups: Iterable[Sequence[Any]]) -> None:
+def _write_parquet(
+    file: BinaryIO,
+    names: dict[str, type],
+    groups: Iterable[Sequence[Any]],
+    provenance: Mapping[str, Any] = {},
+) -> None:
     package = pyarrow_parquet()
     import pyarrow
 
     kinds = {int: pyarrow.int64(), str: pyarrow.string(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in names.items()])
+    schema = pyarrow.schema(
+        [(name, kinds[kind]) for name, kind in names.items()],
+        metadata={"pellucid": orjson.dumps(provenance)} if provenance else None,
+    )
     with package.ParquetWriter(file, schema) as writer:
         columns: list[list[Any]] = [[] for _ in names]
 

@@ -168,7 +168,9 @@ class Handler:
             return model.explain(instances).items
 
         items = await self.batcher.ask(read.key, ask, read.instances, read.most)
-        return Explanations(tuple(items), read.instances, model.metadata, model.parameters)
+        return Explanations(
+            tuple(items), read.instances, model.metadata, model.parameters, model.provenance
+        )
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""

@@ -271,7 +271,7 @@ def test_a_mask_that_is_missing_or_does_not_fit_is_named(
 def test_a_record_is_a_candidate(wine: Any, samples: Path) -> None:
     own = Candidate(name="mine", settings=call_settings({"method": "sampled-shapley", "paths": 3}))
     found = wine.evaluate(rows(samples, "wine"), [own], stages=3)
-    assert found.candidates[0].settings["path_count"] == 3
+    assert found.candidates[0].settings["sampledShapleyAttribution"]["pathCount"] == 3
     assert "sampled Shapley" in found.candidates[0].said
 
 

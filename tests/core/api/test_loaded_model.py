@@ -45,7 +45,7 @@ def test_explanations_are_a_sequence_that_knows_its_response(
     found = diabetes.explain(rows)
     assert len(found) == len(rows) == len(list(found)) == len(found[:])
     document = found.response()
-    assert list(document) == ["explanations"]
+    assert list(document) == ["explanations", "diagnostics"]
     assert "predictions" in found.response(dialect=pellucid.Dialect.VERTEX)
     label = found[0].labels[0]
     total = sum(float(value.sum()) for value in label.features.values())

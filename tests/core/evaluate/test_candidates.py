@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pellucid.errors import SpecError
-from pellucid.evaluate import Candidate, candidates_of, chosen_measures, settings_of
+from pellucid.evaluate import Candidate, candidates_of, chosen_measures
 from pellucid.metadata import Modality, given_settings
 
 PICTURES = {Modality.IMAGE}
@@ -74,7 +74,6 @@ def test_candidates_may_be_records() -> None:
     assert candidates_of([own, "ig"])[0] is own
     with pytest.raises(SpecError, match="two candidates 'mine'"):
         candidates_of([own, own])
-    assert settings_of(own.method)["quadrature"] == "gauss-legendre"
 
 
 def test_metrics_are_chosen_by_name_and_masks_ask_for_their_own() -> None:

@@ -97,7 +97,7 @@ def test_the_response_has_neighbours_in_place_of_attributions(
             {"neighborId": second[0], "neighborDistance": second[1]},
         ]
     }
-    assert json.loads(found.json()) == {"explanations": [expected]}
+    assert json.loads(found.json())["explanations"] == [expected]
     vertex = json.loads(found.json(dialect=pellucid.Dialect.VERTEX))
     assert vertex["explanations"] == [expected]
     assert vertex["predictions"] == [pytest.approx(found[0].prediction.tolist())]

@@ -45,15 +45,13 @@ from pellucid.evaluate import (
     control,
     controls_of,
     leading,
-    settings_of,
 )
 from pellucid.evaluate import Instance as Row
 from pellucid.explain import Explanation
 from pellucid.inputs import Instance
-from pellucid.metadata import Modality
+from pellucid.metadata import ExplanationParameters, Modality, recorded
 from pellucid.model import Array
 from pellucid.notices import Message
-from pellucid.saved_model import fingerprint
 
 TOGETHER = 2**20
 """So many elements of instances are explained together, and at most 64 instances."""
@@ -349,7 +347,7 @@ class _Run:
                 name=it.name,
                 said=own,
                 caption=it.method.caption(),
-                settings={"method": it.method.name, **settings_of(it.method)},
+                settings=recorded(ExplanationParameters(method=it.method)),
                 failed=self.failed.get(it.name, {}),
                 warnings=[f"{said} ({n} ×)" for said, n in self.warned[it.name].items()],
             )
@@ -378,20 +376,13 @@ class _Run:
             program=__version__,
             tensorflow=self.model.compiler.tensorflow,
             model=str(self.model.directory),
-            fingerprint=_fingerprint(self.model.directory),
+            fingerprint=self.model.fingerprint,
             output=output,
             why_not=self.model.explainer.parameters.rather_than,
             baseline=self.baseline,
             seed=self.settings.seed,
             stages=self.settings.stages,
         )
-
-
-def _fingerprint(directory: Path) -> str:
-    try:
-        return fingerprint(directory)
-    except (OSError, PellucidError):  # it was exported from memory, and is gone
-        return ""
 
 
 def _told(error: PellucidError) -> str:
