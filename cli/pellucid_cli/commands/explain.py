@@ -25,6 +25,7 @@ from pellucid_cli.options.shared import (
     verbosity_options,
 )
 from pellucid_cli.options.tables import TableOptions, table_options
+from pellucid_cli.reproducing import Reproduction
 
 if TYPE_CHECKING:
     from pellucid import Explanations
@@ -105,6 +106,13 @@ class ResponseOptions:
     metavar="SECONDS",
     help="Give up when an instance takes longer [default: never].",
 )
+@click.option(
+    "--reproduce",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Explain again as a response or a .npz file says that it was, and say whether it is the "
+    "same; INPUT is needed where FILE does not hold it, as a response does not.",
+)
 @table_options
 @model_options
 @method_options
@@ -114,6 +122,7 @@ def explain(
     inputs: tuple[str, ...],
     response: ResponseOptions,
     timeout: float | None,
+    reproduce: Path | None,
     tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
@@ -124,6 +133,9 @@ def explain(
     INPUT is a request ({"instances": [...]}), JSON Lines, a table (CSV, Parquet), a TFRecord
     file, a text (.txt) or a picture; - is stdin.
     """
+    if reproduce is not None:
+        again = Reproduction(reproduce, model_dir, inputs, response, console)
+        raise click.exceptions.Exit(again.run(load_options(console, model, method, tables)))
     if not inputs:
         raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")
     response = response.checked()
@@ -152,13 +164,18 @@ def explain(
     response.deliver(written)
     if response.raw is None and (unsaid := _errors_left_out(explanations, response.form)):
         console.warn(unsaid)
-    if console.verbose and response.form not in ("table", "kserve", "parquet"):
-        for number, explanation in enumerate(explanations):
-            place = explanations.instances[number].place
-            for label in explanation.labels:
-                for feature, words in explanations.chosen(label).items():
-                    what = f"{place}, {label.name or label.output}, {feature}"
-                    console.note(chosen_text(what, words))
+    if response.form not in ("table", "kserve", "parquet"):
+        _note_chosen(explanations, console)
+
+
+def _note_chosen(explanations: Explanations, console: Console) -> None:
+    """Say which settings were chosen for the pictures, to those who asked for more."""
+    for number, explanation in enumerate(explanations if console.verbose else ()):
+        place = explanations.instances[number].place
+        for label in explanation.labels:
+            for feature, words in explanations.chosen(label).items():
+                what = f"{place}, {label.name or label.output}, {feature}"
+                console.note(chosen_text(what, words))
 
 
 def _limited(

@@ -8,19 +8,23 @@ from pellucid.api.explanations import Explanations, unpack
 from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.loading import LoadOptions, load, load_model
+from pellucid.api.reproducing import Again, Saved, read_saved
 from pellucid.api.smoke_test import smoke_test
 from pellucid.api.tables import TableSettings
 
 __all__ = [
+    "Again",
     "Explanations",
     "LoadOptions",
     "LoadedModel",
+    "Saved",
     "TableSettings",
     "block_size",
     "compared",
     "load",
     "load_model",
     "of_all_methods",
+    "read_saved",
     "saved_directory",
     "settings_of",
     "smoke_test",

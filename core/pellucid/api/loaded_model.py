@@ -12,12 +12,7 @@ from pellucid.api.calls import Call, block_size, naming, progress_bar, records_o
 from pellucid.api.explanations import Explanations
 from pellucid.api.provenance import provenance_of
 from pellucid.api.tables import TableSettings, described_inputs, named_after
-from pellucid.errors import (
-    InstanceError,
-    OutputError,
-    SpecError,
-    refuse_remote,
-)
+from pellucid.errors import InstanceError, OutputError, SpecError, refuse_remote
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
 from pellucid.explain import (
     MIXED_ROWS,
@@ -40,9 +35,7 @@ from pellucid.metadata import (
     with_kserve_keys,
     with_settings,
 )
-from pellucid.metadata.documents import (
-    overridden,
-)
+from pellucid.metadata.documents import overridden
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Warn, Where
 
