@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -196,18 +194,14 @@ def test_a_broken_model_gets_the_sentence_that_names_its_fault(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
-def test_a_broken_model_ends_the_program_with_2_and_no_traceback(name: str, tmp_path: Path) -> None:
+def test_a_broken_model_ends_the_program_with_2_and_no_traceback(
+    name: str, program: Any, tmp_path: Path
+) -> None:
     request = tmp_path / "request.json"
     request.write_text('{"instances": [[1, 2]]}', "utf-8")
-    code = "from pellucid_cli.main import main; main()"
-    run = subprocess.run(
-        [sys.executable, "-c", code, "explain", str(MODELS / name / "model"), str(request)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (run.returncode, run.stdout) == (2, "")
-    lines = run.stderr.splitlines()
+    run = program("explain", MODELS / name / "model", request)
+    assert (run.code, run.out) == (2, b"")
+    lines = run.err.splitlines()
     assert [line for line in lines if "no explanation_metadata.json" not in line] == [
         f"error: {fault(name)}"
     ]

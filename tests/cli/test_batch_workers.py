@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clusters import local_cluster
+from forked import Forks
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -26,14 +25,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_processes_and_clusters_leave_the_bytes_of_one_process(
-    program: Any, samples: Path, tmp_path: Path
+    program: Any, forks: Forks, samples: Path, tmp_path: Path
 ) -> None:
     command = ["batch", samples / "photos/model", samples / "photos/images", "--block-size", 2]
     command += ["--steps", 6, "--noisy-samples", 2, "--raw"]
     # In a process of its own: how many threads an operation has is what its first model says.
-    scripts = Path(sys.executable).parent
-    one = [scripts / "pellucid", *command, "-o", tmp_path / "one"]
-    subprocess.run([str(it) for it in one], check=True, capture_output=True)
+    one = forks.start(*command, "-o", tmp_path / "one")
+    assert one.wait() == 0, one.err
     expected = contents(tmp_path / "one")
     assert len(expected) > 20
     run = program(*command, "-o", tmp_path / "two", "-j", 2)

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from forked import Forks
+
 PROGRAM = shlex.join([sys.executable, "-m", "pellucid_cli"])
 CLOSED = "error: stdout is closed\n"
 LEFT = "error: the output was closed before all of it was written\n"
 FULL = "error: No space left on device\n"
 
 
-def shell(words: str, *names: object) -> tuple[int, str]:
+def shell(words: str, *names: object, program: str = PROGRAM) -> tuple[int, str]:
     """Run words of a shell, ``$0`` and so on in them; return the exit code and what was said.
 
     BROKEN is a pipe that nobody reads.
@@ -26,7 +28,7 @@ def shell(words: str, *names: object) -> tuple[int, str]:
     os.close(reading)
     try:
         done = subprocess.run(
-            ["bash", "-c", words.replace("PELLUCID", PROGRAM).replace("BROKEN", f"{writing}")]
+            ["bash", "-c", words.replace("PELLUCID", program).replace("BROKEN", f"{writing}")]
             + [str(it) for it in names],
             capture_output=True,
             text=True,
@@ -85,12 +87,14 @@ def test_saved_explanations(saved: Path, tmp_path: Path, words: str, code: int, 
     assert not path.exists() or path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run(program: Any, digits: Path, seven: Path, tmp_path: Path) -> None:
+def test_a_run(forks: Forks, digits: Path, seven: Path, tmp_path: Path) -> None:
     """`batch` says how it went on stderr, if that is there, and needs no stdout."""
     for number, closed in enumerate((">&-", "2>&-", "2>/dev/full", "2>&BROKEN")):
         out = tmp_path / f"{number}"
         words = f"PELLUCID batch $0 $1 -o $2 --steps 2 --json-log {closed}"
-        code, said = shell(words, digits, seven, out)
+        # What is not there at all cannot be passed on to a copy of another process.
+        started = PROGRAM if closed.endswith("&-") else shlex.quote(str(forks.command))
+        code, said = shell(words, digits, seven, out, program=started)
         assert code == 0 and ('"event": "end"' in said) == (closed == ">&-")
         assert (out / "summary.json").exists()
 
