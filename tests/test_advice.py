@@ -366,6 +366,24 @@ CASES = [
         more="{any_length} {three} -o {tmp}/i.npz --force",
         fill={"--latent": "y"},
     ),
+    # another label
+    Case(
+        "choose another by {output_indices}",
+        "explain {columns} {ones} --why-not 0 --output-index 0",
+        on="explain {columns} {ones} --why-not 0",
+        fill={"--output-index": "1"},
+    ),
+    Case(
+        "name another by {why_not}, or what is explained by {output_indices}",
+        "explain {columns} {ones} --why-not 1",
+        fill={"--why-not": "0", "--output-index": "0"},
+    ),
+    Case(
+        "compare with another instance: name it as the {baseline}",
+        "explain {logarithm} {ones} --why-not 0",
+        on="explain {logarithm} {ones}",
+        fill={"--baseline": "0.5"},
+    ),
 ]
 
 ELSEWHERE = {
@@ -373,6 +391,8 @@ ELSEWHERE = {
     "choose a {baseline} that is no longer than the instance": (
         "followed in tests/core/api/test_texts_at_embeddings.py"
     ),
+    "give it with {baseline}": "followed in tests/cli/test_reproduce.py",
+    "make parts with {batch.shard:1/8}": "followed in tests/cli/test_merge.py, which makes all",
     "choose {method:lime}": "followed in Python below: the command chooses it by itself",
     "if you trust it, add {allow_unsafe_ops:True}": "followed below, on a file of Keras",
     "pip install 'pellucid[neighbors]', or search with {query:precise}": "followed below",
@@ -382,6 +402,12 @@ ELSEWHERE = {
 UNREACHED = {
     "{limit} takes others": (
         "tests/core/api/test_held_in_programs.py: datasets are what programs hold, not commands"
+    ),
+    "choose a {baseline} that is as long as the instance": (
+        "only models with a fixed number of rows for a text, beside a baseline of other words"
+    ),
+    "explain this part again, with {force:True}": (
+        "a disk damages what was written after it was found to be whole"
     ),
     "give it longer with {timeout}": (
         "tests/cli/test_time_limits.py: how long is enough, only the model knows"

@@ -46,6 +46,7 @@ FLAGS = {
     ("", "to"): "--to",
     ("", "why_not"): "--why-not",
     ("", "window"): "--window",
+    ("batch", "shard"): "pellucid batch --shard",
     ("explain", "raw"): "pellucid explain --raw",
     ("explain", "method"): "pellucid explain --method",
     ("index", "force"): "pellucid index --force",
