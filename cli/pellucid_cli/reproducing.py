@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What may be typed beside it: all else is as FILE says.
 _BESIDE = {
-    "model_dir", "inputs", "reproduce", "out", "raw", "force", "timeout", "metadata", "tag_set",
+    "model_dir", "inputs", "reproduce", "out", "raw", "force", "metadata", "tag_set",
     "class_names", "feature_names", "baseline", "device", "allow_unsafe_ops", "verbose", "quiet",
 }  # fmt: skip
 _TYPED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
