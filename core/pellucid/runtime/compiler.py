@@ -358,7 +358,7 @@ class Compiler:
             reinitialised=self.anew,
             way_out=lambda: self._way_out(explained),
             records={it.key for it in self.records.inside.values()},
-            record_ends=self.records.ends,
+            ends=self.records.ends,
             varying=self.records.varying(explained.values()),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.explain import RecordLists
 from pellucid.inputs import serialized_example
-from pellucid.linter import feature_names, in_records, parsed_records
+from pellucid.linter import feature_names, in_records, parsed_records, summed_up
 from pellucid.metadata import ExplanationMetadata, RecordFeature, RecordForm
 from pellucid.model import Array
 from pellucid.saved_model import MetaGraph, Signature
@@ -77,15 +77,20 @@ class Records:
         )
 
     @cached_property
-    def ends(self) -> dict[str, bytes]:
-        """What makes a record of an input one with a value in all of its lists."""
-        return {
-            key: serialized_example(
-                {it.name: _BLANKS[it.dtype] for it in form.features if it.listed}
-            )
-            for key, form in self.forms.items()
-            if form.sums
-        }
+    def ends(self) -> dict[str, bytes | None]:
+        """The inputs that a batch may not end with an empty one of.
+
+        With them comes what makes a record one with a value in all of its lists.
+        """
+        if self.output is None:
+            return {}
+        apart = summed_up(self.meta_graph, self.signature, self.output, self.forms)
+        found: dict[str, bytes | None] = dict.fromkeys(apart)
+        for key, form in self.forms.items():
+            if form.sums:
+                lists = {it.name: _BLANKS[it.dtype] for it in form.features if it.listed}
+                found[key] = serialized_example(lists)
+        return found
 
     def varying(self, tensors: Collection[str]) -> bool:
         """Whether one of some explained tensors is as long as each instance has it."""

@@ -235,3 +235,27 @@ def test_gradients_hold_lists_and_name_them_with_what_goes_with_them(tmp_path: P
     assert [it.held for it in found] == [("ids", "by")] * 2
     assert any("'ids', which no gradient reaches; and 'by', which" in it for it in said)
     assert found[1].labels[0].score == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_a_batch_may_end_with_an_empty_text_or_without_ids(tmp_path: Path) -> None:
+    def serve(text: Any, ids: Any) -> Any:
+        cut = tf.compat.v1.string_split(text)
+        hashed = tf.strings.to_hash_bucket_fast(cut.values, 20)
+        words = tf.SparseTensor(cut.indices, hashed, cut.dense_shape)
+        found = [
+            tf.nn.embedding_lookup_sparse(tf.constant(TABLE), it, None, combiner="sum")
+            for it in (words, tf.sparse.from_dense(ids))
+        ]
+        return {"y": tf.reduce_sum(found[0] + found[1], 1)}
+
+    specs = texts("text"), tf.TensorSpec([None, 3], tf.int64, "ids")
+    model, _ = load(saved(tmp_path / "m", serve, *specs), **SHAPLEY)
+    rows = [{"text": "a good bad film", "ids": [3, 0, 7]}, {"text": "", "ids": [0, 0, 0]}]
+    whole, nothing = model.explain(rows)
+    sums = TABLE.sum(axis=1)
+    places = tf.strings.to_hash_bucket_fast(["a", "good", "bad", "film"], 20).numpy()
+    np.testing.assert_allclose(whole.labels[0].features["text"], sums[places], atol=1e-5)
+    np.testing.assert_allclose(
+        whole.labels[0].features["ids"], sums[[3, 0, 7]] * [1, 0, 1], atol=1e-5
+    )
+    assert nothing.labels[0].score == 0

@@ -16,6 +16,7 @@ from pellucid.linter.encodings.parsed_records import (
     in_records,
     parsed_records,
 )
+from pellucid.linter.encodings.record_lists import summed_up
 from pellucid.linter.encodings.token_tensors import TokenTensors, token_tensors
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "feature_names",
     "in_records",
     "parsed_records",
+    "summed_up",
     "token_tensors",
     "way_out",
     "with_embeddings",

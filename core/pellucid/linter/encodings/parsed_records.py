@@ -49,7 +49,8 @@ def parsed_records(
         if len(parsers) == 1:
             features = _form(parsers[0], meta_graph, signature)
             if features:
-                sums = parsers[0].together and sums_up(forward, features)
+                lists = [it.values for it in features if it.values is not None and it.used]
+                sums = parsers[0].together and sums_up(forward, lists)
                 kind = kind_of(parsers[0].op)
                 found[key] = RecordForm(kind=kind, features=features, sums=sums)
     return found

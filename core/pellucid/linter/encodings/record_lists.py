@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from pellucid.linter.encodings.forward_walk import Forward, Spot
 from pellucid.metadata import RecordFeature
-from pellucid.saved_model import FLOAT_TYPES
+from pellucid.saved_model import FLOAT_TYPES, MetaGraph, Signature
 
 # What makes one value, or one vector, of each value of a list.
 _EACH = frozenset(
@@ -53,14 +53,32 @@ def with_followers(
     return tuple(replace(it, follows=leading.get(it.name)) for it in features)
 
 
-def sums_up(forward: Forward, features: Sequence[RecordFeature]) -> bool:
-    """Whether the values of a list are summed up to no more rows than the last value is of."""
+def sums_up(forward: Forward, tensors: Iterable[str]) -> bool:
+    """Whether values are summed up to no more rows than the last value is of.
+
+    Where empty rows were filled before, as `safe_embedding_lookup_sparse` does, there are all rows.
+    """
     return any(
         spot.op in _SHORT
-        for it in features
-        if it.values is not None and it.used
-        for spot in forward.after(it.values)
+        for tensor in tensors
+        for spot in forward.after(tensor, stop=lambda it: it.op == "SparseFillEmptyRows")
     )
+
+
+def summed_up(
+    meta_graph: MetaGraph, signature: Signature, output: str, apart: Collection[str]
+) -> list[str]:
+    """Return the inputs of texts and ids whose values are summed up so, but for those `apart`."""
+    used = meta_graph.nodes.ops.union(*(it.nodes.ops for it in meta_graph.functions.values()))
+    if used.isdisjoint(_SHORT):
+        return []
+    forward = Forward(meta_graph, output)
+    return [
+        key
+        for key, it in signature.inputs.items()
+        if it.dtype in ("string", "int32", "int64") and key not in apart
+        if sums_up(forward, [it.name])
+    ]
 
 
 def _each(forward: Forward, tensor: str) -> dict[str, Spot]:

@@ -26,6 +26,7 @@ from pellucid.notices import Hint, Where
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.kernels import Operand
+from pellucid.runtime.engine.last_row import last_row, last_row_of
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.conditions import CONDITIONS
@@ -53,8 +54,9 @@ class CompileSpec:
     raises UnsafeModelError where it is not, and TensorFlow's own loader might do so: it is given
     the reason why that has to take the model. `reinitialised` draws
     weights anew. Some features are in the `records`, inputs by their keys, which are operands as
-    explained tensors are; `record_ends` are what makes a record one with values in all of its
-    lists. `varying` tells that a tensor is as long as each instance has it.
+    explained tensors are; `ends` has the inputs that a batch may not end with an empty one of, with
+    what makes a record one with values in all of its lists. `varying` tells that a tensor is as
+    long as each instance has it.
     """
 
     directory: Path
@@ -73,13 +75,19 @@ class CompileSpec:
     way_out: Callable[[], Hint | None] = lambda: None
     reinitialised: Reinitialisation | None = None
     records: Collection[str] = ()
-    record_ends: Mapping[str, bytes] = field(default_factory=dict)
+    ends: Mapping[str, bytes | None] = field(default_factory=dict)
     varying: bool = False
 
     @property
     def computes(self) -> bool:
         """Whether an explained tensor is none of the request's."""
         return not set(self.explained.values()) <= set(self.request.values())
+
+    @property
+    def ends_of_operands(self) -> dict[str, bytes | None]:
+        """The `ends` by the names of operands, whether held or explained."""
+        features = {tensor: name for name, tensor in self.explained.items()}
+        return {features.get(self.request[key], held(key)): it for key, it in self.ends.items()}
 
     @property
     def takes_any_rows(self) -> bool:
@@ -171,20 +179,18 @@ class Backend(Compiled):
         """Return the output for `rows`, as new ops of the current graph."""
 
     def _filled(self, rows: dict[str, Any]) -> Any:
-        """Return the output for `rows`, asked with one more that has values in all of its lists.
-
-        Where lists are summed up, there are as many rows as the last one that has any.
-        """
-        ends = self.compile_spec.record_ends
-        if not any(held(key) in rows for key in ends) or not self.compile_spec.takes_any_rows:
+        """Return the output for `rows`, asked with one more at the end that has values."""
+        ends = self.compile_spec.ends_of_operands
+        if ends.keys().isdisjoint(rows) or not self.compile_spec.takes_any_rows:
             return self.network(rows)
         shared = {o.name for o in self.operands if o.shared}
-        last = {name: row[:1] for name, row in rows.items() if name not in shared}
-        for key, end in ends.items():
-            if held(key) in last:
-                last[held(key)] = tf.strings.join([last[held(key)], end])
-        more = {name: tf.concat([rows[name], row], 0) for name, row in last.items()}
-        return self.network({**rows, **more})[:-1]
+        more = {
+            name: tf.concat([row, last_row(row, ends[name]) if name in ends else row[:1]], 0)
+            for name, row in rows.items()
+            if name not in shared
+        }
+        count = tf.shape(next(iter(more.values())))[0] - 1
+        return self.network({**rows, **more})[:count]
 
     @abstractmethod
     def encode(self, request: Tensors) -> dict[str, Array]:
@@ -192,15 +198,15 @@ class Backend(Compiled):
 
     def encode_filled(self, request: Tensors) -> dict[str, Array]:
         """Return what `encode` does, asked with one more row, as `_filled` is."""
-        ends = self.compile_spec.record_ends
+        ends = self.compile_spec.ends
         if not ends or not self.compile_spec.takes_any_rows:
             return self.encode(request)
-        last = {name: value[:1] for name, value in request.items()}
-        for key, end in ends.items():
-            filled = np.array([bytes(last[key].ravel()[0]) + end], object)
-            last[key] = filled.reshape(last[key].shape)
-        more = {name: np.concatenate([it, last[name]]) for name, it in request.items()}
-        return {name: value[:-1] for name, value in self.encode(more).items()}
+        more = {
+            name: np.concatenate([it, last_row_of(it, ends[name]) if name in ends else it[:1]])
+            for name, it in request.items()
+        }
+        count = len(next(iter(request.values())))
+        return {name: value[:count] for name, value in self.encode(more).items()}
 
     def outputs(self, rows: Tensors) -> Array:
         """Return the output of each row, [r, …]."""
