@@ -90,11 +90,13 @@ def test_old_line_ends_are_line_ends(tmp_path: Path) -> None:
     [
         ("a;b\n1;2\n3,4\n", (A, B), "t.csv:3: row 2 has 1 column, the first line has 2; this row "
          "is separated by ',', the first line by ';'"),
-        ("a;b\n1,5;2\n", (A, B), "t.csv:2.a: input 'a' is float32 scalar, got the string \"1,5\"; "
-         "a number is written with a point and nothing else, as in 1234.5"),
+        ("a;b\n1,5;2\n", (A, B), "t.csv:2: column 'a' has a comma in a number, \"1,5\"; "
+         "write a decimal point, and nothing between thousands: pandas makes that of "
+         "read_csv(…, decimal=',', thousands='.')"),
         # Without a header: the first row is not taken for titles.
-        ("1,5;2,5\n", (X2,), "t.csv:1[0]: input 'x' is float32 [2], got the string \"1,5\"; "
-         "a number is written with a point and nothing else, as in 1234.5"),
+        ("1,5;2,5\n", (X2,), "t.csv:1: column '1' has a comma in a number, \"1,5\"; "
+         "write a decimal point, and nothing between thousands: pandas makes that of "
+         "read_csv(…, decimal=',', thousands='.')"),
         ("a,b\n$10,2\n", (A, B), "t.csv:2.a: input 'a' is float32 scalar, got the string \"$10\"; "
          "a number is written with a point and nothing else, as in 1234.5"),
         ("a,b\n1,12%\n", (A, B), "t.csv:2.b: input 'b' is float32 scalar, got the string \"12%\"; "
