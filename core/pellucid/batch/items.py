@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from pellucid.batch.inputs import STDIN, Input
@@ -24,14 +25,15 @@ from pellucid.inputs import (
     Beside,
     InputInfo,
     Instance,
+    Said,
     Table,
     array_values,
     decode_text,
-    instance_of,
-    instance_of_row,
+    instances_of_rows,
     is_tfrecord,
     json_form,
     looks_binary,
+    made_of,
     open_parquet,
     open_table,
     opened,
@@ -43,6 +45,7 @@ from pellucid.inputs import (
     set_aside,
     suffix_of,
     text_in,
+    tried,
 )
 from pellucid.notices import Notice, Where
 
@@ -106,7 +109,11 @@ def items_of(
         if given.problem is not None:
             raise InstanceError(given.problem, where=Where(file=source))
         for count, item in enumerate(_opened(first, inputs, beside), 1):
-            yield replace(item, number=number + count - 1)
+            yield (
+                item
+                if item.number == number + count - 1
+                else replace(item, number=number + count - 1)
+            )
         if not count:
             what = "is empty, there is nothing to explain"
             raise InstanceError(what, where=Where(file=source))
@@ -128,42 +135,58 @@ def count_of(given: Input, root: str, inputs: Sequence[InputInfo], beside: Besid
     return sum(1 for _ in items_of(given, root, inputs, beside=beside))
 
 
-def decode(item: Item, inputs: Sequence[InputInfo], beside: Beside = Beside()) -> Instance:
-    """Return the instance that an item is, its index that of the run; `beside` is that of a file.
+def decode(
+    items: Sequence[Item], inputs: Sequence[InputInfo], beside: Beside = Beside()
+) -> Iterator[Instance | InstanceError]:
+    """Yield the instance that each item is, its index that of the run, or what is wrong with it.
 
-    Raises InstanceError with the place in the item's file.
+    `beside` is that of a file. What is wrong has its place in the item's file.
     """
-    return replace(_decoded(item, inputs, beside), index=item.number)
+    for _, group in groupby(items, lambda it: (it.kind, id(it.table))):
+        some = [*group]
+        for item, found in zip(some, _decoded(some, inputs, beside), strict=True):
+            if isinstance(found, InstanceError):
+                yield found
+            else:
+                yield replace(found, index=item.number)
 
 
-def _decoded(item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Instance:
-    match item.kind:
-        case "picture":
-            try:
-                data = read_bytes(item.path)
-            except OSError as error:
-                what = f"cannot be read ({error.strerror})"
-                raise InstanceError(what, where=item.where) from None
-            return read_image(data, inputs, source=item.source)
-        case "line":
-            value = parse_json(decode_text(item.content, item.where), item.where)
-            return _beside(value, item, inputs, beside)
-        case "row":
-            assert item.table is not None
-            return instance_of_row(item.table, (item.line, item.content), inputs, item.where)
-        case "value":
-            return _beside(item.content, item, inputs, beside)
-        case "failed":
-            failed: Notice = item.content
-            raise InstanceError(failed.what, where=failed.where, hint=failed.hint)
+def _decoded(
+    items: Sequence[Item], inputs: Sequence[InputInfo], beside: Beside
+) -> Iterator[Instance | InstanceError]:
+    """Yield the instance that each item is, all being of one kind and of one table."""
+    table = items[0].table
+    if items[0].kind == "picture":
+        for item in items:
+            yield tried(_picture, item, inputs)
+    elif table is not None:
+        rows, wheres = [(it.line, it.content) for it in items], [it.where for it in items]
+        yield from instances_of_rows(table, rows, inputs, wheres)
+    else:
+        yield from made_of([tried(_said, item, inputs, beside) for item in items], inputs)
 
 
-def _beside(value: object, item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Instance:
-    """Return the instance that a value is, what stands beside its inputs being set aside."""
-    if suffix_of(item.path) in ARRAY_SUFFIXES:
-        return instance_of(value, inputs, item.where)
+def _picture(item: Item, inputs: Sequence[InputInfo]) -> Instance:
+    try:
+        data = read_bytes(item.path)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+        raise InstanceError(what, where=item.where) from None
+    return read_image(data, inputs, source=item.source)
+
+
+def _said(item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Said:
+    """Return the value of an item, what stands beside its inputs being set aside."""
+    value = item.content
+    if item.kind == "failed":
+        failed: Notice = item.content
+        raise InstanceError(failed.what, where=failed.where, hint=failed.hint)
+    if item.kind == "line":
+        value = parse_json(decode_text(item.content, item.where), item.where)
+    elif suffix_of(item.path) in ARRAY_SUFFIXES:
+        return value, item.where, {}
     value, aside = set_aside(value, inputs, beside, item.where)
-    return instance_of(value, inputs, item.where, aside)
+    return value, item.where, aside
 
 
 def _beneath(path: str, root: str) -> str:
@@ -224,8 +247,18 @@ def _of_table(first: Item, table: Table) -> Iterator[Item]:
     """Yield the rows of a table."""
     head = replace(table, rows=iter(()))
     for index, (number, cells) in enumerate(table.rows):
-        item = replace(_inner(first, "row", index, cells), line=number)
-        yield replace(item, table=head, id=head.id_of((number, cells)))
+        yield Item(
+            number=first.number + index,
+            source=first.source,
+            path=first.path,
+            place=f"{first.place}.{index}",
+            kind="row",
+            index=index,
+            line=number,
+            content=cells,
+            table=head,
+            id=head.id_of((number, cells)),
+        )
 
 
 def _records(first: Item, inputs: Sequence[InputInfo]) -> Iterator[Item]:

@@ -193,26 +193,31 @@ class Work:
             raise StoppedError
         records: dict[int, Record] = {}
         groups: dict[str, list[tuple[Item, Instance]]] = {}
-        for item in items:
-            try:
-                instance = decode(item, self.model.inputs, self.model.beside)
-            except MemoryError:
-                raise
-            except InstanceError as error:
-                records[item.number] = Record.failed(item.name, error.notice)
-            except FOREIGN as error:
-                what = f"cannot be read ({type(error).__name__}: {error})"
-                records[item.number] = Record.failed(item.name, Notice(what, item.where))
-            else:
-                named = replace(item, id=instance.id or "")
-                groups.setdefault(str(item.settings), []).append((named, instance))
-                self._say_of_table(item)
+        for item, found in zip(items, self._decoded(items), strict=True):
+            if isinstance(found, InstanceError):
+                records[item.number] = Record.failed(item.name, found.notice)
+                continue
+            named = replace(item, id=found.id) if found.id else item
+            groups.setdefault(str(item.settings), []).append((named, found))
+            self._say_of_table(item)
         if self.stopping.is_set():
             raise StoppedError
         for pairs in groups.values():
             for record, item in self._explained(pairs):
                 records[item.number] = record
         return records
+
+    def _decoded(self, items: Sequence[Item]) -> list[Instance | InstanceError]:
+        """Return the instance that each item is, or what is wrong with it. Raises MemoryError."""
+        try:
+            return [*decode(items, self.model.inputs, self.model.beside)]
+        except MemoryError:
+            raise
+        except FOREIGN as error:
+            if len(items) > 1:  # the others are read without it
+                return [found for item in items for found in self._decoded([item])]
+            what = f"cannot be read ({type(error).__name__}: {error})"
+            return [InstanceError(what, where=items[0].where)]
 
     def _say_of_table(self, item: Item) -> None:
         """Say what was found of the columns of a table, at its first row; once for all tables."""

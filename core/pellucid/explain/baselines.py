@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -39,7 +40,7 @@ class Encoder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Baselines:
     """The baselines of the features `specs`: as a method wants them, or as a call has `chosen`.
 
@@ -183,7 +184,7 @@ class Baselines:
         values = self.chosen is not None and self.chosen.kind is None
         return None if values else self.method.max_blur_sigma
 
-    @property
+    @cached_property
     def _given(self) -> dict[str, tuple[Baseline, ...]]:
         given = {spec.name: self._written(spec) for spec in self.specs}
         if not any(given.values()):

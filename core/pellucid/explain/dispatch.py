@@ -127,9 +127,12 @@ def _shapley(
 def check_finite(attribution: Attribution, numbers: Sequence[int]) -> None:
     """Raise InstanceError for the first row whose attributions are not all finite numbers."""
     for name, values in attribution.values.items():
-        if values.dtype.kind not in "fO":
+        if values.dtype.kind == "f":
+            bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1)).tolist()
+        elif values.dtype.kind == "O":
+            bad = [row for row, value in enumerate(values) if not np.isfinite(value).all()]
+        else:
             continue
-        bad = [row for row, value in enumerate(values) if not np.isfinite(value).all()]
         if bad:
             raise InstanceError(
                 f"the attributions of '{name}' are not finite: the model overflows between the "

@@ -28,7 +28,7 @@ from pellucid.explain.held import (
 from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import restless, warnings_of
-from pellucid.explain.results import Explanation
+from pellucid.explain.results import Explanation, given_rows, rows_of
 from pellucid.explain.series import windows_said
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import (
@@ -178,7 +178,8 @@ class Explainer:
         explained = [s.name for s in specs if s.name in x]
         lost = [name for name in explained if name not in attribution.values]
         unreached = self._without_gradient()
-        lost = [it for it in explained if it in {*lost, *unreached}]
+        out = {*lost, *unreached}
+        lost = [it for it in explained if it in out]
         beside = self._beside()
         held = held_notice(lost, beside, method, explicit=self.explicit, unreached=unreached)
         said = [*texts.said, *filter(None, [held])]
@@ -192,6 +193,7 @@ class Explainer:
         made = Labels(
             self.metadata, attribution, shape, names, axes, gradients=gradients, contrast=contrast
         )
+        seen, given = rows_of(x, explained, n), given_rows(inputs, self.input_keys, n)
         result = []
         for i in range(n):
             places, read = np.flatnonzero(row == i), read_of(self.tokens, inputs, i)
@@ -202,12 +204,8 @@ class Explainer:
                 Explanation(
                     prediction=prediction[i],
                     labels=labels,
-                    inputs={name: x[name][i, ...] for name in explained},
-                    given={
-                        name: inputs[key][i, ...]
-                        for name, key in self.input_keys.items()
-                        if key in inputs and len(inputs[key]) == n
-                    },
+                    inputs=seen[i],
+                    given=given[i],
                     warnings=(*general, *notices, *unseen_said(read)),
                     general=general,
                     held=(*lost, *beside),

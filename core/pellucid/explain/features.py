@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +162,10 @@ def feature_attributions(
         if spec.name not in values:
             continue
         value = np.asarray(values[spec.name], np.float64)
-        if spec.group_name is not None:
+        behind = encoded and spec.encoded_tensor_name is not None
+        if spec.encoding is Encoding.IDENTITY and spec.group_name is None and not behind:
+            result[spec.name] = value  # as most are
+        elif spec.group_name is not None:
             result[spec.group_name] = result.get(spec.group_name, np.zeros(1)) + value.sum()
         elif spec.encoding is Encoding.COMBINED_EMBEDDING and encoded:
             result[spec.name] = _split(value.sum(), sparse.get(spec.name, Sparse()).weights)
@@ -170,12 +175,11 @@ def feature_attributions(
             lone = spec.name in sparse and summed.ndim > 1 and summed.shape[0] == 1
             result[spec.name] = summed[0] if lone else summed
         elif spec.encoding.is_bag and spec.index_feature_mapping is not None:
-            behind = encoded and spec.encoded_tensor_name is not None
             indices = None if behind else sparse.get(spec.name, Sparse()).indices
             result |= _by_name(spec, spec.index_feature_mapping, value, indices)
         else:
             rank = input_ranks.get(spec.name)
-            if encoded and spec.encoded_tensor_name is not None and rank is not None:
+            if behind and rank is not None:
                 value = value.sum(axis=tuple(range(rank, value.ndim)))
             result[spec.name] = value
     return result
@@ -284,7 +288,7 @@ def index_of(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Labels:
     """What all labels of a call have in common.
 
@@ -308,6 +312,12 @@ class Labels:
         called = f"{self.metadata.output.name} {list(index)}" if name is None else name
         return f"{called} rather than {self.contrast.called}"
 
+    @cached_property
+    def _values(self) -> list[dict[str, Array]]:
+        values, count = self.attribution.values, len(self.attribution.target)
+        rows = zip(*values.values(), strict=True) if values else repeat((), count)
+        return [dict(zip(values, row, strict=True)) for row in rows]
+
     def made(
         self, j: int, sparse: Mapping[str, Sparse], tokens: Mapping[str, Tokens]
     ) -> LabelAttribution:
@@ -315,16 +325,13 @@ class Labels:
         found = self.attribution
         index = index_of(int(found.target[j]), self.shape)
         error = found.approx_error
-        values = {name: value[j] for name, value in found.values.items()}
+        values = self._values[j]
         features = feature_attributions(
             self.metadata.inputs, values, self.ranks, encoded=self.gradients, sparse=sparse
         )
-        errors = feature_attributions(
-            self.metadata.inputs,
-            {name: value[j] for name, value in found.errors.items()},
-            self.ranks,
-            encoded=self.gradients,
-            sparse=sparse,
+        off = {name: value[j] for name, value in found.errors.items()}
+        errors = off and feature_attributions(
+            self.metadata.inputs, off, self.ranks, encoded=self.gradients, sparse=sparse
         )
         diagnostics = {name: float(value[j]) for name, value in found.diagnostics.items()}
         for name, it in tokens.items():

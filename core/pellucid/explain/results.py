@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
@@ -13,7 +13,7 @@ from pellucid.explain.targets import name_at
 from pellucid.inputs import Instance, shape_text
 from pellucid.metadata import ExplanationMetadata, ExplanationParameters
 from pellucid.methods.texts import Cut
-from pellucid.model import Array
+from pellucid.model import Array, Tensors
 from pellucid.notices import Notice
 
 
@@ -24,6 +24,26 @@ class Arrays(dict[str, Array]):
         said = [f"{name!r}: {_said(value)}" for name, value in [*self.items()][:_MOST]]
         more = len(self) - len(said)
         return "{" + ", ".join([*said, *([f"… {more:,} more"] if more else [])]) + "}"
+
+
+def rows_of(tensors: Tensors, names: Sequence[str], count: int) -> list[dict[str, Array]]:
+    """Return each of `count` rows of some tensors [n, …] as arrays by name, views of these."""
+    if not names:
+        return [{} for _ in range(count)]
+    columns = [_rows(tensors[name]) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def given_rows(inputs: Tensors, keys: Mapping[str, str], count: int) -> list[dict[str, Array]]:
+    """Return the rows of what the signature was given for each feature, by its key of `inputs`."""
+    own = {name: inputs[key] for name, key in keys.items() if key in inputs}
+    own = {name: value for name, value in own.items() if len(value) == count}
+    return rows_of(own, [*own], count)
+
+
+def _rows(tensor: Array) -> Iterable[Array]:
+    # Of a vector, iterating would give numbers, and no arrays of no axes.
+    return tensor if tensor.ndim > 1 else (tensor[i, ...] for i in range(len(tensor)))
 
 
 # Of a mapping, so many are printed, and so many numbers of an array.

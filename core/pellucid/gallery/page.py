@@ -250,9 +250,9 @@ def _cut(value: object, items: int, letters: int) -> object:
         return text if len(value) <= letters else f"{text}… {len(value):,} letters"
     if isinstance(value, Mapping):
         return {
-            str(_cut(str(key), items, 100)): _cut(
-                inner, items, 0 if str(key).startswith("b64") else letters
-            )
+            _key(str(key)): inner
+            if _is_number(inner)
+            else _cut(inner, items, 0 if str(key).startswith("b64") else letters)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
@@ -264,6 +264,18 @@ def _cut(value: object, items: int, letters: int) -> object:
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     return value
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, or a list of one: most are, where there are many."""
+    if type(value) is list and len(value) == 1:
+        value = value[0]
+    return type(value) is float
+
+
+def _key(key: str) -> str:
+    short = len(key) <= 100 and key.isascii()
+    return key if short else str(_cut(key, 0, 100))
 
 
 def _number(value: float | None) -> float | None:

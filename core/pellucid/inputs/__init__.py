@@ -17,7 +17,7 @@ from pellucid.inputs.files import (
 from pellucid.inputs.held import is_frame, is_series, open_columns, open_frame
 from pellucid.inputs.images import image_input_of, to_picture, to_tensor
 from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
-from pellucid.inputs.instances import instance_of, same_shapes, set_aside
+from pellucid.inputs.instances import Said, made_of, same_shapes, set_aside, tried
 from pellucid.inputs.parquet import PARQUET, open_parquet, pyarrow_parquet
 from pellucid.inputs.picture_files import decode_picture, open_picture, pixels_of
 from pellucid.inputs.readers import (
@@ -40,7 +40,7 @@ from pellucid.inputs.records import (
 )
 from pellucid.inputs.series import TIME
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
-from pellucid.inputs.tables import instance_of_row, read_table
+from pellucid.inputs.tables import instances_of_rows, read_table
 from pellucid.inputs.tensors import is_binary
 
 __all__ = [
@@ -57,14 +57,14 @@ __all__ = [
     "Instance",
     "Missing",
     "OnError",
+    "Said",
     "Table",
     "array_values",
     "decode_picture",
     "decode_text",
     "feature_inputs",
     "image_input_of",
-    "instance_of",
-    "instance_of_row",
+    "instances_of_rows",
     "is_binary",
     "is_frame",
     "is_series",
@@ -72,6 +72,7 @@ __all__ = [
     "json_form",
     "kind_of",
     "looks_binary",
+    "made_of",
     "open_columns",
     "open_frame",
     "open_parquet",
@@ -99,4 +100,5 @@ __all__ = [
     "text_in",
     "to_picture",
     "to_tensor",
+    "tried",
 ]

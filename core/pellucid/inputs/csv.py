@@ -16,6 +16,7 @@ from itertools import chain, groupby
 from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
+from pellucid.inputs.by_column import plain_rows
 from pellucid.inputs.columns import (
     CARRIED,
     ID,
@@ -82,10 +83,32 @@ class Table:
         if columns.steps:
             steps = [self._cells(it, n, index) for n, it in enumerate(row[1])]
             return steps if columns.steps > 1 else [step[0] for step in steps]
-        values = self._cells(row, index, index)
+        return self._named(self._cells(row, index, index))
+
+    def values(
+        self, rows: Sequence[Row], indices: Sequence[int]
+    ) -> Iterator[object | InstanceError]:
+        """Yield the value of each row, or what is wrong with it; plain ones are read together."""
+        columns = self.columns
+        even = not columns.steps and all(len(cells) == columns.width for _, cells in rows)
+        found: Sequence[Sequence[Any] | None] = [None] * len(rows)
+        if even:
+            cells = [cells for _, cells in rows]
+            found = plain_rows(cells, columns.places, columns.inputs, typed=self.typed)
+        for values, row, index in zip(found, rows, indices, strict=True):
+            if values is not None:
+                yield self._named(values)
+                continue
+            try:
+                yield self.value(row, index)
+            except InstanceError as error:
+                yield error
+
+    def _named(self, values: Sequence[Any]) -> object:
+        columns = self.columns
         if columns.vector and columns.inputs[0].record_of is RecordKind.EXAMPLE:
-            return {columns.inputs[0].name: values}
-        return values if columns.vector else dict(zip(columns.titles, values, strict=True))
+            return {columns.inputs[0].name: [*values]}
+        return [*values] if columns.vector else dict(zip(columns.titles, values, strict=True))
 
     def _cells(self, row: Row, number: int, index: int) -> list[object]:
         """Return the cells of a row that are of inputs, the `number`-th of all that are read."""

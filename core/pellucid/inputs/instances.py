@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from itertools import groupby
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, meant, memory_for
+from pellucid.inputs.by_column import TensorsOfRow, arrays_of, many, parts_of
 from pellucid.inputs.columns import CARRIED, ID, Beside
 from pellucid.inputs.images import holds_picture, to_tensor
 from pellucid.inputs.input_info import InputInfo, shape_text
@@ -22,6 +24,7 @@ from pellucid.model import Array
 from pellucid.notices import Message, Notice, Where
 
 OnError: TypeAlias = Callable[[InstanceError], None]
+Made = TypeVar("Made")
 
 
 def unheard(notice: Message) -> None:
@@ -32,15 +35,83 @@ def each(
     convert: Callable[[Any], Instance], items: Iterable[Any], on_error: OnError | None
 ) -> Iterator[Instance]:
     """Yield what is made of each item; what is wrong with one is passed on, or raised."""
-    for item in items:
-        try:
-            instance = convert(item)
-        except InstanceError as error:
-            if on_error is None:
-                raise
-            on_error(error)
+
+    def converted(some: Sequence[Any]) -> Iterator[Instance | InstanceError]:
+        for item in some:
+            yield tried(convert, item)
+
+    return each_of_some(converted, items, 1, on_error)
+
+
+def each_of_some(
+    convert: Callable[[Sequence[Any]], Iterable[Instance | InstanceError]],
+    items: Iterable[Any],
+    size: int,
+    on_error: OnError | None,
+) -> Iterator[Instance]:
+    """Yield what is made of each item, `size` of them being converted together: see `each`."""
+    for some in _some(items, size):
+        for found in convert(some):
+            if not isinstance(found, InstanceError):
+                yield found
+            elif on_error is None:
+                raise found
+            else:
+                on_error(found)
+
+
+Said: TypeAlias = tuple[object, Where, Mapping[str, object]]
+"""(The value of an instance, its place, what is kept beside it.)"""
+
+
+def each_said(
+    read: Callable[[Any], Said],
+    items: Iterable[Any],
+    inputs: Sequence[InputInfo],
+    on_error: OnError | None,
+) -> Iterator[Instance]:
+    """Yield the instance that is read of each item: see `each`."""
+
+    def converted(some: Sequence[Any]) -> Iterator[Instance | InstanceError]:
+        yield from made_of([tried(read, it) for it in some], inputs)
+
+    return each_of_some(converted, items, many(inputs), on_error)
+
+
+def made_of(
+    said: Iterable[Said | InstanceError], inputs: Sequence[InputInfo]
+) -> Iterator[Instance | InstanceError]:
+    """Yield the instance that each is, or what is wrong with it."""
+    for wrong, group in groupby(said, lambda it: isinstance(it, InstanceError)):
+        if wrong:
+            yield from (it for it in group if isinstance(it, InstanceError))
         else:
-            yield instance
+            found = [it for it in group if not isinstance(it, InstanceError)]
+            values, wheres, extras = ([*it] for it in zip(*found, strict=True))
+            yield from instances_of(values, inputs, wheres, extras)
+
+
+def _some(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield items in lists of a size, and what was read before reading failed."""
+    found: list[Any] = []
+    try:
+        for item in items:
+            found.append(item)
+            if len(found) == size:
+                yield found
+                found = []
+    except InstanceError:
+        yield found
+        raise
+    yield found
+
+
+def tried(convert: Callable[..., Made], *given: Any) -> Made | InstanceError:
+    """Return what is made of something, or what is wrong with it."""
+    try:
+        return convert(*given)
+    except InstanceError as error:
+        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +128,7 @@ class Instance:
     """
 
     value: object
-    tensors: dict[str, Array]
+    tensors: Mapping[str, Array]
     index: int = 0
     source: str | None = None
     image: Image.Image | None = None
@@ -110,29 +181,35 @@ class Request:
 
 def stack(instances: Sequence[Instance], inputs: Sequence[InputInfo]) -> dict[str, Array]:
     """Return one array [n, …] for each input; the instances must agree in shape."""
+    if not instances:
+        raise InstanceError("there are no instances")
+    parts = parts_of([instance.tensors for instance in instances])
     batch: dict[str, Array] = {}
     for info in inputs:
-        arrays = [instance.tensors[info.name] for instance in instances]
-        for instance, array in zip(instances, arrays, strict=True):
-            if array.shape != arrays[0].shape:
+        arrays = [part(info.name) for _, part in parts]
+        first = arrays[0].shape[1:]
+        for (place, _), array in zip(parts, arrays, strict=True):
+            if array.shape[1:] != first:
                 raise InstanceError(
-                    f"input '{info.name}' has shape {shape_text(array.shape)}, "
-                    f"instances[{instances[0].index}] has {shape_text(arrays[0].shape)}",
-                    where=Where(instance=instance.index),
+                    f"input '{info.name}' has shape {shape_text(array.shape[1:])}, "
+                    f"instances[{instances[0].index}] has {shape_text(first)}",
+                    where=Where(instance=instances[place].index),
                     hint="one batch needs one shape",
                 )
-        if not arrays:
-            raise InstanceError("there are no instances")
-        batch[info.name] = np.stack(arrays)
+        batch[info.name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     return batch
 
 
 def same_shapes(instances: Sequence[Instance]) -> Iterator[list[int]]:
     """Yield the places of instances whose tensors agree in shape, so that they can be stacked."""
     groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    known: dict[int, tuple[tuple[int, ...], ...]] = {}  # of those that were converted together
     for place, instance in enumerate(instances):
-        shape = tuple(instance.tensors[name].shape for name in sorted(instance.tensors))
-        groups.setdefault(shape, []).append(place)
+        tensors = instance.tensors
+        block = id(tensors.arrays if isinstance(tensors, TensorsOfRow) else tensors)
+        if block not in known:
+            known[block] = tuple(tensors[name].shape for name in sorted(tensors))
+        groups.setdefault(known[block], []).append(place)
     yield from groups.values()
 
 
@@ -143,6 +220,8 @@ def set_aside(
 
     Raises InstanceError for an instance without its id, or its times.
     """
+    if beside == Beside():
+        return value, {}
     named = isinstance(value, Mapping) and not is_binary(value)
     roles = [(beside.id, "the id"), (beside.time, "the time")]
     roles += [(it, "a column to keep") for it in beside.carried]
@@ -169,6 +248,44 @@ def set_aside(
     # What was to be left out is: an input of that name is then said to be missing.
     apart = (beside.names - known) | {*beside.ignored}
     return ({k: v for k, v in value.items() if k not in apart} if apart else value), kept
+
+
+def instances_of(
+    values: Sequence[object],
+    inputs: Sequence[InputInfo],
+    wheres: Sequence[Where],
+    extras: Sequence[Mapping[str, object]],
+) -> Iterator[Instance | InstanceError]:
+    """Yield the instance that each value is, or what is wrong with it: see `instance_of`.
+
+    Small ones are converted together; those that have to be looked at one by one are found by
+    halves.
+    """
+    if many(inputs) > 1:
+        yield from _halved(values, inputs, wheres, extras)
+        return
+    for value, where, aside in zip(values, wheres, extras, strict=True):
+        yield tried(instance_of, value, inputs, where, aside)
+
+
+def _halved(
+    values: Sequence[object],
+    inputs: Sequence[InputInfo],
+    wheres: Sequence[Where],
+    extras: Sequence[Mapping[str, object]],
+) -> Iterator[Instance | InstanceError]:
+    timed = any(TIME in it for it in extras)
+    arrays = None if timed else arrays_of(values, inputs)
+    if arrays is not None:
+        for row, (value, where, aside) in enumerate(zip(values, wheres, extras, strict=True)):
+            source, index = where.file or None, where.instance or 0
+            yield Instance(value, TensorsOfRow(arrays, row), index, source, extras=aside)
+    elif len(values) == 1:
+        yield tried(instance_of, values[0], inputs, wheres[0], extras[0])
+    else:
+        middle = len(values) // 2
+        for half in (slice(middle), slice(middle, None)):
+            yield from _halved(values[half], inputs, wheres[half], extras[half])
 
 
 def instance_of(

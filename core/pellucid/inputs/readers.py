@@ -37,7 +37,9 @@ from pellucid.inputs.instances import (
     Instance,
     OnError,
     Request,
+    Said,
     each,
+    each_said,
     instance_of,
     set_aside,
     stack,
@@ -90,7 +92,7 @@ def read_request(
     values, rest, warnings = read_request_values(document, source)
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 
-    def convert(index: int) -> Instance:
+    def read(index: int) -> Said:
         where = Where(file=source or "", instance=index)
         if named[index] != named[0]:
             raise InstanceError(
@@ -100,9 +102,9 @@ def read_request(
                 hint="all instances must have the same keys",
             )
         value, aside = set_aside(values[index], inputs, beside, where)
-        return instance_of(value, inputs, where, aside)
+        return value, where, aside
 
-    instances = tuple(each(convert, range(len(values)), on_error))
+    instances = tuple(each_said(read, range(len(values)), inputs, on_error))
     return Request(instances=instances, parameters=rest, warnings=warnings)
 
 
@@ -168,14 +170,14 @@ def read_jsonl(
     What is `beside` the inputs is set aside.
     """
 
-    def convert(item: tuple[int, tuple[int, str]]) -> Instance:
+    def read(item: tuple[int, tuple[int, str]]) -> Said:
         index, (number, line) = item
         where = Where(file=source or "", line=number, instance=index)
         value, aside = set_aside(parse_json(line.rstrip(), where), inputs, beside, where)
-        return instance_of(value, inputs, where, {"line": number, **aside})
+        return value, where, {"line": number, **aside}
 
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip("\ufeff \t\r\n"))
-    return each(convert, enumerate(filled), on_error)
+    return each_said(read, enumerate(filled), inputs, on_error)
 
 
 def read_image(
@@ -228,11 +230,11 @@ def read_arrays(
     """Yield the instances in a ``.npy`` or ``.npz`` file: see `arrays.array_values`."""
     source = fspath(path)
 
-    def convert(item: tuple[int, object]) -> Instance:
+    def read(item: tuple[int, object]) -> Said:
         index, value = item
-        return instance_of(value, inputs, Where(file=source, instance=index))
+        return value, Where(file=source, instance=index), {}
 
-    return each(convert, enumerate(array_values(path, inputs)), on_error)
+    return each_said(read, enumerate(array_values(path, inputs)), inputs, on_error)
 
 
 def read_file(

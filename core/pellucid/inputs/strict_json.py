@@ -22,11 +22,11 @@ def parse_json(text: str | bytes, where: Where = Where()) -> object:
         raise InstanceError("empty, expected JSON", where=where)
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for key, value in pairs:
-            if key in found:
-                raise InstanceError(f"the key '{key}' is written twice in one object", where=where)
-            found[key] = value
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            left = dict(pairs)
+            key = next(key for key, _ in pairs if left.pop(key, pairs) is pairs)
+            raise InstanceError(f"the key '{key}' is written twice in one object", where=where)
         return found
 
     try:

@@ -8,11 +8,22 @@ from dataclasses import replace
 from os import PathLike, fspath
 
 from pellucid.errors import InstanceError
+from pellucid.inputs.by_column import many
 from pellucid.inputs.columns import Beside
 from pellucid.inputs.csv import SEPARATED, Row, Table, open_table
 from pellucid.inputs.files import lines_of, suffix_of
 from pellucid.inputs.input_info import InputInfo
-from pellucid.inputs.instances import Instance, OnError, each, instance_of, unheard
+from pellucid.inputs.instances import (
+    Instance,
+    OnError,
+    Said,
+    each,
+    each_of_some,
+    instance_of,
+    made_of,
+    tried,
+    unheard,
+)
 from pellucid.inputs.parquet import PARQUET, open_parquet
 from pellucid.inputs.records import read_records, record_input
 from pellucid.notices import Warn, Where
@@ -64,26 +75,43 @@ def read_table(
     for notice in table.notices:
         note(notice)
 
-    def convert(item: tuple[int, Row]) -> Instance:
-        index, row = item
-        line = {} if row[0] is None else {"line": row[0]}
-        return instance_of_row(table, row, inputs, table.where(row[0], index), line)
+    def converted(some: Sequence[tuple[int, Row]]) -> Iterator[Instance | InstanceError]:
+        rows = [row for _, row in some]
+        wheres = [table.where(row[0], index) for index, row in some]
+        lines = [{} if row[0] is None else {"line": row[0]} for row in rows]
+        return instances_of_rows(table, rows, inputs, wheres, lines)
 
-    return each(convert, enumerate(table.rows), on_error)
+    return each_of_some(converted, enumerate(table.rows), many(inputs), on_error)
 
 
-def instance_of_row(
+def instances_of_rows(
     table: Table,
-    row: Row,
+    rows: Sequence[Row],
     inputs: Sequence[InputInfo],
-    where: Where,
-    extras: Mapping[str, object] | None = None,
-) -> Instance:
-    """Return the instance that a row is, or the rows that are its steps; `extras` are kept, too."""
-    value = table.value(row, where.instance or 0)
-    aside = {**(extras or {}), **table.extras(row, where)}
-    instance = instance_of(value, inputs, where, aside)
-    return replace(instance, names=table.columns.feature_names)
+    wheres: Sequence[Where],
+    extras: Sequence[Mapping[str, object]] = (),
+) -> Iterator[Instance | InstanceError]:
+    """Yield the instance that each row is, or the rows that are its steps, or what is wrong.
+
+    `extras` are kept, too.
+    """
+
+    def said(value: object, row: Row, where: Where, kept: Mapping[str, object]) -> Said:
+        return value, where, {**kept, **table.extras(row, where)}
+
+    values = table.values(rows, [where.instance or 0 for where in wheres])
+    read = (
+        value if isinstance(value, InstanceError) else tried(said, value, row, where, kept)
+        for value, row, where, kept in zip(
+            values, rows, wheres, extras or [{}] * len(rows), strict=True
+        )
+    )
+    names = table.columns.feature_names
+    for found in made_of(read, inputs):
+        if names is None or isinstance(found, InstanceError):
+            yield found
+        else:
+            yield replace(found, names=names)
 
 
 def read_tfrecord(

@@ -51,8 +51,7 @@ def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
         raise ModelError(
             f"input '{info.name}' is of type {info.dtype}, which a request cannot carry"
         )
-    ready = _ready(value, info)
-    if ready is not None:
+    if isinstance(value, np.ndarray) and (ready := _ready(value, info)) is not None:
         return ready
     shape, leaves = _flatten(plain(value), info, where)
     if info.missing is Missing.BASELINE:
@@ -75,15 +74,59 @@ def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
     raise InstanceError(f"{_wants(info)}, got {got}", where=where, hint=hint)
 
 
-def _ready(value: object, info: InputInfo) -> Array | None:
+def to_arrays(rows: Sequence[Sequence[object]], info: InputInfo) -> Array | None:
+    """Return the values of n instances for k inputs that want the same, [k, n, …].
+
+    `rows` are [n][k]; `info` is one of the inputs. None where any value is not simply what is
+    wanted: `to_array` then says of each value what it means, or what is wrong with it.
+    """
+    if info.dtype not in ("string", "bool", *FLOATS, *INTEGERS) or info.instance_shape is None:
+        return None
+    if any(type(it) is np.ndarray for it in rows[0]):
+        return _ready_rows(rows, info)
+    try:
+        shape, leaves = _flatten(rows, info, Where())
+        lone = len(shape) == 2
+        if lone and any(issubclass(kind, np.generic) for kind in set(map(type, leaves))):
+            leaves = [plain(leaf) for leaf in leaves]
+        if info.missing is Missing.BASELINE:
+            leaves = _filled(leaves, shape, info, Where())
+        make = _strings if info.is_string else _numbers
+        flat = make(leaves, shape, info, Where())
+    except InstanceError:
+        return None
+    inner, wanted = shape[2:], info.instance_shape
+    if (inner, wanted) in (((), (1,)), ((1,), ())):
+        inner = (1,) * len(wanted)
+    elif not fits(inner, wanted):
+        return None
+    block = flat.reshape(*shape[:2], *inner)
+    return np.ascontiguousarray(np.swapaxes(block, 0, 1))
+
+
+def _ready_rows(rows: Sequence[Sequence[Any]], info: InputInfo) -> Array | None:
+    """Return arrays [n][k] as one, [k, n, …], if each fits as it is."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        kinds = {(it.shape, it.dtype) if type(it) is np.ndarray else None for it in column}
+        if len(kinds) > 1 or None in kinds:
+            return None
+        found = _ready(np.stack(column), info, 1)
+        if found is None:
+            return None
+        columns.append(found)
+    return np.stack(columns)
+
+
+def _ready(value: Array, info: InputInfo, axes: int = 0) -> Array | None:
     """Return an array of numbers that fits as it is, or None if it has to be looked at closely.
 
     A photo as an array would otherwise be taken apart into Python numbers and put together again,
-    which costs more than to explain it.
+    which costs more than to explain it. So many `axes` stand before those of an instance.
     """
-    if not isinstance(value, np.ndarray) or info.is_string:
+    if info.is_string:
         return None
-    if info.instance_shape is not None and not fits(value.shape, info.instance_shape):
+    if info.instance_shape is not None and not fits(value.shape[axes:], info.instance_shape):
         return None
     dtype = info.array_dtype
     real = info.dtype in FLOATS and value.dtype.kind in "fiu"
@@ -112,7 +155,8 @@ def check_names(
 ) -> None:
     """Raise `InstanceError` unless `given` are the known inputs, each once, in any order."""
     unknown = list(dict.fromkeys(name for name in given if name not in known))
-    for i, name in enumerate(given):
+    met = set[str]()
+    for name in given:
         if name not in known:
             kind = "features" if what == "feature" else "inputs"
             listed = ", ".join(f"'{n}'" for n in known)
@@ -125,9 +169,10 @@ def check_names(
                 hint = Hint("leave it out with {ignore_columns:{name}}", name=str(name))
             hint = meant(str(name), [it for it in known if it not in given]) or hint
             raise InstanceError(f"unknown {what} '{name}'", where=where, hint=hint)
-        if name in given[:i]:
+        if name in met:
             raise InstanceError(f"{what} '{name}' is given twice", where=where)
-    if missing := [n for n, it in known.items() if n not in given and not it.optional]:
+        met.add(name)
+    if missing := [n for n, it in known.items() if n not in met and not it.optional]:
         names = ", ".join(f"'{name}'" for name in missing)
         raise InstanceError(f"missing {what}{'s' * (len(missing) > 1)} {names}", where=where)
 

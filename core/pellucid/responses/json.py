@@ -117,11 +117,13 @@ def instance_json(ids: Sequence[str | None], number: int) -> dict[str, str]:
 
 def names_json(metadata: ExplanationMetadata, explanation: Explanation) -> dict[str, Any]:
     """Return what the elements of a vector are called, where attributions are a list of theirs."""
+    mapped = [spec.name for spec in metadata.inputs if spec.index_feature_mapping is not None]
     names = {
         feature: list(found)
         for label in explanation.labels
-        for feature, values in label.features.items()
-        if (found := element_names(metadata, feature, values)) is not None
+        for feature in mapped
+        if feature in label.features
+        and (found := element_names(metadata, feature, label.features[feature])) is not None
     }
     return {"feature_names": names} if names else {}
 
@@ -151,7 +153,7 @@ def features_json(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) 
 def _json(value: Array) -> Any:
     array = np.asarray(value)
     if array.dtype.kind == "f":
-        array = np.array(array, np.float64, order="C")
+        array = np.asarray(array, np.float64, order="C")
     return float(array) if array.ndim == 0 else array
 
 

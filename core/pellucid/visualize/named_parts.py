@@ -57,6 +57,8 @@ def texts(
     """
     found = []
     for spec in metadata.inputs:
+        if spec.name not in explanation.words and _are_numbers(spec, explanation):
+            continue  # as most are, where there are many
         weights, errors = label.features.get(spec.name), label.errors.get(spec.name)
         if spec.name in explanation.words and weights is not None:
             found.append(
@@ -151,6 +153,9 @@ def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, st
         return
     name = spec.group_name or spec.name
     mapping = spec.index_feature_mapping
+    if given.size == 1 and mapping is None:
+        yield name, _written(given.item())
+        return
     if spec.group_name is None and mapping is not None and len(mapping) == given.size:
         names = list(mapping)
     elif given.size == 1 or spec.group_name is not None:
@@ -158,6 +163,13 @@ def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, st
     else:
         names = [element_name(name, place, given.size) for place in np.ndindex(given.shape)]
     yield from zip(names, map(_written, given.ravel().tolist()), strict=True)
+
+
+def _are_numbers(spec: InputSpec, explanation: Explanation) -> bool:
+    """Whether a feature is neither of strings nor said to be text."""
+    given = explanation.given.get(spec.name)
+    numbers = given is not None and given.dtype.kind != "O"
+    return numbers and spec.modality is not Modality.TEXT
 
 
 def _words(spec: InputSpec, explanation: Explanation) -> tuple[str, ...] | None:

@@ -28,10 +28,9 @@ ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"the seed": 0})
 
 def explained(item: Item) -> Record:
     """A record made of the instance alone, with a picture beside it."""
-    try:
-        instance = decode(item, VECTOR)
-    except InstanceError as error:
-        return Record.failed(item.name, error.notice)
+    (instance,) = decode([item], VECTOR)
+    if isinstance(instance, InstanceError):
+        return Record.failed(item.name, instance.notice)
     values = instance.tensors["x"].astype(np.float64)
     return Record(
         name=item.name,

@@ -14,10 +14,18 @@ from hypothesis import strategies as st
 from made import VECTOR, table
 
 from pellucid.batch.inputs import Inputs, names_in, root_of
-from pellucid.batch.items import decode, items_of
+from pellucid.batch.items import Item, decode, items_of
 from pellucid.errors import InstanceError
 from pellucid.files import fitting, name_of, shown
+from pellucid.inputs import Instance
 from pellucid.printable import printable
+
+
+def decoded(item: Item) -> Instance:
+    (found,) = decode([item], VECTOR)
+    if isinstance(found, InstanceError):
+        raise found
+    return found
 
 
 @pytest.fixture
@@ -78,7 +86,7 @@ def test_a_pipe_is_not_waited_for(tree: Path) -> None:
     (pipe,) = (it for it in Inputs(named=[str(tree / "b")]) if it.path.endswith("pipe.png"))
     (item,) = items_of(pipe, str(tree), VECTOR)
     with pytest.raises(InstanceError, match="is a pipe, a socket or a device, not a file"):
-        decode(item, VECTOR)
+        decoded(item)
 
 
 def test_a_directory_that_cannot_be_read_is_one_failure(
@@ -136,10 +144,10 @@ def test_rows_that_fail_do_not_shift_the_others(tmp_path: Path) -> None:
     assert [(it.number, it.index, it.line) for it in items] == [
         (7, 0, 1), (8, 1, 3), (9, 2, 4), (10, 3, 5)
     ]  # fmt: skip
-    assert decode(items[3], VECTOR).index == 10
+    assert decoded(items[3]).index == 10
     for item in items[1:3]:
         with pytest.raises(InstanceError) as caught:
-            decode(item, VECTOR)
+            decoded(item)
         assert str(caught.value).startswith(item.name) and caught.value.index == item.index
 
 
@@ -150,7 +158,7 @@ def test_a_table_that_breaks_off_fails_where_it_does(tmp_path: Path) -> None:
     items = list(items_of(given_, str(tmp_path), VECTOR))
     assert [it.kind for it in items] == ["row", "row", "row", "failed"]
     with pytest.raises(InstanceError, match=f"{path}:6: not CSV: unexpected end of data"):
-        decode(items[-1], VECTOR)
+        decoded(items[-1])
 
 
 def test_an_empty_file_of_rows_is_one_failure(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,10 @@ def test_whatever_a_decoder_or_an_encoder_raises_is_its_inputs_error(
         raise OSError(5, "Input/output error")
 
     def at_the_odd(real: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda item, *rest: stumble() if item.source == "odd.png" else real(item, *rest)
+        def decoded(items: Sequence[Item], *rest: Any) -> Any:
+            return stumble() if "odd.png" in [it.source for it in items] else real(items, *rest)
+
+        return decoded
 
     def seldom(real: Callable[..., Any]) -> Callable[..., Any]:
         calls = iter((real, stumble, real))

@@ -40,7 +40,11 @@ def arrays(path: Path, inputs: Any) -> list[dict[str, Any]]:
 
 def in_batch(path: Path, inputs: Any) -> list[dict[str, Any]]:
     items = items_of(Input(path=str(path)), str(path.parent), inputs)
-    return [decode(item, inputs).tensors for item in items]
+    found = [*decode([*items], inputs)]
+    for it in found:
+        if isinstance(it, InstanceError):
+            raise it
+    return [it.tensors for it in found]
 
 
 @pytest.mark.parametrize("read", [arrays, in_batch])

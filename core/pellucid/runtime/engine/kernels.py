@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from pellucid.errors import ModelError, NotDifferentiableError
 from pellucid.runtime.engine.failures import NoGradient
+from pellucid.runtime.engine.joined_operands import groups_of, joined, parted
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.saved_model import Batch
 
@@ -65,19 +66,20 @@ def path_gradient(
     the output. The sums are accumulated in float64, [p, …]. An operand that no gradient reaches is
     left out. Raises NoGradient if none does, and NotDifferentiableError if no operand is of floats.
     """
+    moved: dict[str, Any] = {}
+    for group in groups_of([operand for operand in operands if operand.real]):
+        # In half precision, the steps of a path would be rounded one by one.
+        dtype = group[0].dtype
+        kind = dtype if dtype.size >= 4 else tf.float32
+        begin, end = tf.cast(joined(start, group), kind), tf.cast(joined(stop, group), kind)
+        step = tf.gather(end - begin, path)  # the difference once for a path, not for a row
+        row = tf.gather(begin, path) + _like_rows(tf.cast(node, kind), step) * step
+        moved |= parted(tf.cast(row, dtype), group)
     rows = {}
     for operand in operands:
-        end = stop[operand.name]
-        if operand.real:
-            # In half precision, the steps of a path would be rounded one by one.
-            kind = operand.dtype if operand.dtype.size >= 4 else tf.float32
-            begin, end = tf.cast(start[operand.name], kind), tf.cast(end, kind)
-            step = tf.gather(end - begin, path)  # the difference once for a path, not for a row
-            row = tf.gather(begin, path) + _like_rows(tf.cast(node, kind), step) * step
-            row = tf.cast(row, operand.dtype)
-        else:
-            row = tf.gather(end, path)
-        rows[operand.name] = _with_static_rows(row, operand, batch)
+        name = operand.name
+        row = moved[name] if operand.real else tf.gather(stop[name], path)
+        rows[name] = _with_static_rows(row, operand, batch)
     output = outputs(network, operands, batch, rows)
     paths = tf.shape(stop[operands[0].name])[0]
     return gradient_sums(operands, rows, output, path, weight, target, paths)
@@ -111,19 +113,22 @@ def gradient_sums(
     except (LookupError, NotImplementedError) as error:
         raise _without_gradient(error) from error
     reaching = ancestors([score.op])
-    answer = {}
+    found = {}
     for name, slope in zip(points, slopes, strict=True):
         if slope is None and not any(op in reaching for op in points[name].consumers()):
             slope = tf.zeros_like(points[name])  # the output does not depend on it at all
         if slope is not None:
-            slope = tf.cast(tf.convert_to_tensor(slope), tf.float64)
-            slope = slope[None] if lone else slope
-            if not early:
-                slope = _like_rows(weight, slope) * slope
-            answer[name] = tf.math.unsorted_segment_sum(slope, path, paths)
-    if not answer:
+            slope = tf.convert_to_tensor(slope)
+            found[name] = slope[None] if lone else slope
+    if not found:
         raise _blocked(points, score)
-    return answer
+    answer: dict[str, Any] = {}
+    for group in groups_of([operand for operand in operands if operand.name in found]):
+        slope = tf.cast(joined(found, group), tf.float64)
+        if not early:
+            slope = _like_rows(weight, slope) * slope
+        answer |= parted(tf.math.unsorted_segment_sum(slope, path, paths), group)
+    return {name: answer[name] for name in found}
 
 
 def coalition_scores(

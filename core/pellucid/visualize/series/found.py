@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.explain import Explanation, LabelAttribution, is_series
 from pellucid.inputs import TIME, Instance
-from pellucid.metadata import ExplanationMetadata, InputSpec
+from pellucid.metadata import ExplanationMetadata, InputSpec, Modality
 from pellucid.model import Array
 from pellucid.visualize.series.time_axis import time_axis
 
@@ -72,6 +72,8 @@ def series_of(
     given = None if instance is None else instance.extras.get(TIME)
     found = []
     for spec in metadata.inputs:
+        if spec.modality is not Modality.SERIES:
+            continue
         weights = label.features.get(spec.name)
         value = explanation.given.get(spec.name, explanation.inputs.get(spec.name))
         if weights is None or value is None or value.shape != weights.shape:
