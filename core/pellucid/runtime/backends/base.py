@@ -123,15 +123,14 @@ class Compiled(ABC):
         """Return a function of arrays, from the ops that `build` adds."""
 
     def row_bytes(self) -> int | None:
-        """Return roughly how many bytes one row takes on its way forward, if that is known."""
+        """Return roughly how many bytes one row takes, forward and back, if that is known."""
         return None
 
     def cut(self) -> RowBatches:
         """Return how rows are cut into blocks; a compiled question tells more of their size."""
         batch = self.compile_spec.batch
         sizes = (math.prod(n or 224 for n in o.shape or ()) for o in self.operands)
-        # A gradient keeps the activations of the way forward, and as many on the way back.
-        row = 2 * (self.row_bytes() or 64 * 4 * sum(sizes) or 1)
+        row = self.row_bytes() or 2 * 64 * 4 * sum(sizes) or 1
         gpu = self.compile_spec.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
         fixed = batch.rows or (None if batch.axis else 1)
         return row_batches_of(row, self.compile_spec.parallel_batches, gpu=gpu, fixed=fixed)

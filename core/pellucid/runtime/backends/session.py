@@ -20,6 +20,7 @@ from pellucid.runtime.backends.base import (
 )
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import NETWORK
+from pellucid.runtime.engine.kept_bytes import row_bytes_of
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import threads_flush
 from pellucid.runtime.engine.tensorflow import CallableOptions, tf
@@ -83,14 +84,8 @@ class SessionGraph(Compiled):
         return answer
 
     def row_bytes(self) -> int | None:
-        total = 0
-        for op in self.graph.get_operations():
-            if op.name.startswith(NETWORK):
-                for tensor in op.outputs:
-                    shape = tensor.shape
-                    if shape.rank and tensor.dtype.is_floating and None not in shape[1:].as_list():
-                        total += shape[1:].num_elements() * tensor.dtype.size
-        return total or None
+        ops = (op for op in self.graph.get_operations() if op.name.startswith(NETWORK))
+        return row_bytes_of(ops) or None
 
     def describe(self) -> tuple[Operand, ...]:
         """Return the operands, one for each of `tensors`."""
