@@ -33,7 +33,7 @@ def row_bytes_of(ops: Iterable[Any]) -> int:
 
     What any operation answers that is not known here is kept, as is what it is given.
     """
-    inside = {op.name: op for op in ops}
+    inside = {op.name: op for op in ops if op.type != "Const"}
     kept, largest = dict[str, int](), 0
     for op in inside.values():
         largest = max([largest, *map(_bytes, op.outputs)])
