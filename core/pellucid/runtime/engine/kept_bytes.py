@@ -12,18 +12,79 @@ from typing import Any
 
 # Their gradient needs nothing of the row.
 _LINEAR = frozenset(
-    "Add AddN AddV2 AvgPool AvgPool3D BatchToSpaceND BiasAdd BroadcastTo Cast ConcatV2 DepthToSpace "
-    "EnsureShape ExpandDims GatherV2 Identity IdentityN Mean MirrorPad Neg Pack Pad PadV2 Reshape "
-    "ResizeBilinear ResizeNearestNeighbor Shape Slice SpaceToBatchND SpaceToDepth Split SplitV "
-    "Squeeze StopGradient StridedSlice Sub Sum Tile Transpose Unpack".split()
+    [
+        "Add",
+        "AddN",
+        "AddV2",
+        "AvgPool",
+        "AvgPool3D",
+        "BatchToSpaceND",
+        "BiasAdd",
+        "BroadcastTo",
+        "Cast",
+        "ConcatV2",
+        "DepthToSpace",
+        "EnsureShape",
+        "ExpandDims",
+        "GatherV2",
+        "Identity",
+        "IdentityN",
+        "Mean",
+        "MirrorPad",
+        "Neg",
+        "Pack",
+        "Pad",
+        "PadV2",
+        "Reshape",
+        "ResizeBilinear",
+        "ResizeNearestNeighbor",
+        "Shape",
+        "Slice",
+        "SpaceToBatchND",
+        "SpaceToDepth",
+        "Split",
+        "SplitV",
+        "Squeeze",
+        "StopGradient",
+        "StridedSlice",
+        "Sub",
+        "Sum",
+        "Tile",
+        "Transpose",
+        "Unpack",
+    ]
 )
 # Theirs needs the other factor: nothing of the row where that is constant.
 _PRODUCTS = frozenset(
-    "BatchMatMul BatchMatMulV2 Conv1D Conv2D Conv2DBackpropInput Conv3D DepthwiseConv2dNative "
-    "Einsum MatMul Mul".split()
+    [
+        "BatchMatMul",
+        "BatchMatMulV2",
+        "Conv1D",
+        "Conv2D",
+        "Conv2DBackpropInput",
+        "Conv3D",
+        "DepthwiseConv2dNative",
+        "Einsum",
+        "MatMul",
+        "Mul",
+    ]
 )
 # Theirs needs what they have answered, and not what they were given.
-_BY_ANSWER = frozenset("Elu Exp LogSoftmax Relu Relu6 Rsqrt Selu Sigmoid Softmax Sqrt Tanh".split())
+_BY_ANSWER = frozenset(
+    [
+        "Elu",
+        "Exp",
+        "LogSoftmax",
+        "Relu",
+        "Relu6",
+        "Rsqrt",
+        "Selu",
+        "Sigmoid",
+        "Softmax",
+        "Sqrt",
+        "Tanh",
+    ]
+)
 WORKING = 3
 """The largest tensors at work at a time: what goes into an operation, and what comes out of it."""
 
