@@ -147,7 +147,7 @@ class Subject:
             for row, count in zip(rows, steps.tolist(), strict=True):
                 row[:] = before
                 some = order[taken:count]
-                row[some] = stop[some]
+                row[some] = stop.take(some, axis=0)
                 before, taken = row, count
             shape = np.shape(self.game.x[self.picture.feature])[1:]
             rows = rows.reshape(len(rows), *self.picture.size, -1)
@@ -157,10 +157,17 @@ class Subject:
         return gone, come
 
     def _room(self, count: int, like: Array) -> Array:
-        """Return room for pictures [count, p, c], the same for every map: fresh memory is slow."""
+        """Return room for pictures [count, p, c], the same for every map: fresh memory is slow.
+
+        Where it begins on 64 bytes, TensorFlow takes it as it is, and copies it otherwise.
+        """
         if self._rooms.get(count) is None:
             self._rooms.clear()
-            self._rooms[count] = np.empty((count, *like.shape), like.dtype)
+            size = count * like.nbytes
+            memory = np.empty(size + 64, np.uint8)
+            first = -memory.ctypes.data % 64
+            room = memory[first : first + size].view(like.dtype)
+            self._rooms[count] = room.reshape(count, *like.shape)
         return self._rooms[count]
 
     @cached_property
@@ -208,6 +215,15 @@ class Subject:
                 spread = np.arange(self.count).reshape(value.shape)
             total += np.bincount(spread.ravel(), value.ravel(), self.count)
         return total
+
+
+def best_first(values: Array) -> Array:
+    """Return the places of some numbers [p], the highest first; equal ones stay in their order."""
+    order = np.argsort(-values)
+    falling = values[order]
+    if (falling[1:] < falling[:-1]).all():
+        return order
+    return np.argsort(-values, kind="stable")  # takes twice as long, for what has equal numbers
 
 
 def _fitting(name: str, value: Array, shape: Sequence[int], picture: Picture | None) -> Array:

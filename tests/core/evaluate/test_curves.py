@@ -21,6 +21,7 @@ from pellucid.evaluate.metrics.curves import (
     stages,
     taken,
 )
+from pellucid.evaluate.subject import best_first
 from pellucid.model import FunctionModel
 
 REFERENCE = json.loads((Path(__file__).parent / "xplique.json").read_text())
@@ -88,6 +89,12 @@ def test_what_is_equal_goes_in_reading_order() -> None:
         [True, True, False, True],
         [True, True, True, True],
     ]
+
+
+@pytest.mark.parametrize("values", [[3.0, 1, 2], [0, 5, 0, 5], [1, np.nan, np.nan, 2], [7], []])
+def test_the_best_come_first_and_equal_ones_in_their_order(values) -> None:
+    expected = np.argsort(-np.array(values), kind="stable")
+    np.testing.assert_array_equal(best_first(np.array(values)), expected)
 
 
 def test_what_is_the_baseline_already_is_no_element_of_a_table() -> None:

@@ -26,7 +26,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pellucid.evaluate.controls import BLUR_SHARE
-from pellucid.evaluate.subject import Subject
+from pellucid.evaluate.subject import Subject, best_first
 from pellucid.evaluate.trial import HIGHER, LOWER, Found, Measure, Metric, Settings, Trial
 from pellucid.model import Array
 
@@ -54,7 +54,7 @@ def normalised(value: float, start: float, end: float) -> float:
 def taken(subject: Subject, ranking: Array, shares: int) -> Array:
     """Return which elements the best shares are, bool [shares + 1, p]; `ranking` is [p]."""
     ranked = subject.ranked
-    order = ranked[np.argsort(-ranking[ranked], kind="stable")]
+    order = ranked[best_first(ranking[ranked])]
     place = np.full(subject.count, len(order))  # what is not ranked is never taken
     place[order] = np.arange(len(order))
     return np.asarray(place < stages(len(order), shares)[:, None])
@@ -63,8 +63,7 @@ def taken(subject: Subject, ranking: Array, shares: int) -> Array:
 def curves(subject: Subject, ranking: Array, shares: int) -> tuple[Array, Array]:
     """Return the scores of deletion and of insertion by a ranking, [shares + 1] each."""
     if subject.picture is not None:
-        order = np.argsort(-ranking, kind="stable")
-        return subject.along(order, stages(subject.count, shares))
+        return subject.along(best_first(ranking), stages(subject.count, shares))
     # Where elements are fewer than shares, they go one by one, with lines between: whole ones that
     # wait for their share would make a staircase, and all methods worse than they are.
     count = len(subject.ranked)

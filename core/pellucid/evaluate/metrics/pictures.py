@@ -17,7 +17,7 @@ import io
 import numpy as np
 from PIL import Image, features
 
-from pellucid.evaluate.subject import Picture, Subject
+from pellucid.evaluate.subject import Picture, Subject, best_first
 from pellucid.evaluate.trial import HIGHER, LOWER, Found, Measure, Metric, Settings, Trial
 from pellucid.model import Array
 
@@ -89,7 +89,7 @@ def _shifted(
 def best_pixels(values: Array, size: tuple[int, int], share: float) -> Array:
     """Return which pixels are the best share of a map [p], bool [h, w]."""
     chosen = np.zeros(len(values), bool)
-    chosen[np.argsort(-values, kind="stable")[: int(share * len(values) + 1e-9)]] = True
+    chosen[best_first(values)[: int(share * len(values) + 1e-9)]] = True
     return chosen.reshape(size)
 
 

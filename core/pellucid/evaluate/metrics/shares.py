@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from pellucid.evaluate.subject import Subject
+from pellucid.evaluate.subject import Subject, best_first
 from pellucid.evaluate.trial import HIGHER, LOWER, Found, Measure, Metric, Settings, Trial
 from pellucid.model import Array
 
@@ -23,7 +23,7 @@ SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 def best(subject: Subject, values: Array) -> Array:
     """Return which elements are the best shares of a map, bool [shares, p]."""
     ranked = subject.ranked
-    order = ranked[np.argsort(-values[ranked], kind="stable")]
+    order = ranked[best_first(values[ranked])]
     members = np.zeros((len(SHARES), subject.count), bool)
     for row, share in zip(members, SHARES, strict=True):
         row[order[: max(1, math.ceil(share * len(order) - 1e-9))]] = True
