@@ -131,6 +131,11 @@ CASES = [
         fill={"--steps": "5000"},
     ),
     Case(
+        "explain the score before it with {logits:True}, or raise {max_steps}",
+        "explain {saturated} {ones} --tolerance 0.01 --max-steps 30",
+        fill={"--max-steps": "500"},
+    ),
+    Case(
         "set another with {noise_sigma}",
         "explain {normalised_pictures} {picture} --noisy-samples 3 -v",
         fill={"--noise-sigma": "0.2"},
@@ -146,7 +151,7 @@ CASES = [
     ),
     Case(
         "raise {max_steps}",
-        "explain {columns} {ones} --tolerance 1e-4 --max-steps 3",
+        "explain {columns} {ones} --tolerance 0.01 --max-steps 3",
         fill={"--max-steps": "200"},
     ),
     Case(

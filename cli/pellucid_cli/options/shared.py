@@ -206,7 +206,7 @@ method_options = record(
     click.option(
         "--tolerance",
         type=click.FloatRange(0, min_open=True),
-        help="Refine each instance until approx_error is below this.",
+        help="Refine each instance until its estimated errors are below this.",
     ),
     click.option(
         "--max-steps",

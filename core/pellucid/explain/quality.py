@@ -140,17 +140,41 @@ def _notice(
             "normalisation), so that no number of steps helps"
         )
         return Notice(what, hint=elsewhere, kind="at the baseline alone", badness=error)
-    if tolerance is not None and error > tolerance and not label.flat:
-        what = (
-            f"approx_error is {error:.3g}{of}, above the tolerance of {tolerance:g}, after "
-            f"{label.evaluations} {method.counts}"
-        )
-        return Notice(what, hint=Hint("raise {max_steps}"), kind="tolerance", badness=error)
+    if tolerance is not None and not label.flat:
+        missed = _missed(label, error, tolerance, of, method, facts.squasher)
+        if missed is not None:
+            return missed
     if error > ADVISED_ERROR:
         why, advice = _advice(label, error, method, facts)
         what = f"approx_error is {error:.3g}{of}, above {ADVISED_ERROR}: {why}"
         return Notice(what, hint=advice, kind="approx_error", badness=error)
     return None
+
+
+def _missed(
+    label: Judged,
+    error: float,
+    tolerance: float,
+    of: str,
+    method: BaseMethod,
+    squasher: str | None,
+) -> Notice | None:
+    """Return what is said of a tolerance that was not reached, None where it was."""
+    estimated = label.diagnostics.get("quadrature_error", 0.0)
+    value, measure = max((error, "approx_error"), (estimated, "quadrature_error"))
+    if not value > tolerance:
+        return None
+    what = (
+        f"{measure} is {value:.3g}{of}, above the tolerance of {tolerance:g}, after "
+        f"{label.evaluations} {method.counts}"
+    )
+    hint = Hint("raise {max_steps}")
+    saturated = "" if method.sampled else _saturated(label, squasher)
+    if saturated:
+        # The path is flat but for a jump, and what is before the squashing is not.
+        what = f"{what}: {saturated}"
+        hint = Hint("explain the score before it with {logits:True}, or raise {max_steps}")
+    return Notice(what, hint=hint, kind="tolerance", badness=value)
 
 
 def _of_patches(label: Judged, of: str) -> Notice | None:

@@ -211,7 +211,7 @@ class BaseMethod(ABC):
 
     @property
     def tolerance(self) -> float | None:
-        """The approx_error that each instance is refined to, if any."""
+        """The error of its sum and of its attributions that each instance is refined to, if any."""
         return None
 
     @property

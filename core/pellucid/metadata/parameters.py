@@ -76,7 +76,8 @@ class CallSettings:
 
     `method` is the name of one; settings that it does not have are not used. `steps` is the number
     of quadrature nodes; with a `tolerance` it is chosen for each instance, up to `max_steps`, so
-    that approx_error is below it (for sampled Shapley the number of paths).
+    that approx_error and quadrature_error, the estimated error of the attributions, are below it
+    (for sampled Shapley the number of paths, and approx_error alone).
     `noisy_samples` turns SmoothGrad on, with noise of `noise_sigma` (by default 0.1 of the range of
     an input, or 0.1 where that is not known); `blur_sigma` takes the blurred image as the baseline,
     in pixels. `baseline` takes the place of those in the metadata: ``zero``, ``mean`` (of the
@@ -181,7 +182,8 @@ class _PathIntegral(BaseMethod):
             )
         if self.errors and self.tolerance is not None:
             raise SpecError(
-                "are the differences between two rules, and a tolerance refines without one",
+                "are the differences between two fixed rules, and a tolerance refines each path "
+                "by itself",
                 where=Where(path="errors"),
                 hint="leave out one of the two",
             )

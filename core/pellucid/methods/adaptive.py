@@ -1,24 +1,37 @@
-"""A path integral refined until it is accurate enough, instance by instance.
+"""A path integral refined until its sum and its attributions are accurate, instance by instance.
 
-The integral of the gradient along a path must be the change of the score over it. This holds on
-every segment [a, b] of the path, too, so that the residual of a segment with its one midpoint m,
+A path is cut into elements of three midpoints each. To refine one is to triple its nodes, either
+way: it is cut into three elements, or, where too many gradients would have to be kept for that, it
+goes on as one of 9, 27, … nodes of which only the sum is kept. Every level holds the one before
+it, so that no gradient is taken twice. Two estimates follow, neither of which costs a gradient:
 
-    r = ∇f(m) · (x_b − x_a) − (f(b) − f(a)),
+- The nested rules. Where the gradient jumps, as that of a ReLU network does, the error of n
+  midpoints is of first order, a third at each level; I − Q_3n = ρ / (1 − ρ) (Q_3n − Q_n) with the
+  contraction ρ = 1/3, so that half the difference D of two levels bounds the error of the finer one
+  (smooth gradients converge as 1/n², an eighth). One jump is invisible in D where it falls into the
+  middle third, once in three times; so D is at least a third of that of the level before.
+- Completeness. On each element, r = ∫ ∇f · dx − (f(b) − f(a)) should be 0: what both rules
+  overlook, as a bump between their nodes, changes the score all the same. Such an error is taken to
+  scale the attributions as it does their sum, by √Σ r² / |d| with d = f(x) − f(x').
 
-tells where more nodes are needed. The segment with the largest residual is cut in three, whose
-middle keeps the gradient that is known: two new gradients, and nothing is computed twice. A smooth
-path needs a few, and a path with a jump as many as find it.
+Errors of elements are of independent signs, so that they add up in squares. The estimated error of
+the attributions Q, in the Euclidean norm, is
 
-A path is done when |Σ r| ≤ tolerance · |d|, which is what approx_error measures, and when the
-residuals do not merely cancel: Σ |r| ≤ 6 · tolerance · |d|. Without the second condition a path of
-three nodes is now and then right by luck, with attributions that are wrong by half (measured on
-the sample models: with it, the attributions at 1 % are as accurate as those of 50 fixed nodes on
-`photos`, for 21 gradients in the mean; on `digits` they are off by 4 % in the median, for 10).
+    max(½ √Σ ‖D‖², ‖Q‖ √Σ r² / |d|),
+
+and a path is done when that is at most tolerance · ‖Q‖ and |Σ r|, which is what approx_error
+measures, at most tolerance · |d|. The sum alone is now and then right by luck: a photo of a real
+network had an error of 3 % in its sum, and one of 80 % in its attributions, after 3 gradients. What
+is not done is refined in the elements with the largest share of the error, and those within a third
+of it (the maximum strategy of adaptive finite elements).
+
+Source of estimates by nested rules: Piessens et al., QUADPACK (1983), section 2.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,21 +39,60 @@ import numpy as np
 from pellucid.model import Array, Model, Tensors
 
 PARTS = 3
-CANCELLATION = 6.0
-MIDPOINT = np.array([0.5])
-ONE = np.array([1.0])
+MIDPOINT, ONE = np.array([0.5]), np.array([1.0])
+CONTRACTION = 1 / PARTS
+# What of the difference of two levels is left as the error of the finer one.
+REMAINDER = CONTRACTION / (1 - CONTRACTION)
+# The numbers of an instance's gradients that are kept one by one: 32 MiB.
+KEPT = 2**22
+# Levels of 1, 3 and 9 nodes: an estimate has the difference of the last two, and of those before.
+FEWEST = PARTS**2
 
 
 @dataclass(slots=True)
-class _Segment:
-    """A part of one path, and the gradient at its midpoint once that is known."""
+class _Element:
+    """A part [first, last] of one path: the integrals of the gradient over it, or over its thirds.
+
+    They are those of 3^level midpoints in all; `scores` are f at both ends. `moved` is how far
+    the last level moved the attributions, in the Euclidean norm, `difference` that or a third of
+    the level before, and `residual` the r of above.
+    """
 
     first: float
     last: float
-    score_first: float
-    score_last: float
-    slope: Mapping[str, Array] | None = None
+    scores: tuple[float, float]
+    integrals: list[dict[str, Array]]
+    level: int = 0
+    moved: float = 0.0
+    difference: float = 0.0
     residual: float = 0.0
+
+    @property
+    def change(self) -> float:
+        return self.scores[1] - self.scores[0]
+
+    @property
+    def cost(self) -> int:
+        """The gradients that the next level takes."""
+        return int((PARTS - 1) * PARTS**self.level)
+
+    def integral(self, name: str) -> Array:
+        return np.asarray(sum(part[name] for part in self.integrals))
+
+
+@dataclass(frozen=True, slots=True)
+class _Quality:
+    """The errors of one path: of its attributions (estimated) and of their sum, and their sizes."""
+
+    error: float
+    size: float
+    residual: float
+    change: float
+
+    def within(self, tolerance: float) -> bool:
+        # Where the score is that of the baseline there is no share of its change to judge by.
+        adds_up = self.residual <= tolerance * self.change or self.change == 0
+        return adds_up and self.error <= tolerance * self.size
 
 
 def refine(
@@ -51,91 +103,217 @@ def refine(
     scores: tuple[Array, Array],
     tolerance: float,
     max_steps: int,
-) -> tuple[dict[str, Array], Array]:
-    """Return ∫₀¹ ∇f(start + α (stop − start)) dα for each path, and the gradients it took, [n].
+) -> tuple[dict[str, Array], Array, Array]:
+    """Return ∫₀¹ ∇f(start + α (stop − start)) dα for each path, its error, and its gradients.
 
     `start` and `stop` are [n, …], `scores` are f at both ends, [n] each. A path is done when it is
-    accurate (see above, with d = f(stop) − f(start)), or when more than `max_steps` gradients would
-    be taken. Instances that are done leave the batch. The integrals are float64 [n, …], for the
-    differentiable features.
+    accurate (see above), of which 9 gradients are the least that can tell, or when more than
+    `max_steps` (3 or more) would be taken. Instances that are done leave the batch. The integrals
+    are float64 [n, …], for the differentiable features; the errors are those of (stop − start) ·
+    integral, estimated, in the Euclidean norm over all features, float64 [n]; the gradients are
+    integers [n].
     """
-    features = sorted(model.differentiable)
-    difference = {name: np.asarray(stop[name], np.float64) - start[name] for name in features}
+    walk = _Walk(model, start, stop, target)
+    paths = walk.begin(scores)
+    used = np.full(len(target), PARTS)
+    left = list(range(len(target)))
+    while left:
+        chosen = []
+        for i in left:
+            for element in _worst(paths[i], walk.quality(i, paths[i]), tolerance, int(used[i])):
+                if used[i] + element.cost <= max_steps:
+                    used[i] += element.cost
+                    chosen.append((i, element))
+        for i, element, parts in walk.refined(chosen, paths):
+            paths[i] = [it for it in paths[i] if it is not element] + parts
+        left = sorted({i for i, _ in chosen})
+    errors = [walk.quality(i, path).error for i, path in enumerate(paths)]
+    slope = {name: np.stack([_integral(path, name) for path in paths]) for name in walk.lengths}
+    return slope, np.array(errors), used
 
-    def points(rows: Array, places: Array) -> dict[str, Array]:
-        return _points(start, stop, rows, places, features)
 
-    def cut(rows: Sequence[int], whole: Sequence[_Segment]) -> list[list[_Segment]]:
-        """Return the thirds of segments, measured: all gradients in one question."""
-        edges = [np.linspace(s.first, s.last, PARTS + 1) for s in whole]
-        inner = np.concatenate([e[1:-1] for e in edges])
-        inside = np.repeat(rows, PARTS - 1)
-        between = model.outputs(points(inside, inner))[np.arange(len(inside)), target[inside]]
-        thirds = []
-        for segment, edge, known in zip(
-            whole, edges, between.reshape(len(whole), PARTS - 1), strict=True
-        ):
-            ends = [segment.score_first, *known.tolist(), segment.score_last]
-            parts = [
-                _Segment(float(edge[k]), float(edge[k + 1]), ends[k], ends[k + 1])
-                for k in range(PARTS)
-            ]
-            parts[PARTS // 2].slope = segment.slope
-            thirds.append(parts)
-        fresh = [(i, s) for i, parts in zip(rows, thirds, strict=True) for s in parts]
-        missing = [(i, s) for i, s in fresh if s.slope is None]
-        at = np.array([i for i, _ in missing])
-        begin, end = (
-            points(at, np.array(places))
-            for places in zip(*((s.first, s.last) for _, s in missing), strict=True)
+def _integral(path: Sequence[_Element], name: str) -> Array:
+    return np.asarray(sum(element.integral(name) for element in path))
+
+
+def _worst(
+    path: Sequence[_Element], quality: _Quality, tolerance: float, used: int
+) -> list[_Element]:
+    """Return the elements to refine, the worst first: none of a path that is accurate."""
+    if used >= FEWEST and quality.within(tolerance):
+        return []
+    shares = [
+        max(
+            REMAINDER * element.difference / quality.size if quality.size else 0.0,
+            abs(element.residual) / quality.change if quality.change else 0.0,
         )
-        slopes = model.path_gradient(begin, end, MIDPOINT, ONE, target[at])
-        for place, (_, segment) in enumerate(missing):
-            segment.slope = {name: slopes[name][place] for name in features}
-        for i, segment in fresh:
-            assert segment.slope is not None, "each part has been measured or was known"
-            total = sum(float((segment.slope[k] * difference[k][i]).sum()) for k in features)
-            length = segment.last - segment.first
-            segment.residual = total * length - (segment.score_last - segment.score_first)
-        return thirds
-
-    n = len(target)
-    whole = [_Segment(0.0, 1.0, float(a), float(b)) for a, b in zip(*scores, strict=True)]
-    paths = cut(range(n), whole)
-    used = np.full(n, PARTS)
-    bound = tolerance * np.abs(np.asarray(scores[1]) - scores[0])
-    while rows := [
-        i
-        for i, path in enumerate(paths)
-        if not _is_accurate(path, float(bound[i])) and used[i] + PARTS - 1 <= max_steps
-    ]:
-        worst = [max(paths[i], key=lambda s: abs(s.residual)) for i in rows]
-        for i, segment, parts in zip(rows, worst, cut(rows, worst), strict=True):
-            paths[i] = [s for s in paths[i] if s is not segment] + parts
-            used[i] += PARTS - 1
-    return {name: np.stack([_integral(path, name) for path in paths]) for name in features}, used
+        for element in path
+    ]
+    order = sorted(range(len(path)), key=lambda k: -shares[k])
+    return [path[k] for k in order if shares[k] * PARTS >= max(shares)]
 
 
-def _is_accurate(path: Sequence[_Segment], bound: float) -> bool:
-    residuals = [segment.residual for segment in path]
-    return abs(sum(residuals)) <= bound and sum(map(abs, residuals)) <= CANCELLATION * bound
+class _Walk:
+    """Paths from `start` to `stop`, and the questions that are asked on them."""
+
+    __slots__ = ("lengths", "model", "most", "start", "stop", "target")
+
+    def __init__(self, model: Model, start: Tensors, stop: Tensors, target: Array) -> None:
+        self.model, self.start, self.stop, self.target = model, start, stop, target
+        self.lengths = {
+            name: np.asarray(stop[name], np.float64) - start[name]
+            for name in sorted(model.differentiable)
+        }
+        values = sum(length[0].size for length in self.lengths.values())
+        self.most = KEPT // (PARTS * max(values, 1))
+        """How many elements of a path may keep the integrals of their thirds."""
+
+    def begin(self, scores: tuple[Array, Array]) -> list[list[_Element]]:
+        """Return each path as one element of three nodes."""
+        ends = zip(*(np.asarray(it).tolist() for it in scores), strict=True)
+        whole = [(i, _Element(0.0, 1.0, pair, [])) for i, pair in enumerate(ends)]
+        first, last = np.zeros(len(whole)), np.ones(len(whole))
+        found = self._gradient(np.arange(len(whole)), first, last, MIDPOINT, ONE)
+        for i, element in whole:
+            element.integrals = [{name: value[i] for name, value in found.items()}]
+        (self._open if self.most else self._deepen)(whole)
+        return [[element] for _, element in whole]
+
+    def refined(
+        self, chosen: Sequence[tuple[int, _Element]], paths: Sequence[Sequence[_Element]]
+    ) -> list[tuple[int, _Element, list[_Element]]]:
+        """Return elements, each with the number of its path, and what takes its place."""
+        opened = [sum(len(it.integrals) > 1 for it in path) for path in paths]
+        cut, kept = [], []
+        for i, element in chosen:
+            if len(element.integrals) > 1 and opened[i] + PARTS - 1 <= self.most:
+                opened[i] += PARTS - 1
+                cut.append((i, element))
+            else:
+                kept.append((i, element))
+        self._deepen(kept)
+        return [(i, element, [element]) for i, element in kept] + self._cut(cut)
+
+    def _cut(
+        self, chosen: Sequence[tuple[int, _Element]]
+    ) -> list[tuple[int, _Element, list[_Element]]]:
+        """Cut elements at their thirds, each of which has a node already, and open these."""
+        if not chosen:
+            return []
+        edges = [np.linspace(e.first, e.last, PARTS + 1).tolist() for _, e in chosen]
+        rows = np.repeat([i for i, _ in chosen], PARTS - 1)
+        inner = self._points(rows, np.array([it[1:-1] for it in edges]).ravel())
+        scores = self.model.outputs(inner)[np.arange(len(rows)), self.target[rows]]
+        done = []
+        for (i, element), edge, between in zip(
+            chosen, edges, scores.reshape(len(chosen), PARTS - 1).tolist(), strict=True
+        ):
+            known = [element.scores[0], *between, element.scores[1]]
+            middle = element.integrals[PARTS // 2]
+            parts = [
+                _Element(edge[k], edge[k + 1], (known[k], known[k + 1]), [part])
+                for k, part in enumerate(element.integrals)
+            ]
+            for part in parts:
+                # One level before, the middle node stood for all three.
+                part.moved = self._norm(i, part.integrals[0], middle)
+            done.append((i, element, parts))
+        self._open([(i, part) for i, _, parts in done for part in parts])
+        return done
+
+    def _open(self, chosen: Sequence[tuple[int, _Element]]) -> None:
+        """Take the nodes of the outer thirds of elements that have one, and keep each apart."""
+        rows = np.repeat([i for i, _ in chosen], PARTS - 1)
+        edges = [np.linspace(e.first, e.last, PARTS + 1) for _, e in chosen]
+        first = np.array([it[[0, -2]] for it in edges]).ravel()
+        last = np.array([it[[1, -1]] for it in edges]).ravel()
+        found = self._gradient(rows, first, last, MIDPOINT, ONE)
+        for place, (i, element) in enumerate(chosen):
+            low, high = (
+                {name: value[(PARTS - 1) * place + k] for name, value in found.items()}
+                for k in range(PARTS - 1)
+            )
+            middle = {name: value / PARTS for name, value in element.integrals[0].items()}
+            self._put(i, element, [low, middle, high])
+
+    def _deepen(self, chosen: Sequence[tuple[int, _Element]]) -> None:
+        """Triple the nodes of elements, and keep their sum alone."""
+        for level in sorted({element.level for _, element in chosen}):
+            these = [(i, element) for i, element in chosen if element.level == level]
+            count = PARTS ** (level + 1)
+            fresh = np.arange(count)
+            fresh = fresh[fresh % PARTS != PARTS // 2]
+            found = self._gradient(
+                np.array([i for i, _ in these]),
+                np.array([element.first for _, element in these]),
+                np.array([element.last for _, element in these]),
+                (fresh + 0.5) / count,
+                np.full(len(fresh), 1 / count),
+            )
+            for place, (i, element) in enumerate(these):
+                total = {
+                    name: value[place] + element.integral(name) / PARTS
+                    for name, value in found.items()
+                }
+                self._put(i, element, [total])
+
+    def _put(self, i: int, element: _Element, integrals: list[dict[str, Array]]) -> None:
+        """Give an element of path `i` its next level."""
+        before = {name: element.integral(name) for name in self.lengths}
+        element.integrals = integrals
+        total = {name: element.integral(name) for name in self.lengths}
+        moved = self._norm(i, total, before)
+        element.difference = max(moved, CONTRACTION * element.moved)
+        element.moved = moved
+        changed = sum(float((total[name] * self.lengths[name][i]).sum()) for name in total)
+        element.residual = changed - element.change
+        element.level += 1
+
+    def _norm(self, i: int, one: Tensors, other: Tensors | None = None) -> float:
+        """Return ‖(stop − start) · (one − other)‖₂ of a path, over all features."""
+        squares = (
+            float(
+                (((it if other is None else it - other[name]) * self.lengths[name][i]) ** 2).sum()
+            )
+            for name, it in one.items()
+        )
+        return math.sqrt(sum(squares))
+
+    def quality(self, i: int, path: Sequence[_Element]) -> _Quality:
+        """Return the errors of path `i`, as its elements have them now."""
+        size = self._norm(i, {name: _integral(path, name) for name in self.lengths})
+        error = REMAINDER * math.hypot(*(element.difference for element in path))
+        change = abs(sum(element.change for element in path))
+        if change:
+            share = math.hypot(*(element.residual for element in path)) / change
+            error = max(error, share * size)
+        return _Quality(error, size, abs(sum(element.residual for element in path)), change)
+
+    def _gradient(
+        self, rows: Array, first: Array, last: Array, nodes: Array, weights: Array
+    ) -> dict[str, Array]:
+        """Return the integrals over parts of the paths `rows`, by one rule for all of them."""
+        ends = (self._points(rows, first), self._points(rows, last))
+        found = self.model.path_gradient(*ends, nodes, weights, self.target[rows])
+        return {
+            name: value * _column(last - first, value)
+            for name, value in found.items()
+            if name in self.lengths
+        }
+
+    def _points(self, rows: Array, places: Array) -> dict[str, Array]:
+        """Return the points at `places` of the paths `rows`; what has no gradient is held."""
+        points = {}
+        for name, end in self.stop.items():
+            if name in self.lengths:
+                begin = self.start[name][rows]
+                at = begin + _column(places, end) * (end[rows] - begin)
+                points[name] = at.astype(end.dtype)
+            else:
+                points[name] = end[rows]
+        return points
 
 
-def _integral(path: Sequence[_Segment], name: str) -> Array:
-    slopes = [(s.last - s.first, s.slope[name]) for s in path if s.slope is not None]
-    return np.asarray(sum(length * slope for length, slope in slopes))
-
-
-def _points(
-    start: Tensors, stop: Tensors, rows: Array, places: Array, features: Sequence[str]
-) -> dict[str, Array]:
-    """Return the points at `places` of the paths `rows`; what has no gradient is held."""
-    points = {}
-    for name, end in stop.items():
-        if name in features:
-            at = places.reshape((-1,) + (1,) * (end.ndim - 1))
-            begin = start[name][rows]
-            points[name] = (begin + at * (end[rows] - begin)).astype(end.dtype)
-        else:
-            points[name] = end[rows]
-    return points
+def _column(numbers: Array, rows: Array) -> Array:
+    """Return numbers [n] as [n, 1, …], to go with `rows`, [n, …]."""
+    return numbers.reshape((-1,) + (1,) * (np.ndim(rows) - 1))

@@ -57,11 +57,14 @@ def integrated_gradients(
     its neighbours are. The values are float64 [n, …], and `approx_error` is |Σ attributions − d| /
     |d| with d = f(x) − f(x'), NaN where d = 0. Features without a gradient are held, and get no
     values. `flat` [n] tells where every gradient that was taken is exactly 0. With a tolerance,
-    each path is refined until its error is below it (see `pellucid.methods.adaptive`) instead of
-    having a fixed number of nodes; a tolerance and SmoothGrad exclude each other, since noisy paths
-    do not end at x. With `method.errors`, `errors` are the differences from the rule of half the
-    nodes, and `quadrature_error` of the diagnostics is their norm relative to that of the values:
-    no gradient more where the coarser rule is part of this one (see `nested`).
+    each path is refined until its sum and its attributions are accurate to it (see
+    `pellucid.methods.adaptive`) instead of having a fixed number of nodes. The diagnostics then
+    have the `gradients` that it took and, as `quadrature_error`, the estimated error of the
+    attributions, ‖error‖₂ / ‖values‖₂ (of several baselines, the mean of their errors). A tolerance
+    and SmoothGrad exclude each other, since noisy paths do not end at x. With `method.errors`,
+    `errors` are the differences from the rule of half the nodes, and `quadrature_error` is their
+    norm relative to that of the values: no gradient more where the coarser rule is part of this one
+    (see `nested`).
     Raises InstanceError for a baseline whose score is not finite.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
@@ -75,7 +78,7 @@ def integrated_gradients(
         score = model.outputs(x)[np.arange(n), target]
     moving = {name: x[name] for name in values}
     evaluations = np.zeros(n, np.int64)
-    flat = np.ones(n, bool)
+    flat, refined = np.ones(n, bool), np.zeros(n)
     for number, baseline in enumerate(baselines):
         start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in values}
         held = {name: value for name, value in x.items() if name not in values}
@@ -91,9 +94,10 @@ def integrated_gradients(
                 slope, off, used = _integral(model, first, last, target, method)
             else:
                 off = {}
-                slope, used = refine(
+                slope, estimated, used = refine(
                     model, first, last, target, (base, score), method.tolerance, method.max_steps
                 )
+                refined += estimated / len(baselines)
             evaluations += used
             flat &= ~_any([slope[name] != 0 for name in values])
             for name in values:
@@ -117,7 +121,8 @@ def integrated_gradients(
         errors=errors,
         diagnostics={
             **({} if method.tolerance is None else {"gradients": evaluations}),
-            **({"quadrature_error": _relative(errors, values)} if errors else {}),
+            **({"quadrature_error": _share(_norm(errors), values)} if errors else {}),
+            **({} if method.tolerance is None else {"quadrature_error": _share(refined, values)}),
         },
     )
 
@@ -163,14 +168,17 @@ def nested(rule: Quadrature, count: int) -> tuple[Array, int]:
     return np.zeros(count, bool), 0
 
 
-def _relative(errors: Tensors, values: Tensors) -> Array:
-    """Return ‖errors‖₂ / ‖values‖₂ of each instance, [n], NaN where all values are 0."""
-    off, size = (
-        np.sqrt(sum((it.reshape(len(it), -1) ** 2).sum(1) for it in found.values()))
-        for found in (errors, values)
-    )
+def _norm(tensors: Tensors) -> Array:
+    """Return the Euclidean norm of each instance, over all features, [n]."""
+    squares = ((it.reshape(len(it), -1) ** 2).sum(1) for it in tensors.values())
+    return np.asarray(np.sqrt(sum(squares)))
+
+
+def _share(error: Array, values: Tensors) -> Array:
+    """Return error / ‖values‖₂ of each instance, [n], NaN where all values are 0."""
+    size = _norm(values)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size == 0, np.nan, off / size)
+        return np.where(size == 0, np.nan, error / size)
 
 
 @cache
