@@ -115,9 +115,25 @@ CASES = [
     ),
     # accuracy
     Case(
-        "raise {steps} or choose another {baseline}",
+        "refine with {tolerance:{share}}, raise {steps} or choose another {baseline}",
         "explain {columns} {ones} --steps 1",
         fill={"--steps": "50", "--baseline": "[0.9,1.9,0.9,2.9,0.9]"},
+    ),
+    Case(
+        "raise {steps} or choose another {baseline}",
+        "explain {columns} {ones} --steps 1 --noisy-samples 1 --noise-sigma 1e-4",
+        fill={"--steps": "50", "--baseline": "[0.9,1.9,0.9,2.9,0.9]"},
+    ),
+    Case(
+        "lower {tolerance}",
+        "explain {late} {ones} --tolerance 0.9",
+        fill={"--tolerance": "0.04"},
+    ),
+    Case(
+        "raise {max_steps} or choose another {baseline}; {method:sampled-shapley} needs no "
+        "gradients",
+        "explain {late} {ones} --tolerance 0.05 --max-steps 9",
+        fill={"--max-steps": "2000", "--baseline": "[0.7,1.9,0.9,2.9,0.9]"},
     ),
     Case("raise {steps}", "explain {columns} {ones} --steps 1 --errors", fill={"--steps": "9"}),
     Case(

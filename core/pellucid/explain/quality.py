@@ -133,7 +133,7 @@ def _notice(
         hint = Hint("{dead}choose another baseline, as {baseline:noise}", dead=dead)
         return Notice(what, hint=hint, kind="nothing")
     # What the graph says is certain, and goes before what two points on the way look like.
-    if elsewhere is not None and _of_graph(label, facts) is None:
+    if elsewhere is not None and _of_graph(label, facts, method) is None:
         what = (
             f"approx_error is {error:.3g}{of}: the output changes at the baseline and not between "
             "it and the instance, as where the input is normalised first (layer or L2 "
@@ -173,7 +173,7 @@ def _missed(
     if saturated:
         # The path is flat but for a jump, and what is before the squashing is not.
         what = f"{what}: {saturated}"
-        hint = Hint("explain the score before it with {logits:True}, or raise {max_steps}")
+        hint = _unsquashed(method)
     return Notice(what, hint=hint, kind="tolerance", badness=value)
 
 
@@ -221,7 +221,16 @@ _MORE = {
 
 
 def _more(method: BaseMethod) -> Hint | None:
-    return None if method.effort is None else _MORE.get(method.effort.setting)
+    if method.tolerance is not None:
+        return Hint("lower {tolerance}")
+    setting = "" if method.effort is None else method.effort.setting
+    # Neither noise nor the errors of single values go with a tolerance.
+    if setting == "steps" and method.smooth_grad is None and not method.errors:
+        return Hint(
+            "refine with {tolerance:{share}}, raise {steps} or choose another {baseline}",
+            share=ADVISED_ERROR,
+        )
+    return _MORE.get(setting)
 
 
 def _advice(
@@ -234,22 +243,31 @@ def _advice(
         )
     if error <= STEPPED_ERROR:
         return "the attributions do not add up to the change of the output", _more(method)
-    return _of_graph(label, facts) or (
+    return _of_graph(label, facts, method) or (
         _zero(label) or "the attributions hardly explain the change of the output",
-        Hint(
-            "raise {steps} or choose another {baseline}; {method:sampled-shapley} needs no "
-            "gradients"
-        ),
+        _otherwise(method),
     )
 
 
-def _of_graph(label: Judged, facts: GradientFacts) -> tuple[str, Hint] | None:
+def _otherwise(method: BaseMethod) -> Hint:
+    """Return what to do where gradients tell next to nothing."""
+    if method.tolerance is not None:
+        return Hint(
+            "raise {max_steps} or choose another {baseline}; {method:sampled-shapley} needs no "
+            "gradients"
+        )
+    return Hint(
+        "raise {steps} or choose another {baseline}; {method:sampled-shapley} needs no gradients"
+    )
+
+
+def _of_graph(label: Judged, facts: GradientFacts, method: BaseMethod) -> tuple[str, Hint] | None:
     """Return why gradients hardly explain an output, as far as its graph tells, and what would."""
     saturated = _saturated(label, facts.squasher)
     if saturated:
         return (
             f"{_zero(label) or 'the gradient is nearly 0 on most of the way'}, as {saturated}",
-            Hint("explain the score before it with {logits:True}, or take more {steps}"),
+            _unsquashed(method),
         )
     for name, obstacle in facts.obstacles.items():
         if name in label.values:
@@ -259,6 +277,12 @@ def _of_graph(label: Judged, facts: GradientFacts) -> tuple[str, Hint] | None:
                 Hint("{method:sampled-shapley} needs none"),
             )
     return None
+
+
+def _unsquashed(method: BaseMethod) -> Hint:
+    if method.tolerance is not None:
+        return Hint("explain the score before it with {logits:True}, or raise {max_steps}")
+    return Hint("explain the score before it with {logits:True}, or take more {steps}")
 
 
 def _zero(label: Judged) -> str:

@@ -132,7 +132,8 @@ def test_what_many_instances_have_is_said_once_with_its_number_and_the_worst(
     (one,) = map(str, said)
     assert one == (
         f"instances[{worst}]: {found[worst].warnings[0].what} ({bad} of 20 instances have this "
-        "warning; the worst is this); raise steps=… or choose another baseline=…"
+        "warning; the worst is this); refine with tolerance=0.05, raise steps=… or choose another "
+        "baseline=…"
     )
     assert sum(len(it.warnings) for it in found) == bad  # each keeps its own
     said.clear()
