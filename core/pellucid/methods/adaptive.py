@@ -53,15 +53,15 @@ FEWEST = PARTS**2
 class _Element:
     """A part [first, last] of one path: the integrals of the gradient over it, or over its thirds.
 
-    They are those of 3^level midpoints in all; `scores` are f at both ends. `moved` is how far
-    the last level moved the attributions, in the Euclidean norm, `difference` that or a third of
-    the level before, and `residual` the r of above.
+    They are those of 3^level midpoints in all, of all features in a row; `scores` are f at both
+    ends. `moved` is how far the last level moved the attributions, in the Euclidean norm,
+    `difference` that or a third of the level before, and `residual` the r of above.
     """
 
     first: float
     last: float
     scores: tuple[float, float]
-    integrals: list[dict[str, Array]]
+    integrals: list[Array]
     level: int = 0
     moved: float = 0.0
     difference: float = 0.0
@@ -76,8 +76,9 @@ class _Element:
         """The gradients that the next level takes."""
         return int((PARTS - 1) * PARTS**self.level)
 
-    def integral(self, name: str) -> Array:
-        return np.asarray(sum(part[name] for part in self.integrals))
+    @property
+    def integral(self) -> Array:
+        return _sum(self.integrals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,16 @@ def refine(
             paths[i] = [it for it in paths[i] if it is not element] + parts
         left = sorted({i for i, _ in chosen})
     errors = [walk.quality(i, path).error for i, path in enumerate(paths)]
-    slope = {name: np.stack([_integral(path, name) for path in paths]) for name in walk.lengths}
-    return slope, np.array(errors), used
+    slope = np.stack([_integral(path) for path in paths])
+    return walk.by_feature(slope), np.array(errors), used
 
 
-def _integral(path: Sequence[_Element], name: str) -> Array:
-    return np.asarray(sum(element.integral(name) for element in path))
+def _integral(path: Sequence[_Element]) -> Array:
+    return _sum([part for element in path for part in element.integrals])
+
+
+def _sum(parts: Sequence[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.add.reduce(parts)
 
 
 def _worst(
@@ -154,18 +159,20 @@ def _worst(
 
 
 class _Walk:
-    """Paths from `start` to `stop`, and the questions that are asked on them."""
+    """Paths from `start` to `stop`, and the questions that are asked on them.
 
-    __slots__ = ("lengths", "model", "most", "start", "stop", "target")
+    `lengths` are stop − start, of all features in a row, [n, values].
+    """
+
+    __slots__ = ("features", "lengths", "model", "most", "start", "stop", "target")
 
     def __init__(self, model: Model, start: Tensors, stop: Tensors, target: Array) -> None:
         self.model, self.start, self.stop, self.target = model, start, stop, target
-        self.lengths = {
-            name: np.asarray(stop[name], np.float64) - start[name]
-            for name in sorted(model.differentiable)
-        }
-        values = sum(length[0].size for length in self.lengths.values())
-        self.most = KEPT // (PARTS * max(values, 1))
+        self.features = sorted(model.differentiable)
+        self.lengths = self._in_a_row(
+            {name: np.asarray(stop[name], np.float64) - start[name] for name in self.features}
+        )
+        self.most = KEPT // (PARTS * max(self.lengths.shape[1], 1))
         """How many elements of a path may keep the integrals of their thirds."""
 
     def begin(self, scores: tuple[Array, Array]) -> list[list[_Element]]:
@@ -174,8 +181,8 @@ class _Walk:
         whole = [(i, _Element(0.0, 1.0, pair, [])) for i, pair in enumerate(ends)]
         first, last = np.zeros(len(whole)), np.ones(len(whole))
         found = self._gradient(np.arange(len(whole)), first, last, MIDPOINT, ONE)
-        for i, element in whole:
-            element.integrals = [{name: value[i] for name, value in found.items()}]
+        for (_, element), value in zip(whole, found, strict=True):
+            element.integrals = [value]
         (self._open if self.most else self._deepen)(whole)
         return [[element] for _, element in whole]
 
@@ -216,7 +223,7 @@ class _Walk:
             ]
             for part in parts:
                 # One level before, the middle node stood for all three.
-                part.moved = self._norm(i, part.integrals[0], middle)
+                part.moved = self._norm(i, part.integrals[0] - middle)
             done.append((i, element, parts))
         self._open([(i, part) for i, _, parts in done for part in parts])
         return done
@@ -228,13 +235,8 @@ class _Walk:
         first = np.array([it[[0, -2]] for it in edges]).ravel()
         last = np.array([it[[1, -1]] for it in edges]).ravel()
         found = self._gradient(rows, first, last, MIDPOINT, ONE)
-        for place, (i, element) in enumerate(chosen):
-            low, high = (
-                {name: value[(PARTS - 1) * place + k] for name, value in found.items()}
-                for k in range(PARTS - 1)
-            )
-            middle = {name: value / PARTS for name, value in element.integrals[0].items()}
-            self._put(i, element, [low, middle, high])
+        for (i, element), low, high in zip(chosen, found[::2], found[1::2], strict=True):
+            self._put(i, element, [low, element.integrals[0] / PARTS, high])
 
     def _deepen(self, chosen: Sequence[tuple[int, _Element]]) -> None:
         """Triple the nodes of elements, and keep their sum alone."""
@@ -250,38 +252,27 @@ class _Walk:
                 (fresh + 0.5) / count,
                 np.full(len(fresh), 1 / count),
             )
-            for place, (i, element) in enumerate(these):
-                total = {
-                    name: value[place] + element.integral(name) / PARTS
-                    for name, value in found.items()
-                }
-                self._put(i, element, [total])
+            for (i, element), fresh_sum in zip(these, found, strict=True):
+                self._put(i, element, [fresh_sum + element.integral / PARTS])
 
-    def _put(self, i: int, element: _Element, integrals: list[dict[str, Array]]) -> None:
+    def _put(self, i: int, element: _Element, integrals: list[Array]) -> None:
         """Give an element of path `i` its next level."""
-        before = {name: element.integral(name) for name in self.lengths}
+        before = element.integral
         element.integrals = integrals
-        total = {name: element.integral(name) for name in self.lengths}
-        moved = self._norm(i, total, before)
+        total = element.integral
+        moved = self._norm(i, total - before)
         element.difference = max(moved, CONTRACTION * element.moved)
         element.moved = moved
-        changed = sum(float((total[name] * self.lengths[name][i]).sum()) for name in total)
-        element.residual = changed - element.change
+        element.residual = float((total * self.lengths[i]).sum()) - element.change
         element.level += 1
 
-    def _norm(self, i: int, one: Tensors, other: Tensors | None = None) -> float:
-        """Return ‖(stop − start) · (one − other)‖₂ of a path, over all features."""
-        squares = (
-            float(
-                (((it if other is None else it - other[name]) * self.lengths[name][i]) ** 2).sum()
-            )
-            for name, it in one.items()
-        )
-        return math.sqrt(sum(squares))
+    def _norm(self, i: int, slope: Array) -> float:
+        """Return ‖(stop − start) · slope‖₂ of a path, over all features."""
+        return math.sqrt(float(((slope * self.lengths[i]) ** 2).sum()))
 
     def quality(self, i: int, path: Sequence[_Element]) -> _Quality:
         """Return the errors of path `i`, as its elements have them now."""
-        size = self._norm(i, {name: _integral(path, name) for name in self.lengths})
+        size = self._norm(i, _integral(path))
         error = REMAINDER * math.hypot(*(element.difference for element in path))
         change = abs(sum(element.change for element in path))
         if change:
@@ -289,23 +280,33 @@ class _Walk:
             error = max(error, share * size)
         return _Quality(error, size, abs(sum(element.residual for element in path)), change)
 
+    def by_feature(self, rows: Array) -> dict[str, Array]:
+        """Return what is in a row, [n, values], by its features, [n, …] each."""
+        shapes = [np.shape(self.stop[name])[1:] for name in self.features]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        parts = np.split(rows, ends[:-1], axis=1)
+        return {
+            name: part.reshape(-1, *shape)
+            for name, part, shape in zip(self.features, parts, shapes, strict=True)
+        }
+
+    def _in_a_row(self, tensors: Tensors) -> Array:
+        flat = [it.reshape(len(it), -1) for it in (tensors[name] for name in self.features)]
+        return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+
     def _gradient(
         self, rows: Array, first: Array, last: Array, nodes: Array, weights: Array
-    ) -> dict[str, Array]:
+    ) -> Array:
         """Return the integrals over parts of the paths `rows`, by one rule for all of them."""
         ends = (self._points(rows, first), self._points(rows, last))
         found = self.model.path_gradient(*ends, nodes, weights, self.target[rows])
-        return {
-            name: value * _column(last - first, value)
-            for name, value in found.items()
-            if name in self.lengths
-        }
+        return np.asarray(self._in_a_row(found) * (last - first)[:, np.newaxis])
 
     def _points(self, rows: Array, places: Array) -> dict[str, Array]:
         """Return the points at `places` of the paths `rows`; what has no gradient is held."""
         points = {}
         for name, end in self.stop.items():
-            if name in self.lengths:
+            if name in self.model.differentiable:
                 begin = self.start[name][rows]
                 at = begin + _column(places, end) * (end[rows] - begin)
                 points[name] = at.astype(end.dtype)
