@@ -45,7 +45,7 @@ def test_pandas_and_duckdb_read_the_table_beside_the_results(
     assert found.fetchall() == [(it, 12 * labels.count(it)) for it in sorted({*labels})]
     again = program(*command, "--write", "csv", *keep)
     assert again.code == 2
-    assert "(table is csv, and was parquet)" in again.err
+    assert "(write is csv, and was parquet)" in again.err
 
 
 def test_a_column_to_keep_that_is_not_there_is_refused(

@@ -85,7 +85,8 @@ def batch(
         if isinstance(shown, JsonLog):
             shown.end(outcome)
     if not console.quiet and not running.json_log:
-        say(_said(outcome, folder.out, running.shard))
+        for sentence in (_said(outcome, folder.out, running.shard), *outcome.said):
+            say(sentence)
     if asked.signal is not None and outcome.stopped:
         raise click.exceptions.Exit(asked.code)
     if outcome.failed:
@@ -114,7 +115,8 @@ def merge(parts: tuple[Path, ...], out: Path, force: bool, console: Console) -> 
             parts, out, force=force, words=flag, on_block=lambda _, __: advance()
         )
     if not console.quiet:
-        say(_said(outcome, out))
+        for sentence in (_said(outcome, out), *outcome.said):
+            say(sentence)
     if outcome.failed:
         raise click.exceptions.Exit(1)
 

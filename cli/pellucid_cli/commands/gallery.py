@@ -10,7 +10,7 @@ import click
 
 from pellucid.notices import Where
 from pellucid_cli.options.shared import Console
-from pellucid_cli.streams import put
+from pellucid_cli.streams import put, say
 
 if TYPE_CHECKING:
     from pellucid.gallery import Entry
@@ -26,7 +26,7 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
     It opens from disk: no server, no network. More than 10,000 inputs are several pages.
     """
     from pellucid.errors import OutputError
-    from pellucid.gallery import INDEX, is_gallery, read_entries, write_gallery
+    from pellucid.gallery import INDEX, is_gallery, knew_truth, read_entries, write_gallery
     from pellucid_cli.output.progress import counted
 
     page = folder / INDEX
@@ -42,4 +42,7 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
                 yield entry
 
         write_gallery(folder, entries(), title=title or folder.resolve().name)
+    if knew_truth(folder):
+        what = "is not in the lines of results, and left out; batch --force writes it again"
+        say(f"{folder}: the truth {what}")
     put(str(page))

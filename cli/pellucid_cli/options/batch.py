@@ -11,7 +11,7 @@ import click
 from pellucid_cli.options.records import record
 
 if TYPE_CHECKING:
-    from pellucid.batch import Part
+    from pellucid.batch import Part, Truth
     from pellucid.responses import TableForm
 
 FILE = click.Path(path_type=Path)
@@ -26,6 +26,19 @@ def _part(written: str | None) -> Part | None:
     if not slash or not (number + of).isdecimal() or not 1 <= int(number) <= int(of):
         raise click.BadParameter(f"'{written}' is not I/N, as in 1/8, with I from 1 to N")
     return Part(int(number), int(of))
+
+
+def _truth(written: str | None) -> Truth | None:
+    from pellucid.batch import Truth
+
+    if written is None or written == "folder":
+        return None if written is None else Truth()
+    path = Path(written)
+    if path.suffix.lower() not in (".csv", ".tsv") and not path.is_file():
+        return Truth(column=written)
+    if not path.is_file():
+        raise click.BadParameter(f"there is no file {written}")
+    return Truth(file=path.absolute())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +62,7 @@ class FolderOptions:
     overlay_format: str | None
     raw: bool
     write: TableForm | None
+    truth: Truth | None
     force: bool
 
 
@@ -107,6 +121,13 @@ folder_options = record(
         "--write",
         type=click.Choice(["parquet", "csv", "jsonl"]),
         help="Also write one table of all attributions, a row for each feature of each instance.",
+    ),
+    click.option(
+        "--truth",
+        metavar="folder|COLUMN|FILE.csv",
+        callback=lambda _, __, written: _truth(written),
+        help="The true label of each input, for accuracy and mistakes: the name of its folder, a "
+        "column of the table, or a CSV file of names and labels.",
     ),
     click.option("--force", is_flag=True, help="Start over, replacing earlier results."),
 )

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,9 @@ def prepared(
 def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> Recipe:
     """Return how to load the model anywhere, and what is written of each explanation."""
     overlays = not folder.no_overlays
+    truth = folder.truth
+    if truth is not None and truth.column is not None:
+        options = replace(options, tables=replace(options.tables, truth_column=truth.column))
     wanted = Wanted(
         out=str(folder.out.absolute()),
         overlays=overlays,
@@ -79,6 +83,7 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
         overlay_format=folder.overlay_format,
         table=folder.write,
         kept_columns=options.tables.keep_columns,
+        truth=truth,
     )
     return Recipe(directory=model_dir.absolute(), options=options, wanted=wanted)
 

@@ -23,7 +23,7 @@ class TableSettings:
     `ignore_columns` are left out; `keep_columns` go along into all that is written. The column
     `id_column` names each instance in all that is said of it. `missing` is what stands for missing
     values: ``nan``, ``mean``, ``baseline``. `time_column` tells that rows are the time steps of a
-    series, and when each was.
+    series, and when each was. The column `truth_column` is the true label, and no input.
     """
 
     ignore_columns: tuple[str, ...] = ()
@@ -31,6 +31,7 @@ class TableSettings:
     missing: Missing = Missing.REFUSE
     time_column: str | None = None
     keep_columns: tuple[str, ...] = ()
+    truth_column: str | None = None
 
     @classmethod
     def of(
@@ -57,7 +58,7 @@ class TableSettings:
         kept = [it for it in kept if it != self.id_column]
         return Beside(
             kept=tuple(kept), ignored=self.ignore_columns, carried=self.keep_columns,
-            id=self.id_column, time=self.time_column,
+            id=self.id_column, time=self.time_column, truth=self.truth_column,
         )  # fmt: skip
 
 

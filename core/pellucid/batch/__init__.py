@@ -17,6 +17,7 @@ from pellucid.batch.plan import Part, Selection
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.rendering import Wanted
 from pellucid.batch.run import Opened, Outcome, Run, Watcher
+from pellucid.batch.truth import Truth
 from pellucid.batch.worker import Recipe, Work
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Record",
     "Run",
     "Selection",
+    "Truth",
     "Wanted",
     "Watcher",
     "Work",

@@ -24,10 +24,11 @@ from pellucid.visualize import encode as encode_picture
 
 def finish(
     folder: Folder, plan: Plan, document: Mapping[str, Any], wanted: Wanted, method: str
-) -> None:
+) -> list[str]:
     """Write errors.jsonl, the gallery and, last, summary.json, when all results are in place.
 
-    `method` is that of the explanations, in words, as pictures of all of them have it.
+    `method` is that of the explanations, in words, as pictures of all of them have it. Returns what
+    the run as a whole says, in sentences.
     """
     counted, seconds = Summary(), 0.0
     with folder.aside(folder.path / ERRORS) as errors:
@@ -44,7 +45,8 @@ def finish(
         if wanted.table is not None:
             with folder.aside(folder.path / f"{TABLE}.{wanted.table}") as file:
                 groups = folder.table(range(plan.blocks))
-                write_tidy(file, wanted.table, wanted.kept_columns, groups)
+                truth = counted.truth is not None
+                write_tidy(file, wanted.table, wanted.kept_columns, groups, truth=truth)
         if wanted.gallery:
             title = os.path.basename(plan.root) or plan.root
             write_gallery(folder.path, _entries(folder, plan), title=title)
@@ -62,6 +64,7 @@ def finish(
     }
     folder.write(folder.path / SUMMARY, encode(summary))
     folder.remove_state()
+    return [] if counted.truth is None else [counted.truth.sentence]
 
 
 def _draw(folder: Folder, overview: Overview, method: str) -> None:

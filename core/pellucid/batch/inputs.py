@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import BinaryIO
 
 from pellucid.errors import InstanceError, refuse_remote
@@ -44,7 +45,8 @@ class Inputs:
     """What a person asked for: `named` are files, directories and patterns, `listed` files.
 
     `standard` is the file that stdin was kept in, if ``-`` was named; `avoided` is the folder that
-    is written, which may lie within a folder that is read. The ``.txt`` files of a folder are
+    is written, which may lie within a folder that is read, and `truth` a file that is none of the
+    inputs, wherever it lies. The ``.txt`` files of a folder are
     inputs if the model takes `texts`: beside pictures, they are notes.
     """
 
@@ -52,6 +54,7 @@ class Inputs:
     listed: Iterable[str] = ()
     standard: str | None = None
     avoided: str | None = None
+    truth: Path | None = None
     texts: bool = False
 
     def __iter__(self) -> Iterator[Input]:
@@ -59,6 +62,8 @@ class Inputs:
         several = len(self.named) != 1 or not isinstance(self.listed, tuple)
         seen: set[str] = set()
         for it in self._all():
+            if self._is_truth(it.path):
+                continue
             if several:
                 if it.path in seen:
                     continue
@@ -127,6 +132,11 @@ class Inputs:
                 yield _input(entry.path)
             if entry.is_dir(follow_symlinks=False) and not self._is_avoided(entry.path):
                 yield from self._walk(entry.path)
+
+    def _is_truth(self, path: str) -> bool:
+        if self.truth is None or os.path.basename(path) != self.truth.name:
+            return False
+        return os.path.realpath(path) == os.path.realpath(self.truth)
 
     def _is_avoided(self, directory: str) -> bool:
         return self.avoided is not None and os.path.realpath(directory) == self.avoided

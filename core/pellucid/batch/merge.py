@@ -67,7 +67,7 @@ def merge(
             if not path.exists():
                 folder.assemble(path, plan.shard(shard))
         own = _shard(folders[0])
-        finish(folder, plan, document, _wanted(own, out), own["method"])
+        outcome.said = finish(folder, plan, document, _wanted(own, out), own["method"])
     return outcome
 
 
@@ -141,8 +141,12 @@ def _plan(folder: Folder) -> Plan:
         total=inputs["count"],
         names=inputs["names"],
         contents=inputs["contents"],
-        size=settings["the block size"],
-        selection=Selection(**{key: settings[key] for key in ("limit", "sample", "seed")}),
+        size=settings["blockSize"],
+        selection=Selection(
+            limit=settings.get("limit"),
+            sample=settings.get("sample"),
+            seed=settings.get("sampleSeed", 0),
+        ),
     )
 
 

@@ -54,6 +54,8 @@ _SHOWN = {
     "label?": (str, None),
     "score?": (float, None),
     "approx_error?": (float, None),
+    "truth?": (str, None),
+    "predicted?": (str, None),
 }
 _RECORD = {
     "stamp": str,
@@ -69,6 +71,12 @@ _RECORD = {
         "errors": [float],
         "held": [str],
         "pixels": {str: dict},
+        "truth?": {
+            "confusion": {str: {str: int}},
+            "unmatched": {str: int},
+            "others": int,
+            "without": int,
+        },
         "overview": {
             "outputs": [str],
             "pictures": [str],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.batch.truth import Verdict
 from pellucid.notices import Message, Notice
 from pellucid.printable import printable
 from pellucid.visualize import Counted, Spots
@@ -28,8 +29,9 @@ class Record:
     the folder that is written, with their bytes. `shown` is what the gallery shows of it: paths,
     label, score and error; `counted` is what counts for the numbers of each class, `sampled` what
     is drawn of it point by point, by the name it is drawn by, if it is. `pixels` is what was
-    assumed of pictures, by input, and `held` what was not explained. `said` came up in its block,
-    which knows no other place.
+    assumed of pictures, by input, and `held` what was not explained. `verdict` is what it is and
+    what the model says it is, where the truth is known. `said` came up in its block, which knows
+    no other place.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Record:
     warned: bool = False
     held: tuple[str, ...] = ()
     pixels: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Verdict | None = None
     said: tuple[Said, ...] = ()
 
     @classmethod

@@ -17,6 +17,7 @@ from PIL import Image
 from pellucid.api import Explanations
 from pellucid.batch.items import Item
 from pellucid.batch.records import Record, Said
+from pellucid.batch.truth import Truth, Verdict
 from pellucid.errors import FOREIGN, PellucidError
 from pellucid.explain import LabelAttribution
 from pellucid.files import fitting, shown
@@ -54,7 +55,8 @@ class Wanted:
     """What to write of each explanation into the folder `out`, beside its line.
 
     `overlay_format`, ``png`` or ``jpeg``, goes before that of the metadata. `table` is the form of
-    the table of all of them, and `kept_columns` are those of the inputs that it keeps.
+    the table of all of them, and `kept_columns` are those of the inputs that it keeps; `truth` is
+    where the true labels are.
     """
 
     out: str
@@ -64,17 +66,23 @@ class Wanted:
     overlay_format: str | None = None
     table: TableForm | None = None
     kept_columns: tuple[str, ...] = ()
+    truth: Truth | None = None
 
 
-def render(explanations: Explanations, items: Sequence[Item], wanted: Wanted) -> Iterator[Record]:
+def render(
+    explanations: Explanations,
+    items: Sequence[Item],
+    wanted: Wanted,
+    verdicts: Sequence[Verdict | None],
+) -> Iterator[Record]:
     """Yield the record of each explanation; one whose files cannot be made has failed.
 
-    Raises MemoryError.
+    A verdict says what the instance is, if that is known. Raises MemoryError.
     """
     packed = _packed(explanations, items) if wanted.raw else {}
-    for number, item in enumerate(items):
+    for number, (item, verdict) in enumerate(zip(items, verdicts, strict=True)):
         try:
-            yield _record(explanations, number, item, wanted, packed.get(number, []))
+            yield _record(explanations, number, item, wanted, packed.get(number, []), verdict)
         except MemoryError:
             raise
         except PellucidError as error:
@@ -90,6 +98,7 @@ def _record(
     item: Item,
     wanted: Wanted,
     arrays: Sequence[tuple[str, bytes]],
+    verdict: Verdict | None,
 ) -> Record:
     explanation, instance = explanations[number], explanations.instances[number]
     first = explanation.labels[0] if explanation.labels else None  # neighbours have none
@@ -118,14 +127,10 @@ def _record(
     return Record(
         name=item.name,
         result=encode(line, indent=False),
-        table=b"" if wanted.table is None else _rows(explanations, number, item, wanted),
+        table=b"" if wanted.table is None else _rows(explanations, number, item, wanted, verdict),
         files=(*arrays, *made.files),
-        shown={
-            **made.shown,
-            "label": first.name if first else None,
-            "score": first.score if first else None,
-            "approx_error": first.approx_error if first else None,
-        },
+        shown=_shown(made, first, verdict),
+        verdict=verdict,
         counted=_counted(explanations, number),
         sampled=_sampled(explanations, number, item),
         warned=len(explanation.warnings) > len(explanation.general),
@@ -135,15 +140,34 @@ def _record(
     )
 
 
+def _shown(
+    made: _Pictures, first: LabelAttribution | None, verdict: Verdict | None
+) -> dict[str, object]:
+    return {
+        **made.shown,
+        "label": first.name if first else None,
+        "score": first.score if first else None,
+        "approx_error": first.approx_error if first else None,
+        **({"truth": verdict.truth, "predicted": verdict.label} if verdict else {}),
+    }
+
+
 def _beside(instance: Instance) -> dict[str, object]:
     """Return what stands beside the inputs of an instance: its id, and columns that were kept."""
     named = {} if instance.id is None else {"id": instance.id}
     return {**named, **({"columns": dict(instance.columns)} if instance.columns else {})}
 
 
-def _rows(explanations: Explanations, number: int, item: Item, wanted: Wanted) -> bytes:
+def _rows(
+    explanations: Explanations,
+    number: int,
+    item: Item,
+    wanted: Wanted,
+    verdict: Verdict | None,
+) -> bytes:
     """Return the rows that an explanation has in the table, a line for each label."""
-    groups = tidy_groups(explanations, number, item.name, wanted.kept_columns)
+    truth = () if verdict is None else (verdict.truth,)
+    groups = tidy_groups(explanations, number, item.name, wanted.kept_columns, truth)
     return b"".join(encode(group, indent=False) for group in groups)
 
 

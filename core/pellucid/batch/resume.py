@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +18,7 @@ from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, expect
 from pellucid.notices import Hint, Where
 
-FORMAT = 4
+FORMAT = 5
 """Changes with what a line of results holds, and with what tells one model from another."""
 
 ANEW = Hint("name another folder, or add {force:True} to start over")
@@ -45,12 +46,18 @@ def plan_document(plan: Plan, about: About, wanted: Wanted) -> dict[str, Any]:
 
     That of a part of a run says so in ``shard``, with what it takes to put all parts together.
     """
-    chosen = {key: getattr(plan.selection, key) for key in ("limit", "sample", "seed")}
+    chosen = {
+        "blockSize": plan.size,
+        "limit": plan.selection.limit,
+        "sample": plan.selection.sample,
+        "sampleSeed": None if plan.selection.sample is None else plan.selection.seed,
+    }
+    settings = {**about.settings, **chosen}
     return {
         "format": FORMAT,
         "versions": _versions(),
         "model": about.model,
-        "settings": {**about.settings, "the block size": plan.size, **chosen},
+        "settings": {key: it for key, it in settings.items() if it is not None},
         "inputs": {"count": plan.total, "names": plan.names, "contents": plan.contents},
         "provenance": about.provenance,
         **({"shard": _shard(plan, plan.part, about.method, wanted)} if plan.part else {}),
@@ -114,7 +121,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Say in what two plans differ, apart from their inputs, one phrase for each."""
     found = []
     for name in ("versions", "settings"):
-        old, new = before.get(name, {}), after[name]
+        old, new = (dict(_leaves(it.get(name, {}))) for it in (before, after))
         for key in dict.fromkeys((*new, *old)):
             was, now = old.get(key), new.get(key)
             if was != now:
@@ -128,6 +135,15 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     if was != now:
         found.append(f"it is {now}, and was {was}")
     return found
+
+
+def _leaves(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what is in a document that is no object itself, by its path."""
+    for key, it in document.items():
+        if isinstance(it, Mapping):
+            yield from _leaves(it, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", it
 
 
 def _part(document: Mapping[str, Any]) -> str:
@@ -192,4 +208,6 @@ def _versions() -> dict[str, str]:
 
 
 def _said(value: object) -> str:
-    return "not set" if value in (None, "None") else str(value)
+    if value is None:
+        return "not set"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -54,7 +54,8 @@ class Watcher(Protocol):
 class Outcome:
     """How far a run has come: `done` of `total` inputs, `failed` among them, `fresh` this time.
 
-    `stopped` says why it ended before all were done: ``interrupted`` or ``too many failures``.
+    `stopped` says why it ended before all were done: ``interrupted`` or ``too many failures``;
+    `said` is what the run as a whole says, in sentences.
     """
 
     total: int = 0
@@ -62,6 +63,7 @@ class Outcome:
     failed: int = 0
     fresh: int = 0
     stopped: str | None = None
+    said: list[str] = field(default_factory=list)
 
     @property
     def explained(self) -> int:
@@ -150,6 +152,7 @@ class Run:
             listed=self.listed(),
             standard=self.standard,
             avoided=os.path.realpath(self.out),
+            truth=None if self.wanted.truth is None else self.wanted.truth.file,
         )
 
     def _in(
@@ -197,7 +200,7 @@ class Run:
         if outcome.done < plan.owned:
             outcome.stopped = outcome.stopped or "interrupted"
         elif outcome.stopped is None and plan.part is None:
-            finish(folder, plan, document, self.wanted, engine.about.method)
+            outcome.said = finish(folder, plan, document, self.wanted, engine.about.method)
 
     def _planned(self, folder: Folder, engine: Engine) -> tuple[Plan, bool]:
         """Return the plan, and whether files have changed since the run was broken off."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.batch.records import Record
+from pellucid.batch.truth import Tally
 from pellucid.visualize import Overview
 
 QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
@@ -20,7 +21,7 @@ class Summary:
 
     `pixels` is what was assumed of pictures, by input, with what speaks against it. `overview` is
     what counts for each class; `held` are the features that have no attributions, since the method
-    left them as they are.
+    left them as they are; `truth` compares the labels with the truth, where that is known.
     """
 
     explained: int = 0
@@ -30,6 +31,7 @@ class Summary:
     held: list[str] = field(default_factory=list)
     pixels: dict[str, dict[str, Any]] = field(default_factory=dict)
     overview: Overview = field(default_factory=Overview)
+    truth: Tally | None = None
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Summary:
@@ -48,18 +50,29 @@ class Summary:
                 summary.errors.append(error)
             for drawn_as, spots in record.sampled.items():
                 summary.overview.take(drawn_as, spots)
+        if verdicts := [it.verdict for it in records if it.verdict is not None]:
+            summary.truth = Tally.of(verdicts)
         summary.overview.count(*(it for record in records for it in record.counted))
         return summary
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Summary:
         """Return what `document` was made of."""
-        return cls(**{**document, "overview": Overview.read(document["overview"])})
+        truth = document.get("truth")
+        return cls(
+            **{
+                **document,
+                "overview": Overview.read(document["overview"]),
+                "truth": None if truth is None else Tally.read(truth),
+            }
+        )
 
     def document(self) -> dict[str, Any]:
         """Return the summary as JSON, exactly."""
         found = {name: getattr(self, name) for name in self.__slots__}
-        return {**found, "overview": self.overview.document()}
+        truth = {} if self.truth is None else {"truth": self.truth.document()}
+        del found["truth"]
+        return {**found, "overview": self.overview.document(), **truth}
 
     def add(self, other: Summary) -> None:
         """Count another summary in."""
@@ -70,6 +83,9 @@ class Summary:
         self._hold(other.held)
         self._assume(other.pixels)
         self.overview.add(other.overview)
+        if other.truth is not None:
+            self.truth = self.truth or Tally()
+            self.truth.add(other.truth)
 
     def totals(self) -> dict[str, Any]:
         """Return what the summary says of the run."""
@@ -82,6 +98,7 @@ class Summary:
             "failed": self.failed,
             "withWarnings": self.warned,
             "approxError": quantiles,
+            **({"truth": self.truth.totals()} if self.truth is not None else {}),
             **self.overview.means(),
             **({"held": self.held} if self.held else {}),
             **({"pixels": self.pixels} if self.pixels else {}),

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record, Said
 from pellucid.batch.rendering import Wanted, render
+from pellucid.batch.truth import Judge, Verdict
 from pellucid.errors import (
     FOREIGN,
     InstanceError,
@@ -28,6 +29,7 @@ from pellucid.errors import (
     OutOfMemoryError,
     SpecError,
 )
+from pellucid.explain import Explanation
 from pellucid.inputs import Beside, InputInfo, Instance, Missing
 from pellucid.metadata import Examples
 from pellucid.notices import Hint, Message, Notice, Warn, Where
@@ -37,8 +39,8 @@ from pellucid.runtime.engine import parallel_batches_here
 # smaller than what is in it.
 DECODED_BYTES = 2**30
 DECODED = 15
-# Of what is wanted, this is no setting, or is one of tables.
-_ELSEWHERE = ("out", "kept_columns")
+# What of the provenance is a setting.
+_SETTINGS = ("parameters", "baseline", "seed", "signature", "logits", "columns", "metadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ class Work:
         self._said = deque(Said(message=it, warning=False) for it in notes)
         self._told: set[str] = set()
         self.wanted = wanted
+        self._judge = None if wanted.truth is None else Judge(wanted.truth, model, self._say)
         self._warnings = tuple(warnings)
         self.stopping = threading.Event()
         self._room = _Room(DECODED_BYTES)
@@ -127,7 +130,6 @@ class Work:
     def about(self) -> About:
         """What the plan of a run has to know."""
         model, parameters, made = self.model, self.model.parameters, self.model.provenance
-        (method,) = (it for it in made["parameters"].values() if isinstance(it, Mapping))
         return About(
             inputs=model.inputs,
             beside=model.beside,
@@ -137,16 +139,13 @@ class Work:
             provenance=made,
             warnings=self._warnings,
             settings={
-                "the method": parameters.method.name,
-                **{f"{parameters.method.name} {key}": it for key, it in method.items()},
-                **{key: made["parameters"].get(key) for key in ("topK", "outputIndices", "whyNot")},
-                "the baseline": made.get("baseline"),
-                "the seed": made["seed"],
-                "the signature": made["signature"],
-                "logits": made["logits"],
-                "columns": made.get("columns"),
-                "the metadata": made["metadata"],
-                **{k: v for k, v in asdict(self.wanted).items() if k not in _ELSEWHERE},
+                **{key: made[key] for key in _SETTINGS if key in made},
+                "overlays": self.wanted.overlays,
+                "gallery": self.wanted.gallery,
+                "raw": self.wanted.raw,
+                "overlayFormat": self.wanted.overlay_format,
+                "write": self.wanted.table,
+                "truth": None if self.wanted.truth is None else self.wanted.truth.document,
             },
         )
 
@@ -226,8 +225,11 @@ class Work:
                 self._told.add(notice.what)
                 self._said.append(Said(message=notice, warning=False))
 
+    def _say(self, message: Message, warning: bool) -> None:
+        self._said.append(Said(message=message, warning=warning))
+
     def _hears(self, warning: bool) -> Warn:
-        return lambda message: self._said.append(Said(message=message, warning=warning))
+        return lambda message: self._say(message, warning)
 
     def _saying(self, record: Record) -> Record:
         """Return a record with what has come up, in whichever block."""
@@ -251,10 +253,14 @@ class Work:
         for part, found in _isolated(model, pairs):
             items = [item for item, _ in part]
             if isinstance(found, Explanations):
-                yield from zip(render(found, items, self.wanted), items, strict=True)
+                verdicts = [*map(self._verdict, items, found.instances, found)]
+                yield from zip(render(found, items, self.wanted, verdicts), items, strict=True)
             else:
                 (item,) = items
                 yield Record.failed(item.name, _in_its_file(found, item)), item
+
+    def _verdict(self, item: Item, instance: Instance, explanation: Explanation) -> Verdict | None:
+        return None if self._judge is None else self._judge.of(item, instance, explanation)
 
 
 class _Room:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.gallery.page import INDEX, OVERVIEW, Entry, is_gallery, write_gallery
-from pellucid.gallery.run_folder import read_entries
+from pellucid.gallery.run_folder import knew_truth, read_entries
 from pellucid.gallery.template import Template, read_template
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Entry",
     "Template",
     "is_gallery",
+    "knew_truth",
     "read_entries",
     "read_template",
     "write_gallery",

@@ -11,7 +11,7 @@ import html
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,8 @@ class Entry:
 
     `overlay`, `original` and `thumbnail` are paths relative to the folder of the page, with ``/``
     between their parts; `thumbnail` is a small overlay, at most 256 pixels. `row` is the line
-    of the results, without pictures. `error` says why the input failed, if it did.
+    of the results, without pictures. `error` says why the input failed, if it did. Where the truth
+    is known, `truth` is the true label and `predicted` what the model says.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Entry:
     approx_error: float | None = None
     row: Mapping[str, object] = field(default_factory=dict)
     error: str | None = None
+    truth: str | None = None
+    predicted: str | None = None
 
 
 def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path:
@@ -122,6 +125,7 @@ class _Page:
             for name in ("names", "overlays", "originals", "thumbnails", "scores", "approx")
         }
         self._errors: dict[str, str] = {}
+        self._verdicts: list[tuple[str | None, str | None]] = []
 
     @property
     def full(self) -> bool:
@@ -130,7 +134,8 @@ class _Page:
     def add(self, entry: Entry) -> None:
         if entry.error is not None:
             self._errors[str(len(self._rows))] = printable(entry.error)
-        self._labels.append(None if entry.label is None else printable(entry.label))
+        self._labels.append(_said_or_none(entry.label))
+        self._verdicts.append((_said_or_none(entry.truth), _said_or_none(entry.predicted)))
         values = (
             printable(entry.name),
             url(entry.overlay),
@@ -147,15 +152,13 @@ class _Page:
 
     def write(self, folder: Path, number: int, title: str) -> tuple[Path, Path, int]:
         """Write the page aside; return where it lies, what to call it, and where its run stands."""
-        # The most frequent label comes first, and labels as frequent as each other by name.
-        counts = Counter(label for label in self._labels if label is not None)
-        labels = sorted(counts, key=lambda label: (-counts[label], label))
-        places: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
+        labels, label = _numbered(self._labels)
         document = {
             "first": self._first,
             "labels": labels,
-            "label": [places.get(label, -1) for label in self._labels],
+            "label": label,
             "errors": self._errors,
+            **self._truth(),
             **self._columns,
         }
         run = _run(number, 1, 0, 0)
@@ -175,6 +178,30 @@ class _Page:
             partial.unlink(missing_ok=True)
             raise
         return partial, path, page.index(run)
+
+    def _truth(self) -> dict[str, Any]:
+        """Return the true labels, and what the model says where that is another, if known."""
+        if all(truth is None for truth, _ in self._verdicts):
+            return {}
+        truths, truth = _numbered([it for it, _ in self._verdicts])
+        wrong = [None if one is None or one == other else other for one, other in self._verdicts]
+        said, mistake = _numbered(wrong)
+        return {"truths": truths, "truth": truth, "mistakes": said, "mistake": mistake}
+
+
+def _numbered(names: Sequence[str | None]) -> tuple[list[str], list[int]]:
+    """Return the different names, and the place of each among them, -1 for none.
+
+    The most frequent comes first, and those as frequent as each other by name.
+    """
+    counts = Counter(name for name in names if name is not None)
+    known = sorted(counts, key=lambda name: (-counts[name], name))
+    places: dict[str | None, int] = {name: place for place, name in enumerate(known)}
+    return known, [places.get(name, -1) for name in names]
+
+
+def _said_or_none(name: str | None) -> str | None:
+    return None if name is None else printable(name)
 
 
 def _overview(folder: Path) -> bytes:

@@ -18,13 +18,13 @@ from typing import Any
 import orjson
 
 from pellucid.errors import SpecError
-from pellucid.files import open_file
+from pellucid.files import open_file, read_bytes
 from pellucid.gallery.page import Entry
 from pellucid.inputs import IMAGE_SUFFIXES
 from pellucid.notices import Where
 
 RESULTS = "explanation.results-*-of-*"
-ERRORS = "errors.jsonl"
+ERRORS, SUMMARY = "errors.jsonl", "summary.json"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 LOOKED_AT = 1000
 NAME = 200
@@ -81,6 +81,15 @@ def _entries(folder: Path, files: list[Path]) -> Iterator[Entry]:
             row=row,
             error=str(row.get("error") or row.get("reason") or "failed, without a reason"),
         )
+
+
+def knew_truth(folder: Path) -> bool:
+    """Whether the run in a folder knew the true labels, which its lines of results do not have."""
+    try:
+        found = orjson.loads(read_bytes(folder / SUMMARY))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "truth" in found
 
 
 def input_of(row: Mapping[str, Any]) -> str | None:

@@ -20,6 +20,9 @@ ID = "id"
 CARRIED = "columns"
 """Under what the columns are kept that go along into all that is written, by their names."""
 
+TRUTH = "truth"
+"""Under what the true label of an instance is kept, whatever its column is called."""
+
 _INDEX = ("", "Unnamed: 0", "__index_level_0__")
 
 
@@ -30,7 +33,7 @@ class Beside:
     `ignored` are left out, `kept` are set aside under their names, where they are there; the one
     called `id` has to be there, and is the instance's id; those that are `carried` have to, too,
     may be inputs, and go along with the explanation. `time` says when each step of a series was:
-    the rows of its table are time steps.
+    the rows of its table are time steps. `truth` is the true label, and no input.
     """
 
     kept: tuple[str, ...] = ()
@@ -38,11 +41,12 @@ class Beside:
     carried: tuple[str, ...] = ()
     id: str | None = None
     time: str | None = None
+    truth: str | None = None
 
     @property
     def names(self) -> frozenset[str]:
         """All of them."""
-        one = [it for it in (self.id, self.time) if it is not None]
+        one = [it for it in (self.id, self.time, self.truth) if it is not None]
         return frozenset((*self.kept, *self.ignored, *self.carried, *one))
 
 
@@ -149,6 +153,10 @@ def asked_for(
     aside = {i: title for i, title in aside.items() if title not in names}
     aside |= dict.fromkeys(ids, ID)
     apart = {i for i, title in enumerate(titles) if title in beside.ignored}
+    if beside.truth is not None:
+        place = place_of(beside.truth, "the truth", titles, where)
+        aside[place] = TRUTH
+        apart.add(place)
     apart |= {i for it, i in carried_places(titles, beside, where).items() if it not in names}
     return aside, apart | {i for i in aside if titles[i] not in names}
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pellucid.errors import InstanceError, meant, memory_for
 from pellucid.inputs.by_column import TensorsOfRow, arrays_of, many, parts_of
-from pellucid.inputs.columns import CARRIED, ID, Beside
+from pellucid.inputs.columns import CARRIED, ID, TRUTH, Beside
 from pellucid.inputs.images import holds_picture, to_tensor
 from pellucid.inputs.input_info import InputInfo, shape_text
 from pellucid.inputs.picture_files import decode_picture, picture_notes
@@ -152,6 +152,12 @@ class Instance:
         return None if given is None else str(given)
 
     @property
+    def truth(self) -> str | None:
+        """Its true label, as it is written beside it; None where there is none."""
+        given = self.extras.get(TRUTH)
+        return None if given is None else str(given)
+
+    @property
     def columns(self) -> Mapping[str, object]:
         """What was asked to go along with its explanation, by the names of columns."""
         found: Mapping[str, object] = self.extras.get(CARRIED, {})  # type: ignore[assignment]
@@ -223,7 +229,7 @@ def set_aside(
     if beside == Beside():
         return value, {}
     named = isinstance(value, Mapping) and not is_binary(value)
-    roles = [(beside.id, "the id"), (beside.time, "the time")]
+    roles = [(beside.id, "the id"), (beside.time, "the time"), (beside.truth, "the truth")]
     roles += [(it, "a column to keep") for it in beside.carried]
     for key, role in roles:
         if key is not None and not named:
@@ -239,6 +245,8 @@ def set_aside(
     kept = {n: value[n] for n in beside.kept if n in value and n not in known}
     if beside.id is not None:
         kept[ID] = value[beside.id]
+    if beside.truth is not None:
+        kept[TRUTH] = value[beside.truth]
     if beside.carried:
         kept[CARRIED] = {name: value[name] for name in beside.carried}
     if beside.time is not None:
@@ -246,7 +254,7 @@ def set_aside(
         places = [where.below(f"{beside.time}[{i}]") for i in range(len(cells))]
         kept[TIME] = read_times(cells, beside.time, places)
     # What was to be left out is: an input of that name is then said to be missing.
-    apart = (beside.names - known) | {*beside.ignored}
+    apart = (beside.names - known) | {*beside.ignored, beside.truth}
     return ({k: v for k, v in value.items() if k not in apart} if apart else value), kept
 
 

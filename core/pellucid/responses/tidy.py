@@ -47,13 +47,20 @@ may be missing."""
 _OF_ROWS = ("feature", "value", "attribution", "error")
 
 
-def tidy_groups(results: Results, number: int, name: str, kept: Sequence[str]) -> list[Any]:
+def tidy_groups(
+    results: Results,
+    number: int,
+    name: str,
+    kept: Sequence[str],
+    truth: Sequence[str | None] = (),
+) -> list[Any]:
     """Return the rows of one instance as JSON, those of each label together.
 
     A group is ``[what all its rows have, features, values, attributions, errors]``. `name` is what
-    the instance is called, `kept` the columns of its own table. A picture is a row for each of its
-    regions, with the box around it, ``left,top,right,bottom`` in pixels, as `value`, where the
-    method has regions, else one: the sum of its pixels.
+    the instance is called, `kept` the columns of its own table, `truth` its true label, if there is
+    to be such a column. A picture is a row for each of its regions, with the box around it,
+    ``left,top,right,bottom`` in pixels, as `value`, where the method has regions, else one: the sum
+    of its pixels.
     """
     explanation, instance = results[number], results.instances[number]
     pictures = {it.name for it in results.metadata.inputs if it.modality is Modality.IMAGE}
@@ -63,17 +70,19 @@ def tidy_groups(results: Results, number: int, name: str, kept: Sequence[str]) -
         for feature in label.features:
             if feature in pictures:
                 rows += _of_picture(label, feature)
-        groups.append([[*_same(name, instance, label, kept).values()], *_turned(rows)])
+        groups.append([[*_same(name, instance, label, kept).values(), *truth], *_turned(rows)])
     return groups
 
 
-def tidy_names(kept: Sequence[str]) -> dict[str, type]:
+def tidy_names(kept: Sequence[str], *, truth: bool = False) -> dict[str, type]:
     """Return the columns of the table and what is in them, with those that are kept."""
     names: dict[str, type] = {}
     for name, kind in TIDY.items():
         names[name] = kind
         if name == "id":
             names |= {_kept(it): str for it in kept}
+        if name == "approx_error" and truth:
+            names["truth"] = str
     return names
 
 
@@ -147,7 +156,7 @@ def _kept_columns(results: Results) -> list[str]:
 
 
 def _kept(name: str) -> str:
-    return f"kept_{name}" if name in TIDY else name
+    return f"kept_{name}" if name in TIDY or name == "truth" else name
 
 
 def _turned(rows: Sequence[tuple[str, Any, float, float]]) -> list[list[Any]]:

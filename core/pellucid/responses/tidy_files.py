@@ -27,14 +27,19 @@ def check_form(form: TableForm) -> None:
 
 
 def write_tidy(
-    file: BinaryIO, form: TableForm, kept: Sequence[str], groups: Iterable[Sequence[Any]]
+    file: BinaryIO,
+    form: TableForm,
+    kept: Sequence[str],
+    groups: Iterable[Sequence[Any]],
+    *,
+    truth: bool = False,
 ) -> None:
     """Write the table of `tidy_groups` into a file, the same bytes for the same rows.
 
     Text of CSV and JSON is UTF-8, and numbers are written as exactly as they are; what is missing
-    is empty, or null. Raises DependencyError.
+    is empty, or null; with `truth`, they have the true label. Raises DependencyError.
     """
-    names = tidy_names(kept)
+    names = tidy_names(kept, truth=truth)
     if form == "parquet":
         _write_parquet(file, names, groups)
     elif form == "jsonl":

@@ -23,7 +23,7 @@ from pellucid.inputs.input_info import InputInfo
 from pellucid.visualize import Counted
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
-ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"the seed": 0})
+ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"seed": 0})
 
 
 def explained(item: Item) -> Record:

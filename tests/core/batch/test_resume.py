@@ -226,9 +226,9 @@ def broken_off(source: Path, out: Path, **options: Any) -> None:
 
 CHANGES = {
     "the model changed": {"about": replace(ABOUT, model="1" * 64)},
-    "the seed is 1, and was 0": {"about": replace(ABOUT, settings={"the seed": 1})},
+    "seed is 1, and was 0": {"about": replace(ABOUT, settings={"seed": 1})},
     "limit is 3, and was not set": {"selection": Selection(limit=3)},
-    "the block size is 5, and was 4": {"size": 5},
+    "blockSize is 5, and was 4": {"size": 5},
 }
 
 

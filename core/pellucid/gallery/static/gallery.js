@@ -1,7 +1,12 @@
 // The view and its controls. The address holds the view, so that it can be sent to somebody.
 
 const FEW = 200; // labels in the list
-const view = { words: "", labels: new Set(), failed: false, sort: "input", down: false, size: 176, open: null };
+const MOST = 12; // kinds of mistakes in the list
+const FIRST = isKnown ? "mistakes" : "input";
+const everything = () => ({ labels: new Set(), truths: new Set(), pair: null, mistaken: false, failed: false });
+const view = { words: "", ...everything(), sort: FIRST, down: false, size: 176, open: null };
+const KNOWN = isKnown ? data.truth.filter((it) => it >= 0).length : 0;
+const WRONG = isKnown ? data.mistake.filter((it) => it >= 0).length : 0;
 const thousands = (number) => number.toLocaleString("en");
 let order = [];
 
@@ -11,8 +16,11 @@ function written() {
   const address = new URLSearchParams();
   if (view.words) address.set("q", view.words);
   for (const label of view.labels) address.append("label", label);
+  for (const truth of view.truths) address.append("truth", truth);
+  if (view.pair !== null) address.set("pair", view.pair);
+  if (view.mistaken) address.set("mistaken", "1");
   if (view.failed) address.set("failed", "1");
-  if (view.sort !== "input") address.set("sort", view.sort);
+  if (view.sort !== FIRST) address.set("sort", view.sort);
   if (view.down) address.set("down", "1");
   if (view.size !== 176) address.set("size", String(view.size));
   if (view.open !== null) address.set("input", String(data.first + view.open + 1));
@@ -23,8 +31,11 @@ function read() {
   const address = new URLSearchParams(location.hash.slice(1));
   view.words = address.get("q") ?? "";
   view.labels = new Set(address.getAll("label").filter((label) => data.labels.includes(label)));
+  view.truths = new Set(address.getAll("truth").filter((truth) => data.truths?.includes(truth)));
+  view.pair = isKnown ? address.get("pair") : null;
+  view.mistaken = isKnown && address.has("mistaken");
   view.failed = address.has("failed");
-  view.sort = Object.hasOwn(columns, address.get("sort") ?? "") ? address.get("sort") : "input";
+  view.sort = Object.hasOwn(columns, address.get("sort") ?? "") ? address.get("sort") : FIRST;
   view.down = address.has("down");
   view.size = Math.min(320, Math.max(96, Number(address.get("size")) || 176));
   const place = Number(address.get("input")) - 1 - data.first;
@@ -71,11 +82,25 @@ function makeCard(i) {
     first.append(element("span", { class: byError && marked ? "number warn" : "number" }, short(number)));
   }
   const second = element("span", { class: "line" }, element("bdi", { title: data.names[i] }, label === name || repeats(name, text) ? "" : name));
-  if (marked && !byError) {
+  if (readAs(i) !== null) {
+    second.append(element("span", { class: "mistake", title: `The truth is ${truthOf(i)}, read as ${readAs(i)}` }, "is ", element("bdi", {}, truthOf(i))));
+  } else if (marked && !byError) {
     second.append(element("span", { class: "warn", title: "The approximation error is above 0.05" }, `error ${short(data.approx[i])}`));
   }
   card.append(tile, first, second);
   return card;
+}
+
+/** All mistakes, and the most frequent kinds of them: “five read as four”. */
+function drawMistakes(counts, item) {
+  const items = [item("Mistakes", counts.mistaken, view.mistaken, () => change({ ...everything(), mistaken: !view.mistaken }), "fails")];
+  const kinds = [...counts.pairs].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  for (const [pair, number] of kinds.slice(0, MOST)) {
+    const said = JSON.parse(pair).join(" read as ");
+    items.push(item(said, number, view.pair === pair, () => change({ ...everything(), pair: view.pair === pair ? null : pair }), "kind"));
+  }
+  if (kinds.length > MOST) items.push(element("p", {}, `and ${thousands(kinds.length - MOST)} rarer kinds of mistakes`));
+  return items;
 }
 
 function drawLabels(counts) {
@@ -90,22 +115,33 @@ function drawLabels(counts) {
   nav.hidden = data.labels.length + failures === 0;
   if (nav.hidden) return;
   const focused = [...nav.querySelectorAll("button")].indexOf(document.activeElement);
-  const everything = () => change({ labels: new Set(), failed: false });
-  const items = [item("All", counts.all, !view.labels.size && !view.failed, everything)];
-  if (failures) items.push(item("Failed", counts.failed, view.failed, () => change({ labels: new Set(), failed: !view.failed }), "fails"));
-  items.push(element("hr"));
+  const all = !view.labels.size && !view.truths.size && view.pair === null && !view.mistaken && !view.failed;
+  const items = [item("All", counts.all, all, () => change(everything()))];
+  if (failures) items.push(item("Failed", counts.failed, view.failed, () => change({ ...everything(), failed: !view.failed }), "fails"));
+  if (isKnown) items.push(...drawMistakes(counts, item));
+  items.push(isKnown ? element("h2", {}, "Label") : element("hr"));
   data.labels.slice(0, FEW).forEach((label, number) => {
     items.push(item(label, counts.labels[number], view.labels.has(label), (event) => {
       const several = event.shiftKey || event.ctrlKey || event.metaKey;
       const labels = new Set(several ? view.labels : []);
       if (view.labels.has(label)) labels.delete(label);
       else labels.add(label);
-      change({ labels, failed: false });
+      change({ labels, pair: null, failed: false });
     }));
   });
   if (data.labels.length > FEW) {
     items.push(element("p", {}, `and ${thousands(data.labels.length - FEW)} rarer labels: search for them`));
   }
+  if (isKnown) items.push(element("h2", {}, "Truth"));
+  (data.truths ?? []).slice(0, FEW).forEach((truth) => {
+    items.push(item(truth, counts.truths.get(truth) ?? 0, view.truths.has(truth), (event) => {
+      const several = event.shiftKey || event.ctrlKey || event.metaKey;
+      const truths = new Set(several ? view.truths : []);
+      if (view.truths.has(truth)) truths.delete(truth);
+      else truths.add(truth);
+      change({ truths, pair: null, failed: false });
+    }));
+  });
   nav.replaceChildren(...items);
   if (focused >= 0) nav.querySelectorAll("button")[focused]?.focus();
 }
@@ -119,6 +155,7 @@ function draw() {
   const parts = order.length < count ? [`${thousands(order.length)} of ${thousands(count)} shown`] : [];
   parts.push(`${thousands(all - failed)} explained`);
   if (failed) parts.push(`${thousands(failed)} failed`);
+  if (isKnown) parts.push(`${thousands(KNOWN - WRONG)} of ${thousands(KNOWN)} right${Number(run.get("pages")) > 1 ? " on this page" : ""}`);
   byId("counts").textContent = parts.join(" · ");
   byId("empty").hidden = order.length > 0;
   if (byId("search").value !== view.words) byId("search").value = view.words;
@@ -191,7 +228,7 @@ byId("sort").addEventListener("change", ({ target }) => change({ sort: target.va
 byId("direction").addEventListener("click", () => change({ down: !view.down }));
 byId("size").addEventListener("input", ({ target }) => { view.size = Number(target.value); grid.resize(view.size); note(); });
 byId("ask").addEventListener("click", () => byId("help").showModal());
-byId("clear").addEventListener("click", () => { change({ words: "", labels: new Set(), failed: false }); byId("search").focus(); });
+byId("clear").addEventListener("click", () => { change({ words: "", ...everything() }); byId("search").focus(); });
 
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
@@ -216,7 +253,7 @@ addEventListener("keydown", (event) => {
 
 /** Show what the address says; the grid is drawn anew only if it changes. */
 function apply() {
-  const shown = () => JSON.stringify({ ...view, labels: [...view.labels], open: null });
+  const shown = () => JSON.stringify({ ...view, labels: [...view.labels], truths: [...view.truths], open: null });
   const before = shown();
   read();
   if (shown() !== before) draw();
@@ -228,6 +265,7 @@ new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${
   .observe(document.querySelector("header"));
 history.scrollRestoration = "manual";
 addEventListener("popstate", apply);
+if (isKnown) byId("sort").prepend(element("option", { value: "mistakes" }, "mistakes first"));
 drawPages();
 read();
 draw();

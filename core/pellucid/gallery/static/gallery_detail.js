@@ -104,6 +104,8 @@ function makeDetail(dialog, { turn, closed }) {
     const isSaid = bad === null && (labelOf(i) === null || repeats(data.names[i], textOf(row)));
     const numbers = [
       ["input", isSaid ? null : data.names[i]],
+      ["truth", truthOf(i), readAs(i) !== null],
+      ["read as", readAs(i) === labelOf(i) ? null : readAs(i)],
       ["score", data.scores[i] === null ? null : short(data.scores[i])],
       ["baseline", found[0]?.baseline == null ? null : short(found[0].baseline)],
       ["error", data.approx[i] === null ? null : short(data.approx[i]), data.approx[i] > MARKED],

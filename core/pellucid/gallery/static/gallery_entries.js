@@ -6,6 +6,11 @@ const count = data.names.length;
 const MARKED = 0.05; // what Pellucid warns of
 
 const labelOf = (i) => (data.label[i] < 0 ? null : data.labels[data.label[i]]);
+// Where the truth is known: the true label of an input, and what it was taken for, if that is wrong.
+const isKnown = Boolean(data.truths);
+const truthOf = (i) => (isKnown && data.truth[i] >= 0 ? data.truths[data.truth[i]] : null);
+const readAs = (i) => (isKnown && data.mistake[i] >= 0 ? data.mistakes[data.mistake[i]] : null);
+const pairOf = (i) => (readAs(i) === null ? null : JSON.stringify([truthOf(i), readAs(i)]));
 /** Why an input failed, or null; that it is this input need not be said again. */
 const errorOf = (i) => {
   const said = data.errors[i] ?? null;
@@ -51,7 +56,7 @@ function matcher(query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return () => true;
   haystacks ??= data.names.map((name, i) =>
-    `${name}\n${labelOf(i) ?? ""}\n${errorOf(i) ?? ""}`.toLowerCase());
+    `${name}\n${labelOf(i) ?? ""}\n${truthOf(i) ?? ""}\n${errorOf(i) ?? ""}`.toLowerCase());
   return (i) => words.every((word) => haystacks[i].includes(word));
 }
 
@@ -66,13 +71,16 @@ const columns = {
   },
   score: () => data.scores,
   error: () => data.approx,
+  // The mistakes first, those that the model is surest of before the others.
+  ...(isKnown && { mistakes: () => data.scores.map((score, i) => (readAs(i) === null ? null : -(score ?? 0))) }),
 };
 const known = {};
 
 /** The inputs that a view shows, in its order, and how many of each label its words match. */
-function select({ words, labels, failed, sort, down }) {
+function select({ words, labels, truths, pair, mistaken, failed, sort, down }) {
   const matches = matcher(words);
-  const counts = { all: 0, failed: 0, labels: new Array(data.labels.length).fill(0) };
+  const counts = { all: 0, failed: 0, labels: new Array(data.labels.length).fill(0), mistaken: 0, truths: new Map(), pairs: new Map() };
+  const more = (counted, key) => counted.set(key, (counted.get(key) ?? 0) + 1);
   const chosen = [];
   for (let i = 0; i < count; i++) {
     if (!matches(i)) continue;
@@ -80,6 +88,15 @@ function select({ words, labels, failed, sort, down }) {
     counts.all++;
     if (bad) counts.failed++;
     if (data.label[i] >= 0) counts.labels[data.label[i]]++;
+    const wrong = pairOf(i);
+    if (wrong !== null) {
+      counts.mistaken++;
+      more(counts.pairs, wrong);
+    }
+    if (truthOf(i) !== null) more(counts.truths, truthOf(i));
+    if (mistaken && wrong === null) continue;
+    if (pair !== null && wrong !== pair) continue;
+    if (truths.size && !truths.has(truthOf(i))) continue;
     if (failed ? bad : !labels.size || labels.has(labelOf(i))) chosen.push(i);
   }
   const keys = (known[sort] ??= columns[sort]());
