@@ -26,7 +26,14 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
     It opens from disk: no server, no network. More than 10,000 inputs are several pages.
     """
     from pellucid.errors import OutputError
-    from pellucid.gallery import INDEX, is_gallery, knew_truth, read_entries, write_gallery
+    from pellucid.gallery import (
+        INDEX,
+        findings_in,
+        is_gallery,
+        knew_truth,
+        read_entries,
+        write_gallery,
+    )
     from pellucid_cli.output.progress import counted
 
     page = folder / INDEX
@@ -41,7 +48,8 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
                 advance()
                 yield entry
 
-        write_gallery(folder, entries(), title=title or folder.resolve().name)
+        heading = title or folder.resolve().name
+        write_gallery(folder, entries(), title=heading, findings=findings_in(folder))
     if knew_truth(folder):
         what = "is not in the lines of results, and left out; batch --force writes it again"
         say(f"{folder}: the truth {what}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,7 +18,7 @@ from pellucid.files import DAMAGED, fitting, shown
 from pellucid.gallery import OVERVIEW, Entry, write_gallery
 from pellucid.notices import Where
 from pellucid.responses import encode, write_tidy
-from pellucid.visualize import Overview, overview_pictures
+from pellucid.visualize import ClassGroups, Overview, class_groups, overview_pictures
 from pellucid.visualize import encode as encode_picture
 
 
@@ -41,20 +41,24 @@ def finish(
                     line = {"input": it["name"], "error": it["error"]}
                     errors.write(encode(line, indent=False))
     try:
-        _draw(folder, counted.overview, method)
+        groups = [*class_groups(counted.maps, counted.overview)]
+        findings = [it.sentence for it in groups if it.finding]
+        _draw(folder, counted.overview, method, groups)
         if wanted.table is not None:
             with folder.aside(folder.path / f"{TABLE}.{wanted.table}") as file:
-                groups = folder.table(range(plan.blocks))
+                rows = folder.table(range(plan.blocks))
                 truth = counted.truth is not None
-                write_tidy(file, wanted.table, wanted.kept_columns, groups, truth=truth)
+                write_tidy(file, wanted.table, wanted.kept_columns, rows, truth=truth)
         if wanted.gallery:
             title = os.path.basename(plan.root) or plan.root
-            write_gallery(folder.path, _entries(folder, plan), title=title)
+            write_gallery(folder.path, _entries(folder, plan), title=title, findings=findings)
     except DAMAGED as error:
         what = f"what was written of some blocks is damaged ({error})"
         raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from error
     summary = {
         **counted.totals(),
+        **({"groups": {it.called: it.document() for it in groups}} if groups else {}),
+        **({"findings": findings} if findings else {}),
         "timing": {
             "seconds": round(seconds, 3),
             "perSecond": round(plan.chosen / seconds, 3) if seconds else None,
@@ -64,12 +68,12 @@ def finish(
     }
     folder.write(folder.path / SUMMARY, encode(summary))
     folder.remove_state()
-    return [] if counted.truth is None else [counted.truth.sentence]
+    return [*([] if counted.truth is None else [counted.truth.sentence]), *findings]
 
 
-def _draw(folder: Folder, overview: Overview, method: str) -> None:
+def _draw(folder: Folder, overview: Overview, method: str, groups: Sequence[ClassGroups]) -> None:
     """Write the pictures of the whole run, numbered in the order in which they are looked at."""
-    for number, picture in enumerate(overview_pictures(overview, method)):
+    for number, picture in enumerate(overview_pictures(overview, method, groups)):
         parts = (it for it in (picture.kind, picture.label, picture.feature) if it is not None)
         name = shown(f"{number:02d}." + ".".join(parts)).replace("/", "_")
         data = encode_picture(picture.pixels, "png")

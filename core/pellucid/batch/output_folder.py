@@ -71,6 +71,7 @@ _RECORD = {
         "errors": [float],
         "held": [str],
         "pixels": {str: dict},
+        "maps": {"counts": {str: int}, "drawn": {str: [list]}},
         "truth?": {
             "confusion": {str: {str: int}},
             "unmatched": {str: int},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.batch.truth import Verdict
+from pellucid.model import Array
 from pellucid.notices import Message, Notice
 from pellucid.printable import printable
 from pellucid.visualize import Counted, Spots
@@ -30,11 +31,13 @@ class Record:
     label, score and error; `counted` is what counts for the numbers of each class, `sampled` what
     is drawn of it point by point, by the name it is drawn by, if it is. `pixels` is what was
     assumed of pictures, by input, and `held` what was not explained. `verdict` is what it is and
-    what the model says it is, where the truth is known. `said` came up in its block, which knows
-    no other place.
+    what the model says it is, where the truth is known; `maps` has its attributions on a picture,
+    over cells, by the key of the class, and `number` is what they are drawn by. `said` came up in
+    its block, which knows no other place.
     """
 
     name: str
+    number: str = ""
     result: bytes | None = None
     table: bytes = b""
     error: Notice | None = None
@@ -46,6 +49,7 @@ class Record:
     held: tuple[str, ...] = ()
     pixels: Mapping[str, Any] = field(default_factory=dict)
     verdict: Verdict | None = None
+    maps: Mapping[str, Array] = field(default_factory=dict)
     said: tuple[Said, ...] = ()
 
     @classmethod

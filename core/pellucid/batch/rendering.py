@@ -35,6 +35,7 @@ from pellucid.visualize import (
     counted,
     draw_series,
     file_of,
+    map_of,
     spots,
 )
 from pellucid.visualize import encode as encode_picture
@@ -131,6 +132,8 @@ def _record(
         files=(*arrays, *made.files),
         shown=_shown(made, first, verdict),
         verdict=verdict,
+        maps=map_of(explanation, explanations.metadata),
+        number=f"{item.number}",
         counted=_counted(explanations, number),
         sampled=_sampled(explanations, number, item),
         warned=len(explanation.warnings) > len(explanation.general),

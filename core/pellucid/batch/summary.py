@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.batch.records import Record
 from pellucid.batch.truth import Tally
-from pellucid.visualize import Overview
+from pellucid.visualize import Maps, Overview
 
 QUANTILES = {"median": 0.5, "p95": 0.95, "max": 1.0}
 
@@ -21,7 +21,8 @@ class Summary:
 
     `pixels` is what was assumed of pictures, by input, with what speaks against it. `overview` is
     what counts for each class; `held` are the features that have no attributions, since the method
-    left them as they are; `truth` compares the labels with the truth, where that is known.
+    left them as they are; `truth` compares the labels with the truth, where that is known; `maps`
+    are a sample of those of each class.
     """
 
     explained: int = 0
@@ -32,6 +33,7 @@ class Summary:
     pixels: dict[str, dict[str, Any]] = field(default_factory=dict)
     overview: Overview = field(default_factory=Overview)
     truth: Tally | None = None
+    maps: Maps = field(default_factory=Maps)
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Summary:
@@ -48,6 +50,8 @@ class Summary:
             error = record.shown.get("approx_error")
             if error is not None:
                 summary.errors.append(error)
+            for key, cells in record.maps.items():
+                summary.maps.take(key, record.number, record.name, cells)
             for drawn_as, spots in record.sampled.items():
                 summary.overview.take(drawn_as, spots)
         if verdicts := [it.verdict for it in records if it.verdict is not None]:
@@ -64,6 +68,7 @@ class Summary:
                 **document,
                 "overview": Overview.read(document["overview"]),
                 "truth": None if truth is None else Tally.read(truth),
+                "maps": Maps.read(document["maps"]),
             }
         )
 
@@ -72,7 +77,8 @@ class Summary:
         found = {name: getattr(self, name) for name in self.__slots__}
         truth = {} if self.truth is None else {"truth": self.truth.document()}
         del found["truth"]
-        return {**found, "overview": self.overview.document(), **truth}
+        maps = self.maps.document()
+        return {**found, "overview": self.overview.document(), "maps": maps, **truth}
 
     def add(self, other: Summary) -> None:
         """Count another summary in."""
@@ -83,6 +89,7 @@ class Summary:
         self._hold(other.held)
         self._assume(other.pixels)
         self.overview.add(other.overview)
+        self.maps.add(other.maps)
         if other.truth is not None:
             self.truth = self.truth or Tally()
             self.truth.add(other.truth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.gallery.page import INDEX, OVERVIEW, Entry, is_gallery, write_gallery
-from pellucid.gallery.run_folder import knew_truth, read_entries
+from pellucid.gallery.run_folder import findings_in, knew_truth, read_entries
 from pellucid.gallery.template import Template, read_template
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "OVERVIEW",
     "Entry",
     "Template",
+    "findings_in",
     "is_gallery",
     "knew_truth",
     "read_entries",

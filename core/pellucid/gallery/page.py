@@ -62,12 +62,15 @@ class Entry:
     predicted: str | None = None
 
 
-def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path:
+def write_gallery(
+    folder: Path, entries: Iterable[Entry], *, title: str, findings: Sequence[str] = ()
+) -> Path:
     """Write ``index.html`` into `folder`, and more pages if there are more than 10,000 entries.
 
     Entries are taken one by one; a page holds some megabytes of memory, whatever the number. All
     pages appear under their names when the last is complete; pages of a longer run before are
-    removed. Returns the path of the first. Raises OutputError.
+    removed. `findings` are what the first says of the whole run, in sentences. Returns the path of
+    the first. Raises OutputError.
     """
     pages: list[tuple[Path, Path, int]] = []
     total = failed = 0
@@ -76,12 +79,12 @@ def write_gallery(folder: Path, entries: Iterable[Entry], *, title: str) -> Path
             page = _Page(first=0)
             for entry in entries:
                 if page.full:
-                    pages.append(page.write(folder, len(pages) + 1, title))
+                    pages.append(page.write(folder, len(pages) + 1, title, findings))
                     page = _Page(first=total)
                 page.add(entry)
                 total += 1
                 failed += entry.error is not None
-            pages.append(page.write(folder, len(pages) + 1, title))
+            pages.append(page.write(folder, len(pages) + 1, title, findings))
             for number, (partial, _, place) in enumerate(pages, 1):
                 with partial.open("r+b") as file:
                     file.seek(place)
@@ -150,7 +153,9 @@ class _Page:
         self._left = max(0, self._left - len(row))
         self._rows.append(row)
 
-    def write(self, folder: Path, number: int, title: str) -> tuple[Path, Path, int]:
+    def write(
+        self, folder: Path, number: int, title: str, findings: Sequence[str]
+    ) -> tuple[Path, Path, int]:
         """Write the page aside; return where it lies, what to call it, and where its run stands."""
         labels, label = _numbered(self._labels)
         document = {
@@ -165,7 +170,7 @@ class _Page:
         page = _filled(
             title=html.escape(printable(title)).encode(),
             run=run,
-            overview=_overview(folder) if number == 1 else b"",
+            overview=_overview(folder, findings) if number == 1 else b"",
             entries=_inside_script(orjson.dumps(document)),
             rows=_inside_script(b"\n".join(self._rows)),
         )
@@ -204,7 +209,7 @@ def _said_or_none(name: str | None) -> str | None:
     return None if name is None else printable(name)
 
 
-def _overview(folder: Path) -> bytes:
+def _overview(folder: Path, findings: Sequence[str]) -> bytes:
     """Return the pictures of the whole run, in the order of their names, if there are any."""
     names = sorted(path.name for path in (folder / OVERVIEW).glob("*.png"))
     if not names:
@@ -214,9 +219,11 @@ def _overview(folder: Path) -> bytes:
         f'alt="{html.escape(printable(_said(name)))}">'
         for name in names
     )
+    found = "".join(f"<li>{html.escape(printable(it))}</li>" for it in findings)
+    said = f"<ul>{found}</ul>\n" if found else ""
     return (
         '<details id="overview" open><summary>What counts for each class</summary>\n'
-        f"<div>\n{images}\n</div></details>"
+        f"{said}<div>\n{images}\n</div></details>"
     ).encode()
 
 

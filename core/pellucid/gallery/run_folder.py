@@ -83,13 +83,24 @@ def _entries(folder: Path, files: list[Path]) -> Iterator[Entry]:
         )
 
 
+def findings_in(folder: Path) -> list[str]:
+    """Return what the run in a folder found as a whole, in sentences."""
+    found = _summary(folder).get("findings", ())
+    return [str(it) for it in found] if isinstance(found, list) else []
+
+
 def knew_truth(folder: Path) -> bool:
     """Whether the run in a folder knew the true labels, which its lines of results do not have."""
+    return "truth" in _summary(folder)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """Return the summary of a run, or nothing where there is none, or no such document."""
     try:
         found = orjson.loads(read_bytes(folder / SUMMARY))
     except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and "truth" in found
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def input_of(row: Mapping[str, Any]) -> str | None:

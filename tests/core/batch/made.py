@@ -38,6 +38,8 @@ def explained(item: Item) -> Record:
         files=((f"overlays/{item.place}.jpg", values.tobytes()),),
         shown={"approx_error": float(values[0]), "overlay": f"overlays/{item.place}.jpg"},
         counted=(Counted(output="y", index=(), name="y", features={"x": values}),),
+        number=f"{item.number}",
+        maps={} if item.number % 4 else {"y[]": np.full((2, 2), item.number, np.int8)},
         table=b"".join(_row(item, number, value) for number, value in enumerate(values.tolist())),
         sampled={f"{item.number}": {"y[]": {"x": (values.sum(), None)}}} if item.drawn else {},
     )

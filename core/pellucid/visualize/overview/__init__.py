@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pellucid.visualize.overview.all_pictures import OverviewPicture, overview_pictures
+from pellucid.visualize.overview.groups import ClassGroups, class_groups, groups_of
 from pellucid.visualize.overview.importance import importance
+from pellucid.visualize.overview.maps import Maps, map_of
 from pellucid.visualize.overview.numbers import (
     POINTS,
     Counted,
@@ -20,17 +22,22 @@ from pellucid.visualize.overview.words import top_words, words
 
 __all__ = [
     "POINTS",
+    "ClassGroups",
     "Counted",
+    "Maps",
     "Overview",
     "OverviewPicture",
     "Spots",
     "beeswarm",
     "chance",
+    "class_groups",
     "class_key",
     "counted",
     "dependence",
+    "groups_of",
     "importance",
     "is_drawn",
+    "map_of",
     "overview_pictures",
     "spots",
     "top_words",

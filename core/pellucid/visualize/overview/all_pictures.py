@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.errors import OutputError
 from pellucid.model import Array
 from pellucid.notices import Where
+from pellucid.visualize.overview.group_pictures import groups_picture
+from pellucid.visualize.overview.groups import ClassGroups
 from pellucid.visualize.overview.importance import importance, shown_classes
 from pellucid.visualize.overview.numbers import Overview
 from pellucid.visualize.overview.scatter import beeswarm, dependence, dots_of, top_features
@@ -48,8 +50,16 @@ class OverviewPicture:
             raise OutputError(what, where=Where(file=str(path))) from error
 
 
-def overview_pictures(overview: Overview, method: str) -> Iterator[OverviewPicture]:
-    """Yield the pictures of a run, those of the classes of the most instances, in their order."""
+def overview_pictures(
+    overview: Overview, method: str, groups: Sequence[ClassGroups] = ()
+) -> Iterator[OverviewPicture]:
+    """Yield the pictures of a run, those of the classes of the most instances, in their order.
+
+    Groups that are findings come first, of whatever class.
+    """
+    for found in groups:
+        if found.finding:
+            yield _of_groups(found, method)
     whole = importance(overview, method)
     if whole is not None:
         yield OverviewPicture(kind="importance", pixels=whole)
@@ -58,13 +68,20 @@ def overview_pictures(overview: Overview, method: str) -> Iterator[OverviewPictu
         if called not in shown:
             continue
         dots = dots_of(overview, key)
-        found: dict[tuple[str, str | None], Array | None] = {
+        single: dict[tuple[str, str | None], Array | None] = {
             ("beeswarm", None): beeswarm(overview, key, called),
             ("words", None): words(overview, key, called),
         }
         valued = {name: it for name, it in dots.items() if any(v is not None for v in it[1])}
         for name in top_features(overview, key, valued, SINGLE):
-            found["dependence", name] = dependence(overview, key, name, called)
-        for (kind, feature), pixels in found.items():
+            single["dependence", name] = dependence(overview, key, name, called)
+        for (kind, feature), pixels in single.items():
             if pixels is not None:
                 yield OverviewPicture(kind=kind, pixels=pixels, label=called, feature=feature)
+    for found in groups:
+        if not found.finding and found.called in shown:
+            yield _of_groups(found, method)
+
+
+def _of_groups(found: ClassGroups, method: str) -> OverviewPicture:
+    return OverviewPicture(kind="groups", pixels=groups_picture(found, method), label=found.called)
