@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import validate
 
+from pellucid.metadata import published_schema
 from pellucid.model import Array
 
 MARKED = 3
@@ -71,7 +74,11 @@ def test_a_watermark_is_a_group_of_its_own_and_clean_pictures_have_none(
     run = program("batch", tmp_path / "model", tmp_path / "in.npy", "-o", tmp_path / "out",
                   "--steps", 5, *([] if marked else ["--no-overlays"]))  # fmt: skip
     assert run.code == 0, run.err
-    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    written = (tmp_path / "out/summary.json").read_text()
+    summary = json.loads(written)
+    validate(summary, published_schema("summary"))
+    # Pictures have no number a line, and nothing is written as Python does.
+    assert not re.search(r"^ *-?[\d.e-]+,?$", written, re.M) and "the seed" not in written
     first = min(path.name for path in (tmp_path / "out/summary").iterdir())
     assert len(summary["groups"]) == (1 if marked else 4)
     if not marked:

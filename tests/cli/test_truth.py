@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import validate
 
+from pellucid.metadata import published_schema
 from places import SAMPLES
 
 
@@ -57,6 +59,7 @@ def test_a_column_is_the_truth_of_all_parts_as_of_one_run(
     (loose,) = (line for line in said if "letter case" in line)
     assert re.search(r"'CULTIVAR-\d' is the class 'cultivar_\d'", loose)
     summary = json.loads((tmp_path / "one/summary.json").read_text())
+    validate(summary, published_schema("summary"))
     assert summary["plan"]["settings"]["truth"] == {"column": "kind"}
     found = summary["truth"]
     assert (found["count"], found["correct"], found["accuracy"]) == (10, 9, 0.9)
@@ -105,7 +108,7 @@ def test_a_truth_that_is_not_there_is_named(
 def test_folders_and_files_of_names_are_the_same_truth(
     program: Any, samples: Path, tmp_path: Path
 ) -> None:
-    """With two processes; and the file of names, which lies among the inputs, is none of them."""
+    """And the file of names, which lies among the inputs, is none of them."""
     source = tmp_path / "digits"
     truths = {"five": "five", "seven": "7", "two": "three"}
     for name, truth in truths.items():
@@ -115,7 +118,7 @@ def test_folders_and_files_of_names_are_the_same_truth(
     (source / "truth.csv").write_text(f"name,label\n{rows}")
     asked = ("batch", samples / "digits/model", source, "--steps", 5, "-o")
     folders = program(*asked, tmp_path / "a", "--truth", "folder")
-    named = program(*asked, tmp_path / "b", "--truth", source / "truth.csv", "-j", 2)
+    named = program(*asked, tmp_path / "b", "--truth", source / "truth.csv")
     assert named.code == 0 and folders.code == 1  # there, the file is an input that fails
     last = "1 of 3 right (33.33%); five read as four: 1; three read as two: 1"
     assert folders.err.splitlines()[-1] == named.err.splitlines()[-1] == last

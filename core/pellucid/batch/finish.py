@@ -17,7 +17,7 @@ from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, fitting, shown
 from pellucid.gallery import OVERVIEW, Entry, write_gallery
 from pellucid.notices import Where
-from pellucid.responses import encode, write_tidy
+from pellucid.responses import encode, laid_out, write_tidy
 from pellucid.visualize import ClassGroups, Overview, class_groups, overview_pictures
 from pellucid.visualize import encode as encode_picture
 
@@ -66,7 +66,7 @@ def finish(
         "provenance": document.get("provenance", {}),
         "plan": {key: value for key, value in document.items() if key != "provenance"},
     }
-    folder.write(folder.path / SUMMARY, encode(summary))
+    folder.write(folder.path / SUMMARY, laid_out(summary))
     folder.remove_state()
     return [*([] if counted.truth is None else [counted.truth.sentence]), *findings]
 

@@ -16,7 +16,7 @@ from typing import Any
 from pellucid.metadata.spec import Dialect
 from pellucid.metadata.spellings import any_case, lowered, other_spellings
 
-NAMES = (*(it.value for it in Dialect), "parameters")
+NAMES = (*(it.value for it in Dialect), "parameters", "summary")
 EXACT = "MD037"
 """The rule of what is Pellucid's own, baselines: their keys have one spelling."""
 _OURS = ("x-rule", "x-ignore-case")
@@ -38,14 +38,24 @@ def unset_values(rule: Mapping[str, Any], dialect: Dialect) -> list[Any]:
 @cache
 def schema(dialect: Dialect) -> Any:
     """Return the JSON Schema of a dialect in its own spelling."""
-    name = "vertex" if dialect is Dialect.VERTEX else "ai_platform"
+    return _read("vertex" if dialect is Dialect.VERTEX else "ai_platform")
+
+
+def _read(name: str) -> Any:
     return json.loads(
         (files("pellucid.metadata") / "schemas" / f"{name}.schema.json").read_text("utf-8")
     )
 
 
 def published_schema(name: str) -> dict[str, Any]:
-    """Return a schema by its name, one of `NAMES`: a dialect's document, or parameters alone."""
+    """Return a schema by its name, one of `NAMES`.
+
+    It is that of a dialect's document, of parameters alone, or of the summary of a run, which is
+    written and not read, and has one spelling.
+    """
+    if name == "summary":
+        summary: dict[str, Any] = _read(name)
+        return summary
     dialect = Dialect.AI_PLATFORM if name == Dialect.AI_PLATFORM.value else Dialect.VERTEX
     whole = schema(dialect)
     root = {key: rule for key, rule in whole.items() if key != "$defs"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.responses.archive import DOCUMENT, archive_digest, read_arrays
-from pellucid.responses.json import encode, predictions
+from pellucid.responses.json import encode, laid_out, predictions
 from pellucid.responses.kserve import kserve, of_patches
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.provenance import (
@@ -38,6 +38,7 @@ __all__ = [
     "encode",
     "frame",
     "kserve",
+    "laid_out",
     "leaves",
     "of_patches",
     "pack",
