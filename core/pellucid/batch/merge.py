@@ -33,9 +33,12 @@ def merge(
     """Put the parts of a run together in the folder `out`, which then is that of the whole run.
 
     `on_block` is told how many of how many blocks are there. Broken off, the same call goes on.
-    Raises OutputError where a part is missing or not complete, or is of another run.
+    Raises OutputError where a part is missing or not complete, is of another run, or is `out`.
     """
     folders = _in_order([Folder(it, words) for it in parts])
+    if out.resolve() in {it.path.resolve() for it in folders}:  # force would erase it unread
+        what = "is one of the parts, and the whole needs a folder of its own"
+        raise OutputError(what, where=Where(file=str(out)), hint="name another folder")
     document = {key: it for key, it in folders[0].plan().items() if key != "shard"}
     plan = _plan(folders[0])
     for number in range(plan.blocks):

@@ -106,6 +106,10 @@ def test_what_is_no_whole_run_is_refused(source: Path, tmp_path: Path) -> None:
         assert not out.exists()
         return str(caught.value)
 
+    kept = contents(first)
+    with pytest.raises(OutputError, match="is one of the parts"):
+        merge([first, second, third], first.parent / "x/.." / first.name, force=True)
+    assert contents(first) == kept
     assert "part 2 of 3 is missing" in refused(first, third)
     assert "is part 1, and so is" in refused(first, first, second, third)
     run(source, tmp_path / "one")
