@@ -20,20 +20,21 @@ ITEM = Item(number=0, source="in/a.png", path="/in/a.png", place="a.png", kind="
 Names = tuple[str, ...] | None
 
 
-def judge(names: Names, said: list[str], *, logits: bool = False, outputs: int = 1) -> Judge:
+def judge(
+    names: Names, said: list[str], *, logits: bool = False, outputs: int = 1,
+    truth: Truth = Truth(column="c"),
+) -> Judge:  # fmt: skip
     output = SimpleNamespace(index_name_mapping=names)
     metadata = SimpleNamespace(output=output, outputs=[output] * outputs)
     model = SimpleNamespace(metadata=metadata, compiler=SimpleNamespace(logits=logits))
-    return Judge(
-        Truth(column="c"), cast(Any, model), lambda message, warning: said.append(str(message))
-    )
+    return Judge(truth, cast(Any, model), lambda message, warning: said.append(str(message)))
 
 
-def verdict(judge: Judge, written: str | None, prediction: Any) -> Verdict:
+def verdict(judge: Judge, written: str | None, prediction: Any, item: Item = ITEM) -> Verdict:
     instance = Instance(
         value=None, tensors={}, extras={} if written is None else {"truth": written}
     )
-    return judge.of(ITEM, instance, cast(Any, SimpleNamespace(prediction=np.array(prediction))))
+    return judge.of(item, instance, cast(Any, SimpleNamespace(prediction=np.array(prediction))))
 
 
 @pytest.mark.parametrize(
@@ -128,3 +129,17 @@ def test_a_file_names_inputs_by_id_path_or_file_name(tmp_path: Path) -> None:
     other = Item(number=1, source="x/b.png", path="/x/b.png", place="x/b.png", kind="picture")
     assert truth.of(other, bare) == "by name"
     assert Truth().of(other, bare) == "x"
+
+
+def test_titles_that_are_a_label_and_names_of_several_inputs_are_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text("a.png,Cat\nb.png,dog\nx/c.png,cat\n")
+    said: list[str] = []
+    told = judge(("cat", "dog"), said, truth=Truth(file=path))
+    sources = ["x/b.png", "x/c.png", "y/b.png", "z/b.png"]
+    items = [Item(number=0, source=it, path=it, place=it, kind="picture") for it in sources]
+    found = [verdict(told, None, [0.9, 0.1], it).truth for it in items]
+    assert found == ["dog", "cat", "dog", "dog"]
+    titles, several = said
+    assert "the first line is taken for titles, and 'Cat' is a class" in titles
+    assert "'b.png' names several inputs, which get the same label; write their paths" in several

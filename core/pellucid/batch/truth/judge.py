@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -52,6 +53,7 @@ class Judge:
         self._middle = 0.0 if model.compiler.logits else 0.5
         self._classes: Sequence[str] = ()
         self._told = set[str]()
+        self._paths = dict[str, str]()
 
     def of(self, item: Item, instance: Instance, explanation: Explanation) -> Verdict:
         """Return the truth of an input beside what the model says."""
@@ -70,6 +72,8 @@ class Judge:
         else:
             label = classes[int(np.argmax(prediction))]
         written = self._truth.of(item, instance).strip()
+        if self._truth.file is not None:
+            self._doubt(self._truth.file, item, self._truth.name_of(item, instance))
         if written.casefold() in _NOTHING and written not in classes:
             return Verdict(truth=None, label=label)
         place = self._place(written)
@@ -114,6 +118,20 @@ class Judge:
             "index",
         )
         return index
+
+    def _doubt(self, file: Path, item: Item, name: str) -> None:
+        """Warn where the line of titles may be missing, and of a name that several inputs have."""
+        found, title = list[tuple[str, str]](), self._truth.title
+        if title in self._exact or _plain(title) in self._alike:
+            what = f"the first line is taken for titles, and '{title}' is a class"
+            found.append((what, "begin the file with a line as name,label"))
+        if name and self._paths.setdefault(name, item.path) != item.path:
+            what = f"'{name}' names several inputs, which get the same label"
+            found.append((what, "write their paths"))
+        for what, hint in found:
+            if what not in self._told and len(self._told) <= NAMED:
+                self._told.add(what)
+                self._say(Notice(what, Where(file=str(file)), Hint.plain(hint)), True)
 
     def _tell(self, what: str, kind: str = "") -> None:
         """Say something once of its kind."""

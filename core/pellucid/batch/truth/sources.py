@@ -33,7 +33,12 @@ class Truth:
     @cached_property
     def labels(self) -> Mapping[str, str]:
         """The label of each name in the file. Raises SpecError for what is no such file."""
-        return {} if self.file is None else _labels(self.file)
+        return {} if self.file is None else _labels(self.file)[0]
+
+    @cached_property
+    def title(self) -> str:
+        """What stands above the labels of the file."""
+        return "" if self.file is None else _labels(self.file)[1]
 
     @cached_property
     def document(self) -> Any:
@@ -54,19 +59,23 @@ class Truth:
         """
         if self.column is not None:
             return instance.truth or ""
-        folder, name = os.path.split(item.path)
         if self.file is None:
-            return shown(os.path.basename(folder))
-        names = (instance.id or "", item.source, item.place, shown(name))
-        return next((self.labels[it] for it in names if it in self.labels), "")
+            return shown(os.path.basename(os.path.dirname(item.path)))
+        return self.labels.get(self.name_of(item, instance), "")
+
+    def name_of(self, item: Item, instance: Instance) -> str:
+        """Return the name by which the file knows an input, ``""`` where it does not."""
+        file = shown(os.path.basename(item.path))
+        names = (instance.id or "", item.source, item.place, file)
+        return next((it for it in names if it in self.labels), "")
 
 
 def _unreadable(file: Path, error: OSError) -> SpecError:
     return SpecError(f"cannot be read ({error.strerror or error})", where=Where(file=str(file)))
 
 
-def _labels(file: Path) -> dict[str, str]:
-    """Return the label of each name in a CSV file of two columns, after a line of titles."""
+def _labels(file: Path) -> tuple[dict[str, str], str]:
+    """Return the label of each name in a CSV file of two columns, and the title above them."""
     try:
         text = read_bytes(file).decode("utf-8-sig")
     except OSError as error:
@@ -75,7 +84,7 @@ def _labels(file: Path) -> dict[str, str]:
         raise SpecError("is not UTF-8", where=Where(file=str(file))) from error
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
-    found: dict[str, str] = {}
+    found, title = dict[str, str](), ""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     for number, row in enumerate(rows, 1):
         where = Where(file=str(file), line=number)
@@ -84,10 +93,12 @@ def _labels(file: Path) -> dict[str, str]:
         if len(row) != 2:
             what = f"has {len(row)} columns, and the truth is two: a name and a label"
             raise SpecError(what, where=where)
-        if number > 1 and found.setdefault(row[0].strip(), row[1].strip()) != row[1].strip():
+        if number == 1:
+            title = row[1].strip()
+        elif found.setdefault(row[0].strip(), row[1].strip()) != row[1].strip():
             what = f"'{row[0]}' has two labels, '{found[row[0].strip()]}' and '{row[1]}'"
             raise SpecError(what, where=where)
     if not found:
         what = "names no input; its first line has titles, as in name,label"
         raise SpecError(what, where=Where(file=str(file)))
-    return found
+    return found, title
