@@ -113,3 +113,8 @@ def test_what_cannot_be_judged_is_said(program: Any, samples: Path, tmp_path: Pa
     one = program("suggest-baseline", wine, rows, "--limit", 1, "--stages", 3)
     assert one.code == 0, one.err
     assert "The mean is left out: there are fewer than two instances." in one.out.decode()
+    seven = samples / "digits/images/seven.png"
+    few = program("suggest-baseline", samples / "digits/model", seven, "--stages", 3)
+    assert "fewer than 6 instances cannot tell it from 'zero': give more." in few.out.decode()
+    holes = program("suggest-baseline", wine, rows, "--limit", 1, "--metrics", "road")
+    assert holes.code == 2 and "judged by road: it is for pictures" in holes.err

@@ -19,13 +19,14 @@ from pellucid.evaluate.result import (
     packed,
     short,
 )
-from pellucid.evaluate.statistics import Interval
+from pellucid.evaluate.statistics import LEAST, Interval
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
 from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial, leading
 
 __all__ = [
     "CONTROLS",
     "EVALUATION",
+    "LEAST",
     "MEASURES",
     "PAGE",
     "Candidate",

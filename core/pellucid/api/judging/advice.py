@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.evaluate import Evaluation, Interval, packed, short
+from pellucid.evaluate import LEAST, Evaluation, Interval, packed, short
 from pellucid.model import Array
 
 PRINTED = 16
@@ -46,7 +46,12 @@ class BaselineAdvice:
         if self.leader == self.before:
             return (f"By {title} no baseline is better than '{self.before}': keep it.",)
         low, high = self.ahead.low, self.ahead.high
-        by = "" if low is None or high is None else f"{short(low)} to {short(high)}"
+        if low is None or high is None or self.ahead.n < LEAST:
+            return (
+                f"By {title} '{self.leader}' has the best mean; fewer than {LEAST} instances "
+                f"cannot tell it from '{self.before}': give more.",
+            )
+        by = f"{short(low)} to {short(high)}"
         if self.best is None:
             return (
                 f"By {title} '{self.leader}' has the best mean and is not distinguishable from "

@@ -112,7 +112,9 @@ def _advice(found: Evaluation, made: _Made) -> BaselineAdvice:
     metric = next(it.name for it in found.metrics if it.better is not None)
     before, ranked = made.before, found.ranking(metric)
     if not ranked:
-        raise SpecError(f"no baseline could be judged by {metric}: {'; '.join(found.notes)}")
+        reasons = [*found.notes, *(it.reason for it in found.left_out if it.metric == metric)]
+        why = "; ".join(dict.fromkeys(reasons)) or "it has no number for these inputs"
+        raise SpecError(f"no baseline could be judged by {metric}: {why}")
     leader = ranked[0]
     ahead = found.ahead(metric, leader, before)
     sure = ahead.sure and ahead.low is not None and ahead.low > 0
