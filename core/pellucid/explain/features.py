@@ -309,8 +309,7 @@ class Labels:
         name = name_at(self.names, index)
         if self.contrast is None:
             return name
-        called = f"{self.metadata.output.name} {list(index)}" if name is None else name
-        return f"{called} rather than {self.contrast.called}"
+        return f"{list(index) if name is None else name} rather than {self.contrast.called}"
 
     @cached_property
     def _values(self) -> list[dict[str, Array]]:

@@ -110,9 +110,9 @@ def test_a_label_is_known_by_its_name_or_its_index() -> None:
         "the name comes first"
     )
     nameless = explainer(why_not=(1,), output_indices=((2,),)).explain(PICTURES)[0].labels[0]
-    assert nameless.called == "y [2] rather than [1]"
+    assert nameless.called == "[2] rather than [1]"
     square = explainer(shape=(2, 2), why_not=(0, 1), output_indices=((1, 1),)).explain(PICTURES)
-    assert square[0].labels[0].called == "y [1, 1] rather than [0, 1]"
+    assert square[0].labels[0].called == "[1, 1] rather than [0, 1]"
 
 
 def test_of_the_highest_the_one_compared_with_is_left_out_and_that_is_said() -> None:
