@@ -98,7 +98,8 @@ class Model(Protocol):
 class ContrastModel:
     """A `Model` of differences: its output t is f_t − f_c, for the output c of another one.
 
-    Gradients and scores of coalitions cost twice as much, outputs the same.
+    Both are asked for at the same points: a model that goes forward once for them takes a second
+    gradient, and no second score.
     """
 
     model: Model
@@ -115,23 +116,27 @@ class ContrastModel:
     def path_gradient(
         self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
     ) -> dict[str, Array]:
-        one, other = (
-            self.model.path_gradient(start, stop, nodes, weights, chosen)
-            for chosen in (target, self._contrast(target))
+        nodes, weights = (
+            it if np.ndim(it) < 2 else np.repeat(it, 2, axis=0) for it in (nodes, weights)
         )
-        return {name: value - other[name] for name, value in one.items()}
+        both = self.model.path_gradient(
+            _twice(start), _twice(stop), nodes, weights, self._both(target)
+        )
+        return {name: value[::2] - value[1::2] for name, value in both.items()}
 
     def coalition_scores(
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
     ) -> Array:
-        one, other = (
-            self.model.coalition_scores(x, baseline, masks, chosen)
-            for chosen in (target, self._contrast(target))
-        )
-        return np.asarray(one - other)
+        both = self.model.coalition_scores(_twice(x), _twice(baseline), masks, self._both(target))
+        return np.asarray(both[::2] - both[1::2])
 
-    def _contrast(self, target: Array) -> Array:
-        return np.full_like(target, self.contrast)
+    def _both(self, target: Array) -> Array:
+        """Return each target, [n], with the other output behind it, [2 n]."""
+        return np.stack([target, np.full_like(target, self.contrast)], axis=1).ravel()
+
+
+def _twice(tensors: Tensors) -> dict[str, Array]:
+    return {name: np.repeat(value, 2, axis=0) for name, value in tensors.items()}
 
 
 @dataclass(frozen=True, slots=True)

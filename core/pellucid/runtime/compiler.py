@@ -32,7 +32,8 @@ from pellucid.metadata import (
 )
 from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint
-from pellucid.runtime.backends.base import CompileSpec, check_device
+from pellucid.runtime.backends.base import CompileSpec
+from pellucid.runtime.backends.devices import check_device
 from pellucid.runtime.backends.flat_graph import GraphFunction
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf
@@ -337,10 +338,9 @@ class Compiler:
     def _compile_spec(self, encoded: bool) -> CompileSpec:
         explained = {}
         for spec in self.metadata.inputs:
-            if spec.name in self.records.inside:
-                continue
-            written = spec.encoded_tensor_name if encoded else None
-            explained[spec.name] = self._tensor(written or spec.tensor_name or spec.name)
+            if spec.name not in self.records.inside:
+                written = spec.encoded_tensor_name if encoded else None
+                explained[spec.name] = self._tensor(written or spec.tensor_name or spec.name)
         return CompileSpec(
             directory=self.directory,
             meta_graph=self._message,

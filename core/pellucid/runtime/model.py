@@ -37,8 +37,9 @@ from pellucid.runtime.engine.failures import (
     sentence,
 )
 from pellucid.runtime.engine.kernels import Operand
-from pellucid.runtime.engine.row_batches import RowBatches, Rows, used
+from pellucid.runtime.engine.row_batches import RowBatches
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.questions import coalition_scores, path_gradient
 from pellucid.runtime.refusals import (
     GRADIENTS,
     Failure,
@@ -49,6 +50,7 @@ from pellucid.runtime.refusals import (
 )
 from pellucid.runtime.row_blocks import RowBlocks, any_of, together
 from pellucid.runtime.row_mixing import Question
+from pellucid.runtime.shared_rows import alike
 from pellucid.saved_model import Batch
 
 BACKENDS: tuple[Callable[[CompileSpec], Backend], ...] = (
@@ -214,73 +216,28 @@ class TensorFlowModel:
         return output[:, 0] if lone else output
 
     def outputs(self, x: Tensors) -> Array:
-        return self.predict(x).astype(np.float64).reshape(len(any_of(x)), -1)
+        number = np.arange(len(any_of(x))) if self.random_ops else alike([*x.values()])
+        _, first = np.unique(number, return_index=True)
+        some = x if len(first) == len(number) else {name: it[first] for name, it in x.items()}
+        found = self.predict(some).astype(np.float64).reshape(len(first), -1)
+        return found if some is x else np.asarray(found[number])
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
     ) -> dict[str, Array]:
         shape = len(target), np.shape(nodes)[-1]
         nodes, weights = (np.broadcast_to(a, shape).astype(np.float64) for a in (nodes, weights))
-        path, column = np.nonzero(weights)
 
         def run(backend: Backend) -> dict[str, Array]:
-            sums = {name: np.zeros(np.shape(stop[name])) for name in backend.gradients_reach()}
-
-            def answer(block: Rows) -> tuple[slice, dict[str, Array]]:
-                p, k = path[block.rows], column[block.rows]
-                ends = slice(p[0], p[-1] + 1)
-                weight = weights[p, k]
-                weight[block.count :] = 0.0
-                return ends, backend.path_gradient(
-                    {o.name: start[o.name][ends] for o in backend.operands if o.real},
-                    {o.name: stop[o.name][ends] for o in backend.operands},
-                    (p - p[0]).astype(np.int32),
-                    nodes[p, k],
-                    weight,
-                    target[p].astype(np.int64),
-                )
-
-            for _, (ends, part) in self._rows.each_block(
-                len(path), self.compile_spec.batch, answer
-            ):
-                for name, value in part.items():
-                    sums[name][ends] += value
-            return sums
+            return path_gradient(backend, self._rows, start, stop, nodes, weights, target)
 
         return self._try(run, "path_gradient")
 
     def coalition_scores(
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
     ) -> Array:
-        n, m = len(target), len(any_of(masks))
-        instance, coalition = (a.ravel() for a in np.indices((n, m)))
-
         def run(backend: Backend) -> Array:
-            explained = [o.name for o in backend.operands if o.explained]
-            wheres = {
-                name: masks[name]
-                if name in masks
-                else np.ones((m,) + (1,) * (x[name].ndim - 1), bool)
-                for name in explained
-            }
-            scores = np.empty(n * m)
-
-            def answer(block: Rows) -> Array:
-                i = instance[block.rows]
-                ends = slice(i[0], i[-1] + 1)
-                some, mask = used(coalition[block.rows])
-                return backend.coalition_scores(
-                    {o.name: x[o.name][ends] for o in backend.operands},
-                    {name: baseline[name][ends] for name in explained},
-                    {name: where[some] for name, where in wheres.items()},
-                    (i - i[0]).astype(np.int32),
-                    mask.astype(np.int32),
-                    target[i].astype(np.int64),
-                )[: block.count]
-
-            for block, part in self._rows.each_block(n * m, self.compile_spec.batch, answer):
-                scores[block.rows[: block.count]] = part
-            return scores.reshape(n, m)
+            return coalition_scores(backend, self._rows, x, baseline, masks, target)
 
         return self._try(run, "coalition_scores")
 

@@ -21,6 +21,7 @@ from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.model import TensorFlowModel
 from pellucid.runtime.records import TYPES, InRecord
 from pellucid.runtime.row_blocks import any_of
+from pellucid.runtime.shared_rows import shared_by
 
 # A value that is left out of its list; a feature of one length has none to leave out.
 ABSENT: Mapping[str, object] = {"string": b"\x00(left out)", "int64": np.iinfo(np.int64).min}
@@ -85,9 +86,11 @@ class RecordModel(TensorFlowModel):
     def coalition_scores(
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array
     ) -> Array:
+        shared = shared_by([*x.values()], [*baseline.values()], target)
+        targets, (owner, column) = shared.padded()
         m = len(any_of(masks))
-        scores = np.empty((len(target), m))
-        for row in range(len(target)):
+        scores = np.empty((len(targets), m, targets.shape[1]))
+        for place, row in enumerate(shared.first):
             for first in range(0, m, _ROWS):
                 some = slice(first, min(first + _ROWS, m))
                 one = slice(row, row + 1)
@@ -97,8 +100,8 @@ class RecordModel(TensorFlowModel):
                     else np.repeat(value[one], some.stop - first, axis=0)
                     for name, value in x.items()
                 }
-                scores[row, some] = self.outputs(mixed)[:, target[row]]
-        return scores
+                scores[place, some] = self.outputs(mixed)[:, targets[place]]
+        return np.asarray(scores[owner, :, column])
 
     def _with_records(self, x: Tensors) -> dict[str, Array]:
         """Return operands with the records that hold the values of `x`."""

@@ -28,7 +28,7 @@ from pellucid.errors import (
 )
 from pellucid.notices import Message
 from pellucid.runtime.backends import flat_graph as flat_graph_backend
-from pellucid.runtime.backends.base import session_config
+from pellucid.runtime.backends.devices import session_config
 from pellucid.runtime.engine import failures as tensorflow_errors
 from pellucid.runtime.engine.row_batches import RowBatches
 from pellucid.runtime.engine.tensorflow import tf

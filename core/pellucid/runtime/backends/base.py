@@ -11,7 +11,6 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +19,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.errors import ModelError
 from pellucid.model import Array, Obstacle, Tensors
-from pellucid.notices import Hint, Where
+from pellucid.notices import Hint
 from pellucid.runtime.engine import kernels as kernels
-from pellucid.runtime.engine.failures import Unsupported
+from pellucid.runtime.engine.failures import FAILURES, Unsupported
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.last_row import last_row, last_row_of
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
@@ -155,6 +153,7 @@ class Backend(Compiled):
     """One way from a `CompileSpec` to answers: the questions that are asked of a model."""
 
     random_ops: tuple[str, ...] = ()
+    _goes_forward_once = True
 
     @cached_property
     def conditional(self) -> bool:
@@ -237,6 +236,28 @@ class Backend(Compiled):
         stops = (stop[o.name] for o in self.operands)
         return dict(zip(names, call(*starts, *stops, path, node, weight, target), strict=True))
 
+    def path_gradients(
+        self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, targets: Array
+    ) -> dict[str, Array]:
+        """Answer `path_gradient` for k targets of each row, [k, r]: sums [k, p, …].
+
+        The rows go forward once, unless TensorFlow refuses the gradient, which it takes in a loop
+        (as it does where the network has loops of its own): then they go k times.
+        """
+        if len(targets) > 1 and self._goes_forward_once:
+            try:
+                call, names = self._targets_kernel()
+                starts = (start[o.name] for o in self.operands if o.real)
+                stops = (stop[o.name] for o in self.operands)
+                sums = call(*starts, *stops, path, node, weight, targets)
+                return dict(zip(names, sums, strict=True))
+            except tf.errors.ResourceExhaustedError:
+                raise
+            except FAILURES:
+                self._goes_forward_once = False
+        each = [self.path_gradient(start, stop, path, node, weight, it) for it in targets]
+        return {name: np.stack([sums[name] for sums in each]) for name in each[0]}
+
     def coalition_scores(
         self,
         x: Tensors,
@@ -246,7 +267,7 @@ class Backend(Compiled):
         coalition: Array,
         target: Array,
     ) -> Array:
-        """Answer `questions.coalition_scores` for one block of rows."""
+        """Answer `questions.coalition_scores` for one block of rows: k targets each, [r, k]."""
         explained = [o for o in self.operands if o.explained]
 
         def build() -> tuple[list[Any], dict[str, Any]]:
@@ -257,7 +278,8 @@ class Backend(Compiled):
                 )
                 for o in explained
             }
-            indices = [tf.compat.v1.placeholder(t, [None]) for t in (tf.int32, tf.int32, tf.int64)]
+            indices = [tf.compat.v1.placeholder(tf.int32, [None]) for _ in range(2)]
+            indices.append(tf.compat.v1.placeholder(tf.int64, [None, None]))
             scores = kernels.coalition_scores(
                 self._filled, self.operands, self.compile_spec.batch, xs, others, where, *indices
             )
@@ -271,16 +293,34 @@ class Backend(Compiled):
 
     def _path_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
-            start = self._arguments([o for o in self.operands if o.real])
-            stop = self._arguments(self.operands)
-            types = (tf.int32, tf.float64, tf.float64, tf.int64)
-            rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
+            start, stop, rows = self._path_arguments()
+            rows.append(tf.compat.v1.placeholder(tf.int64, [None]))
             sums = kernels.path_gradient(
                 self._filled, self.operands, self.compile_spec.batch, start, stop, *rows
             )
             return [*start.values(), *stop.values(), *rows], sums
 
         return self._compiled("path_gradient", build)
+
+    def _targets_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        _, names = self._path_kernel()
+
+        def build() -> tuple[list[Any], dict[str, Any]]:
+            start, stop, rows = self._path_arguments()
+            rows.append(tf.compat.v1.placeholder(tf.int64, [None, None]))
+            sums = kernels.path_gradients(
+                names, self._filled, self.operands, self.compile_spec.batch, start, stop, *rows
+            )
+            return [*start.values(), *stop.values(), *rows], sums
+
+        return self._compiled("path_gradients", build)
+
+    def _path_arguments(self) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
+        """Return both ends of paths, and for each row its path, its node and its weight."""
+        start = self._arguments([o for o in self.operands if o.real])
+        types = (tf.int32, tf.float64, tf.float64)
+        rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
+        return start, self._arguments(self.operands), rows
 
     def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
         return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}
@@ -332,46 +372,3 @@ def all_ops(meta_graph: Any) -> set[str]:
     graph = meta_graph.graph_def
     functions = (node.op for function in graph.library.function for node in function.node_def)
     return {*(node.op for node in graph.node), *functions}
-
-
-def device_scope(device: str) -> AbstractContextManager[Any]:
-    """Return the device scope for ``auto``, ``cpu``, ``gpu`` or ``gpu:n``."""
-    names = {"auto": None, "cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
-    name = names[device] if device in names else f"/device:{device.upper()}"
-    return tf.device(name)  # type: ignore[no-any-return]
-
-
-def check_device(device: str) -> None:
-    """Raise ModelError for a device that is none, or a GPU that TensorFlow does not see.
-
-    TensorFlow itself would compute on the CPU then, without a word.
-    """
-    kind, _, number = device.partition(":")
-    if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
-        raise ModelError(f"'{device}' is not a device", hint="choose auto, cpu, gpu or gpu:N")
-    if kind == "gpu":
-        count = len(tf.config.list_physical_devices("GPU"))
-        if int(number or 0) >= count:
-            seen = f"only {count}" if count else "no GPU"
-            raise ModelError(
-                f"TensorFlow sees {seen}",
-                where=Where(name=f"device '{device}'"),
-                hint=Hint(
-                    "it needs NVIDIA's driver and pip install 'pellucid[gpu]', or choose "
-                    "{device:cpu}"
-                ),
-            )
-
-
-def session_config(device: str, threads: int = 0) -> Any:
-    """Return the configuration of a session: grow memory, place what a GPU lacks on the CPU.
-
-    `threads` share an operation, by default as many as TensorFlow chooses. The first session of a
-    process decides that for all of them.
-    """
-    config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
-    config.intra_op_parallelism_threads = threads
-    config.gpu_options.allow_growth = True
-    if device == "cpu":
-        config.device_count["GPU"] = 0
-    return config

@@ -19,10 +19,9 @@ from pellucid.notices import Hint, Where
 from pellucid.runtime.backends.base import (
     Backend,
     CompileSpec,
-    device_scope,
     held,
-    session_config,
 )
+from pellucid.runtime.backends.devices import device_scope, session_config
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine.failures import FAILURES, NETWORK, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf

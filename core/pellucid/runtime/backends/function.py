@@ -17,13 +17,13 @@ from pellucid.runtime.backends.base import (
     Build,
     CompileSpec,
     all_ops,
-    device_scope,
     held,
     operand_of,
     refuse_calls,
     shape_of,
     without_bfloat16,
 )
+from pellucid.runtime.backends.devices import device_scope
 from pellucid.runtime.backends.judged_files import judged_directory
 from pellucid.runtime.engine.failures import Unsupported
 from pellucid.runtime.engine.tensorflow import tf

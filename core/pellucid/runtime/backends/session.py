@@ -13,11 +13,11 @@ from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import (
     Build,
     Compiled,
-    device_scope,
     operand_of,
     shape_of,
     without_bfloat16,
 )
+from pellucid.runtime.backends.devices import device_scope
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import NETWORK
 from pellucid.runtime.engine.kept_bytes import row_bytes_of

@@ -20,11 +20,10 @@ from pellucid.runtime.backends.base import (
     Build,
     CompileSpec,
     all_ops,
-    device_scope,
     held,
     refuse_calls,
-    session_config,
 )
+from pellucid.runtime.backends.devices import device_scope, session_config
 from pellucid.runtime.backends.judged_files import judged_directory
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine import kernels as kernels
@@ -36,6 +35,8 @@ from pellucid.runtime.graph.flat_graph import node_of
 
 class V1LoaderBackend(SessionGraph, Backend):
     """A `CompileSpec` in the graph that ``tf.compat.v1.saved_model.load`` imports."""
+
+    _goes_forward_once = False  # its rows are made outside
 
     def __init__(self, compile_spec: CompileSpec) -> None:
         super().__init__(compile_spec)
@@ -121,7 +122,7 @@ class V1LoaderBackend(SessionGraph, Backend):
                 row = np.where(mask, row, baseline[operand.name][instance])
             rows[operand.name] = row
         output = np.asarray(self.outputs(rows), np.float64).reshape(len(target), -1)
-        return output[np.arange(len(target)), target]
+        return np.take_along_axis(output, target, axis=1)
 
     def _path_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:

@@ -66,6 +66,54 @@ def path_gradient(
     the output. The sums are accumulated in float64, [p, …]. An operand that no gradient reaches is
     left out. Raises NoGradient if none does, and NotDifferentiableError if no operand is of floats.
     """
+    rows = _on_paths(operands, batch, start, stop, path, node)
+    output = outputs(network, operands, batch, rows)
+    paths = tf.shape(stop[operands[0].name])[0]
+    return gradient_sums(operands, rows, output, path, weight, target, paths)
+
+
+def path_gradients(
+    names: Sequence[str],
+    network: Network,
+    operands: Sequence[Operand],
+    batch: Batch,
+    start: Mapping[str, Any],
+    stop: Mapping[str, Any],
+    path: Any,
+    node: Any,
+    weight: Any,
+    targets: Any,
+) -> dict[str, Any]:
+    """Return `path_gradient` for k targets of each row, int64 [k, r], after one way forward.
+
+    `names` are the operands that a gradient reaches; the sums of each are float64 [k, p, …]. The
+    ways back are gone one after the other: they take the memory of one, whatever k is.
+    """
+    rows = _on_paths(operands, batch, start, stop, path, node)
+    output = outputs(network, operands, batch, rows)
+    paths = tf.shape(stop[operands[0].name])[0]
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def back(target: Any) -> dict[str, Any]:
+        sums = gradient_sums(operands, rows, output, path, weight, target, paths)
+        return {name: sums[name] for name in names}
+
+    kinds = dict.fromkeys(names, tf.TensorSpec(None, tf.float64))
+    found: dict[str, Any] = tf.map_fn(
+        back, targets, fn_output_signature=kinds, parallel_iterations=1
+    )
+    return found
+
+
+def _on_paths(
+    operands: Sequence[Operand],
+    batch: Batch,
+    start: Mapping[str, Any],
+    stop: Mapping[str, Any],
+    path: Any,
+    node: Any,
+) -> dict[str, Any]:
+    """Return the points at which the network is asked, [r, …]; what is not real is held."""
     moved: dict[str, Any] = {}
     for group in groups_of([operand for operand in operands if operand.real]):
         # In half precision, the steps of a path would be rounded one by one.
@@ -80,9 +128,7 @@ def path_gradient(
         name = operand.name
         row = moved[name] if operand.real else tf.gather(stop[name], path)
         rows[name] = _with_static_rows(row, operand, batch)
-    output = outputs(network, operands, batch, rows)
-    paths = tf.shape(stop[operands[0].name])[0]
-    return gradient_sums(operands, rows, output, path, weight, target, paths)
+    return rows
 
 
 def gradient_sums(
@@ -142,11 +188,11 @@ def coalition_scores(
     coalition: Any,
     target: Any,
 ) -> Any:
-    """Return f_t of x where the row's mask is true and of the baseline elsewhere, float64 [r].
+    """Return f_t of x where the row's mask is true and of the baseline elsewhere, float64 [r, k].
 
     `x` and `baseline` are [n, …]; `masks`, for the explained operands, are bool [m, …] and
     broadcast against one instance; `instance` and `coalition` int32 [r] choose the pair; `target`
-    is int64 [r].
+    is int64 [r, k].
     """
     rows = {}
     for operand in operands:
@@ -183,8 +229,8 @@ def _with_static_rows(rows: Any, operand: Operand, batch: Batch) -> Any:
 
 
 def _score(output: Any, target: Any) -> Any:
-    """Return the chosen element of each row's output, [r]."""
-    flat = tf.reshape(output, [tf.size(target), -1])
+    """Return the chosen element of each row's output, [r], or elements, [r, k]."""
+    flat = tf.reshape(output, [tf.shape(target)[0], -1])
     return tf.gather(flat, target, batch_dims=1)
 
 

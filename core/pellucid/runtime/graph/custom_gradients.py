@@ -63,7 +63,8 @@ class SavedGradient:
                 tf.zeros_like(op.outputs[i]) if slope is None else slope
                 for i, slope in enumerate(slopes[:given])
             ]
-            values += op.inputs[given:]
+            # A copy is of the graph at hand, where that is the body of a loop around the gradient.
+            values += map(tf.identity, op.inputs[given:])
             found = iter(
                 tf.import_graph_def(
                     call,

@@ -124,6 +124,13 @@ def test_a_road_answers_as_the_definition(name: str, backend: type, on_backend: 
     assert got.keys() == want.keys() == floats
     for key in want:
         np.testing.assert_allclose(got[key], want[key], **close)
+    # Two targets for each instance, the rows of which go forward together.
+    ends, begin = ({key: np.repeat(it, 2, axis=0) for key, it in row.items()} for row in (x, start))
+    both = (np.repeat(target, 2) + np.tile([0, 1], n)) % k
+    got = model.path_gradient(begin, ends, nodes[0], weights[0], both)
+    want = truth.path_gradient({**ends, **begin}, ends, nodes[0], weights[0], both)
+    for key in want:
+        np.testing.assert_allclose(got[key], want[key], **close)
     masks = {key: rng.random((5, *x[key].shape[1:])) < 0.5 for key in sorted(floats)}
     baseline = {o.name: x[o.name] * 0 for o in model.operands if o.explained and not o.shared}
     baseline |= {o.name: x[o.name] for o in model.operands if o.explained and o.shared}
