@@ -20,6 +20,7 @@ import drawing
 import gallery
 import graphs
 import judging
+import labels
 import linting
 import methods
 import neighbors
@@ -155,6 +156,7 @@ def main() -> int:
         lambda: one_digit(turns if quick else 5),
         lambda: gradients("photos", 16, turns, not quick),
         lambda: gradients("digits", 100, turns, not quick),
+        lambda: labels.labels(turns),
         lambda: methods.xrai(turns, not quick),
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
