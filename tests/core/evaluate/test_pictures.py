@@ -123,6 +123,24 @@ def test_pictures_are_blurred_as_pair_blurs_them() -> None:
     assert np.array_equal(judged.blurred(picture, whole), picture)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.75])
+def test_pictures_are_blurred_as_scipy_interpolates(share: float) -> None:
+    """To the bit, with pixels in patches and alone, and no pixel changes that is seen."""
+    from scipy.interpolate import LinearNDInterpolator
+
+    generator = np.random.default_rng(3)
+    picture = generator.integers(0, 256, (23, 31, 3)).astype(np.uint8)
+    patch = np.add.outer(np.arange(23), np.arange(31)) < 55 * share
+    seen = patch | (generator.random((23, 31)) < 0.02 + share / 2)
+    found = judged.blurred(picture, seen)
+    assert np.array_equal(found[seen], picture[seen])
+    seen[[0, 0, -1, -1], [0, -1, 0, -1]] = True
+    between = LinearNDInterpolator(np.argwhere(seen), picture[seen].astype(np.float64))
+    expected = picture.astype(np.float32)
+    expected[~seen] = between(np.argwhere(~seen))
+    assert np.array_equal(found, np.round(expected).astype(np.uint8))
+
+
 def test_sizes_are_those_of_a_lossless_webp() -> None:
     picture, _, run = next(runs())
     assert judged.information(picture) == pytest.approx(run["sizes"][-1], rel=0.05)
