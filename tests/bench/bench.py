@@ -22,6 +22,7 @@ import graphs
 import judging
 import labels
 import linting
+import many_inputs
 import methods
 import neighbors
 import numpy as np
@@ -157,6 +158,7 @@ def main() -> int:
         lambda: gradients("photos", 16, turns, not quick),
         lambda: gradients("digits", 100, turns, not quick),
         lambda: labels.labels(turns),
+        lambda: many_inputs.many_inputs(turns),
         lambda: methods.xrai(turns, not quick),
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
