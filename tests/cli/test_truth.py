@@ -103,6 +103,8 @@ def test_a_truth_that_is_not_there_is_named(
     model = samples / "wine/model"
     run = program("batch", model, table, "-o", tmp_path / "out", "--truth", truth)
     assert run.code and sentence in run.err
+    both = program("batch", model, table, "-o", tmp_path, "--truth", "id", "--id-column", "id")
+    assert both.code == 2 and "'id' is the id; --truth names another column" in both.err
 
 
 def test_folders_and_files_of_names_are_the_same_truth(

@@ -74,6 +74,8 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
     overlays = not folder.no_overlays
     truth = folder.truth
     if truth is not None and truth.column is not None:
+        if truth.column == options.tables.id_column:
+            raise click.UsageError(f"'{truth.column}' is the id; --truth names another column")
         options = replace(options, tables=replace(options.tables, truth_column=truth.column))
     wanted = Wanted(
         out=str(folder.out.absolute()),
