@@ -59,7 +59,7 @@ def prepared(
             standard=None if standard is None else str(standard),
             out=folder.out,
             selection=selection,
-            part=running.shard,
+            shard=running.shard,
             size=running.block_size,
             max_errors=0 if running.fail_fast else running.max_errors,
             force=folder.force,

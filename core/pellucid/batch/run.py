@@ -90,7 +90,7 @@ class Run:
 
     `named` are files, directories and patterns, `listed` files of a list, `standard` the file that
     stdin is in; `size` is how many instances are explained together, by default as many as suit the
-    model. With a `part`, only that share of the blocks is explained, and `merge` puts all parts
+    model. With a `shard`, only that share of the blocks is explained, and `merge` puts all parts
     together. When more than `max_errors` inputs have failed, or `stop` is set, the run ends after
     the blocks in flight, of which `works` tells. `force` starts over; `words` are those in which
     settings are advised.
@@ -101,7 +101,7 @@ class Run:
     listed: Callable[[], Iterable[str]] = tuple
     standard: str | None = None
     selection: Selection = Selection()
-    part: Part | None = None
+    shard: Part | None = None
     size: int | None = None
     max_errors: int | None = None
     force: bool = False
@@ -231,7 +231,7 @@ class Run:
             contents=contents,
             size=self.size or about.size,
             selection=self.selection,
-            part=self.part,
+            part=self.shard,
         )
 
     def _suspects(self, folder: Folder, done: set[int], watcher: Watcher | None) -> set[int]:

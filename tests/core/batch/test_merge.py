@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(source: Path, out: Path, part: Part | None = None, **options: Any) -> Any:
-    made = Run(named=(str(source),), out=out, size=4, part=part, wanted=TABLE, **options)
+    made = Run(named=(str(source),), out=out, size=4, shard=part, wanted=TABLE, **options)
     return made.carry_out(engine(table=True))
 
 
@@ -86,14 +86,14 @@ def test_a_part_that_was_stopped_goes_on(source: Path, tmp_path: Path) -> None:
         def finishes(self, finished: Any) -> None:
             stop.set()
 
-    made = Run(named=(str(source),), out=tmp_path / "p", size=4, part=Part(1, 2), stop=stop)
+    made = Run(named=(str(source),), out=tmp_path / "p", size=4, shard=Part(1, 2), stop=stop)
     outcome = made.carry_out(engine(), Stopping())
     assert outcome.stopped == "interrupted" and outcome.total == 34
-    again = Run(named=(str(source),), out=tmp_path / "p", size=4, part=Part(1, 2))
+    again = Run(named=(str(source),), out=tmp_path / "p", size=4, shard=Part(1, 2))
     assert again.carry_out(engine()).done == 34
     for other in (Part(2, 2), Part(1, 3), None):
         with pytest.raises(OutputError, match=r"it is .*, and was part 1/2"):
-            Run(named=(str(source),), out=tmp_path / "p", size=4, part=other).carry_out(engine())
+            Run(named=(str(source),), out=tmp_path / "p", size=4, shard=other).carry_out(engine())
 
 
 def test_what_is_no_whole_run_is_refused(source: Path, tmp_path: Path) -> None:

@@ -475,11 +475,12 @@ def test_a_panel_shows_both_pictures_a_title_and_a_bar(
     image = photo(*size)
     for v in (settings(polarity=polarity), pixels(polarity=polarity, overlay_type=overlay_type)):
         overlay = 255 - image
-        plain = panel(image, overlay, title="", visualization=v)
+        plain = panel(image, overlay, title="a", visualization=v)
         named = panel(image, overlay, title="tabby cat 0.87 " * 40, visualization=v)
         longer = panel(image, overlay, title="a", visualization=v, subtitle="IG")
         assert plain.dtype == np.uint8 and plain.shape == named.shape
-        assert longer.shape[0] > plain.shape[0]
+        untitled = panel(image, overlay, title="", visualization=v)
+        assert longer.shape[0] > plain.shape[0] > untitled.shape[0]
         rows = np.flatnonzero((plain != named).any((1, 2)))
         assert rows.size and rows.max() < 52  # the title, and nothing below it
         if 256 <= max(size) <= 640:
