@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.cluster.vq import ClusterError, kmeans2
-from scipy.linalg import eigh
-from scipy.spatial.distance import cdist
 
 from pellucid.model import Array
 from pellucid.visualize.overview.maps import Drawn, Maps
@@ -57,6 +54,8 @@ def groups_of(maps: Array) -> list[Group]:
     Where no cell sets some of the maps apart, they are those of the spectrum, as many as stand
     before the widest gap between two of its eigenvalues. None where there are fewer than 40 maps.
     """
+    from scipy.spatial.distance import cdist  # most runs of the program draw no groups
+
     if len(maps) < FEWEST:
         return []
     flat = np.asarray(maps, np.float64).reshape(len(maps), -1)
@@ -85,6 +84,9 @@ def _spectral(distances: Array) -> Array:
 
     That is the normalized Laplacian of their graph.
     """
+    from scipy.cluster.vq import ClusterError, kmeans2
+    from scipy.linalg import eigh
+
     n = len(distances)
     count = max(5, round(2 * np.log(n)))
     others = distances + np.diag(np.full(n, np.inf))
