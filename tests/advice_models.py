@@ -71,6 +71,18 @@ def two_outputs(directory: Path) -> Path:
     return save(directory, {"x": FLOATS}, serving_default)
 
 
+def two_explained(directory: Path) -> Path:
+    two_outputs(directory)
+    outputs = {name: {"output_tensor_name": name} for name in ("tone", "topic")}
+    document = {
+        "framework": "tensorflow",
+        "inputs": {"x": {"input_tensor_name": "x"}},
+        "outputs": outputs,
+    }
+    (directory / METADATA).write_text(json.dumps(document), "utf-8")
+    return directory
+
+
 def vague(directory: Path) -> Path:
     """Its output is no softmax, but comes from one."""
 

@@ -240,6 +240,11 @@ CASES = [
         fill={"--output": "tone"},
     ),
     Case(
+        "choose one with {output}",
+        "batch {two_explained} {rows} -o {tmp}/judged --truth folder",
+        fill={"--output": "tone"},
+    ),
+    Case(
         "choose one of {keys} with {signature}",
         "explain {named_signatures} {rows}",
         fill={"--signature": "another"},
@@ -295,10 +300,10 @@ CASES = [
         fill={"--ignore-column": "f"},
     ),
     Case(
-        "say what stands for missing values: {missing:baseline}, {missing:mean} or, where no "
-        "gradients are taken, {missing:nan}",
+        "say what stands for missing values: {missing:baseline} or, where no gradients are "
+        "taken, {missing:nan}",
         "explain {columns} {holes}",
-        tries=(0, 1),
+        tries=(0,),
     ),
     Case(
         "let {missing:baseline} stand for missing values", f"explain {{ids}} {{no_word}} {SHAPLEY}"
@@ -314,7 +319,7 @@ CASES = [
     ),
     Case(
         "the instance has missing values, which the model does not handle: choose "
-        "{missing:baseline} or {missing:mean}",
+        "{missing:baseline}",
         f"explain {{columns}} {{holes}} --missing nan {SHAPLEY}",
     ),
     # documents

@@ -61,7 +61,9 @@ def test_batch_takes_a_baseline_and_no_mean(
     assert program(*command, "--baseline", tmp_path / "mean.npy").code == 0
     changed = program(*command, "--baseline", "noise")
     assert changed.code == 2
-    assert "the baseline" in changed.err, "a run does not go on with another one"
+    assert "baseline is noise, and was mean.npy" in changed.err, (
+        "a run does not go on with another one"
+    )
 
 
 def test_serve_takes_no_mean(program: Any, columns: Path) -> None:

@@ -44,6 +44,7 @@ FLAGS = {
     ("", "time_column"): "--time-column",
     ("", "timeout"): "--timeout",
     ("", "to"): "--to",
+    ("", "tolerance"): "--tolerance",
     ("", "why_not"): "--why-not",
     ("", "window"): "--window",
     ("batch", "shard"): "pellucid batch --shard",

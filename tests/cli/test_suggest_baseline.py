@@ -35,6 +35,7 @@ def test_a_better_baseline_is_found_and_the_advice_can_be_followed(
     said = run.out.decode().splitlines()
     assert "By deletion 'mean' is ahead of 'zero' by 0." in run.out.decode()
     assert f"on the command line: --baseline {out}" in said
+    assert "16 instances are few: ask 20 or more before you change it." in said
     (line,) = (it for it in said if it.startswith("in explanation_metadata.json: "))
     written = json.loads(line.partition(": ")[2])
 
@@ -109,7 +110,10 @@ def test_what_cannot_be_judged_is_said(program: Any, samples: Path, tmp_path: Pa
     unknown = program("suggest-baseline", wine, rows, "--method", "igg")
     assert unknown.code == 2 and "'igg' is not a method" in unknown.err
     words = program("suggest-baseline", text / "model", text / "instances.json")
-    assert words.code == 2 and "no explained input holds numbers" in words.err
+    assert (
+        words.code == 2
+        and "no explained input is a picture or holds floating point numbers" in words.err
+    )
     one = program("suggest-baseline", wine, rows, "--limit", 1, "--stages", 3)
     assert one.code == 0, one.err
     assert "The mean is left out: there are fewer than two instances." in one.out.decode()

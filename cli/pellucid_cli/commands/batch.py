@@ -132,6 +132,8 @@ def _said(outcome: Outcome, out: Path, part: Part | None = None) -> str:
             f"{said}, of {outcome.total:,}: {outcome.stopped}; the same command{how} goes on from "
             "there"
         )
+    if part is not None and not outcome.total:
+        return f"{said}, which is empty: there are fewer blocks than parts"
     if part is not None and outcome.fresh:
         return f"{said}; pellucid merge puts all {part.of} together"
     return said if outcome.fresh else f"{said}; nothing was left to do, and --force starts over"

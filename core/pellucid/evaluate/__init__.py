@@ -19,7 +19,7 @@ from pellucid.evaluate.result import (
     packed,
     short,
 )
-from pellucid.evaluate.statistics import LEAST, Interval
+from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
 from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial, leading
 
@@ -29,6 +29,7 @@ __all__ = [
     "LEAST",
     "MEASURES",
     "PAGE",
+    "TOO_FEW",
     "Candidate",
     "Evaluation",
     "Found",

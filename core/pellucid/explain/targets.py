@@ -168,7 +168,7 @@ def check_scores(
                 where=Where(instance=number),
                 hint=Hint(
                     "the instance has missing values, which the model does not handle: choose "
-                    "{missing:baseline} or {missing:mean}"
+                    "{missing:baseline}"
                 )
                 if len(lost) and lost[at]
                 else "",

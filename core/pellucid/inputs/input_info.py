@@ -119,7 +119,7 @@ def missing_hint(info: InputInfo) -> Hint:
     """Return what to do about a missing value of an input, as things are."""
     if info.missing is Missing.REFUSE and info.is_float and info.record_of is None:
         return Hint(
-            "say what stands for missing values: {missing:baseline}, {missing:mean} or, where no "
-            "gradients are taken, {missing:nan}"
+            "say what stands for missing values: {missing:baseline} or, where no gradients are "
+            "taken, {missing:nan}"
         )
     return Hint("let {missing:baseline} stand for missing values")

@@ -132,7 +132,7 @@ def test_files_are_named_after_the_outputs(model: pellucid.LoadedModel) -> None:
 def test_a_line_of_a_batch_has_both(model: pellucid.LoadedModel, tmp_path: Path) -> None:
     found = model.explain([ROW])
     item = Item(number=0, source="a", path="a", place="a", kind="row", content=ROW)
-    (record,) = render(found, [item], Wanted(out=str(tmp_path)))
+    (record,) = render(found, [item], Wanted(out=str(tmp_path)), [None])
     line = json.loads(record.result or b"")
     assert set(line["prediction"]) == {"kinds", "price", "step", "text"}
     assert len(line["explanation"]["attributions_by_label"]) == 2

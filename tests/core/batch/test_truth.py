@@ -94,7 +94,7 @@ def test_words_that_are_no_class_are_named_and_counted_within_bounds() -> None:
     totals = both.totals()
     assert (totals["accuracy"], totals["without"], totals["unmatchedOthers"]) == (0.0, 1, 10)
     assert found.totals()["accuracy"] is None
-    assert found.sentence == f"no input has a truth that is a class; {len(words)} with a truth " \
+    assert found.sentence == f"no input has a truth that is the name or the number of a class; {len(words)} with a truth " \
         "that is no class"  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from pellucid.inputs.readers import (
 )
 
 CHOOSE = (
-    "; say what stands for missing values: missing='baseline', missing='mean' or, where no "
-    "gradients are taken, missing='nan'"
+    "; say what stands for missing values: missing='baseline' or, where no gradients are "
+    "taken, missing='nan'"
 )
 X4 = InputInfo(name="x", dtype="float32", shape=(None, 4))
 

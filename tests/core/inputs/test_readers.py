@@ -28,8 +28,8 @@ from pellucid.inputs.readers import (
 from pellucid.notices import Notice
 
 CHOOSE = (
-    "; say what stands for missing values: missing='baseline', missing='mean' or, where no "
-    "gradients are taken, missing='nan'"
+    "; say what stands for missing values: missing='baseline' or, where no gradients are "
+    "taken, missing='nan'"
 )
 TEXT = InputInfo(name="text", dtype="string", shape=(None,))
 WORDS = InputInfo(name="words", dtype="string", shape=(None, None))

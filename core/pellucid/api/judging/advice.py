@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import SpecError
-from pellucid.evaluate import LEAST, Evaluation, Interval, packed, short
+from pellucid.evaluate import LEAST, TOO_FEW, Evaluation, Interval, packed, short
 from pellucid.model import Array
 
 PRINTED = 16
@@ -57,7 +57,9 @@ class BaselineAdvice:
                 f"By {title} '{self.leader}' has the best mean and is not distinguishable from "
                 f"'{self.before}' ({by}): nothing speaks for a change.",
             )
-        return (f"By {title} '{self.best}' is ahead of '{self.before}' by {by}.",)
+        said = f"By {title} '{self.best}' is ahead of '{self.before}' by {by}."
+        few = f"{self.ahead.n} instances are few: ask {TOO_FEW} or more before you change it."
+        return (said, few) if self.ahead.n < TOO_FEW else (said,)
 
     def has_file(self, name: str) -> bool:
         """Whether the best baseline of an input has too many numbers to be written out."""

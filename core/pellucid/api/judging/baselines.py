@@ -157,7 +157,10 @@ class _Made:
             if key in infos and (infos[key].is_float or self.picture)
         }
         if not found:
-            raise SpecError("no explained input holds numbers, of which baselines could be made")
+            raise SpecError(
+                "no explained input is a picture or holds floating point numbers, of which "
+                "baselines could be made"
+            )
         return found
 
     @cached_property

@@ -86,7 +86,7 @@ class Tally:
         """What was found, for people."""
         found = self.totals()
         if not found["count"]:
-            said = "no input has a truth that is a class"
+            said = "no input has a truth that is the name or the number of a class"
         else:
             said = f"{found['correct']:,} of {found['count']:,} right ({found['accuracy']:.2%})"
         wrong = [it for it in self._pairs if it[0] != it[1]][:3]
