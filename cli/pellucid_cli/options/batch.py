@@ -18,10 +18,10 @@ FILE = click.Path(path_type=Path)
 
 
 def _part(written: str | None) -> Part | None:
-    from pellucid.batch import Part
-
     if written is None:
         return None
+    from pellucid.batch import Part
+
     number, slash, of = written.partition("/")
     if not slash or not (number + of).isdecimal() or not 1 <= int(number) <= int(of):
         raise click.BadParameter(f"'{written}' is not I/N, as in 1/8, with I from 1 to N")

@@ -41,13 +41,17 @@ class Candidate:
     """A method that is judged: its `name` in the table, and what it is explained with.
 
     `settings` are those of a call, over `parameters` where these are given by a file. `described`
-    returns the metadata that an instance is explained with, where these are its own, as baselines.
+    are metadata with baselines of the candidate's own, or what returns those of an instance.
     """
 
     name: str
     settings: CallSettings = CallSettings()
     parameters: ExplanationParameters | None = None
-    described: Callable[[Instance], ExplanationMetadata] | None = None
+    described: ExplanationMetadata | Callable[[Instance], ExplanationMetadata] | None = None
+
+    def described_for(self, record: Instance) -> ExplanationMetadata | None:
+        """Return the metadata that an instance is explained with, None for those of the model."""
+        return self.described(record) if callable(self.described) else self.described
 
     @property
     def method(self) -> Method:

@@ -94,7 +94,7 @@ class Repeats:
             model = configured(
                 self.quiet, candidate, unheard,
                 seed=self.seed if seed is None else seed, index=index, share=share,
-                described=candidate.described(records[0]) if candidate.described else None,
+                described=candidate.described_for(records[0]),
             )  # fmt: skip
         except PellucidError as error:
             self._known[name, share] = replace(error.notice, hint=None).sentence()

@@ -43,7 +43,7 @@ class _Reference:
 
     name: str
     written: Any = None
-    described: Callable[[Instance], ExplanationMetadata] | None = None
+    described: ExplanationMetadata | Callable[[Instance], ExplanationMetadata] | None = None
     arrays: Mapping[str, Array] = field(default_factory=dict)
     line: Mapping[str, Any] | None = None
 
@@ -183,8 +183,7 @@ class _Made:
     def _references(self) -> Iterator[_Reference]:
         names = list(self.inputs)
         if self._written:
-            own = self.metadata
-            yield _Reference(name=AS_IT_IS, described=lambda _: own)
+            yield _Reference(name=AS_IT_IS, described=self.metadata)
         yield _Reference(name="zero", written="zero", line=self._line(0))
         if self.picture:
             spec = next(it for it in self.metadata.inputs if it.name == names[0])
@@ -193,10 +192,9 @@ class _Made:
                 yield self._values("black", {names[0]: np.asarray(low)}, self._line(low))
             yield self._values("white", {names[0]: np.asarray(high)}, self._line(high))
             ends = [{names[0]: np.asarray(low)}, {names[0]: np.asarray(high)}]
-            both = self._several(ends)
             yield _Reference(
                 name="black and white",
-                described=lambda _: both,
+                described=self._several(ends),
                 line={names[0]: {"input_baselines": [low, high]}},
             )
             yield _Reference(name="blur", written="blur")

@@ -182,7 +182,7 @@ class _Run:
         if candidate.name in self.out:
             return []
         try:
-            if candidate.described is not None and len(some) > 1:
+            if callable(candidate.described) and len(some) > 1:
                 return self._each(candidate, some)
             model = self._configured(candidate, some[0][1])
             try:
@@ -214,9 +214,9 @@ class _Run:
             notice = getattr(said, "what", None)
             warned[said.sentence() if notice is None else str(notice)] += 1
 
-        own = candidate.described(record) if candidate.described else None
+        own = candidate.described_for(record)
         made = configured(self.model, candidate, warn, seed=self.settings.seed, described=own)
-        if own is None:
+        if not callable(candidate.described):
             self.models[candidate.name] = made
         return made
 

@@ -66,10 +66,8 @@ def path_gradient(
     the output. The sums are accumulated in float64, [p, …]. An operand that no gradient reaches is
     left out. Raises NoGradient if none does, and NotDifferentiableError if no operand is of floats.
     """
-    rows = _on_paths(operands, batch, start, stop, path, node)
-    output = outputs(network, operands, batch, rows)
-    paths = tf.shape(stop[operands[0].name])[0]
-    return gradient_sums(operands, rows, output, path, weight, target, paths)
+    back = _forward(network, operands, batch, start, stop, path, node, weight)
+    return back(target)
 
 
 def path_gradients(
@@ -89,20 +87,35 @@ def path_gradients(
     `names` are the operands that a gradient reaches; the sums of each are float64 [k, p, …]. The
     ways back are gone one after the other: they take the memory of one, whatever k is.
     """
-    rows = _on_paths(operands, batch, start, stop, path, node)
-    output = outputs(network, operands, batch, rows)
-    paths = tf.shape(stop[operands[0].name])[0]
+    back = _forward(network, operands, batch, start, stop, path, node, weight)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-    def back(target: Any) -> dict[str, Any]:
-        sums = gradient_sums(operands, rows, output, path, weight, target, paths)
+    def reached(target: Any) -> dict[str, Any]:
+        sums = back(target)
         return {name: sums[name] for name in names}
 
     kinds = dict.fromkeys(names, tf.TensorSpec(None, tf.float64))
     found: dict[str, Any] = tf.map_fn(
-        back, targets, fn_output_signature=kinds, parallel_iterations=1
+        reached, targets, fn_output_signature=kinds, parallel_iterations=1
     )
     return found
+
+
+def _forward(
+    network: Network,
+    operands: Sequence[Operand],
+    batch: Batch,
+    start: Mapping[str, Any],
+    stop: Mapping[str, Any],
+    path: Any,
+    node: Any,
+    weight: Any,
+) -> Callable[[Any], dict[str, Any]]:
+    """Go forward along paths, and return the way back from a target of each row, int64 [r]."""
+    rows = _on_paths(operands, batch, start, stop, path, node)
+    output = outputs(network, operands, batch, rows)
+    paths = tf.shape(stop[operands[0].name])[0]
+    return lambda target: gradient_sums(operands, rows, output, path, weight, target, paths)
 
 
 def _on_paths(
