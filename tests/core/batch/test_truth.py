@@ -71,7 +71,11 @@ def test_one_number_says_yes_or_no_and_that_is_said() -> None:
     assert said[0] == (
         "the output is one number: from 0.5 on, it says 'fraud', and below 'not fraud'"
     )
-    assert verdict(judge(None, said, logits=True), "1", 0.1).label == "1"
+    assert verdict(judge(None, said, logits=True), "1", 7.1).label == "1"
+    assert not any("no probability" in it for it in said)
+    assert [verdict(told, "fraud", [it]).label for it in (7.1, 8.0)] == ["fraud", "fraud"]
+    (doubt,) = (it for it in said if "no probability" in it)
+    assert "the output is 7.1, which is no probability, and is cut at 0.5 all the same" in doubt
 
 
 def test_what_tells_no_classes_apart_is_refused() -> None:

@@ -68,6 +68,7 @@ class Judge:
                 f"the output is one number: from {self._middle:g} on, it says '{classes[1]}', and "
                 f"below '{classes[0]}'"
             )
+            self._doubt_share(float(prediction.item()), item)
             label = classes[int(prediction.item() >= self._middle)]
         else:
             label = classes[int(np.argmax(prediction))]
@@ -132,6 +133,15 @@ class Judge:
             if what not in self._told and len(self._told) <= NAMED:
                 self._told.add(what)
                 self._say(Notice(what, Where(file=str(file)), Hint.plain(hint)), True)
+
+    def _doubt_share(self, value: float, item: Item) -> None:
+        """Warn once where the one number is no probability, which is what 0.5 is the middle of."""
+        if self._middle and not 0 <= value <= 1 and "share" not in self._told:
+            self._told.add("share")
+            what = (
+                f"the output is {value:g}, which is no probability, and is cut at 0.5 all the same"
+            )
+            self._say(Notice(what, item.where), True)
 
     def _tell(self, what: str, kind: str = "") -> None:
         """Say something once of its kind."""
