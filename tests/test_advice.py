@@ -24,6 +24,7 @@ from hints import hints
 from pellucid.notices import Advice
 from pellucid_cli.flags import flag
 from pellucid_cli.main import cli as cli  # which teaches `flag` the options
+from stand_in import Reply, standing_in
 
 SHAPLEY = "--method sampled-shapley"
 
@@ -417,6 +418,7 @@ ELSEWHERE = {
     "choose a {baseline} that is no longer than the instance": (
         "followed in tests/core/api/test_texts_at_embeddings.py"
     ),
+    "choose {method:sampled-shapley} or, for pictures and texts, {method:lime}": "followed below",
     "give it with {baseline}": "followed in tests/cli/test_reproduce.py",
     "make parts with {batch.shard:1/8}": "followed in tests/cli/test_merge.py, which makes all",
     "choose {method:lime}": "followed in Python below: the command chooses it by itself",
@@ -661,6 +663,21 @@ def test_a_file_of_keras_is_explained_and_its_metadata_are_written(
     assert str(tmp_path / "mine.keras") in command
     assert typed(" ".join(command)).code == 0
     assert typed(explain, *flags).code == 0
+
+
+def test_a_predictor_is_explained_by_what_needs_predictions_alone(typed: Any, world: World) -> None:
+    template = "choose {method:sampled-shapley} or, for pictures and texts, {method:lime}"
+    with standing_in() as predictor:
+        predictor.answer = lambda asked: Reply(
+            {"predictions": [[float(np.sum(row)), 1.0, 2.0] for row in asked.rows]}
+        )
+        url = f"{predictor.url}/v1/models/any"
+        command = f"explain {{normalised_pictures}} {{picture}} --predictor {url}"
+        refused = typed(command, "--method", "xrai")
+        assert refused.code == 2
+        for words in advised(template, refused.err):
+            quick = ["--paths", "2"] if "sampled-shapley" in words else ["--num-samples", "20"]
+            assert typed(command, *words, *quick).code == 0
 
 
 def _plain_hints() -> Iterator[str]:

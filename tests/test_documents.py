@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,10 +213,14 @@ def test_the_commands_run(
 
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_a_session_runs(session: Block, shell: Shell) -> None:
-    # Somebody else may have the port of the document, such as this test in another checkout.
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    script = re.sub(r"(?<=--port )\d+|(?<=localhost:)\d+", port, session.text)
+    # Somebody else may have the ports of the document, such as this test in another checkout.
+    found = r"(?<=--port )\d+|(?<=--http_port )\d+|(?<=localhost:)\d+"
+    with ExitStack() as stack:
+        ports = {
+            port: str(stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1])
+            for port in sorted({*re.findall(found, session.text)})
+        }
+    script = re.sub(found, lambda it: ports[it[0]], session.text)
     run = shell(f"trap 'kill $(jobs -p)' EXIT\n{script}")
     assert run.returncode == 0, run.stderr
     assert '"error"' not in run.stdout and run.stdout.count('"explanations"') >= 3

@@ -9,11 +9,15 @@ import click
 
 from pellucid.errors import OutputError, PellucidError, refuse_remote
 
+MODELS = ("model_dir", "names", "models")
+"""The arguments whose first word, or each of which, is a model."""
 
-def keep_local(parameter: click.Parameter) -> None:
+
+def keep_local(parameter: click.Parameter, *, asks: bool = False) -> None:
     """Let a parameter that takes paths refuse addresses, ``gs://bucket/model``, when it is read.
 
-    ``NAME=MODEL_DIR`` is a path, too. Options that take anything else are left alone.
+    ``NAME=MODEL_DIR`` is a path, too. Options that take anything else are left alone. A command
+    that `asks` predictors takes the address of one in the place of a model.
     """
     takes_text = isinstance(parameter, click.Argument) and parameter.type is click.STRING
     file_or_names = str(getattr(parameter, "metavar", None)).startswith("FILE|")
@@ -24,10 +28,12 @@ def keep_local(parameter: click.Parameter) -> None:
     inner = parameter.callback
 
     def read(context: click.Context, here: click.Parameter, value: object) -> object:
-        for item in value if isinstance(value, tuple | list) else [value]:
+        for place, item in enumerate(value if isinstance(value, tuple | list) else [value]):
             text = "" if item is None else str(item)
-            refuse_remote(text, error)
-            refuse_remote(text.partition("=")[2], error)
+            model = parameter.name in MODELS and (place == 0 or parameter.name == "models")
+            for written in (text, text.partition("=")[2]):
+                if not (asks and model and written.startswith(("http:", "https:"))):
+                    refuse_remote(written, error)
         return value if inner is None else inner(context, here, value)
 
     parameter.callback = read

@@ -131,8 +131,9 @@ for command in (
 ):
     cli.add_command(command)
     learn(command)
+    asks = any(it.name == "predictor" for it in command.params)
     for parameter in command.params:
-        keep_local(parameter)
+        keep_local(parameter, asks=asks)
         if isinstance(parameter, click.Option) and parameter.envvar is None:
             # As its flag says, whatever the code calls it.
             written = max(parameter.opts, key=len).lstrip("-")

@@ -170,6 +170,23 @@ def memory_for(where: Where) -> Iterator[None]:
         raise OutOfMemoryError(where=where) from error
 
 
+class PredictorError(PellucidError):
+    """A predictor that does not answer, is `late`, or has `answered` what is no answer."""
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        late: bool = False,
+        answered: bool = False,
+        where: Where | None = None,
+        hint: Hint | str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.late = late
+        self.answered = answered
+
+
 class OutputError(PellucidError):
     """A result that cannot be written where it was asked for."""
 

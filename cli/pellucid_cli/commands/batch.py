@@ -22,9 +22,9 @@ from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
     ModelOptions,
+    asking_options,
     load_options,
     method_options,
-    model_options,
     verbosity_options,
 )
 from pellucid_cli.options.tables import TableOptions, table_options
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @input_options
 @run_options
 @table_options
-@model_options
+@asking_options
 @method_options
 @verbosity_options
 def batch(

@@ -20,10 +20,10 @@ from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
     ModelOptions,
+    asking_options,
     baseline_option,
     load,
     load_options,
-    model_options,
     output_index_option,
     seed_option,
     verbosity_options,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @report_options
 @judge_options
 @table_options
-@model_options
+@asking_options
 @baseline_option
 @output_index_option
 @why_not_option

@@ -17,11 +17,11 @@ from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
     ModelOptions,
+    asking_options,
     chosen_text,
     load,
     load_options,
     method_options,
-    model_options,
     verbosity_options,
 )
 from pellucid_cli.options.tables import TableOptions, table_options
@@ -114,7 +114,7 @@ class ResponseOptions:
     "same; INPUT is needed where FILE does not hold it, as a response does not.",
 )
 @table_options
-@model_options
+@asking_options
 @method_options
 @verbosity_options
 def explain(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.notices import Where
+from pellucid_cli.options.kserve import KServeOptions, kserve_options, models_and_predictor
 from pellucid_cli.options.serve import (
     ServeOptions,
     access_log_of,
@@ -18,10 +19,10 @@ from pellucid_cli.options.serve import (
 from pellucid_cli.options.shared import (
     Console,
     ModelOptions,
+    asking_options,
     load,
     load_options,
     method_options,
-    model_options,
     verbosity_options,
 )
 from pellucid_cli.streams import put
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Answer explain and predict requests over HTTP.")
-@click.argument("models", nargs=-1, required=True, metavar="[NAME=]MODEL_DIR...")
+@click.argument("models", nargs=-1, metavar="[NAME=]MODEL_DIR...")
 @serve_options
-@model_options
+@kserve_options
+@asking_options
 @method_options
 @verbosity_options
 def serve(
     models: tuple[str, ...],
     serving: ServeOptions,
+    kserve: KServeOptions,
     model: ModelOptions,
     method: ExplainOptions,
     console: Console,
@@ -52,6 +55,8 @@ def serve(
     does a directory of model directories. Prints its address on stdout, one line of JSON for each
     request on stderr, and stops at SIGTERM when what was asked is answered.
     """
+    models, asked = models_and_predictor(models, kserve, model.predictor)
+    model = replace(model, predictor=asked)
     _check_installed()
     from pellucid.serve import model_entries, server
 
@@ -66,7 +71,8 @@ def serve(
         drain=serving.drain,
     )
     options = load_options(console, model, method)
-    listening = server.listen(serving.host, serving.port)
+    port = serving.port if kserve.http_port is None else kserve.http_port
+    listening = server.listen(serving.host, port)
     url = server.address(listening)
     put(url)
     with access_log_of(serving.access_log, quiet=bool(console.quiet)) as write_log:
@@ -115,6 +121,8 @@ def _check_several(model: ModelOptions) -> None:
         if getattr(model, name) is not None:
             hint = "serve the others by a server of their own"
             raise SpecError(f"--{name} is for one model", hint=hint)
+    if model.predictor.predictor is not None:
+        raise SpecError("a predictor is of one model", hint="serve the others by their own")
 
 
 def _refuse_mean(model: LoadedModel) -> None:

@@ -14,9 +14,9 @@ from pellucid.notices import Where
 from pellucid_cli.options.shared import (
     Console,
     ModelOptions,
+    asking_options,
     chosen_text,
     method_options,
-    model_options,
     remembered,
     verbosity_options,
 )
@@ -70,7 +70,7 @@ class Target:
 @click.option("--show", is_flag=True, help="Preview on the terminal; without -o, write no files.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @table_options
-@model_options
+@asking_options
 @method_options
 @verbosity_options
 def visualize(

@@ -14,6 +14,7 @@ import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
 from pellucid.files import open_file, read_bytes
+from pellucid.predictor import is_address
 from pellucid_cli.flags import flag
 from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
 from pellucid_cli.streams import stdin
@@ -87,7 +88,8 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
         kept_columns=options.tables.keep_columns,
         truth=truth,
     )
-    return Recipe(directory=model_dir.absolute(), options=options, wanted=wanted)
+    place = model_dir if is_address(model_dir) else model_dir.absolute()
+    return Recipe(directory=place, options=options, wanted=wanted)
 
 
 def _opened(recipe: Recipe, run: Run, running: RunOptions, warn: Warn) -> Opened:

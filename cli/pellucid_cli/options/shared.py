@@ -14,6 +14,7 @@ import click
 from pellucid.notices import Message
 from pellucid_cli.flags import asked_of, told
 from pellucid_cli.options.device import choose_device, device_of
+from pellucid_cli.options.predictor import Asked, predictor_options, with_predictor
 from pellucid_cli.options.records import record
 from pellucid_cli.options.tables import TableOptions
 from pellucid_cli.project_file import note
@@ -83,6 +84,7 @@ class ModelOptions:
     device: str
     allow_unsafe_ops: bool
     pixels: PixelSettings | None
+    predictor: Asked = Asked()
 
 
 def chosen_text(what: str, words: Iterable[str]) -> str:
@@ -114,9 +116,7 @@ pixels_option = click.option(
     "metadata or the graph, else 0..1].",
 )
 
-model_options = record(
-    "model",
-    ModelOptions,
+_model_options = (
     click.option(
         "--metadata",
         type=click.Path(path_type=Path),
@@ -162,6 +162,11 @@ model_options = record(
     ),
     pixels_option,
 )
+model_options = record("model", ModelOptions, *_model_options)
+
+
+asking_options = record("model", with_predictor(ModelOptions), *_model_options, *predictor_options)
+"""Those of a model that somebody else may run."""
 
 
 def _explaining(*, seed: int, **given: object) -> ExplainOptions:
@@ -367,6 +372,7 @@ def load_options(
             tables.keep_columns,
         ),
         feature_names=model.feature_names,
+        predictor=model.predictor.settings(),
         explain=method or ExplainOptions(),
     )
 

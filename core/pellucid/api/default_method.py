@@ -6,16 +6,23 @@ from dataclasses import replace
 
 from pellucid.metadata import (
     METHODS,
+    BaseMethod,
+    CallSettings,
     Encoding,
+    Examples,
     ExplainOptions,
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
+    Lime,
     Modality,
+    SampledShapley,
     given_settings,
     setting_names,
+    with_settings,
 )
 from pellucid.notices import Hint, Notice, Warn
+from pellucid.predictor import Predictor, gradients_refused
 from pellucid.saved_model import FLOAT_TYPES, MetaGraph, Signature, resolve_tensor, tensor_info
 
 
@@ -56,6 +63,53 @@ def default_parameters(
     hint = Hint("choose another {method}")
     say(Notice(f"{method.title} explains what gradients cannot, as {why}", hint=hint))
     return replace(usual, method=method())
+
+
+def for_predictor(
+    predictor: Predictor,
+    metadata: ExplanationMetadata,
+    meta_graph: MetaGraph,
+    signature: Signature,
+    parameters: ExplanationParameters | None,
+    options: ExplainOptions,
+    say: Warn,
+) -> ExplanationParameters | None:
+    """Return the parameters for a predictor, which has no gradients.
+
+    Where nobody chose a method, LIME explains one picture, and Shapley's values anything else.
+    Raises SpecError where one was chosen that needs more than predictions.
+    """
+    asked = options.parameters or parameters
+    if options.settings.method is not None:
+        method = with_settings(
+            asked or ExplanationParameters(), CallSettings(method=options.settings.method)
+        ).method
+    elif asked is not None:
+        method = asked.method
+    else:
+        # What only one method has chooses it.
+        own = {*given_settings(options.settings)} - {*setting_names(ExplanationParameters().method)}
+        lime, shapley = Lime(), SampledShapley()
+        only_lime = own & ({*setting_names(lime)} - {*setting_names(shapley)})
+        method = lime if only_lime or _is_picture(metadata, meta_graph, signature) else shapley
+        say(Notice(f"{method.title} explains what a predictor says, as it gives no gradients"))
+        return ExplanationParameters(method=method)
+    check_asked(predictor, method)
+    return parameters
+
+
+def check_asked(predictor: Predictor | None, method: BaseMethod) -> None:
+    """Raise SpecError where a method needs more than the predictions that a predictor gives."""
+    more = method.uses_gradients or isinstance(method, Examples)
+    if predictor is not None and more:
+        raise gradients_refused(predictor, method.title)
+
+
+def _is_picture(metadata: ExplanationMetadata, meta_graph: MetaGraph, signature: Signature) -> bool:
+    """Whether the one feature is a picture of numbers."""
+    if len(metadata.inputs) != 1 or metadata.inputs[0].modality is not Modality.IMAGE:
+        return False
+    return _has_numbers(metadata.inputs[0], meta_graph, signature)
 
 
 def _has_numbers(spec: InputSpec, meta_graph: MetaGraph, signature: Signature) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.api.calls import Call, block_size, naming, progress_bar, records_of
+from pellucid.api.default_method import check_asked
 from pellucid.api.explanations import Explanations
 from pellucid.api.provenance import provenance_of
 from pellucid.api.tables import TableSettings, described_inputs, named_after
@@ -38,11 +39,12 @@ from pellucid.metadata import (
 from pellucid.metadata.documents import overridden
 from pellucid.model import Array
 from pellucid.notices import Hint, Notice, Warn, Where
+from pellucid.predictor import restored
 
 if TYPE_CHECKING:
     from pellucid.api.judging import BaselineAdvice
+    from pellucid.api.predicting import AnyCompiler
     from pellucid.evaluate import Evaluation
-    from pellucid.runtime import Compiler
 
 _PRINTED = 8
 
@@ -62,7 +64,7 @@ class LoadedModel:
     explainers: tuple[Explainer, ...]
     signature: str
     inferred: bool
-    compiler: Compiler = field(repr=False)
+    compiler: AnyCompiler = field(repr=False)
     pixels: PixelWatch = field(repr=False)
     warn: Warn = field(repr=False)
     tables: TableSettings = TableSettings()
@@ -74,7 +76,7 @@ class LoadedModel:
         outputs = [repr(it.metadata.output.name) for it in self.explainers[:_PRINTED]]
         more = len(self.inputs) - len(inputs)
         return (
-            f"LoadedModel({str(self.directory)!r}, inputs: {', '.join(inputs)}"
+            f"LoadedModel({restored(self.directory)!r}, inputs: {', '.join(inputs)}"
             f"{f' and {more:,} more' if more else ''}; {', '.join(outputs)} explained by "
             f"{self.parameters.method.caption(None)})"
         )
@@ -236,12 +238,12 @@ class LoadedModel:
         if options.settings.baseline is not None:
             baseline, metadata = choose_baseline(options.settings.baseline, metadata)
             chosen = without_blur(chosen, baseline, options.settings)
-        gradients = chosen.method.uses_gradients
+        check_asked(self.compiler.predictor, chosen.method)
         compiler = self.compiler if chosen.why_not is None else self.compiler.compared()
         explainers = (
             replace(
                 it,
-                model=compiler.of(it.metadata.output).model(gradients=gradients),
+                model=compiler.of(it.metadata.output).model(gradients=chosen.method.uses_gradients),
                 parameters=chosen,
                 baseline=baseline,
                 seed=it.seed if options.seed is None else options.seed,

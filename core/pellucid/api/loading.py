@@ -16,14 +16,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import warn as warn_of
 
 from pellucid.api.class_names import with_class_names
-from pellucid.api.default_method import default_parameters
+from pellucid.api.default_method import default_parameters, for_predictor
 from pellucid.api.feature_names import with_feature_names
 from pellucid.api.keras import saved_directory
 from pellucid.api.loaded_model import LoadedModel
+from pellucid.api.predicting import fingerprint_of, remote_compiler, saved_model_of
 from pellucid.api.tables import TableSettings
 from pellucid.examples import ExampleSearch
 from pellucid.explain import Explainer, PixelWatch
@@ -41,6 +42,7 @@ from pellucid.linter import (
 )
 from pellucid.metadata import (
     METADATA_FILE,
+    AssumedPixels,
     CallSettings,
     Examples,
     ExplainOptions,
@@ -53,6 +55,7 @@ from pellucid.metadata import (
 )
 from pellucid.metadata.documents import raise_errors, read_document, read_parameters_file
 from pellucid.notices import Message, Notice, Warn, Where
+from pellucid.predictor import Predictor, PredictorSettings, restored
 from pellucid.saved_model import (
     MetaGraph,
     SavedModelFile,
@@ -62,6 +65,9 @@ from pellucid.saved_model import (
     read,
     resolve_tensor,
 )
+
+if TYPE_CHECKING:
+    from pellucid.api.predicting import AnyCompiler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +85,8 @@ class LoadOptions:
     this process. A model that touches more than tensors (files, the network, Python) is refused
     unless `allow_unsafe_ops`. `pixels` is what the model takes for a picture where neither its
     metadata nor its graph say so, or are wrong; `tables` is how tables are read. `feature_names`
-    are those of the channels of a series, or of the elements of a vector: a file, or names.
+    are those of the channels of a series, or of the elements of a vector: a file, or names. With a
+    `predictor`, the model is run by somebody else, who is asked for predictions over HTTP.
     """
 
     metadata: str | Path | None = None
@@ -95,6 +102,7 @@ class LoadOptions:
     pixels: PixelSettings = PixelSettings()
     tables: TableSettings = TableSettings()
     feature_names: str | Sequence[str] | None = None
+    predictor: PredictorSettings = PredictorSettings()
     explain: ExplainOptions = ExplainOptions()
 
 
@@ -118,6 +126,7 @@ def load(
     time_column: str | None = None,
     keep_columns: str | Sequence[str] = (),
     feature_names: str | Sequence[str] | None = None,
+    predictor: str | PredictorSettings = PredictorSettings(),
     progress: bool | None = None,
     warn: Warn | None = None,
     note: Warn | None = None,
@@ -126,10 +135,12 @@ def load(
     """Load a SavedModel directory and its metadata, ready to explain.
 
     `model_dir` is a directory, a ``.keras`` or ``.h5`` file, or a Keras model; the latter are
-    exported, files once, into a cache. `LoadOptions`, `TableSettings` and `LoadedModel.configured`,
-    for `options`, tell what may be chosen; `pixels` may be text: ``0..255``, ``bgr``, or several
-    with commas; `progress` is that of `LoadedModel.explain`. `warn` hears what is no error, by
-    default as a Python warning, `note` what is assumed. Raises ModelError, SpecError,
+    exported, files once, into a cache. With a `predictor`, an address such as
+    ``http://host/v2/models/NAME``, that is asked for predictions, and the address may stand in the
+    place of `model_dir`, too. `LoadOptions`, `TableSettings` and `LoadedModel.configured`, for
+    `options`, tell what may be chosen; `pixels` may be text: ``0..255``, ``bgr``, or several with
+    commas; `progress` is that of `LoadedModel.explain`. `warn` hears what is no error, by default
+    as a Python warning, `note` what is assumed. Raises ModelError, SpecError, PredictorError,
     NotDifferentiableError, UnsafeModelError, DependencyError.
     """
     chosen = LoadOptions(
@@ -139,6 +150,7 @@ def load(
         pixels=PixelSettings.parse(pixels) if isinstance(pixels, str) else pixels,
         tables=TableSettings.of(ignore_columns, id_column, missing, time_column, keep_columns),
         feature_names=feature_names,
+        predictor=PredictorSettings(url=predictor) if isinstance(predictor, str) else predictor,
         explain=ExplainOptions.of(**options),
     )  # fmt: skip
     return replace(load_model(model_dir, chosen, warn, note), progress=progress)
@@ -149,9 +161,13 @@ def load_model(
 ) -> LoadedModel:
     """Load a model as `load` does, with its options as a record."""
     say = warn or _python_warning
-    directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
     heard = note or (lambda message: None)
-    described = _described(read(directory, trusted=options.allow_unsafe_ops), options, say)
+    predictor = options.predictor.of(model_dir, logits=options.logits)
+    saved = None if predictor is None else saved_model_of(model_dir, predictor)
+    if saved is None:
+        directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
+        saved = read(directory, trusted=options.allow_unsafe_ops)
+    described = _described(saved, predictor, options, say)
     _check(described, options, say)
     loaded = _compiled(described, options, say, heard)
     for choice in described.choices:  # a model that cannot be loaded has no method either
@@ -180,10 +196,13 @@ class _Described:
     parameters: ExplanationParameters | None
     file: Path
     inferred: bool
+    predictor: Predictor | None
     choices: Sequence[Message] = ()
 
 
-def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Described:
+def _described(
+    saved: SavedModelFile, predictor: Predictor | None, options: LoadOptions, say: Warn
+) -> _Described:
     document, parameters, file = read_document(saved.directory, options.metadata, say)
     tags = options.tags or (document.tags if document is not None else None)
     meta_graph = saved.meta_graph(tags)
@@ -199,7 +218,11 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
     if inferred:
         metadata = with_embeddings(metadata, meta_graph, signature)
     choices: list[Message] = []
-    if inferred and parameters is None:
+    if predictor is not None:
+        parameters = for_predictor(
+            predictor, metadata, meta_graph, signature, parameters, options.explain, choices.append
+        )
+    elif inferred and parameters is None:
         parameters = default_parameters(
             metadata, meta_graph, signature, options.explain, choices.append
         )
@@ -224,6 +247,7 @@ def _described(saved: SavedModelFile, options: LoadOptions, say: Warn) -> _Descr
         parameters=parameters,
         file=file,
         inferred=inferred,
+        predictor=predictor,
         choices=choices,
     )
 
@@ -239,7 +263,7 @@ def _inferred(
         f"no {METADATA_FILE}; inferred from signature '{signature.key}': inputs {names}, "
         f"output '{output or document.output.name}'"
     )
-    say(Notice(what, Where(file=str(directory))))
+    say(Notice(what, Where(file=restored(directory))))
     return document
 
 
@@ -274,25 +298,18 @@ def _check(described: _Described, options: LoadOptions, say: Warn) -> None:
     tensors = _tensors(it.metadata, it.meta_graph, it.signature)
     if not it.inferred:
         refuse_unfed(it.metadata, it.meta_graph, it.signature, tensors, it.file)
-    if not options.allow_unsafe_ops:
+    if not options.allow_unsafe_ops and it.predictor is None:
         refuse_unsafe(it.meta_graph, it.signature, tensors, it.saved.directory)
 
 
 def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn) -> LoadedModel:
-    from pellucid.runtime import Compiler
-
     directory, signature = described.saved.directory, described.signature
     metadata, assumed = assume_pixels(
         described.metadata, described.saved, described.meta_graph, signature, options.pixels
     )
     if options.pixels != PixelSettings() and not assumed:
         say(Notice("no input of the model takes a picture as numbers, whatever pixels are"))
-    compiler = Compiler(
-        directory, described.meta_graph, signature, metadata, options.device, options.logits,
-        options.parallel_batches, assumed, described.inferred, options.allow_unsafe_ops,
-        frozenset(_tensors(metadata, described.meta_graph, signature)),
-        contrasting=options.explain.settings.why_not is not None,  # or it would be compiled twice
-    )  # fmt: skip
+    compiler = _compiler(described, metadata, assumed, options)
     parameters = described.parameters or ExplanationParameters()
     search = ExampleSearch(directory, signature.key, compiler.inputs, compiler)
     explainers = [
@@ -319,8 +336,32 @@ def _compiled(described: _Described, options: LoadOptions, say: Warn, note: Warn
         pixels=PixelWatch(assumed, note, say),
         warn=say,
         tables=options.tables,
-        fingerprint=fingerprint(directory),
+        fingerprint=(
+            fingerprint(directory)
+            if described.predictor is None
+            else fingerprint_of(described.predictor, described.meta_graph)
+        ),
     ).with_inputs()
+
+
+def _compiler(
+    described: _Described,
+    metadata: ExplanationMetadata,
+    assumed: tuple[AssumedPixels, ...],
+    options: LoadOptions,
+) -> AnyCompiler:
+    """Return what runs the model: TensorFlow here, or a predictor."""
+    it = described
+    if it.predictor is not None:
+        return remote_compiler(it.predictor, it.meta_graph, it.signature, metadata, assumed)
+    from pellucid.runtime import Compiler
+
+    return Compiler(
+        it.saved.directory, it.meta_graph, it.signature, metadata, options.device, options.logits,
+        options.parallel_batches, assumed, it.inferred, options.allow_unsafe_ops,
+        frozenset(_tensors(metadata, it.meta_graph, it.signature)),
+        contrasting=options.explain.settings.why_not is not None,  # or it would be compiled twice
+    )  # fmt: skip
 
 
 def _tensors(

@@ -23,7 +23,7 @@ from pellucid.metadata import (
 from pellucid.metadata.documents import dump_metadata
 
 if TYPE_CHECKING:
-    from pellucid.runtime import Compiler
+    from pellucid.api.predicting import AnyCompiler
 
 
 class Explaining(Protocol):
@@ -40,7 +40,7 @@ class Explaining(Protocol):
     @property
     def parameters(self) -> ExplanationParameters: ...
     @property
-    def compiler(self) -> Compiler: ...
+    def compiler(self) -> AnyCompiler: ...
     @property
     def pixels(self) -> PixelWatch: ...
     @property
@@ -60,7 +60,7 @@ def provenance_of(model: Explaining) -> dict[str, Any]:
     columns = columns_of(model.tables)
     return {
         "pellucid": __version__,
-        "tensorflow": model.compiler.tensorflow,
+        **_run_by(model.compiler),
         "model": model.fingerprint,
         "signature": model.signature,
         "outputs": [it.name for it in model.metadata.outputs],
@@ -73,6 +73,13 @@ def provenance_of(model: Explaining) -> dict[str, Any]:
         "inputs": {it.name: _assumed(model, it) for it in model.inputs},
         "assumed": list(_sentences(model)),
     }
+
+
+def _run_by(compiler: AnyCompiler) -> dict[str, Any]:
+    if compiler.predictor is None:
+        return {"tensorflow": compiler.tensorflow}
+    asked = compiler.predictor
+    return {"predictor": {"url": asked.name, "protocol": asked.protocol.value}}
 
 
 def digest_of_metadata(metadata: ExplanationMetadata) -> str:

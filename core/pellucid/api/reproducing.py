@@ -47,7 +47,8 @@ ARCHIVE = b"PK"
 _PIXELS = {"range": [float], "order": str, "from": str, "layout?": str}
 _FORM = {
     "pellucid": str,
-    "tensorflow": str,
+    "tensorflow?": str,
+    "predictor?": {"url": str, "protocol": str},
     "model": str,
     "signature": str,
     "outputs": [str],
@@ -277,6 +278,7 @@ def _of_archive(arrays: Mapping[str, Any]) -> dict[str, Leaf]:
 _SAID = {
     "pellucid": "pellucid",
     "tensorflow": "TensorFlow",
+    "predictor": "the predictor",
     "metadata": "the metadata",
     "inputs": "what the input is taken to be",
     "assumed": "what is assumed",

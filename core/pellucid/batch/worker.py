@@ -27,6 +27,7 @@ from pellucid.errors import (
     InstanceError,
     NotDifferentiableError,
     OutOfMemoryError,
+    PredictorError,
     SpecError,
 )
 from pellucid.explain import Explanation
@@ -313,7 +314,9 @@ def _isolated(
         yield pairs, model.explain([instance for _, instance in pairs])
     except MemoryError:
         raise
-    except (InstanceError, NotDifferentiableError) as error:
+    except (InstanceError, NotDifferentiableError, PredictorError) as error:
+        if isinstance(error, PredictorError) and not error.answered:
+            raise  # which no instance is to blame for
         if len(pairs) == 1:
             yield pairs, error.notice
             return

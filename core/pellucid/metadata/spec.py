@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
-from pellucid.metadata.pixels import PixelLayout
+from pellucid.metadata.pixels import AssumedPixels, PixelLayout, PixelSource
 
 METADATA_FILE = "explanation_metadata.json"
 """The name of the metadata beside ``saved_model.pb``."""
@@ -172,6 +172,13 @@ class Domain:
             return -mean / stddev, (white - mean) / stddev
         low = 0.0 if self.minimum is None else self.minimum
         return low, 1.0 if self.maximum is None else self.maximum
+
+    @classmethod
+    def of_pixels(cls, pixels: AssumedPixels | None) -> Domain | None:
+        """Return the domain that pixels were found or said to have; no document says it."""
+        if pixels is None or pixels.source not in (PixelSource.OPTION, PixelSource.GRAPH):
+            return None
+        return cls(minimum=pixels.low, maximum=pixels.high)
 
 
 class Option(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pellucid.errors import ModelError, SpecError
 from pellucid.explain import Companions
@@ -28,7 +28,6 @@ from pellucid.metadata import (
     Modality,
     OutputSpec,
     PixelLayout,
-    PixelSource,
 )
 from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint
@@ -85,6 +84,7 @@ class Compiler:
     judged: frozenset[str] = frozenset()
     anew: Reinitialisation | None = None
     contrasting: bool = False
+    predictor: ClassVar[None] = None  # nobody else is asked
     _models: dict[bool, TensorFlowModel] = field(default_factory=dict, repr=False)
     _latents: dict[str, TensorFlowModel] = field(default_factory=dict, repr=False)
     _siblings: dict[str, Compiler] = field(default_factory=dict, repr=False)
@@ -260,7 +260,7 @@ class Compiler:
                 name=key,
                 dtype=info.dtype,
                 shape=info.shape,
-                domain=_domain(pixels.get(key)) or (domains.get(key) if same else None),
+                domain=Domain.of_pixels(pixels.get(key)) or (domains.get(key) if same else None),
                 pixel_layout=pixels[key].layout if key in pixels else PixelLayout(),
                 batch=self._batch.axis and not is_shared(info.shape, self._batch),
                 record=self.records.forms.get(key),
@@ -391,10 +391,3 @@ class Compiler:
         key = self.metadata.output.index_name_mapping_key
         tensors = {} if key is None else {"names": self._tensor(key, "output")}
         return GraphFunction(compile_spec, tensors) if tensors else None
-
-
-def _domain(pixels: AssumedPixels | None) -> Domain | None:
-    """Return the domain that pixels were found to have, or were said to; no document says it."""
-    if pixels is None or pixels.source not in (PixelSource.OPTION, PixelSource.GRAPH):
-        return None
-    return Domain(minimum=pixels.low, maximum=pixels.high)

@@ -9,6 +9,7 @@ from pellucid.errors import (
     InstanceError,
     NotDifferentiableError,
     PellucidError,
+    PredictorError,
     SpecError,
 )
 from pellucid.notices import Advice
@@ -57,6 +58,9 @@ def http_error_of(error: PellucidError) -> HttpError:
     sentence = error.sentence(server_words)
     if isinstance(error, InstanceError):
         return HttpError(HTTPStatus.BAD_REQUEST, sentence, instance=error.index is not None)
+    if isinstance(error, PredictorError):
+        late = HTTPStatus.GATEWAY_TIMEOUT if error.late else HTTPStatus.BAD_GATEWAY
+        return HttpError(late, sentence)
     if isinstance(error, SpecError | NotDifferentiableError | DependencyError):
         return HttpError(HTTPStatus.BAD_REQUEST, sentence)
     return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)

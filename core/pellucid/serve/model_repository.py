@@ -23,6 +23,7 @@ from pellucid.errors import PellucidError, SpecError, did_you_mean
 from pellucid.inputs import InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Notice, Warn, Where
+from pellucid.predictor import is_address
 from pellucid.saved_model import MODEL_NAMES, Stamp, model_file, stamp
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
@@ -226,7 +227,7 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
             hint = f"name one of them: name={path}"
             raise SpecError(f"two models are called '{label}'", hint=hint)
         model = models.setdefault(name, ModelEntry(name, path))
-        if version or _has_model(path):
+        if version or _has_model(path) or is_address(path) or path.suffix == ".json":
             key = version or ONLY_VERSION
             model.versions[key] = Version(key, path)
         else:
@@ -238,6 +239,8 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
 
 def warm(model: LoadedModel) -> None:
     """Compile what requests need, so that the first does not wait, nor any other thread does it."""
+    if model.compiler.predictor is not None:
+        return  # nothing is compiled, and the predictor need not be there yet
     for gradients in (True, False):
         with contextlib.suppress(PellucidError):  # whoever asks for it will be told
             model.compiler.model(gradients=gradients)

@@ -17,9 +17,10 @@ from pellucid.inputs import InputInfo, Instance, same_shapes, stack
 from pellucid.metadata import BaseMethod, Examples
 from pellucid.model import Tensors
 from pellucid.notices import Notice, Warn
+from pellucid.predictor import remembering
 
 if TYPE_CHECKING:
-    from pellucid.runtime import Compiler
+    from pellucid.api.predicting import AnyCompiler
 
 # Attributions of a block, in float64, have about so many bytes; more than 128 rows in one call save
 # one per cent, and the first results come later.
@@ -50,7 +51,7 @@ class Call:
 
     inputs: Sequence[InputInfo]
     explainers: Sequence[Explainer]
-    compiler: Compiler
+    compiler: AnyCompiler
     pixels: PixelWatch
     warn: Warn
 
@@ -92,7 +93,7 @@ class Call:
         averaged = self.averaged(records)
         for places in _blocks(records, size):
             group = [records[i] for i in places]
-            with naming(group):
+            with naming(group), remembering():
                 request = stack(group, self.inputs)
                 explained = averaged._explained(request, [r.index for r in group])
             pictures = [r.pictures for r in group]
@@ -175,7 +176,7 @@ class Call:
             raise error.at(path=f"outputs.{explainer.metadata.output.name}") from error
 
 
-def _contrast_said(compiler: Compiler) -> Notice:
+def _contrast_said(compiler: AnyCompiler) -> Notice:
     """Return of what the differences are that were explained, where outputs were compared."""
     of = f"what is explained of '{compiler.metadata.output.name}' is the difference of two"
     if compiler.takes_logits:

@@ -27,7 +27,7 @@ from pellucid.api.judging.subjects import (
     subject_of_record,
     values_of,
 )
-from pellucid.errors import InstanceError, PellucidError, SpecError
+from pellucid.errors import InstanceError, PellucidError, PredictorError, SpecError
 from pellucid.evaluate import (
     Candidate,
     Evaluation,
@@ -52,6 +52,7 @@ from pellucid.inputs import Instance
 from pellucid.metadata import ExplanationParameters, Modality, recorded
 from pellucid.model import Array
 from pellucid.notices import Message
+from pellucid.predictor import remembering
 
 TOGETHER = 2**20
 """So many elements of instances are explained together, and at most 64 instances."""
@@ -148,6 +149,7 @@ class _Run:
     baseline: str = ""
     kind: str = ""
 
+    @remembering()
     def judge(self, some: Sequence[tuple[int, Instance]], on_done: Callable[[], None]) -> None:
         """Explain a few instances by all candidates, and judge their maps one by one."""
         explained = {it.name: self._explained(it, some) for it in self.candidates}
@@ -195,6 +197,8 @@ class _Run:
         except InstanceError as error:
             self.failed.setdefault(candidate.name, {})[some[0][0]] = _told(error)
             return [None]
+        except PredictorError:  # which is everybody's, and not the candidate's
+            raise
         except PellucidError as error:
             self.out[candidate.name] = _told(error)
             return []
@@ -371,11 +375,11 @@ class _Run:
                 )
 
     def _provenance(self) -> Provenance:
-        output = self.model.explainer.metadata.output.name
+        output, asked = self.model.explainer.metadata.output.name, self.model.compiler.predictor
         return Provenance(
             program=__version__,
             tensorflow=self.model.compiler.tensorflow,
-            model=str(self.model.directory),
+            model=str(self.model.directory) if asked is None else asked.name,
             fingerprint=self.model.fingerprint,
             output=output,
             why_not=self.model.explainer.parameters.rather_than,

@@ -40,7 +40,7 @@ from pellucid.model import Array, ContrastModel, Model, Tensors
 from pellucid.notices import Warn
 
 if TYPE_CHECKING:
-    from pellucid.runtime import Compiler
+    from pellucid.api.predicting import AnyCompiler
 
 WORDS = TextParts("words", None, False)
 # What a method wants for a baseline is its own: candidates are judged by the model's.
@@ -63,7 +63,7 @@ class Explaining(Protocol):
     @property
     def metadata(self) -> ExplanationMetadata: ...
     @property
-    def compiler(self) -> Compiler: ...
+    def compiler(self) -> AnyCompiler: ...
     @property
     def fingerprint(self) -> str: ...
     @property

@@ -42,7 +42,7 @@ _SCHEMAS: dict[str, Schema] = {
     },
 }
 # What a request can be told instead of an answer.
-_HTTP_ERRORS = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503, 504)
+_HTTP_ERRORS = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504)
 
 
 def document(repository: ModelRepository, protocols: Sequence[Protocol], limits: Limits) -> Schema:
