@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +34,8 @@ from pellucid_cli.options.shared import (
 from pellucid_cli.options.tables import TableOptions, table_options
 
 if TYPE_CHECKING:
+    from pellucid.api import LoadedModel, LoadOptions
+    from pellucid.api.judging import Elsewhere
     from pellucid.evaluate import Evaluation
     from pellucid.metadata import ExplainOptions
 
@@ -66,6 +70,7 @@ def evaluate(
     Methods stand beside each other and beside maps that know nothing of the model (random numbers,
     edges, the order of columns): what is no better than these explains nothing. INPUT is a picture,
     a request, a table, or a folder of such; - is stdin. Numbers are means with 95 % intervals.
+    With -o, the same command goes on where one was broken off.
     """
     from pellucid_cli.output.progress import counted
     from pellucid_cli.streams import check_stdout
@@ -79,22 +84,55 @@ def evaluate(
         from pellucid_cli.files import check_report
 
         check_report(report.out, force=report.force)
-    loaded = load(console, model_dir, load_options(console, model, options, tables))
-    with counted("judging", console) as advance:
+    loading = load_options(console, model, options, tables)
+    loaded = load(console, model_dir, loading)
+    asked: dict[str, Any] = {
+        "candidates": judging.methods or (),
+        "metrics": judging.metrics or (),
+        "stages": judging.stages,
+        "repeats": judging.repeats,
+        "masks": judging.masks,
+        "seed": seed,
+    }
+    with (
+        counted("judging", console) as advance,
+        _elsewhere(loaded, loading, asked, report.jobs or 1) as elsewhere,
+    ):
         found = loaded.evaluate(
             instances_of(loaded, inputs, console.warn),
-            judging.methods or (),
-            judging.metrics or (),
-            stages=judging.stages,
             limit=judging.limit,
-            masks=judging.masks,
-            seed=seed,
+            journal=report.journal,
+            elsewhere=elsewhere,
             on_done=advance,
+            **asked,
         )
     _deliver(found, report, console)
+    if report.journal is not None:
+        report.journal.end()
     said = missed(found, report.fail_under, named=judging.methods is not None)
     if said is not None:
         raise click.exceptions.Exit(fail(said, 1))
+
+
+@contextmanager
+def _elsewhere(
+    model: LoadedModel, options: LoadOptions, asked: dict[str, Any], jobs: int
+) -> Iterator[Elsewhere | None]:
+    """Yield what judges in so many processes; None for this one alone."""
+    if jobs == 1:
+        yield None
+        return
+    from pellucid.errors import SpecError
+    from pellucid.judges import Asked, in_processes
+
+    if model.belong_together:
+        raise SpecError(
+            "the mean is that of all instances, and several processes have some of them each",
+            hint="leave out --jobs, or save the mean of some as mean.npy and name that file",
+        )
+    recipe = Asked(directory=model.directory, options=options, judging=asked)
+    with in_processes(recipe, jobs) as elsewhere:
+        yield elsewhere
 
 
 def _options(seed: int, **given: object) -> ExplainOptions:

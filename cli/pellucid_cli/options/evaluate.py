@@ -13,6 +13,7 @@ from pellucid_cli.options.records import record
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
+    from pellucid.api.judging import Journal
     from pellucid.evaluate import Evaluation
     from pellucid.inputs import Instance
     from pellucid.notices import Warn
@@ -25,6 +26,7 @@ class JudgeOptions:
     methods: str | None
     metrics: str | None
     stages: int
+    repeats: str | None
     limit: int | None
     masks: Path | None
 
@@ -36,7 +38,15 @@ class ReportOptions:
     out: Path | None
     form: str
     force: bool
+    jobs: int | None
     fail_under: Mapping[str, float]
+
+    @property
+    def journal(self) -> Journal | None:
+        """What keeps what is found until the report is written, where there is one."""
+        from pellucid.api.judging import Journal
+
+        return None if self.out is None else Journal(self.out, self.force)
 
 
 judge_options = record(
@@ -63,6 +73,13 @@ judge_options = record(
         show_default=True,
         help="Equal shares in which elements go or come.",
     ),
+    click.option(
+        "--repeats",
+        type=click.Choice(["few", "all"]),
+        help="How often max_sensitivity, randomization and seed explain an instance again: by 10 "
+        "moved inputs and 3 steps of random weights, or by 2 and 1, and with about 150 samples of "
+        "what is sampled [default: few of pictures, else all].",
+    ),
     click.option("--limit", type=click.IntRange(1), help="Take the first N instances only."),
     click.option(
         "--masks",
@@ -86,7 +103,13 @@ report_options = record(
         show_default=True,
         help="What is printed: a table and what follows from it, or every instance's number.",
     ),
-    click.option("--force", is_flag=True, help="Overwrite a report that exists."),
+    click.option("--force", is_flag=True, help="Overwrite a report that exists, or start over."),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1),
+        help="Judge in N processes, each with the model and a share of the processors.",
+    ),
     click.option(
         "--fail-under",
         multiple=True,

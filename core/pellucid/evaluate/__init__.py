@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.evaluate.candidates import Candidate, candidate_of, candidates_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
-from pellucid.evaluate.metrics import MEASURES, chosen_measures
+from pellucid.evaluate.metrics import MEASURES, REPEATED, chosen_measures
 from pellucid.evaluate.page import page_of
 from pellucid.evaluate.report import EVALUATION, PAGE, write_report
 from pellucid.evaluate.result import (
@@ -21,7 +21,7 @@ from pellucid.evaluate.result import (
 )
 from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
-from pellucid.evaluate.trial import Found, Measure, Metric, Settings, Trial, leading
+from pellucid.evaluate.trial import Found, Measure, Metric, Repeats, Settings, Trial, leading
 
 __all__ = [
     "CONTROLS",
@@ -29,6 +29,7 @@ __all__ = [
     "LEAST",
     "MEASURES",
     "PAGE",
+    "REPEATED",
     "TOO_FEW",
     "Candidate",
     "Evaluation",
@@ -42,6 +43,7 @@ __all__ = [
     "Metric",
     "Picture",
     "Provenance",
+    "Repeats",
     "Settings",
     "Shown",
     "Subject",

@@ -34,6 +34,8 @@ from pellucid.metadata.documents import parse_parameters, raise_errors, read_tex
 from pellucid.notices import Warn, Where
 
 _KINDS = tuple(str(it.value) for it in BaselineKind)
+PIXELS, MOST = 224 * 224, 1000
+"""Of a method that draws more samples for a picture, as many are drawn as one begins with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,14 @@ class Candidate:
 
     `settings` are those of a call, over `parameters` where these are given by a file. `described`
     are metadata with baselines of the candidate's own, or what returns those of an instance.
+    `note` is what there is to say of its settings.
     """
 
     name: str
     settings: CallSettings = CallSettings()
     parameters: ExplanationParameters | None = None
     described: ExplanationMetadata | Callable[[Instance], ExplanationMetadata] | None = None
+    note: str = ""
 
     def described_for(self, record: Instance) -> ExplanationMetadata | None:
         """Return the metadata that an instance is explained with, None for those of the model."""
@@ -120,12 +124,33 @@ def candidate_of(written: str, modalities: Collection[Modality] = ()) -> Candida
     for part in parts:
         key, value = _setting(method, part, written)
         settings[key] = value
-    candidate = Candidate(name=written, settings=call_settings(settings))
+    pictures = Modality.IMAGE in modalities and usual.items() <= settings.items()
     try:
-        _ = candidate.method
+        return _affordable(written, settings) if pictures else _made(written, settings)
     except SpecError as error:
         raise error.under(f"'{written}'") from error
+
+
+def _made(written: str, settings: Mapping[str, Any]) -> Candidate:
+    candidate = Candidate(name=written, settings=call_settings(settings))
+    _ = candidate.method  # which judges the settings
     return candidate
+
+
+def _affordable(written: str, settings: Mapping[str, Any]) -> Candidate:
+    """Return a candidate for pictures that draws no more samples than is said to be much."""
+    plain = _made(written, settings)
+    method, effort = plain.method, plain.method.effort
+    if effort is None or not method.sampled or effort.setting in settings:
+        return plain
+    if method.tolerance is not None or method.cost(PIXELS, 1) <= MOST:
+        return plain
+    fewer = _made(written, {**settings, effort.setting: effort.start})
+    note = (
+        f"'{written}' is judged as {fewer.method.caption()}, where an explanation is "
+        f"{plain.method.caption()}: name {written}:{effort.setting}=N for another number."
+    )
+    return replace(fewer, note=note)
 
 
 def _setting(method: type[Method], part: str, written: str) -> tuple[str, Any]:

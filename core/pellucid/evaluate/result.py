@@ -102,6 +102,7 @@ class Provenance:
     baseline: str = ""
     seed: int = 0
     stages: int = 50
+    repeats: str = "all"
 
 
 @dataclass(frozen=True, kw_only=True)

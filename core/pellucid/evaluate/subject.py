@@ -130,9 +130,18 @@ class Subject:
 
         `order` holds all elements, and `counts` [m] say how many have gone; returns [m] twice. It
         is what `worth` says; but a picture that differs from the last one in a few pixels is made
-        from it, which costs a copy, where a mask costs as much as a small network.
+        from it, which costs a copy, where a mask costs as much as a small network. An order that
+        was asked before, as that of a map which patches do not change, is not asked again.
         """
         assert self.picture is not None, "only pictures are made from each other"
+        key = order.tobytes(), counts.tobytes()
+        if key not in self._known:
+            self._known[key] = self._along(order, counts)
+        gone, come = self._known[key]
+        return gone.copy(), come.copy()
+
+    def _along(self, order: Array, counts: Array) -> tuple[Array, Array]:
+        assert self.picture is not None
         steps = np.unique(counts[(counts > 0) & (counts < self.count)])
         gone, come = np.full(len(counts), self.full), np.full(len(counts), self.empty)
         gone[counts == self.count], come[counts == self.count] = self.empty, self.full
@@ -172,6 +181,10 @@ class Subject:
 
     @cached_property
     def _rooms(self) -> dict[int, Array]:
+        return {}
+
+    @cached_property
+    def _known(self) -> dict[tuple[bytes, bytes], tuple[Array, Array]]:
         return {}
 
     def _flat(self, tensors: Tensors) -> Array:

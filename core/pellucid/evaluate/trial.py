@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from pellucid.evaluate.subject import Subject
@@ -37,16 +38,41 @@ class Metric:
     cannot: str
 
 
+class Repeats(Enum):
+    """How often an instance is explained again, which is what costs most."""
+
+    ALL = "all"
+    FEW = "few"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How metrics are taken: `stages` is the number of shares of a curve, `seed` a random seed."""
+    """How metrics are taken: `stages` is the number of shares of a curve, `seed` a random seed.
+
+    `moves` is how often an input is moved, `depths` are the shares of the weights that are drawn
+    anew, one after the other; `samples` are how many a repeat draws at most, 0 for no limit.
+    """
 
     stages: int = 50
     seed: int = 0
+    moves: int = 10
+    depths: tuple[float, ...] = (1 / 3, 2 / 3, 1.0)
+    samples: int = 0
+
+    @classmethod
+    def of(cls, repeats: Repeats, *, stages: int, seed: int) -> Settings:
+        """Return the settings for few repeats, or all: captum's number of moves, and thirds."""
+        if repeats is Repeats.ALL:
+            return cls(stages=stages, seed=seed)
+        return cls(stages=stages, seed=seed, moves=2, depths=(1.0,), samples=150)
 
 
 class Again(Protocol):
     """Explains the instance of a trial again, in another way; text says why that failed."""
+
+    def plain(self, candidate: str) -> Array | str | None:
+        """Return the map that repeats are compared with, [p]; None for the one that is judged."""
+        ...
 
     def changed(self, candidate: str, inputs: Mapping[str, Array]) -> Array | str:
         """Return the maps of changed inputs [r, …] for the same output, [r, p]."""
@@ -79,6 +105,11 @@ class Trial:
     ranges: Tensors = field(default_factory=dict)
     mask: Array | None = None
     again: Again | None = None
+
+    def plain(self, candidate: str) -> Array | str:
+        """Return the map that those of `again` are compared with, [p], or why there is none."""
+        other = None if self.again is None else self.again.plain(candidate)
+        return self.maps[candidate] if other is None else other
 
 
 @dataclass(slots=True)

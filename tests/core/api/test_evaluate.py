@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.api.judging import evaluation
+from pellucid.api.judging import evaluation, findings
 from pellucid.errors import InstanceError, SpecError
 from pellucid.evaluate import Candidate
 from pellucid.inputs import read_file
@@ -207,7 +207,7 @@ def test_memory_does_not_grow_with_the_instances(
 
 def test_many_instances_keep_the_maps_of_few(wine: Any, samples: Path) -> None:
     found = wine.evaluate(rows(samples, "wine", 3) * 6, "ig:steps=2,shapley:paths=4", stages=2)
-    assert len(found.shown) == evaluation.MOST_SHOWN
+    assert len(found.shown) == findings.MOST_SHOWN
     spreads = [it.spread for it in found.shown]
     assert spreads == sorted(spreads, reverse=True)
     values = np.stack([found.values["insertion"][n] for n in ("ig:steps=2", "shapley:paths=4")])

@@ -38,7 +38,8 @@ def test_a_name_with_settings(written, expected) -> None:
 
 
 def test_what_is_usual_for_pictures_may_be_written_otherwise() -> None:
-    assert settings("shapley", PICTURES) == {"players": "regions"}
+    assert settings("shapley", PICTURES) == {"players": "regions", "paths": 10}
+    assert settings("shapley:paths=50", PICTURES) == {"players": "regions", "paths": 50}
     assert settings("shapley:elements", PICTURES) == {"players": "elements"}
 
 

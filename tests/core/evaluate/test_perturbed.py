@@ -89,6 +89,9 @@ class Again:
     def __init__(self, explain):
         self.explain = explain
 
+    def plain(self, candidate):
+        return None
+
     def changed(self, candidate, inputs):
         return self.explain(candidate, inputs)
 
@@ -105,6 +108,6 @@ def test_controls_are_not_moved_and_what_fails_is_said() -> None:
     found = PERTURBED[1].judge(trial, Settings())
     assert found.values["max_sensitivity"] == {"a": 1.0}
     assert found.missing == {("max_sensitivity", "b"): "it fails"}
-    moved = moved_inputs(trial)["x"]
+    moved = moved_inputs(trial, 10)["x"]
     assert np.abs(moved - [1, 2]).max(axis=0) == pytest.approx([0.02, 0.2], rel=0.2)
     assert "again" in PERTURBED[1].refuses(Trial(subject=trial.subject, maps={}))

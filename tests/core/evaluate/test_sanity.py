@@ -21,6 +21,9 @@ class Again:
     def __init__(self, anew):
         self.anew = anew
 
+    def plain(self, candidate):
+        return None
+
     def seeded(self, candidate, seed):
         return self.anew(candidate)
 

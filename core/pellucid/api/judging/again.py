@@ -12,9 +12,18 @@ from pellucid.api.judging.subjects import Explaining, values_of
 from pellucid.errors import PellucidError
 from pellucid.evaluate import Candidate, Picture, Subject
 from pellucid.inputs import Instance
-from pellucid.metadata import ExplainOptions, ExplanationMetadata, ExplanationParameters
+from pellucid.metadata import (
+    ExplainOptions,
+    ExplanationMetadata,
+    ExplanationParameters,
+    call_settings,
+    given_settings,
+)
 from pellucid.model import Array
 from pellucid.notices import Message, Warn
+
+FEWEST = 2
+"""Fewer samples than a pair have no spread."""
 
 
 def unheard(notice: Message) -> None:
@@ -59,18 +68,37 @@ def configured(
 
 
 @dataclass(frozen=True)
-class Repeats:
-    """What explains instances again, by candidate; what cannot be made is not tried twice."""
+class AgainOf:
+    """What explains instances again, by candidate; what cannot be made is not tried twice.
+
+    `samples` is how many a repeat draws at most, 0 for no limit.
+    """
 
     model: Explaining
     candidates: Mapping[str, Candidate]
     seed: int
+    samples: int = 0
     _known: dict[tuple[str, float], str] = field(default_factory=dict)
 
     @cached_property
     def quiet(self) -> Explaining:
         """The model that says nothing: all has been said when it explained the first time."""
         return replace(self.model, pixels=self.model.pixels.heard_by(unheard, unheard))
+
+    def repeated(self, name: str, elements: int) -> Candidate:
+        """Return the candidate as it is repeated: itself, unless it draws too many samples."""
+        candidate = self.candidates[name]
+        method, effort = candidate.method, candidate.method.effort
+        few = effort is None or not self.samples or method.cost(elements, 1) <= self.samples
+        if effort is None or few or not method.sampled or method.tolerance is not None:
+            return candidate
+
+        def of(count: int) -> Candidate:
+            given = {**given_settings(candidate.settings), effort.setting: count}
+            return replace(candidate, settings=call_settings(given))
+
+        each = of(FEWEST).method.cost(elements, 1) / FEWEST
+        return of(max(FEWEST, int(self.samples / each)))
 
     def of(self, subject: Subject, record: Instance, index: tuple[int, ...]) -> AgainOne:
         """Return what explains one instance again."""
@@ -89,7 +117,7 @@ class Repeats:
         """Return the maps of some instances of one output, [r, p], or why there are none."""
         if (name, share) in self._known:
             return self._known[name, share]
-        candidate = self.candidates[name]
+        candidate = self.repeated(name, subject.count)
         try:
             model = configured(
                 self.quiet, candidate, unheard,
@@ -110,10 +138,22 @@ class Repeats:
 class AgainOne:
     """One instance, to be explained again."""
 
-    repeats: Repeats
+    repeats: AgainOf
     subject: Subject
     record: Instance
     index: tuple[int, ...]
+    _plain: dict[str, Array | str] = field(default_factory=dict)
+
+    def plain(self, candidate: str) -> Array | str | None:
+        """Return the map that repeats are compared with, [p]; None for the one that is judged."""
+        whole = self.repeats.candidates[candidate]
+        if self.repeats.repeated(candidate, self.subject.count) is whole:
+            return None
+        if candidate not in self._plain:
+            self._plain[candidate] = self._one(
+                self.repeats.maps(candidate, [self.record], self.subject, self.index)
+            )
+        return self._plain[candidate]
 
     def changed(self, candidate: str, inputs: Mapping[str, Array]) -> Array | str:
         """Return the maps of changed inputs [r, …] for the same output, [r, p]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,16 @@ class Masks:
         if not found:
             raise SpecError("has no masks", where=where, hint="masks are pictures, such as .png")
         return cls(path, found)
+
+    @property
+    def contents(self) -> str:
+        """What tells these masks from others, "" without any."""
+        if self.folder is None:
+            return ""
+        digest = sha256()
+        for name, path in self.files.items():
+            digest.update(name.encode(errors="surrogatepass") + b"\n" + read_bytes(path))
+        return digest.hexdigest()
 
     def of(self, record: Instance, subject: Subject) -> Array | None:
         """Return the mask of an instance, bool [h, w] as the model sees it; None without masks.

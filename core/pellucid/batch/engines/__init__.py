@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from pellucid.batch.engines.child import Child, start
 from pellucid.batch.engines.cluster import on_cluster
-from pellucid.batch.engines.processes import gpus, in_processes
+from pellucid.batch.engines.processes import environments, gpus, in_processes
 
-__all__ = ["gpus", "in_processes", "on_cluster"]
+__all__ = ["Child", "environments", "gpus", "in_processes", "on_cluster", "start"]

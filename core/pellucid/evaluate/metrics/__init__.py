@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pellucid.evaluate.metrics.chosen import MEASURES, chosen_measures
+from pellucid.evaluate.metrics.chosen import MEASURES, REPEATED, chosen_measures
 
-__all__ = ["MEASURES", "chosen_measures"]
+__all__ = ["MEASURES", "REPEATED", "chosen_measures"]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pellucid.errors import SpecError, meant
 from pellucid.evaluate.metrics.curves import CURVES
-from pellucid.evaluate.metrics.perturbed import PERTURBED
+from pellucid.evaluate.metrics.perturbed import PERTURBED, SENSITIVITY
 from pellucid.evaluate.metrics.pictures import INFORMATION, ROAD_FILLED
-from pellucid.evaluate.metrics.sanity import SANITY
+from pellucid.evaluate.metrics.sanity import SANITY, SEED
 from pellucid.evaluate.metrics.shares import IN_MASK, IN_SHARES
-from pellucid.evaluate.trial import Measure
+from pellucid.evaluate.trial import RANDOMIZATION, Measure
 
 MEASURES: tuple[Measure, ...] = (
     *CURVES,
@@ -24,6 +24,8 @@ MEASURES: tuple[Measure, ...] = (
 """All of them, in the order of a table."""
 
 ALL = "all"
+REPEATED = (SENSITIVITY, SEED, RANDOMIZATION)
+"""Those that explain an instance again."""
 
 
 def chosen_measures(names: Sequence[str], *, masks: bool = False) -> list[Measure]:

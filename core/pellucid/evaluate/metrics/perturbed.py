@@ -21,9 +21,8 @@ from pellucid.model import Array
 INFIDELITY, SENSITIVITY = "infidelity", "max_sensitivity"
 PARTS = 100
 """So many random parts are taken away, each alone."""
-MOVES = 10
 RADIUS = 0.02
-"""How far an input moves, as a share of its range, and how often: captum's defaults."""
+"""How far an input moves, as a share of its range: captum's default."""
 
 
 def parts(subject: Subject, count: int = PARTS) -> Array:
@@ -60,13 +59,13 @@ def sensitivity(plain: Array, moved: Array) -> float:
     return float(np.linalg.norm(moved - plain, axis=1).max()) / length
 
 
-def moved_inputs(trial: Trial) -> dict[str, Array]:
-    """Return the inputs that are floating point numbers, each moved a little: [m, …]."""
+def moved_inputs(trial: Trial, moves: int) -> dict[str, Array]:
+    """Return the inputs that are floating point numbers, each moved a little: [moves, …]."""
     generator = trial.subject.generator("moves")
     found = {}
     for name, value in sorted(trial.request.items()):
         radius = RADIUS * trial.ranges[name]
-        step = generator.uniform(-1, 1, (MOVES, *value.shape)) * radius
+        step = generator.uniform(-1, 1, (moves, *value.shape)) * radius
         found[name] = np.asarray(value + step, value.dtype)
     return found
 
@@ -82,15 +81,15 @@ def _judge_infidelity(trial: Trial, settings: Settings) -> Found:
 
 def _judge_sensitivity(trial: Trial, settings: Settings) -> Found:
     assert trial.again is not None
-    found, inputs = Found(), moved_inputs(trial)
-    for name, values in trial.maps.items():
+    found, inputs = Found(), moved_inputs(trial, settings.moves)
+    for name in trial.maps:
         if name in trial.controls:
             continue
-        moved = trial.again.changed(name, inputs)
-        if isinstance(moved, str):
-            found.lacks(SENSITIVITY, name, moved)
+        plain, moved = trial.plain(name), trial.again.changed(name, inputs)
+        if isinstance(plain, str) or isinstance(moved, str):
+            found.lacks(SENSITIVITY, name, next(it for it in (plain, moved) if isinstance(it, str)))
         else:
-            found.put(SENSITIVITY, name, sensitivity(values, moved))
+            found.put(SENSITIVITY, name, sensitivity(plain, moved))
     return found
 
 

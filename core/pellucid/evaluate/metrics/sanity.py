@@ -23,8 +23,6 @@ from pellucid.model import Array
 
 COMPLETENESS, SEED = "completeness", "seed"
 SIMILARITY = f"{RANDOMIZATION}_ssim"
-DEPTHS = (1 / 3, 2 / 3, 1.0)
-"""The shares of the weights that are drawn anew, from the output down."""
 
 
 def rank_correlation(first: Array, second: Array) -> float:
@@ -62,27 +60,32 @@ def _judge_completeness(trial: Trial, settings: Settings) -> Found:
 def _judge_seed(trial: Trial, settings: Settings) -> Found:
     assert trial.again is not None
     found, ranked = Found(), trial.subject.ranked
-    for name, values in trial.maps.items():
+    for name in trial.maps:
         if name in trial.controls:
             continue
-        other = trial.again.seeded(name, settings.seed + 1)
+        plain, other = trial.plain(name), trial.again.seeded(name, settings.seed + 1)
         if other is None:
             found.lacks(SEED, name, "it draws no random numbers")
-        elif isinstance(other, str):
-            found.lacks(SEED, name, other)
+        elif isinstance(plain, str) or isinstance(other, str):
+            found.lacks(SEED, name, next(it for it in (plain, other) if isinstance(it, str)))
         else:
-            found.put(SEED, name, rank_correlation(values[ranked], other[ranked]))
+            found.put(SEED, name, rank_correlation(plain[ranked], other[ranked]))
     return found
 
 
 def _judge_randomization(trial: Trial, settings: Settings) -> Found:
     assert trial.again is not None
     found, subject = Found(), trial.subject
-    for name, values in trial.maps.items():
+    for name in trial.maps:
+        known = name in trial.controls
+        values = trial.maps[name] if known else trial.plain(name)
+        if isinstance(values, str):
+            found.lacks(RANDOMIZATION, name, values)
+            continue
         correlations = [1.0]
         last: Array | None = None
-        for share in DEPTHS:
-            other = values if name in trial.controls else trial.again.reinitialised(name, share)
+        for share in settings.depths:
+            other = values if known else trial.again.reinitialised(name, share)
             if isinstance(other, str):
                 found.lacks(RANDOMIZATION, name, other)
                 last = None

@@ -127,6 +127,7 @@ def _facts(found: Evaluation) -> Iterator[Markup]:
         ("Rather than", it.why_not),
         ("Baseline", it.baseline),
         ("Stages", str(it.stages)),
+        ("Repeats", it.repeats),
         ("Seed", str(it.seed)),
         ("Pellucid", it.program),
         ("TensorFlow", it.tensorflow),
