@@ -348,6 +348,12 @@ CASES = [
         fill={"--spec": "{spec.json}"},
     ),
     # files
+    Case(
+        "its outputs had other names: give those of then with {class_names}",
+        "explain {columns} --reproduce {tmp}/named.npz",
+        before=("explain {columns} {rows} --class-names a,b,c --raw {tmp}/named.npz",),
+        fill={"--class-names": "a,b,c"},
+    ),
     Case("add {force:True} to overwrite it", INDEX, before=(INDEX,)),
     Case("add {force:True} to write into it", "batch {columns} {rows} -o {tmp}/used"),
     Case(

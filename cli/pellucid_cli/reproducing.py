@@ -52,6 +52,7 @@ class Reproduction:
         from pellucid.files import read_bytes
         from pellucid.saved_model import fingerprint
         from pellucid_cli.files import check_free, read_inputs, write
+        from pellucid_cli.flags import flag
         from pellucid_cli.streams import check_stdout, put
 
         _refuse_settings()
@@ -78,6 +79,8 @@ class Reproduction:
             self.response.deliver(saved.body(explanations))
         for sentence in again.sentences():
             put(f"{self.file}: {sentence}")
+        if again.hint is not None:
+            put(f"{self.file}: {again.hint.sentence(flag)}")
         return 0 if again.same else 1
 
 

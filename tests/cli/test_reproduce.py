@@ -185,3 +185,20 @@ def test_every_form_of_a_response_says_how_it_was_made(
     assert image["pixels"]["from"] == "option"
     run = program("explain", digits, seven, "--reproduce", file, "-q")
     assert (run.code, run.out.decode()) == (0, f"{file}: it is the same to the bit\n"), run.err
+
+
+def test_names_that_were_forgotten_are_asked_for(
+    program: Any, digits: Path, seven: Path, tmp_path: Path
+) -> None:
+    names, raw, body = tmp_path / "names.txt", tmp_path / "a.npz", tmp_path / "a.json"
+    names.write_text("\n".join(f"the {number}" for number in range(10)))
+    made = ("--class-names", names, "--steps", 2, "-q", "--raw", raw, "-o", body)
+    assert program("explain", digits, seven, *made).code == 0
+    for file, given in ((raw, ()), (body, (seven,))):
+        again = ("explain", digits, *given, "--reproduce", file, "-q")
+        run = program(*again)
+        assert run.code == 1
+        said = run.out.decode().splitlines()[-1]
+        assert said.endswith("its outputs had other names: give those of then with --class-names")
+        run = program(*again, "--class-names", names)
+        assert (run.code, run.out.decode()) == (0, f"{file}: it is the same to the bit\n")

@@ -105,6 +105,9 @@ def test_what_cannot_be_judged_is_said(program: Any, samples: Path, tmp_path: Pa
     text = samples / "code_or_prose"
     none = program("suggest-baseline", wine)
     assert none.code == 2 and "no input" in none.err
+    for name in ("completeness", "seed", "max_sensitivity", "randomization"):
+        judge = program("suggest-baseline", wine, rows, "--metrics", f"insertion, {name}")
+        assert judge.code == 2 and f"'{name}' is no judge of baselines" in judge.err
     suffix = program("suggest-baseline", wine, rows, "-o", tmp_path / "a.png")
     assert suffix.code == 2 and "neither a .npy nor a .npz" in suffix.err
     unknown = program("suggest-baseline", wine, rows, "--method", "igg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -72,7 +72,6 @@ def evaluate(
     a request, a table, or a folder of such; - is stdin. Numbers are means with 95 % intervals.
     With -o, the same command goes on where one was broken off.
     """
-    from pellucid_cli.output.progress import counted
     from pellucid_cli.streams import check_stdout
 
     if not inputs:
@@ -85,27 +84,7 @@ def evaluate(
 
         check_report(report.out, force=report.force)
     loading = load_options(console, model, options, tables)
-    loaded = load(console, model_dir, loading)
-    asked: dict[str, Any] = {
-        "candidates": judging.methods or (),
-        "metrics": judging.metrics or (),
-        "stages": judging.stages,
-        "repeats": judging.repeats,
-        "masks": judging.masks,
-        "seed": seed,
-    }
-    with (
-        counted("judging", console) as advance,
-        _elsewhere(loaded, loading, asked, report.jobs or 1) as elsewhere,
-    ):
-        found = loaded.evaluate(
-            instances_of(loaded, inputs, console.warn),
-            limit=judging.limit,
-            journal=report.journal,
-            elsewhere=elsewhere,
-            on_done=advance,
-            **asked,
-        )
+    found = _judged(load(console, model_dir, loading), loading, inputs, judging, report, console)
     _deliver(found, report, console)
     if report.journal is not None:
         report.journal.end()
@@ -114,9 +93,40 @@ def evaluate(
         raise click.exceptions.Exit(fail(said, 1))
 
 
+def _judged(
+    model: LoadedModel,
+    options: LoadOptions,
+    inputs: tuple[str, ...],
+    judging: JudgeOptions,
+    report: ReportOptions,
+    console: Console,
+) -> Evaluation:
+    """Judge the candidates, here or in several processes."""
+    from pellucid_cli.output.progress import counted
+
+    seed = options.explain.seed or 0
+    with (
+        counted("judging", console) as advance,
+        _elsewhere(model, options, judging, report.jobs or 1) as elsewhere,
+    ):
+        return model.evaluate(
+            instances_of(model, inputs, console.warn),
+            judging.methods or (),
+            judging.metrics or (),
+            stages=judging.stages,
+            repeats=judging.repeats,
+            limit=judging.limit,
+            masks=judging.masks,
+            seed=seed,
+            journal=report.journal,
+            elsewhere=elsewhere,
+            on_done=advance,
+        )
+
+
 @contextmanager
 def _elsewhere(
-    model: LoadedModel, options: LoadOptions, asked: dict[str, Any], jobs: int
+    model: LoadedModel, options: LoadOptions, judging: JudgeOptions, jobs: int
 ) -> Iterator[Elsewhere | None]:
     """Yield what judges in so many processes; None for this one alone."""
     if jobs == 1:
@@ -128,10 +138,19 @@ def _elsewhere(
     if model.belong_together:
         raise SpecError(
             "the mean is that of all instances, and several processes have some of them each",
-            hint="leave out --jobs, or save the mean of some as mean.npy and name that file",
+            hint="judge in one process, or save the mean of some as mean.npy and name that file",
         )
-    recipe = Asked(directory=model.directory, options=options, judging=asked)
-    with in_processes(recipe, jobs) as elsewhere:
+    asked = Asked(
+        directory=model.directory,
+        options=options,
+        candidates=judging.methods or "",
+        metrics=judging.metrics or "",
+        stages=judging.stages,
+        repeats=judging.repeats,
+        masks=judging.masks,
+        seed=options.explain.seed or 0,
+    )
+    with in_processes(asked, jobs) as elsewhere:
         yield elsewhere
 
 

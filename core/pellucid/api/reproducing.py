@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -71,6 +72,8 @@ _FORM = {
 _KEYS = [key.removesuffix("?") for key in _FORM]
 _KINDS = [it.value for it in BaselineKind]
 _SHOWN = 3
+# Where a response, or the list of an archive, has what an output is called.
+_NAME = re.compile(r"^names\[|\.(label_name|displayName|outputDisplayName)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +184,14 @@ class Again:
     def same(self) -> bool:
         """Whether all that was explained is equal within 1e-6."""
         return self.found.same
+
+    @property
+    def hint(self) -> Hint | None:
+        """What may have been forgotten, where names alone are others: they are in no file."""
+        others = self.found.others
+        if self.found.largest > CLOSE or not others or not all(map(_NAME.search, others)):
+            return None
+        return Hint("its outputs had other names: give those of then with {class_names}")
 
     def sentences(self) -> Iterator[str]:
         """Yield what is to be said: whether it is the same, and what changed meanwhile."""

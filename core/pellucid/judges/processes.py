@@ -31,13 +31,21 @@ class Asked:
 
     directory: Path
     options: LoadOptions
-    judging: dict[str, Any]
+    candidates: str = ""
+    metrics: str = ""
+    stages: int = 50
+    repeats: str | None = None
+    masks: Path | None = None
+    seed: int = 0
 
     def judge(self) -> Callable[[Group], Findings]:
         """Load the model. Raises what `pellucid.load` raises, and SpecError."""
         options = replace(self.options, parallel_batches=parallel_batches_here())
         model = load_model(self.directory, options, _unheard, _unheard)
-        return judge_of(model, **self.judging).judge
+        return judge_of(
+            model, self.candidates, self.metrics, stages=self.stages, repeats=self.repeats,
+            masks=self.masks, seed=self.seed,
+        ).judge  # fmt: skip
 
 
 @contextmanager

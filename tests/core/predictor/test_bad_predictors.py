@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stand_in import WEIGHTS, Asked, Reply, StandIn, linear, reply
 
 import pellucid
 from pellucid.cancellation import Cancelled, cancelled_when
 from pellucid.errors import InstanceError, PredictorError
 from pellucid.predictor import connection
+from stand_in import WEIGHTS, Asked, Reply, StandIn, linear, reply
 
 Loads = Callable[..., Any]
 ROWS = np.array([[1, 2, 3], [0.1, -4, 5]], np.float32)

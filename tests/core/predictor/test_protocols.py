@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stand_in import TF, WEIGHTS, Asked, Reply, StandIn, linear
 
 import pellucid
 from pellucid.errors import PellucidError, PredictorError, SpecError
 from pellucid.predictor import PredictorSettings
+from stand_in import TF, WEIGHTS, Asked, Reply, StandIn, linear
 
 Loads = Callable[..., Any]
 ROWS = np.array([[1, 2, 3], [0.1, -4, 5]], np.float32)

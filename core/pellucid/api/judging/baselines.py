@@ -34,6 +34,16 @@ DRAWN = 5
 """Towards so many rows explanations of what is no picture are judged."""
 TOGETHER = 64
 
+NO_JUDGES = {
+    "completeness": "attributions add up from whichever baseline, or nearly, and that says nothing "
+    "of where they are",
+    "seed": "it says whether enough was sampled",
+    "max_sensitivity": "what stands still need not be right",
+    "randomization": "no end of it is the better one",
+    "randomization_ssim": "no end of it is the better one",
+}
+"""Metrics of methods that say nothing of a baseline, and why."""
+
 AS_IT_IS, NEAR = "as it is", "nearest"
 
 
@@ -67,6 +77,13 @@ def suggest_baseline(
     ``deletion``; the first decides. `on_done` is called after each instance that is judged. Raises
     SpecError where nothing has a baseline of numbers, and InstanceError.
     """
+    names = metrics.split(",") if isinstance(metrics, str) else metrics
+    for name in (it.strip() for it in names):
+        if name in NO_JUDGES:
+            raise SpecError(
+                f"'{name}' is no judge of baselines: {NO_JUDGES[name]}",
+                hint="choose road for pictures, or insertion and deletion",
+            )
     model = one_output(model)
     made = _Made(model, records, list(islice(examples or (), EXAMPLES)), seed)
     picture = made.picture
@@ -156,6 +173,14 @@ class _Made:
             for name, key in keys.items()
             if key in infos and (infos[key].is_float or self.picture)
         }
+        others = [f"'{name}'" for name in keys if name not in found]
+        if found and others:
+            it = "it has its" if len(others) == 1 else "they have their"
+            self.notes.append(
+                f"Baselines are those of {', '.join(map(repr, found))}: {', '.join(others)} "
+                f"{'holds' if len(others) == 1 else 'hold'} no floating point numbers, and "
+                f"{it} own in each of them."
+            )
         if not found:
             raise SpecError(
                 "no explained input is a picture or holds floating point numbers, of which "

@@ -33,6 +33,7 @@ from pellucid.evaluate import (
     candidates_of,
     chosen_measures,
 )
+from pellucid.explain import BaselineKind
 from pellucid.inputs import Instance
 from pellucid.metadata import Modality
 
@@ -76,7 +77,7 @@ def evaluate(
     if journal is not None:
         journal.begin(plan_of(judge))
     found = Findings()
-    for part in _parts(judge, _groups(records), journal, elsewhere, on_done):
+    for part in _parts(judge, _groups(records, _together(judge)), journal, elsewhere, on_done):
         found.add(part)
     if not found.rows:
         raise InstanceError("there are no instances to judge explanations by")
@@ -170,13 +171,19 @@ def _names(written: Any) -> list[Any]:
     return found
 
 
-def _groups(records: Iterable[Instance]) -> Iterator[list[tuple[int, Instance]]]:
+def _together(judge: Judge) -> int:
+    """Return how many elements are explained together: more where a mean is taken of instances."""
+    means = any(it.settings.baseline == BaselineKind.MEAN.value for it in judge.candidates)
+    return TOGETHER * (4 if means else 1)
+
+
+def _groups(records: Iterable[Instance], together: int) -> Iterator[list[tuple[int, Instance]]]:
     """Yield instances with their places, as many at a time as are explained together."""
     group: list[tuple[int, Instance]] = []
     elements = 0
     for number, record in enumerate(records):
         size = sum(prod(it.shape) for it in record.tensors.values())
-        if group and (elements + size > TOGETHER or len(group) >= 64):
+        if group and (elements + size > together or len(group) >= 64):
             yield group
             group, elements = [], 0
         group.append((number, record))

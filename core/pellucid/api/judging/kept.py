@@ -7,13 +7,14 @@ import json
 from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from pellucid.api.judging.findings import Findings
-from pellucid.errors import FOREIGN
 from pellucid.evaluate import Instance as Row
 from pellucid.evaluate import Shown, packed
+from pellucid.files import DAMAGED
 from pellucid.model import Array
 
 DOCUMENT = "document"
@@ -67,7 +68,7 @@ def of_bytes(data: bytes, key: str) -> Findings | None:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             document = json.loads(arrays[DOCUMENT].tobytes())
             return _found(document, arrays) if document["key"] == key else None
-    except FOREIGN:
+    except (*DAMAGED, BadZipFile):
         return None
 
 
