@@ -27,6 +27,7 @@ from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.last_row import last_row, last_row_of
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.engine.transposed_part import AffinePart
 from pellucid.runtime.graph.conditions import CONDITIONS
 from pellucid.runtime.graph.function_library import CALLS
 from pellucid.runtime.graph.reinitialise import Reinitialisation
@@ -172,6 +173,11 @@ class Backend(Compiled):
             for value in node.attr.values()
         )
 
+    @cached_property
+    def affine_part(self) -> AffinePart | None:
+        """What of the network is affine in the real operands, where that saves something."""
+        return None
+
     @abstractmethod
     def network(self, rows: dict[str, Any]) -> Any:
         """Return the output for `rows`, as new ops of the current graph."""
@@ -296,7 +302,8 @@ class Backend(Compiled):
             start, stop, rows = self._path_arguments()
             rows.append(tf.compat.v1.placeholder(tf.int64, [None]))
             sums = kernels.path_gradient(
-                self._filled, self.operands, self.compile_spec.batch, start, stop, *rows
+                *(self._filled, self.operands, self.compile_spec.batch, start, stop, *rows),
+                part=self.affine_part,
             )
             return [*start.values(), *stop.values(), *rows], sums
 
@@ -309,7 +316,8 @@ class Backend(Compiled):
             start, stop, rows = self._path_arguments()
             rows.append(tf.compat.v1.placeholder(tf.int64, [None, None]))
             sums = kernels.path_gradients(
-                names, self._filled, self.operands, self.compile_spec.batch, start, stop, *rows
+                *(names, self._filled, self.operands, self.compile_spec.batch, start, stop, *rows),
+                part=self.affine_part,
             )
             return [*start.values(), *stop.values(), *rows], sums
 

@@ -23,8 +23,10 @@ from pellucid.runtime.backends.base import (
 )
 from pellucid.runtime.backends.devices import device_scope, session_config
 from pellucid.runtime.backends.session import SessionGraph
+from pellucid.runtime.engine.affine_prefix import affine_prefix
 from pellucid.runtime.engine.failures import FAILURES, NETWORK, Unsupported, sentence
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
+from pellucid.runtime.engine.transposed_part import AffinePart
 from pellucid.runtime.graph.conditions import decided_by_values
 from pellucid.runtime.graph.effects import changes_state, makes_state, random_ops
 from pellucid.runtime.graph.flat_graph import FlatGraph, identity_of, missing_ops, node_of
@@ -188,16 +190,53 @@ class FlatGraphBackend(FlatSession, Backend):
         self._moving = flat.graph_def_of(moving, self._waits)
         self.open([*self._boundary, *cuts, *(f"^{name}" for name in self._waits)], self._moving)
         self.operands = self.describe()
+        # What the operations `network/…` are given, which were imported first.
+        self._asked: dict[str, Any] = {}
 
     @cached_property
     def conditional(self) -> bool:
         rows = [self.tensors[o.name] for o in self.operands if not o.shared]
         return decided_by_values(self.flat, self._output, self._moving_nodes, rows)
 
+    @cached_property
+    def affine_part(self) -> AffinePart | None:
+        spec = self.compile_spec
+        if spec.varying or spec.ends or not spec.takes_any_rows or not self._asked:
+            return None
+        output = self.graph.get_tensor_by_name(NETWORK + self._output)
+        found = affine_prefix(
+            [op for op in self.graph.get_operations() if op.name.startswith(NETWORK)],
+            [self._asked[o.name] for o in self.operands if o.real],
+            output,
+        )
+        if found.saved <= 0 or output.dtype not in (tf.float32, tf.float64):
+            return None
+        names = [it.name.removeprefix(NETWORK) for it in found.boundary]
+        nodes = self.flat.ancestors(names, self.tensors.values()) & self._moving_nodes
+        read = {t for n in nodes for t in self.flat.inputs(self.flat.nodes[n]) if t[0] != "^"}
+        definition, cuts = self.flat.graph_def_of(nodes), {*self.tensors.values()}
+
+        def answers(rows: Mapping[str, Any]) -> list[Any]:
+            given = {self.tensors[name]: row for name, row in rows.items()}
+            get = self.graph.get_tensor_by_name
+            outside = {t for t in read if t in cuts or node_of(t) not in nodes}
+            replaced = {t: given[t] if t in given else get(t) for t in outside}
+            found: list[Any] = tf.import_graph_def(
+                definition, input_map=replaced, return_elements=names, name=NETWORK.rstrip("/")
+            )
+            return found
+
+        def inside(output: Any) -> list[Any]:
+            scope = output.name.removesuffix(self._output)
+            return [self.graph.get_tensor_by_name(scope + name) for name in names]
+
+        return AffinePart(answers, inside)
+
     def network(self, rows: dict[str, Any]) -> Any:
         for name, tensor in self.tensors.items():
             if tensor == self._output:  # passed through
                 return tf.identity(rows[name])
+        self._asked = self._asked or rows
         tensors = ((self.tensors[name], row) for name, row in rows.items())
         replaced = {tensor: row for tensor, row in tensors if tensor in self._read}
         replaced |= {t: self.graph.get_tensor_by_name(t) for t in self._boundary}

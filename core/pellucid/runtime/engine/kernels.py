@@ -16,6 +16,7 @@ from pellucid.errors import ModelError, NotDifferentiableError
 from pellucid.runtime.engine.failures import NoGradient
 from pellucid.runtime.engine.joined_operands import groups_of, joined, parted
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.engine.transposed_part import AffinePart, transposed_sums
 from pellucid.saved_model import Batch
 
 Network: TypeAlias = Callable[[dict[str, Any]], Any]
@@ -58,6 +59,8 @@ def path_gradient(
     node: Any,
     weight: Any,
     target: Any,
+    *,
+    part: AffinePart | None = None,
 ) -> dict[str, Any]:
     """Return Σ_r w_r ∇f(start + a_r (stop − start)) summed over the rows r of each path.
 
@@ -65,8 +68,9 @@ def path_gradient(
     a row is on; `node` a and `weight` w are float64 [r]; `target` int64 [r] is the flat index of
     the output. The sums are accumulated in float64, [p, …]. An operand that no gradient reaches is
     left out. Raises NoGradient if none does, and NotDifferentiableError if no operand is of floats.
+    The transpose of what is affine, `part` of the network, is applied once for each path.
     """
-    back = _forward(network, operands, batch, start, stop, path, node, weight)
+    back = _forward(network, operands, batch, start, stop, path, node, weight, part)
     return back(target)
 
 
@@ -81,13 +85,15 @@ def path_gradients(
     node: Any,
     weight: Any,
     targets: Any,
+    *,
+    part: AffinePart | None = None,
 ) -> dict[str, Any]:
     """Return `path_gradient` for k targets of each row, int64 [k, r], after one way forward.
 
     `names` are the operands that a gradient reaches; the sums of each are float64 [k, p, …]. The
     ways back are gone one after the other: they take the memory of one, whatever k is.
     """
-    back = _forward(network, operands, batch, start, stop, path, node, weight)
+    back = _forward(network, operands, batch, start, stop, path, node, weight, part)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def reached(target: Any) -> dict[str, Any]:
@@ -110,12 +116,23 @@ def _forward(
     path: Any,
     node: Any,
     weight: Any,
+    part: AffinePart | None,
 ) -> Callable[[Any], dict[str, Any]]:
     """Go forward along paths, and return the way back from a target of each row, int64 [r]."""
     rows = _on_paths(operands, batch, start, stop, path, node)
     output = outputs(network, operands, batch, rows)
     paths = tf.shape(stop[operands[0].name])[0]
-    return lambda target: gradient_sums(operands, rows, output, path, weight, target, paths)
+
+    def back(target: Any) -> dict[str, Any]:
+        if part is not None:
+            points, ends = ({o.name: it[o.name] for o in operands if o.real} for it in (rows, stop))
+            score = _score(output, target)
+            found = transposed_sums(part, output, score, points, ends, path, weight)
+            if found:
+                return found
+        return gradient_sums(operands, rows, output, path, weight, target, paths)
+
+    return back
 
 
 def _on_paths(

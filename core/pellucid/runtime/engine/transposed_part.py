@@ -1,0 +1,79 @@
+"""Gradients of paths where a network begins with what is affine: its transpose once for a path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.runtime.engine.tensorflow import tf
+
+FEW_ROWS = 64
+"""So many numbers may be summed up in single precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class AffinePart:
+    """The first part A of a network g ∘ A, of which `names` are what the other part reads.
+
+    `answers` gives them, as new operations, for rows of the real operands; `inside` finds those
+    that an output of the network was computed from.
+    """
+
+    answers: Callable[[Mapping[str, Any]], list[Any]]
+    inside: Callable[[Any], list[Any]]
+
+
+def transposed_sums(
+    part: AffinePart,
+    output: Any,
+    score: Any,
+    points: Mapping[str, Any],
+    ends: Mapping[str, Any],
+    path: Any,
+    weight: Any,
+) -> dict[str, Any]:
+    """Return Σ_r w_r ∇f(x_r) summed over the rows r of each path, float64 [p, …], by operand.
+
+    As ∇(g ∘ A)(x) = Aᵀ ∇g(A x), and Aᵀ is the same everywhere, it is applied to the sums. `points`
+    are the rows x [r, …] of the real operands, and `ends` the same ends of paths [p, …]; `score`
+    [r] is chosen of the `output`. An operand that no gradient reaches is left out.
+    """
+    names, cut, answers = list(points), part.inside(output), part.answers(ends)
+    paths = tf.shape(next(iter(ends.values())))[0]
+    slopes = tf.gradients(
+        score,
+        [*points.values(), *cut],
+        grad_ys=tf.cast(weight, score.dtype),
+        stop_gradients=cut,
+    )
+    sums = [None if it is None else _summed(it, path, paths) for it in slopes]
+    behind = [it for it in zip(answers, sums[len(names) :], strict=True) if it[1] is not None]
+    through = tf.gradients(
+        [answer for answer, _ in behind],
+        [ends[name] for name in names],
+        grad_ys=[tf.cast(total, answer.dtype) for answer, total in behind],
+    )
+    found = {}
+    for name, direct, transposed in zip(names, sums, through, strict=False):
+        parts = [tf.cast(it, tf.float64) for it in (direct, transposed) if it is not None]
+        if parts:
+            found[name] = tf.add_n(parts)
+    return found
+
+
+def _summed(slope: Any, path: Any, paths: Any) -> Any:
+    """Return the sums of rows [r, …] for each path, [p, …]."""
+    slope = tf.convert_to_tensor(slope)
+    sizes, count = slope.shape[1:].as_list(), tf.shape(slope)[0]
+
+    def of_few() -> Any:  # a product goes through memory once: these may be the largest there are
+        flat = tf.reshape(slope, [-1, math.prod(sizes)])
+        total = tf.matmul(tf.ones([1, count], slope.dtype), flat)
+        return tf.cast(tf.reshape(total, [1, *sizes]), tf.float64)
+
+    def of_many() -> Any:
+        return tf.math.unsorted_segment_sum(tf.cast(slope, tf.float64), path, paths)
+
+    return tf.cond((paths == 1) & (count <= FEW_ROWS), of_few, of_many)
