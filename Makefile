@@ -121,9 +121,9 @@ samples: $(VENV)/.dev  ## Train the sample models again (about 15 minutes)
 golden: $(VENV)/.dev $(IMAGENET)/saved_model.pb  ## Rewrite the expected responses and pictures; review the diff
 	$(BIN)/python -m pytest tests/test_goldens.py tests/test_documents.py tests/core/visualize/test_overlay_goldens.py --golden
 
-bench: $(VENV)/.dev  ## Measure speed against peers and against the floor, as ratios
-	$(BIN)/python tests/bench/bench.py
-	$(BIN)/python tests/bench/serve_load.py
+bench: $(VENV)/.dev  ## Measure speed, as ratios; with QUICK=1 without peers, servers and large networks
+	$(BIN)/python tests/bench/bench.py $(if $(QUICK),--quick)
+	$(if $(QUICK),,$(BIN)/python tests/bench/serve_load.py)
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) $(LOWEST) $(IMAGENET) demo bench build dist .mypy_cache .ruff_cache .hypothesis

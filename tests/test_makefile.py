@@ -87,3 +87,13 @@ def test_every_test_that_a_target_names_is_there() -> None:
     named = re.findall(r"(?<![\w/])tests/[\w./-]+", (ROOT / "Makefile").read_text())
     assert len(named) > 5
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("words, quick", [([], False), (["QUICK=1"], True)])
+def test_a_quick_bench_leaves_out_what_takes_long(
+    words: list[str], quick: bool, clone: Path
+) -> None:
+    run = subprocess.run(["make", "bench", *words], cwd=clone, capture_output=True, text=True)
+    assert run.returncode == 0
+    assert asked(clone, "bench.py --quick") == quick
+    assert asked(clone, "serve_load.py") == (not quick)

@@ -1,4 +1,4 @@
-"""Speed, as ratios: ``make bench``, or ``python tests/bench/bench.py --quick`` without the peers.
+"""Speed, as ratios: ``make bench``, or ``make bench QUICK=1`` without the peers.
 
 Prints a table and writes bench/results.json. What "must be" comes from the project's targets; the
 exit code is 1 when one is missed by CPU time, or by the clock where a browser is measured.
@@ -25,6 +25,7 @@ import linting
 import many_inputs
 import methods
 import neighbors
+import networks
 import numpy as np
 import peers
 import start_up
@@ -158,6 +159,7 @@ def main() -> int:
         lambda: gradients("photos", 16, turns, not quick),
         lambda: gradients("digits", 100, turns, not quick),
         lambda: labels.labels(turns),
+        lambda: networks.networks(3, quick),
         lambda: many_inputs.many_inputs(turns),
         lambda: methods.xrai(turns, not quick),
         lambda: methods.lime(turns, not quick),
