@@ -22,6 +22,7 @@ from pellucid.serve.auth import Guard
 from pellucid.serve.handler import Handler
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.metrics import CONTENT_TYPE
+from pellucid.serve.open_inference import OpenInference
 from pellucid.serve.protocols import PROTOCOLS, protocol_of
 from pellucid.serve.protocols.openapi import PLACE, document
 from pellucid.serve.protocols.protocol import Protocol, Target
@@ -81,6 +82,7 @@ def application(
         Route("/readyz", _ready_of(handler), methods=["GET"]),
         Route("/metrics", _guarded(handler, _metrics), methods=["GET"]),
         Route("/openapi.json", _guarded(handler, _openapi), methods=["GET"]),
+        *OpenInference(handler).routes,
         *Page(handler).routes,
     ]
     handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}

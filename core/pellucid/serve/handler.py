@@ -189,9 +189,23 @@ class Handler:
                 where=Where(path="signature_name"),
             )
         own = {k: v for k, v in request.parameters.items() if k in protocol.override}
+        return self.wanted(request.instances, own, loaded, protocol, target)
+
+    def wanted(
+        self,
+        instances: tuple[Instance, ...],
+        own: dict[str, object],
+        loaded: Loaded,
+        protocol: Protocol,
+        target: Target,
+    ) -> Read:
+        """Return instances with the model as a request's `own` settings want it explained.
+
+        Raises SpecError and HttpError.
+        """
         model = protocol.configured(loaded.model, own) if target.verb == "explain" else loaded.model
         most = self.limits.check(
-            request.instances,
+            instances,
             model.parameters,
             loaded.model.parameters,
             loaded.outputs,
@@ -199,7 +213,7 @@ class Handler:
             baselines_of(loaded.model.metadata),
         )
         key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
-        return Read(request.instances, model, key, most)
+        return Read(instances, model, key, most)
 
     async def _received(self, request: Request, protocol: Protocol, seconds: float) -> bytes:
         """Return the body of a request; one that has begun to come is taken to the end."""

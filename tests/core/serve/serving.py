@@ -142,7 +142,9 @@ class Stub:
         signature = Signature(
             key="serving_default", inputs={}, outputs={"y": output}, method_name=""
         )
-        self.compiler = SimpleNamespace(signature=signature, model=lambda gradients: None)
+        self.compiler = SimpleNamespace(
+            signature=signature, model=lambda gradients: None, predictor=None
+        )
         self.gate = threading.Event()
         self.started = threading.Event()
         self.blocks: list[list[float]] = []

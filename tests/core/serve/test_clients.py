@@ -413,3 +413,46 @@ def test_kserve_s_example(gray_as_rgb: Path, client: Client, tmp_path: Path) -> 
     assert (found["temp"], found["masks"]) == ([28, 28, 3], [10, 28, 28])
     assert found["same"] and set(found["marks"]) == {0, 1}
     assert (tmp_path / "panel.png").stat().st_size > 10_000
+
+
+TRITON = ("tritonclient[http]>=2.50", "numpy")
+
+
+def test_tritons_own_client_asks_by_the_open_inference_protocol(client: Client) -> None:
+    """JSON and raw bytes; what is not there is its own exception."""
+    python = environment_with("triton", TRITON) / "bin" / "python"
+    script = (
+        "import json, sys, numpy as np, tritonclient.http as t\n"
+        "from tritonclient.utils import InferenceServerException\n"
+        "given = json.load(sys.stdin)\n"
+        "c = t.InferenceServerClient(given['url'].removeprefix('http://'))\n"
+        "found = {'live': c.is_server_live(), 'ready': c.is_server_ready(),\n"
+        "         'model': c.is_model_ready('wine'), 'name': c.get_server_metadata()['name']}\n"
+        "about = c.get_model_metadata('wine')\n"
+        "for binary in (True, False):\n"
+        "    inputs = []\n"
+        "    for it in about['inputs']:\n"
+        "        values = np.array([w[it['name']] for w in given['wines']], np.float32)\n"
+        "        values = values.reshape([len(values), *it['shape'][1:]])\n"
+        "        inputs.append(t.InferInput(it['name'], list(values.shape), it['datatype']))\n"
+        "        inputs[-1].set_data_from_numpy(values, binary_data=binary)\n"
+        "    name = about['outputs'][0]['name']\n"
+        "    outputs = [t.InferRequestedOutput(name, binary_data=binary)]\n"
+        "    answer = c.infer('wine', inputs, outputs=outputs, request_id='7')\n"
+        "    found[str(binary)] = answer.as_numpy(name).tolist()\n"
+        "    whole = c.infer('wine', inputs)\n"
+        "    found['whole'] = whole.as_numpy(name).tolist()\n"
+        "    found['id'] = answer.get_response()['id']\n"
+        "try:\n"
+        "    c.infer('none', inputs)\n"
+        "except InferenceServerException as error:\n"
+        "    found['error'] = error.message()\n"
+        "print(json.dumps(found))\n"
+    )
+    found = client(python, script)
+    model = pellucid.load(SAMPLES / "wine" / "model", warn=lambda message: None)
+    wanted = np.array(model.predict(WINES))
+    for key in ("True", "False", "whole"):
+        np.testing.assert_allclose(np.array(found[key]), wanted, rtol=1e-5)
+    assert [found[key] for key in ("live", "ready", "model", "id")] == [True, True, True, "7"]
+    assert "there is no model 'none'" in found["error"]

@@ -24,6 +24,9 @@ from pellucid.predictor.wires.json_values import as_json, dump, json_bytes_of
 from pellucid.predictor.wires.wire import Wire
 from pellucid.saved_model import Signature
 
+_WORD = 8
+"""Numbers behind a head of so many bytes, or a multiple, are read from where they lie."""
+
 
 class OpenInference(Wire):
     """Columns as raw bytes or as JSON; which of them, the server is asked once."""
@@ -79,6 +82,7 @@ class OpenInference(Wire):
         head = dump({"inputs": inputs, "outputs": outputs})
         if not binary:
             return head, {"Content-Type": "application/json"}
+        head += b" " * (-len(head) % _WORD)
         headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(head))}
         return b"".join([head, *parts]), headers
 
