@@ -137,6 +137,48 @@ def test_several_baselines_are_refined_each_on_its_own_path() -> None:
     )
 
 
+@pytest.mark.parametrize("tolerance", [0.01, 0.001])
+def test_the_mean_of_baselines_that_cancel_is_as_accurate_as_was_asked(tolerance: float) -> None:
+    """Between two baselines, what comes from one side goes on the other; by hand, Σ x³."""
+    model = FunctionModel(
+        lambda x: (x["x"] ** 3 + np.maximum(x["x"], 0.3)).sum(1, keepdims=True),
+        lambda x, target: {"x": 3 * x["x"] ** 2 + (x["x"] > 0.3)},
+        frozenset({"x"}),
+    )
+    x = np.array([[0.35, 0.5, 0.2], [0.3, 0.31, 0.9], [1.0, 2.0, 3.0]])
+    step = np.array([[0.3, 0.301, 0.302], [0.2, 0.2, 0.2], [0.1, 0.1, 0.1]])
+    baselines = [{"x": x - step}, {"x": x + step}]
+    method = IntegratedGradients(tolerance=tolerance, max_steps=20000)
+    got = integrated_gradients(model, {"x": x}, baselines, np.zeros(3, int), method)
+    exact = np.mean(
+        [
+            (x**3 + np.maximum(x, 0.3)) - (it["x"] ** 3 + np.maximum(it["x"], 0.3))
+            for it in baselines
+        ],
+        axis=0,
+    )
+    off = np.linalg.norm(got.values["x"] - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    assert (off <= tolerance).all()
+    assert (got.diagnostics["quadrature_error"] <= tolerance).all()
+    np.testing.assert_array_equal(got.evaluations, got.diagnostics["gradients"])
+    alone = [
+        integrated_gradients(
+            model,
+            {"x": x[[i]]},
+            [{"x": it["x"][[i]]} for it in baselines],
+            np.zeros(1, int),
+            method,
+        )
+        for i in range(3)
+    ]
+    np.testing.assert_allclose(
+        got.values["x"], np.concatenate([it.values["x"] for it in alone]), atol=1e-12
+    )
+    np.testing.assert_array_equal(got.evaluations, [it.evaluations[0] for it in alone])
+    once = integrated_gradients(model, {"x": x}, baselines, np.zeros(3, int), method, again=False)
+    assert (once.diagnostics["quadrature_error"] > tolerance).any(), "it is more than that alone"
+
+
 def relu(x: Array) -> tuple[Array, Array]:
     return np.maximum(x, 0), (x > 0).astype(float)
 
