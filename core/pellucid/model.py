@@ -6,8 +6,9 @@ numpy; the compiled model answers the same ones and is tested against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -16,6 +17,67 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 Tensors: TypeAlias = Mapping[str, Array]
 """Feature name → array [n, …], one row for each instance."""
+
+
+class Rows(dict[str, Array]):
+    """Arrays [n, …] by name whose rows are taken one by one."""
+
+    @cached_property
+    def lists(self) -> list[tuple[Any, ...]]:
+        """The rows, [n], each with the value of each name as nested lists, or as a number."""
+        return [*zip(*(it.tolist() for it in self.values()), strict=True)]
+
+    @cached_property
+    def numbers(self) -> list[tuple[Any, ...]]:
+        """The rows, [n], each with the number of each name, where all are single ones."""
+        return [*zip(*(it.ravel().tolist() for it in self.values()), strict=True)]
+
+    @cached_property
+    def joined(self) -> Array | None:
+        """All as one array, [k, n, …], None where they differ in shape."""
+        alike = len({(it.shape, it.dtype) for it in self.values()}) == 1
+        return np.stack([*self.values()]) if alike else None
+
+    @cached_property
+    def largest(self) -> int:
+        """How many elements a row has at most of one name."""
+        return max((it[:1].size for it in self.values()), default=0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rows, (dict(self),)
+
+
+class TensorsOfRow(Mapping[str, Array]):
+    """The arrays of one instance: row `row` of arrays [n, …], by name."""
+
+    __slots__ = ("arrays", "row")
+
+    def __init__(self, arrays: Rows, row: int) -> None:
+        self.arrays, self.row = arrays, row
+
+    def __getitem__(self, name: str) -> Array:
+        found: Array = self.arrays[name][self.row, ...]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)  # of many rows, only this one travels
+
+    def listed(self) -> dict[str, Any]:
+        """Return the arrays as nested lists and numbers."""
+        row = self.arrays.lists[self.row] if self.arrays else ()
+        return dict(zip(self.arrays, row, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,8 @@ class Summary:
     def dependence(self, feature: str, label: str | int = 0) -> OverviewPicture:
         """Return the attribution of one feature by its value, a dot for each instance."""
         key, called = self._class(label)
-        known = {name for point in self.overview.points for name in point.get(key, ())}
+        points = (point[key] for point in self.overview.points if key in point)
+        known = {name for spots in points for name in spots.names}
         if feature not in known:
             hint = meant(feature, sorted(known)) or f"the features are {', '.join(sorted(known))}"
             what = f"'{feature}' is unknown"

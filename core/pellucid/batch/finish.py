@@ -90,5 +90,6 @@ def _entries(folder: Folder, plan: Plan) -> Iterator[Entry]:
                         row = {"input": it["name"], "error": it["error"]}
                         yield Entry(name=it["name"], error=it["error"], row=row)
                     else:
-                        row = orjson.loads(results.readline())
-                        yield Entry(name=it["name"], row=row, **it["shown"])
+                        line = results.readline()
+                        row = orjson.loads(line)
+                        yield Entry(name=it["name"], row=row, size=len(line), **it["shown"])

@@ -52,6 +52,7 @@ from pellucid.notices import Notice, Where
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 
 HEAD = 4096
+_FAILS: tuple[type[BaseException], ...] = (InstanceError, OSError, *FOREIGN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +101,8 @@ def items_of(
     beside: Beside = Beside(),
 ) -> Iterator[Item]:
     """Yield the items of one file, numbered on from `number`; a file that fails is one, too."""
-    path = os.path.abspath(given.path)
-    source = given.source or shown(given.path)
-    place = "/".join(fitting(shown(part)) for part in _beneath(path, root).split(os.sep))
-    first = Item(number=number, source=source, path=path, place=place, kind="picture")
-    count = 0
+    first = _first(given, root, number)
+    source, count = first.source, 0
     try:
         if given.problem is not None:
             raise InstanceError(given.problem, where=Where(file=source))
@@ -128,11 +126,25 @@ def items_of(
         yield replace(first, number=number + count, kind="failed", content=failed, index=count)
 
 
+def _first(given: Input, root: str, number: int) -> Item:
+    """Return a file as a single input, from which those in it are made."""
+    path = os.path.abspath(given.path)
+    source = given.source or shown(given.path)
+    place = "/".join(fitting(shown(part)) for part in _beneath(path, root).split(os.sep))
+    return Item(number=number, source=source, path=path, place=place, kind="picture")
+
+
 def count_of(given: Input, root: str, inputs: Sequence[InputInfo], beside: Beside) -> int:
     """Return how many items a file has; a picture is one, and is not opened for that."""
     if given.problem is not None or suffix_of(given.path) in IMAGE_SUFFIXES:
         return 1
-    return sum(1 for _ in items_of(given, root, inputs, beside=beside))
+    count = 0
+    try:
+        for _ in _opened(_first(given, root, 0), inputs, beside, counted=True):
+            count += 1
+    except _FAILS:
+        return count + 1  # that it fails is an item, too
+    return max(1, count)
 
 
 def decode(
@@ -198,8 +210,13 @@ def _beneath(path: str, root: str) -> str:
     return os.path.basename(path) if place.startswith(os.pardir) else place
 
 
-def _opened(first: Item, inputs: Sequence[InputInfo], beside: Beside) -> Iterator[Item]:
-    """Yield what is in the file that `first` names. Raises InstanceError and OSError."""
+def _opened(
+    first: Item, inputs: Sequence[InputInfo], beside: Beside, *, counted: bool = False
+) -> Iterator[Item]:
+    """Yield what is in the file that `first` names. Raises InstanceError and OSError.
+
+    Where they are only `counted`, rows of a table are all the same.
+    """
     suffix = suffix_of(first.path)
     if suffix in ARRAY_SUFFIXES:
         for index, value in enumerate(array_values(first.path, inputs)):
@@ -211,9 +228,10 @@ def _opened(first: Item, inputs: Sequence[InputInfo], beside: Beside) -> Iterato
     elif is_tfrecord(first.path):
         yield from _records(first, inputs)
     elif suffix == PARQUET:
-        yield from _of_table(first, open_parquet(first.path, inputs, first.source, beside))
+        table = open_parquet(first.path, inputs, first.source, beside)
+        yield from _of_table(first, table, counted=counted)
     elif suffix in SEPARATED:
-        yield from _rows(first, inputs, beside, SEPARATED[suffix])
+        yield from _rows(first, inputs, beside, SEPARATED[suffix], counted=counted)
     else:
         with opened(first.path, first.source) as file:
             if suffix != ".json" and looks_binary(file.read(HEAD)):
@@ -234,17 +252,25 @@ def _lines(first: Item) -> Iterator[Item]:
 
 
 def _rows(
-    first: Item, inputs: Sequence[InputInfo], beside: Beside, separator: str | None = None
+    first: Item,
+    inputs: Sequence[InputInfo],
+    beside: Beside,
+    separator: str | None = None,
+    *,
+    counted: bool = False,
 ) -> Iterator[Item]:
     # What is no UTF-8 spoils its own row only: the cell says so when it is read.
     with opened(first.path, first.source) as data:
         file = io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="")
         table = open_table(file, inputs, first.source, beside, separator=separator)
-        yield from _of_table(first, table)
+        yield from _of_table(first, table, counted=counted)
 
 
-def _of_table(first: Item, table: Table) -> Iterator[Item]:
+def _of_table(first: Item, table: Table, *, counted: bool = False) -> Iterator[Item]:
     """Yield the rows of a table."""
+    if counted:
+        yield from (first for _ in table.rows)
+        return
     head = replace(table, rows=iter(()))
     for index, (number, cells) in enumerate(table.rows):
         yield Item(

@@ -63,7 +63,7 @@ _RECORD = {
     "table?": int,
     "files": [str],
     "seconds": float,
-    "records": [({"name": str, "error": str}, {"name": str, "shown": _SHOWN})],
+    "records": [({"name": str, "shown": _SHOWN}, {"name": str, "error": str})],
     "tally": {
         "explained": int,
         "failed": int,
@@ -81,6 +81,7 @@ _RECORD = {
         "overview": {
             "outputs": [str],
             "pictures": [str],
+            "names": [[str]],
             "sample": [list],
             "totals": {
                 str: {

@@ -149,13 +149,14 @@ class Plan:
             if place >= first + count:
                 first += count
                 continue
+            stamp = _stamp(given)
             found = items_of(given, self.root, inputs, first, beside)
             for item in _exactly(found, given, count, first):
                 if item.number != place:
                     continue
                 drawn = is_drawn(item.number, self.chosen)
                 items.append(replace(item, drawn=True) if drawn else item)
-                stamps.append(_stamp(given))
+                stamps.append(stamp)
                 place = next(wanted, None)
                 if len(items) == self.size or place is None:
                     yield Block(number=number, items=tuple(items), stamp=_digest_of(stamps))

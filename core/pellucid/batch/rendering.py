@@ -110,12 +110,14 @@ def _record(
     }
     drawn: dict[str, Drawn] = {}
     pictures: dict[int, dict[str, tuple[bytes, str]]] = {}
-    for label in explanation.labels:
+    for label in () if explanation.tabular else explanation.labels:
         each = _encoded(explanations.draw(number, label, own_size=False))
         pictures[id(label)] = {feature: data for feature, (_, data) in each.items()}
         for output, one in best.items():
             drawn |= {f"{output}{name}": it for name, it in each.items() if label is one}
-    body = response([explanation], explanations.metadata, lambda _, label: pictures[id(label)])
+    body = response(
+        [explanation], explanations.metadata, lambda _, label: pictures.get(id(label), {})
+    )
     line = {
         **_beside(instance),
         "instance": instance.value,
@@ -245,7 +247,7 @@ def _overlays(
     wanted: Wanted,
 ) -> _Pictures:
     """Return what is drawn of an explanation for people, if wanted: pictures, series, and words."""
-    if not wanted.overlays:
+    if not wanted.overlays or explanations[number].tabular:
         return _Pictures()
     photo = explanations.instances[number].image
     own = _at_own_size(explanations, number, best, drawn, photo, wanted)

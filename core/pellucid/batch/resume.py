@@ -18,7 +18,7 @@ from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, expect
 from pellucid.notices import Hint, Where
 
-FORMAT = 5
+FORMAT = 6
 """Changes with what a line of results holds, and with what tells one model from another."""
 
 ANEW = Hint("name another folder, or add {force:True} to start over")

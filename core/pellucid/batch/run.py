@@ -12,7 +12,7 @@ from threading import Event
 from time import perf_counter
 from typing import Protocol, TypeAlias
 
-from pellucid.batch.engines.threads import Engine
+from pellucid.batch.engines.threads import Engine, spared
 from pellucid.batch.estimate import Estimate, estimate
 from pellucid.batch.finish import finish
 from pellucid.batch.inputs import Inputs, root_of
@@ -124,7 +124,7 @@ class Run:
         outcome = Outcome()
         with opened as engine:
             try:
-                with folder.claimed():
+                with folder.claimed(), spared():
                     self._in(folder, engine, outcome, watcher)
             except OSError as error:
                 done = f"{outcome.done:,} of {outcome.total:,} inputs are done"

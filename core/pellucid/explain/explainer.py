@@ -28,7 +28,7 @@ from pellucid.explain.held import (
 from pellucid.explain.jumps import elsewhere
 from pellucid.explain.noise import with_noise_in_units
 from pellucid.explain.quality import restless, warnings_of
-from pellucid.explain.results import Explanation, given_rows, rows_of
+from pellucid.explain.results import Explanation, all_numbers, given_rows, rows_of
 from pellucid.explain.series import windows_said
 from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import (
@@ -194,6 +194,8 @@ class Explainer:
             self.metadata, attribution, shape, names, axes, gradients=gradients, contrast=contrast
         )
         seen, given = rows_of(x, explained, n), given_rows(inputs, self.input_keys, n)
+        numbers_alone = made.as_they_are is not None and not texts.cuts
+        tabular = numbers_alone and all_numbers(specs, seen[0].arrays, given[0].arrays)
         result = []
         for i in range(n):
             places, read = np.flatnonzero(row == i), read_of(self.tokens, inputs, i)
@@ -211,6 +213,7 @@ class Explainer:
                     held=(*lost, *beside),
                     baseline=from_what,
                     words=texts.cuts[i] if texts.cuts else cuts_of(tokens),
+                    tabular=tabular and not tokens,
                 )
             )
         return result

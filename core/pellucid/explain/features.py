@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
-from pellucid.explain.results import LabelAttribution
+from pellucid.explain.results import LabelAttribution, rows_of
 from pellucid.explain.targets import Contrast, name_at
 from pellucid.explain.texts import Tokens, apart
 from pellucid.files import open_file, read_bytes
@@ -163,7 +163,7 @@ def feature_attributions(
             continue
         value = np.asarray(values[spec.name], np.float64)
         behind = encoded and spec.encoded_tensor_name is not None
-        if spec.encoding is Encoding.IDENTITY and spec.group_name is None and not behind:
+        if is_reported(spec, encoded=encoded):
             result[spec.name] = value  # as most are
         elif spec.group_name is not None:
             result[spec.group_name] = result.get(spec.group_name, np.zeros(1)) + value.sum()
@@ -183,6 +183,12 @@ def feature_attributions(
                 value = value.sum(axis=tuple(range(rank, value.ndim)))
             result[spec.name] = value
     return result
+
+
+def is_reported(spec: InputSpec, *, encoded: bool) -> bool:
+    """Whether what is reported of a feature is the attributions of its tensor, as they are."""
+    behind = encoded and spec.encoded_tensor_name is not None
+    return spec.encoding is Encoding.IDENTITY and spec.group_name is None and not behind
 
 
 def element_names(
@@ -312,10 +318,28 @@ class Labels:
         return f"{list(index) if name is None else name} rather than {self.contrast.called}"
 
     @cached_property
-    def _values(self) -> list[dict[str, Array]]:
+    def _values(self) -> Sequence[Tensors]:
         values, count = self.attribution.values, len(self.attribution.target)
+        if all(value.dtype != object for value in values.values()):
+            return rows_of(values, [*values], count)
         rows = zip(*values.values(), strict=True) if values else repeat((), count)
         return [dict(zip(values, row, strict=True)) for row in rows]
+
+    @cached_property
+    def as_they_are(self) -> Sequence[Tensors] | None:
+        """What is reported for each row, where that is the attributions of the tensors."""
+        values = self.attribution.values
+        specs = [spec for spec in self.metadata.inputs if spec.name in values]
+        same = all(is_reported(spec, encoded=self.gradients) for spec in specs)
+        if not same or any(values[spec.name].dtype == object for spec in specs):
+            return None
+        found = {spec.name: np.asarray(values[spec.name], np.float64) for spec in specs}
+        return rows_of(found, [*found], len(self.attribution.target))
+
+    def _reported(self, values: Tensors, sparse: Mapping[str, Sparse]) -> dict[str, Array]:
+        return feature_attributions(
+            self.metadata.inputs, values, self.ranks, encoded=self.gradients, sparse=sparse
+        )
 
     def made(
         self, j: int, sparse: Mapping[str, Sparse], tokens: Mapping[str, Tokens]
@@ -324,17 +348,14 @@ class Labels:
         found = self.attribution
         index = index_of(int(found.target[j]), self.shape)
         error = found.approx_error
-        values = self._values[j]
-        features = feature_attributions(
-            self.metadata.inputs, values, self.ranks, encoded=self.gradients, sparse=sparse
-        )
+        values, known = self._values[j], self.as_they_are
+        features = known[j] if known is not None else self._reported(values, sparse)
         off = {name: value[j] for name, value in found.errors.items()}
-        errors = off and feature_attributions(
-            self.metadata.inputs, off, self.ranks, encoded=self.gradients, sparse=sparse
-        )
+        errors = off and self._reported(off, sparse)
         diagnostics = {name: float(value[j]) for name, value in found.diagnostics.items()}
         for name, it in tokens.items():
-            features[name], padding = apart(features[name], it)
+            part, padding = apart(features[name], it)
+            features = {**features, name: part}
             if name in errors:
                 errors[name], _ = apart(errors[name], it)
             if padding:

@@ -119,6 +119,8 @@ class PixelWatch:
             replace(
                 it, pixels={name: self.document(name) for name in names if name in self.assumed}
             )
+            if names
+            else it
             for it, names in zip(explanations, pictures, strict=True)
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
@@ -11,9 +11,14 @@ import numpy as np
 from pellucid.examples import Neighbor
 from pellucid.explain.targets import name_at
 from pellucid.inputs import Instance, shape_text
-from pellucid.metadata import ExplanationMetadata, ExplanationParameters
+from pellucid.metadata import (
+    ExplanationMetadata,
+    ExplanationParameters,
+    InputSpec,
+    Modality,
+)
 from pellucid.methods.texts import Cut
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Rows, Tensors, TensorsOfRow
 from pellucid.notices import Notice
 
 
@@ -26,24 +31,46 @@ class Arrays(dict[str, Array]):
         return "{" + ", ".join([*said, *([f"… {more:,} more"] if more else [])]) + "}"
 
 
-def rows_of(tensors: Tensors, names: Sequence[str], count: int) -> list[dict[str, Array]]:
+class ArraysOfRow(TensorsOfRow):
+    """A row of arrays by name, taken where it is looked at, and as short to print."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(Arrays(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Arrays, (dict(self),)
+
+
+def rows_of(tensors: Tensors, names: Sequence[str], count: int) -> list[ArraysOfRow]:
     """Return each of `count` rows of some tensors [n, …] as arrays by name, views of these."""
-    if not names:
-        return [{} for _ in range(count)]
-    columns = [_rows(tensors[name]) for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    block = Rows({name: tensors[name] for name in names})
+    return [ArraysOfRow(block, row) for row in range(count)]
 
 
-def given_rows(inputs: Tensors, keys: Mapping[str, str], count: int) -> list[dict[str, Array]]:
+def given_rows(inputs: Tensors, keys: Mapping[str, str], count: int) -> list[ArraysOfRow]:
     """Return the rows of what the signature was given for each feature, by its key of `inputs`."""
     own = {name: inputs[key] for name, key in keys.items() if key in inputs}
     own = {name: value for name, value in own.items() if len(value) == count}
     return rows_of(own, [*own], count)
 
 
-def _rows(tensor: Array) -> Iterable[Array]:
-    # Of a vector, iterating would give numbers, and no arrays of no axes.
-    return tensor if tensor.ndim > 1 else (tensor[i, ...] for i in range(len(tensor)))
+_NUMBERS_APART = (Modality.NUMERIC, Modality.CATEGORICAL, Modality.STRUCTURED)
+
+
+def all_numbers(specs: Sequence[InputSpec], *tensors: Tensors) -> bool:
+    """Whether features are neither pictures, texts nor series, and all that is given numbers."""
+    apart = all(spec.modality in _NUMBERS_APART for spec in specs)
+    return apart and all(it.dtype.kind in "fiub" for some in tensors for it in some.values())
+
+
+def _print_short(record: object, *names: str) -> None:
+    """Have what is by those names of a record be printed short."""
+    for name in names:
+        found = getattr(record, name)
+        if not isinstance(found, Arrays | ArraysOfRow):
+            object.__setattr__(record, name, Arrays(found))
 
 
 # Of a mapping, so many are printed, and so many numbers of an array.
@@ -86,20 +113,19 @@ class LabelAttribution:
     name: str | None
     score: float
     baseline_score: float
-    values: dict[str, Array]
-    features: dict[str, Array]
+    values: Tensors
+    features: Tensors
     approx_error: float | None
     evaluations: int | None = None
-    ranks: dict[str, Array] = field(default_factory=dict)
-    segments: dict[str, Array] = field(default_factory=dict)
+    ranks: Tensors = field(default_factory=dict)
+    segments: Tensors = field(default_factory=dict)
     diagnostics: dict[str, float] = field(default_factory=dict)
     flat: bool = field(default=False)
     single: bool = False
-    errors: dict[str, Array] = field(default_factory=dict)
+    errors: Tensors = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("values", "features", "ranks", "segments", "errors"):
-            object.__setattr__(self, name, Arrays(getattr(self, name)))
+        _print_short(self, "values", "features", "ranks", "segments", "errors")
 
     def __repr__(self) -> str:
         said = [repr(self.called), f"score={self.score:.4g}"]
@@ -135,13 +161,14 @@ class Explanation:
     left as the instance has it, and not explained. `outputs` are all of the signature's outputs by
     name, where there are several. `words` are the texts that were cut, by feature: an attribution
     for each part stands in the order of the parts. Labels of several explained outputs stand in the
-    order of the outputs.
+    order of the outputs. `tabular` tells that all features are known to be numbers, and neither
+    pictures nor texts nor series.
     """
 
     prediction: Array
     labels: tuple[LabelAttribution, ...]
-    inputs: dict[str, Array]
-    given: dict[str, Array] = field(default_factory=dict)
+    inputs: Tensors
+    given: Tensors = field(default_factory=dict)
     warnings: tuple[Notice, ...] = field(default=())
     general: tuple[Notice, ...] = field(default=())
     held: tuple[str, ...] = ()
@@ -150,10 +177,10 @@ class Explanation:
     baseline: str = ""
     outputs: Mapping[str, Array] = field(default_factory=dict)
     words: Mapping[str, Cut] = field(default_factory=dict)
+    tabular: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("inputs", "given"):
-            object.__setattr__(self, name, Arrays(getattr(self, name)))
+        _print_short(self, "inputs", "given")
 
     def __repr__(self) -> str:
         if self.neighbors is not None:

@@ -40,13 +40,19 @@ def expect(value: Any, form: Any, place: str = "it") -> None:
     ValueError: it.a[0] is not of the type it has to be
     """
     if isinstance(form, tuple):
-        if not any(_fits(value, one) for one in form):
+        if not any(one is type(value) for one in form) and not any(
+            _fits(value, one) for one in form
+        ):
             raise ValueError(f"{place} is not of the type it has to be")
     elif isinstance(form, list) and isinstance(value, list):
+        if {*map(type, value)} <= _types(form[0]):
+            return  # as most are, where there are many
         for number, item in enumerate(value):
             expect(item, form[0], f"{place}[{number}]")
     elif isinstance(form, Mapping) and isinstance(value, Mapping):
         for key, inner in form.items():
+            if key is str and {*map(type, value.values())} <= _types(inner):
+                continue
             for name in value if key is str else [key.removesuffix("?")]:
                 if name in value:
                     expect(value[name], inner, f"{place}.{name}")
@@ -54,6 +60,17 @@ def expect(value: Any, form: Any, place: str = "it") -> None:
                     raise ValueError(f"{place} has no {name}")
     elif not isinstance(form, type) or not _is_one(value, form):
         raise ValueError(f"{place} is not of the type it has to be")
+
+
+def _types(form: Any) -> frozenset[type]:
+    """Return the types of the values that are of a form whatever is in them."""
+    if isinstance(form, tuple):
+        return frozenset[type]().union(*map(_types, form))
+    if form is None:
+        return frozenset((type(None),))
+    if not isinstance(form, type) or form is object:
+        return frozenset()
+    return frozenset((int, float)) if form is float else frozenset((form,))
 
 
 def _fits(value: Any, form: Any) -> bool:

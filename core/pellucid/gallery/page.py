@@ -13,6 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +39,8 @@ SCRIPTS = ("gallery_entries.js", "gallery_grid.js", "gallery_detail.js", "galler
 ROWS, ROW = 4_000_000, 400
 # List items and letters of a text that are kept, from much to little.
 CUTS = ((1_000_000, 1000), (100, 300), (16, 200), (4, 100), (1, 60))
+# Of so few numbers, an object keeps all; a key is cut from so many letters on.
+FEW, _NAME = 8, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +49,9 @@ class Entry:
 
     `overlay`, `original` and `thumbnail` are paths relative to the folder of the page, with ``/``
     between their parts; `thumbnail` is a small overlay, at most 256 pixels. `row` is the line
-    of the results, without pictures. `error` says why the input failed, if it did. Where the truth
-    is known, `truth` is the true label and `predicted` what the model says.
+    of the results, without pictures, and `size` how many bytes that is, where it is known. `error`
+    says why the input failed, if it did. Where the truth is known, `truth` is the true label and
+    `predicted` what the model says.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Entry:
     score: float | None = None
     approx_error: float | None = None
     row: Mapping[str, object] = field(default_factory=dict)
+    size: int | None = None
     error: str | None = None
     truth: str | None = None
     predicted: str | None = None
@@ -109,6 +115,24 @@ def write_gallery(
     return folder / INDEX
 
 
+def first_label(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a line of results says of its first label, in the form of either service."""
+    explanation = row.get("explanation")
+    if isinstance(explanation, dict):
+        for key in ("attributions_by_label", "attributions"):
+            found = explanation.get(key)
+            if isinstance(found, list) and found and isinstance(found[0], dict):
+                return found[0]
+    return {}
+
+
+def features_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the attributions of the first label of a line of results, by feature."""
+    label = first_label(row)
+    found = label.get("attributions", label.get("featureAttributions"))
+    return found if isinstance(found, dict) else {}
+
+
 def is_gallery(path: Path) -> bool:
     """Whether a file is a page that `write_gallery` wrote."""
     with open_file(path) as file:
@@ -149,7 +173,7 @@ class _Page:
         )
         for column, value in zip(self._columns.values(), values, strict=True):
             column.append(value)
-        row = shortened(entry.row, max(ROW, self._left // 50))
+        row = shortened(entry.row, max(ROW, self._left // 50), entry.size)
         self._left = max(0, self._left - len(row))
         self._rows.append(row)
 
@@ -253,14 +277,21 @@ def url(path: str | None) -> str | None:
     return None if path is None else quote(path.encode("utf-8", "surrogateescape"), safe="/")
 
 
-def shortened(row: Mapping[str, object], limit: int) -> bytes:
+def shortened(row: Mapping[str, object], limit: int, size: int | None = None) -> bytes:
     """Return a row as JSON of about `limit` bytes at most: what is too long in it is cut, and said.
 
-    Base64 goes, other long texts keep their beginning, long lists their first items.
+    Base64 goes, other long texts keep their beginning, long lists their first items, and objects of
+    many numbers those that count most for the first label. `size` is the length of the whole, where
+    it is known.
     """
     encoded = b""
-    for items, letters in CUTS[_is_longer(row, 2 * limit) :]:
-        encoded = orjson.dumps(_cut(row, items, letters))
+    leading = _Leading(row)
+    size = _size(row) if size is None else size
+    for items, letters in CUTS:
+        share = min(1.0, items / max(1, len(leading.names))) if leading.names else 1.0
+        if size * share > 2 * limit and (items, letters) in CUTS[: -1 if leading.names else 1]:
+            continue  # it would be too long, which is found out faster than by cutting it
+        encoded = orjson.dumps(_cut(row, items, letters, leading))
         if len(encoded) <= limit:
             return encoded
     if len(encoded) <= 10 * limit:
@@ -268,29 +299,63 @@ def shortened(row: Mapping[str, object], limit: int) -> bytes:
     return orjson.dumps({"…": f"{len(row)} keys, too long for this page; see the results"})
 
 
-def _is_longer(row: Mapping[str, object], size: int) -> bool:
-    """Whether a row is longer than `size`, found out much faster than by cutting it."""
+def _size(row: Mapping[str, object]) -> int:
+    """Return the length of a row as JSON, 0 where that cannot be told."""
     try:
-        return len(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)) > size
+        return len(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY))
     except TypeError:  # a lone surrogate, a number of 65 bits: cutting sees to these
-        return False
+        return 0
 
 
-def _cut(value: object, items: int, letters: int) -> object:
+class _Leading:
+    """The features of a row, those first that count most for its first label."""
+
+    def __init__(self, row: Mapping[str, object]) -> None:
+        self._row = row
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Their names, where they are many single numbers."""
+        features = features_of(self._row)
+        if len(features) <= FEW:
+            return []
+        sizes = [it[0] if type(it) is list and len(it) == 1 else it for it in features.values()]
+        if not {*map(type, sizes)} <= {float, int}:
+            return []
+        order = np.argsort(-np.abs(np.array(sizes, np.float64)), kind="stable").tolist()
+        names = [*features]
+        return [names[place] for place in order]
+
+    def of(self, mapping: Mapping[str, object], count: int) -> dict[str, object]:
+        """Return so many entries of an object of numbers, and how many more there are."""
+        kept = [*islice((name for name in self.names if name in mapping), count)]
+        kept = kept or [*islice(mapping, count)]
+        found = {_key(str(name)): mapping[name] for name in kept}
+        return {**found, f"… {len(mapping) - len(kept):,} more": None}
+
+
+def _cut(value: object, items: int, letters: int, leading: _Leading) -> object:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, str):
         text = encodable(value[:letters])
         return text if len(value) <= letters else f"{text}… {len(value):,} letters"
     if isinstance(value, Mapping):
+        if len(value) > FEW and all(map(_is_number, islice(value.values(), FEW))):
+            if len(value) > items:
+                return leading.of(value, items)
+            if _are_plain(value):
+                return value
         return {
             _key(str(key)): inner
             if _is_number(inner)
-            else _cut(inner, items, 0 if str(key).startswith("b64") else letters)
+            else _cut(inner, items, 0 if str(key).startswith("b64") else letters, leading)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        kept = [_cut(item, items, letters) for item in value[:items]]
+        if len(value) <= items and {*map(type, value)} <= {float}:
+            return value
+        kept = [_cut(item, items, letters, leading) for item in value[:items]]
         more = len(value) - len(kept)
         return [*kept, f"… {more:,} more"] if more else kept
     if isinstance(value, bytes):
@@ -307,9 +372,16 @@ def _is_number(value: object) -> bool:
     return type(value) is float
 
 
+def _are_plain(mapping: Mapping[str, object]) -> bool:
+    """Whether nothing in an object is to be cut: short names, and a number under each."""
+    names = "".join(mapping)
+    short = names.isascii() and max(map(len, mapping)) <= _NAME
+    return short and all(map(_is_number, mapping.values()))
+
+
 def _key(key: str) -> str:
-    short = len(key) <= 100 and key.isascii()
-    return key if short else str(_cut(key, 0, 100))
+    short = len(key) <= _NAME and key.isascii()
+    return key if short else str(_cut(key, 0, _NAME, _Leading({})))
 
 
 def _number(value: float | None) -> float | None:

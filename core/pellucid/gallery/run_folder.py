@@ -19,7 +19,7 @@ import orjson
 
 from pellucid.errors import SpecError
 from pellucid.files import open_file, read_bytes
-from pellucid.gallery.page import Entry
+from pellucid.gallery.page import Entry, first_label
 from pellucid.inputs import IMAGE_SUFFIXES
 from pellucid.notices import Where
 
@@ -61,7 +61,7 @@ def _entries(folder: Path, files: list[Path]) -> Iterator[Entry]:
             place = overlays.place_of(row.get("overlays"))
             if place is None and "overlays" not in row:
                 place = next(places, None) if name is None else _place(name, above)
-            found = _first_label(row)
+            found = first_label(row)
             yield Entry(
                 name=name or _text(row) or place or f"instance {number}",
                 overlay=overlays.at(place),
@@ -136,16 +136,6 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
                 where = Where(file=str(file), line=number)
                 raise SpecError("is no JSON object, as each line must be", where=where)
             yield row
-
-
-def _first_label(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    explanation = row.get("explanation")
-    if isinstance(explanation, dict):
-        for key in ("attributions_by_label", "attributions"):
-            found = explanation.get(key)
-            if isinstance(found, list) and found and isinstance(found[0], dict):
-                return found[0]
-    return {}
 
 
 def _name(value: object) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.errors import InstanceError, meant, memory_for
-from pellucid.inputs.by_column import TensorsOfRow, arrays_of, many, parts_of
+from pellucid.inputs.by_column import arrays_of, many, parts_of
 from pellucid.inputs.columns import CARRIED, ID, TRUTH, Beside
 from pellucid.inputs.images import holds_picture, to_tensor
 from pellucid.inputs.input_info import InputInfo, shape_text
@@ -20,7 +20,7 @@ from pellucid.inputs.records.example import with_records
 from pellucid.inputs.series import TIME, read_times, times_notes
 from pellucid.inputs.strict_json import kind_of
 from pellucid.inputs.tensors import check_names, is_binary, to_array, to_bytes
-from pellucid.model import Array
+from pellucid.model import Array, TensorsOfRow
 from pellucid.notices import Message, Notice, Where
 
 OnError: TypeAlias = Callable[[InstanceError], None]

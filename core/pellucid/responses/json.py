@@ -18,10 +18,14 @@ from pellucid.examples import Neighbor
 from pellucid.explain import Explanation, LabelAttribution, element_names
 from pellucid.metadata import ExplanationMetadata, Modality
 from pellucid.methods.texts import Cut, readable
-from pellucid.model import Array
+from pellucid.model import Array, TensorsOfRow
 
 Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
 """(number of the explanation, label) → image feature → (encoded picture, ``jpeg`` or ``png``)."""
+
+
+# Of so few numbers, lists of a whole block are made faster than an array is written.
+_FEW = 16
 
 
 def predictions(values: Sequence[Array | Mapping[str, Array]]) -> list[Any]:
@@ -153,8 +157,11 @@ def neighbors_json(neighbors: Sequence[Neighbor]) -> dict[str, Any]:
 
 def features_json(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:
     """Return the attribution of each feature: nested lists, a number, or its picture."""
+    found = label.features
+    if not drawn and isinstance(found, TensorsOfRow) and found.arrays.largest <= _FEW:
+        return found.listed()
     features: dict[str, Any] = {}
-    for name, value in label.features.items():
+    for name, value in found.items():
         if name in drawn:
             picture, form = drawn[name]
             features[name] = {f"b64_{form}": base64.b64encode(picture).decode()}

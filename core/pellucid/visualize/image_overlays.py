@@ -257,7 +257,7 @@ def draw_explanation(
     overrides the metadata; with `errors`, what is smaller than twice its error fades.
     """
     explanation = results.items[number]
-    if explanation.neighbors is not None:
+    if explanation.neighbors is not None or explanation.tabular:
         return {}  # neighbours say nothing of single pixels
     return draw_images(
         explanation,

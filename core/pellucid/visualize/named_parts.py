@@ -55,10 +55,10 @@ def texts(
     `value` is the instance as given. Where the words stand in it one after the other, they are
     written as there, with what is between them.
     """
+    if explanation.tabular:
+        return []
     found = []
     for spec in metadata.inputs:
-        if spec.name not in explanation.words and _are_numbers(spec, explanation):
-            continue  # as most are, where there are many
         weights, errors = label.features.get(spec.name), label.errors.get(spec.name)
         if spec.name in explanation.words and weights is not None:
             found.append(
@@ -100,10 +100,11 @@ def parts(
             for name, value in _values(spec, explanation):
                 values.setdefault(name, []).append(value)
     found = []
+    specs = {spec.name: spec for spec in metadata.inputs}
     for feature, attribution in label.features.items():
         if feature in drawn:
             continue
-        names = _names(feature, attribution, metadata)
+        names = _names(feature, attribution, specs.get(feature))
         known = label.errors.get(feature)
         errors = [None] * len(names) if known is None else known.ravel().tolist()
         for name, weight, error in zip(names, attribution.ravel().tolist(), errors, strict=True):
@@ -130,17 +131,20 @@ def _drawn(
     explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
 ) -> set[str]:
     """Return the features that have a picture of their own."""
+    if explanation.tabular:
+        return set()
     drawn = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
     drawn |= {series.feature for series in series_of(explanation, label, metadata)}
     return drawn | {text.feature for text in texts(explanation, label, metadata)}
 
 
-def _names(feature: str, attribution: Array, metadata: ExplanationMetadata) -> list[str]:
+def _names(feature: str, attribution: Array, spec: InputSpec | None) -> list[str]:
     """Return a name for each element of a feature."""
-    for spec in metadata.inputs:
-        mapping = spec.index_feature_mapping
-        if spec.name == feature and mapping is not None and len(mapping) == attribution.size:
-            return list(mapping)
+    mapping = None if spec is None else spec.index_feature_mapping
+    if mapping is not None and len(mapping) == attribution.size:
+        return list(mapping)
+    if attribution.size == 1:
+        return [feature]
     return [
         element_name(feature, place, attribution.size) for place in np.ndindex(attribution.shape)
     ]
@@ -154,7 +158,7 @@ def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, st
     name = spec.group_name or spec.name
     mapping = spec.index_feature_mapping
     if given.size == 1 and mapping is None:
-        yield name, _written(given.item())
+        yield name, written(given.item())
         return
     if spec.group_name is None and mapping is not None and len(mapping) == given.size:
         names = list(mapping)
@@ -162,14 +166,7 @@ def _values(spec: InputSpec, explanation: Explanation) -> Iterator[tuple[str, st
         names = [name] * given.size
     else:
         names = [element_name(name, place, given.size) for place in np.ndindex(given.shape)]
-    yield from zip(names, map(_written, given.ravel().tolist()), strict=True)
-
-
-def _are_numbers(spec: InputSpec, explanation: Explanation) -> bool:
-    """Whether a feature is neither of strings nor said to be text."""
-    given = explanation.given.get(spec.name)
-    numbers = given is not None and given.dtype.kind != "O"
-    return numbers and spec.modality is not Modality.TEXT
+    yield from zip(names, map(written, given.ravel().tolist()), strict=True)
 
 
 def _words(spec: InputSpec, explanation: Explanation) -> tuple[str, ...] | None:
@@ -182,7 +179,7 @@ def _words(spec: InputSpec, explanation: Explanation) -> tuple[str, ...] | None:
     text = spec.modality is Modality.TEXT
     if not text and (given.dtype != object or given.size < 2):
         return None
-    return tuple(map(_written, given.ravel().tolist()))
+    return tuple(map(written, given.ravel().tolist()))
 
 
 def _filled(words: tuple[str, ...], weights: Array) -> tuple[int, int]:
@@ -227,7 +224,8 @@ def _placed(words: tuple[str, ...], value: object) -> tuple[tuple[str, ...], tup
     return words, ("", *(" ",) * (len(words) - 1)), ""
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Return a value as people read it."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if not isinstance(value, float) or not isfinite(value) or abs(value) >= _LARGE:

@@ -20,7 +20,7 @@ from pellucid.batch.plan import Block
 from pellucid.batch.worker import About
 from pellucid.errors import InstanceError
 from pellucid.inputs.input_info import InputInfo
-from pellucid.visualize import Counted
+from pellucid.visualize import Counted, Spots
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
 ABOUT = About(inputs=VECTOR, size=4, model="0" * 64, settings={"seed": 0})
@@ -41,7 +41,9 @@ def explained(item: Item) -> Record:
         number=f"{item.number}",
         maps={} if item.number % 4 else {"y[]": np.full((2, 2), item.number, np.int8)},
         table=b"".join(_row(item, number, value) for number, value in enumerate(values.tolist())),
-        sampled={f"{item.number}": {"y[]": {"x": (values.sum(), None)}}} if item.drawn else {},
+        sampled={f"{item.number}": {"y[]": Spots.of({"x": (values.sum(), None)})}}
+        if item.drawn
+        else {},
     )
 
 

@@ -20,6 +20,7 @@ from pellucid.visualize import (
     POINTS,
     Counted,
     Overview,
+    Spots,
     beeswarm,
     chance,
     counted,
@@ -56,7 +57,7 @@ def overview_of(numbers: Any) -> Overview:
     for i in numbers:
         counted = one(i)
         found.count(counted)
-        spots = {"a": (float(counted.features["a"]), float(i))}
+        spots = Spots.of({"a": (float(counted.features["a"]), float(i))})
         found.take(f"row {i}", {counted.key: spots})
     return found
 
@@ -125,7 +126,7 @@ def test_memory_is_bounded_in_rows_and_words() -> None:
             Counted(output="y", index=(), name="y", features={}, words=[("often", 2.0), *many])
         )
         for j in range(50):
-            found.take(f"{i} {j}", {"y[]": {"a": (0.0, 1.0)}})
+            found.take(f"{i} {j}", {"y[]": Spots.of({"a": (0.0, 1.0)})})
     assert len(found.sample) <= 2 * POINTS
     (totals,) = found.totals.values()
     assert len(totals.words) <= 10_000
@@ -172,9 +173,10 @@ def fixed(**means: tuple[float, ...]) -> Overview:
         features = {name: np.array(it) for name, it in zip(means, values, strict=True)}
         counted = Counted(output="y", index=(), name="y", features=features)
         found.count(counted)
-        spots = {
+        named = {
             name: (it, float(i)) for i, (name, it) in enumerate(zip(means, values, strict=True))
         }
+        spots = Spots.of(named)
         found.take(f"{found.totals['y[]'].count}", {counted.key: spots})
     return found
 
@@ -240,7 +242,7 @@ def test_swarms_and_single_features_are_drawn_of_whatever_values() -> None:
         features = {"kind": np.array(i % 7 - 3.0)}
         counted = Counted(output="y", index=(), name="y", features=features)
         found.count(counted)
-        found.take(str(i), {counted.key: {"kind": (i % 7 - 3.0, value)}})
+        found.take(str(i), {counted.key: Spots.of({"kind": (i % 7 - 3.0, value)})})
     for pixels in (beeswarm(found, "y[]", "y"), dependence(found, "y[]", "kind", "y")):
         assert pixels is not None
         assert pixels.dtype == np.uint8 and pixels.shape[1] < 1200
@@ -305,7 +307,7 @@ def of_numbers(*values: float) -> Overview:
     found = Overview()
     for i, value in enumerate(values):
         found.count(Counted(output="y", index=(), name="y", features={"a": np.array(value)}))
-        found.take(f"{i}", {"y[]": {"a": (1.0, value)}})
+        found.take(f"{i}", {"y[]": Spots.of({"a": (1.0, value)})})
     return found
 
 
@@ -347,10 +349,9 @@ def test_a_text_beside_columns_counts_as_a_whole_too() -> None:
         "review": pytest.approx(0.3),
         "price": 0.1,
     }
-    assert spots(explanation, label, metadata) == {
-        "price": (0.1, 3.0),
-        "review": (pytest.approx(0.3), None),
-    }
+    assert spots(explanation, label, metadata) == Spots(
+        ("price", "review"), (0.1, pytest.approx(0.3)), (3.0, None)
+    )
     alone = replace(label, features={"review": label.features["review"]})
     assert counted(explanation, alone, metadata).features == {}
 
@@ -371,4 +372,4 @@ def test_a_large_picture_beside_columns_leaves_them_their_dots() -> None:
     explanation = Explanation(
         prediction=np.array(1.0), labels=(label,), inputs={"photo": photo, "price": np.array([3.0])}
     )
-    assert spots(explanation, label, metadata) == {"price": (0.1, 3.0)}
+    assert spots(explanation, label, metadata) == Spots(("price",), (0.1,), (3.0,))

@@ -7,6 +7,7 @@ that takes longer than it may.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -257,6 +258,7 @@ def _serve(recipe: Recipe, connection: Connection) -> None:
     try:
         work = recipe.load()
         about = work.about
+        gc.freeze()  # see `spared`: this process ends with the run
     except PellucidError as error:
         connection.send(("failed", 0, error))
         return

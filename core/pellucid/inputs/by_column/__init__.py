@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.inputs.by_column.arrays import TensorsOfRow, arrays_of, many, parts_of
+from pellucid.inputs.by_column.arrays import arrays_of, many, parts_of
 from pellucid.inputs.by_column.cells import plain_rows
 
-__all__ = ["TensorsOfRow", "arrays_of", "many", "parts_of", "plain_rows"]
+__all__ = ["arrays_of", "many", "parts_of", "plain_rows"]

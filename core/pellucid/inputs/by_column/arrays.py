@@ -7,7 +7,7 @@ left to the door that each value goes through, which says what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from math import prod
@@ -18,35 +18,10 @@ import numpy as np
 
 from pellucid.inputs.input_info import InputInfo, Missing
 from pellucid.inputs.tensors import is_binary, to_arrays
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Rows, Tensors, TensorsOfRow
 
 # An input of more elements gains nothing; together, instances have about so many of them.
 SMALL, ELEMENTS, MOST = 1024, 2**17, 256
-
-
-class TensorsOfRow(Mapping[str, Array]):
-    """The arrays of one instance: row `row` of arrays [n, …], by input."""
-
-    __slots__ = ("arrays", "row")
-
-    def __init__(self, arrays: Tensors, row: int) -> None:
-        self.arrays, self.row = arrays, row
-
-    def __getitem__(self, name: str) -> Array:
-        found: Array = self.arrays[name][self.row, ...]
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.arrays)
-
-    def __len__(self) -> int:
-        return len(self.arrays)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)  # of many rows, only this one travels
 
 
 def many(inputs: Sequence[InputInfo]) -> int:
@@ -66,7 +41,7 @@ def _size(info: InputInfo) -> int | None:
     return prod(n or 0 for n in shape)
 
 
-def arrays_of(values: Sequence[object], inputs: Sequence[InputInfo]) -> dict[str, Array] | None:
+def arrays_of(values: Sequence[object], inputs: Sequence[InputInfo]) -> Rows | None:
     """Return the arrays [n, …] that the values of n instances are, by input.
 
     None unless each value is simply what is wanted, and named as all others are.
@@ -89,7 +64,7 @@ def arrays_of(values: Sequence[object], inputs: Sequence[InputInfo]) -> dict[str
         if block is None:
             return None
         found |= {inputs[place].name: block[i] for i, place in enumerate(places)}
-    return {info.name: found[info.name] for info in inputs}
+    return Rows({info.name: found[info.name] for info in inputs})
 
 
 def _rows(values: Sequence[Any], names: Sequence[str]) -> Sequence[Sequence[Any]] | None:

@@ -10,14 +10,13 @@ from pellucid.visualize.overview.numbers import (
     POINTS,
     Counted,
     Overview,
-    Spots,
     chance,
     class_key,
     counted,
     is_drawn,
-    spots,
 )
 from pellucid.visualize.overview.scatter import beeswarm, dependence
+from pellucid.visualize.overview.spots import Spots, spots
 from pellucid.visualize.overview.words import top_words, words
 
 __all__ = [

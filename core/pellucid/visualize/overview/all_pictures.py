@@ -13,7 +13,12 @@ from pellucid.visualize.overview.group_pictures import groups_picture
 from pellucid.visualize.overview.groups import ClassGroups
 from pellucid.visualize.overview.importance import importance, shown_classes
 from pellucid.visualize.overview.numbers import Overview
-from pellucid.visualize.overview.scatter import beeswarm, dependence, dots_of, top_features
+from pellucid.visualize.overview.scatter import (
+    beeswarm,
+    dependence,
+    drawn_features,
+    top_features,
+)
 from pellucid.visualize.overview.words import words
 from pellucid.visualize.panel import encode
 
@@ -67,12 +72,11 @@ def overview_pictures(
     for key, called in zip(overview.ordered, overview.classes, strict=True):
         if called not in shown:
             continue
-        dots = dots_of(overview, key)
         single: dict[tuple[str, str | None], Array | None] = {
             ("beeswarm", None): beeswarm(overview, key, called),
             ("words", None): words(overview, key, called),
         }
-        valued = {name: it for name, it in dots.items() if any(v is not None for v in it[1])}
+        valued = drawn_features(overview, key, valued=True)
         for name in top_features(overview, key, valued, SINGLE):
             single["dependence", name] = dependence(overview, key, name, called)
         for (kind, feature), pixels in single.items():

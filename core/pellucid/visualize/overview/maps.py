@@ -94,6 +94,8 @@ def map_of(explanation: Explanation, metadata: ExplanationMetadata) -> dict[str,
 
     Nothing where there is no picture, or nothing on it.
     """
+    if explanation.tabular:
+        return {}
     pictures = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
     for label in explanation.labels[:1]:
         for feature, values in label.features.items():

@@ -8,29 +8,23 @@ the same whoever counts, and in whatever parts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from math import isfinite
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 
 from pellucid.explain import Explanation, LabelAttribution, element_names
 from pellucid.metadata import ExplanationMetadata, Modality
-from pellucid.model import Array
-from pellucid.visualize.named_parts import Text, parts, texts
+from pellucid.model import Array, Rows, TensorsOfRow
+from pellucid.visualize.named_parts import texts
+from pellucid.visualize.overview.spots import LARGEST, Spots, whole_texts
 
 POINTS = 1000
 """Instances that are drawn point by point, at most."""
 
-LARGEST = 1024
-"""Features with more elements are not counted."""
-
 WORDS = 5000
 """Words of a class that are counted; beyond them, those that say least are forgotten."""
-
-Spots: TypeAlias = "dict[str, tuple[float, float | str | None]]"
-"""The attribution of each named part of an instance, and its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +73,10 @@ def counted(
     written = texts(explanation, label, metadata, value)
     texts_of = {text.feature for text in written}
     mapped = {spec.name for spec in metadata.inputs if spec.index_feature_mapping is not None}
-    features: dict[str, Array] = {}
+    columns, features = label.features, dict[str, Array]()
+    if explanation.tabular and not mapped and isinstance(columns, TensorsOfRow):
+        small = columns if columns.arrays.largest <= LARGEST else features
+        return Counted(output=label.output, index=label.index, name=label.called, features=small)
     for feature, values in label.features.items():
         if feature in texts_of or values.size > LARGEST:
             continue
@@ -88,7 +85,7 @@ def counted(
             features[feature] = values
         else:
             features |= {name: values[i : i + 1] for i, name in enumerate(names)}
-    features |= {name: np.array(it) for name, it in _whole(written, label).items()}
+    features |= {name: np.array(it) for name, it in whole_texts(written, label).items()}
     return Counted(
         output=label.output,
         index=label.index,
@@ -101,35 +98,6 @@ def counted(
         ),
         pictures=tuple(spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE),
     )
-
-
-def spots(
-    explanation: Explanation, label: LabelAttribution, metadata: ExplanationMetadata
-) -> Spots:
-    """Return the named parts of a label, with the value of each as a number, if it is one.
-
-    A text beside other features is a part without a value; what is too large has none.
-    """
-    small = {name: it for name, it in label.features.items() if it.size <= LARGEST}
-    found = parts(explanation, replace(label, features=small), metadata)
-    named: Spots = {part.name: (part.attribution, _number(part.value)) for part in found}
-    whole = _whole(texts(explanation, label, metadata), label)
-    return named | {name: (attribution, None) for name, attribution in whole.items()}
-
-
-def _whole(written: Sequence[Text], label: LabelAttribution) -> dict[str, float]:
-    """Return what each text contributes as a whole, unless it is all there is."""
-    if len(label.features) < 2:
-        return {}
-    return {text.feature: float(label.features[text.feature].sum()) for text in written}
-
-
-def _number(value: str | None) -> float | str | None:
-    try:
-        number = None if value is None else float(value)
-    except ValueError:
-        return value
-    return None if number is None or not isfinite(number) else number
 
 
 def chance(name: str) -> float:
@@ -225,9 +193,10 @@ class Overview:
             self._output(same[0].output)
             totals = self.totals.setdefault(key, Totals(same[0].name))
             totals.count += len(same)
-            for name, values in _stacked(same):
-                total, size = values.sum(axis=0), np.abs(values).sum(axis=0)
-                totals.add_feature(name, total, size, len(values))
+            for names, values in _stacked(same):
+                sums, sizes = _sum(values), _sum(np.abs(values))
+                for name, total, size in zip(names, sums, sizes, strict=True):
+                    totals.add_feature(name, total, size, values.shape[1])
             totals.add_words(word for it in same for word in it.words)
             for it in same:
                 if it.pictures:
@@ -296,10 +265,23 @@ class Overview:
 
     def document(self) -> dict[str, Any]:
         """Return the numbers as JSON, exactly."""
+        names: dict[tuple[str, ...], int] = {}
+        sample = [
+            (
+                drawn,
+                name,
+                {
+                    key: [names.setdefault(it.names, len(names)), it.attributions, it.values]
+                    for key, it in found.items()
+                },
+            )
+            for drawn, name, found in self.sample
+        ]
         return {
             "outputs": self.outputs,
             "pictures": self.pictures,
-            "sample": self.sample,
+            "names": [*names],
+            "sample": sample,
             "totals": {
                 key: {name: getattr(it, name) for name in Totals.__slots__}
                 for key, it in self.totals.items()
@@ -322,32 +304,54 @@ class Overview:
             shapes = [{n: v.shape for n, v in it.items()} for it in arrays.values()]
             if shapes[0] != shapes[1] or totals.sums.keys() != totals.counts.keys():
                 raise ValueError("what is counted is not what is added up")
+            if not all(np.isfinite(v).all() for it in arrays.values() for v in it.values()):
+                raise ValueError("a sum is no number")
             made.totals[key] = totals
+        names = [*map(tuple, document["names"])]
         made.sample = [
-            (float(drawn), name, {key: _read_spots(it) for key, it in found.items()})
+            (
+                float(drawn),
+                name,
+                {
+                    key: Spots.read(names[place], attributions, values)
+                    for key, (place, attributions, values) in found.items()
+                },
+            )
             for drawn, name, found in document["sample"]
         ]
         _ = made.ordered, made.points  # or the document is damaged
         return made
 
 
-def _stacked(found: Sequence[Counted]) -> Iterator[tuple[str, Array]]:
-    """Yield the values of each feature, [n, …], those of one shape together."""
+def _stacked(found: Sequence[Counted]) -> Iterator[tuple[Sequence[str], Array]]:
+    """Yield the names of k features and the values of each, [k, n, …], those of one shape."""
+    first = found[0].features
+    if isinstance(first, TensorsOfRow) and first.arrays.joined is not None:
+        rows = [row for it in found if (row := _row_of(it.features, first.arrays)) is not None]
+        if len(rows) == len(found):
+            yield [*first.arrays], np.take(first.arrays.joined, rows, axis=1)
+            return
     values: dict[tuple[str, tuple[int, ...]], list[Array]] = {}
     for it in found:
         for name, value in it.features.items():
             values.setdefault((name, value.shape), []).append(value)
     for (name, _), same in values.items():
-        yield name, np.asarray(same, np.float64)
+        yield [name], np.asarray(same, np.float64)[np.newaxis]
 
 
-def _read_spots(document: Mapping[str, Any]) -> Spots:
-    found: Spots = {}
-    for name, (attribution, value) in document.items():
-        if not isinstance(value, float | str | None):
-            raise TypeError("a value is neither a number nor a text")
-        found[name] = (float(attribution), value)
+def _sum(values: Array) -> Array:
+    """Return the sums of values [k, n, …] over n, each as numpy adds up those of one feature."""
+    k, n, *shape = values.shape
+    flat = values.reshape(k, n) if values.size == k * n else values
+    found: Array = flat.sum(axis=1).reshape(k, *shape)
     return found
+
+
+def _row_of(features: Mapping[str, Array], block: Rows) -> int | None:
+    """Return which row of a block of columns features are, None if they are none."""
+    if isinstance(features, TensorsOfRow) and features.arrays is block:
+        return features.row
+    return None
 
 
 def _means(totals: Totals, sums: Mapping[str, Array]) -> dict[str, Array]:

@@ -23,6 +23,7 @@ from pellucid.visualize.overview.charts import (
 )
 from pellucid.visualize.overview.importance import FEATURES, means_of
 from pellucid.visualize.overview.numbers import Overview
+from pellucid.visualize.overview.spots import shown_value
 from pellucid.visualize.panel import FAINT, INK, MARGIN
 from pellucid.visualize.text_layout import width_of
 
@@ -41,21 +42,42 @@ _BLUE, _PALE = (20, 90, 170), (238, 239, 241)
 _BINS, _HISTOGRAM = 40, 60
 
 
-def dots_of(overview: Overview, key: str) -> Dots:
-    """Return the dots of a class, by feature."""
-    found: Dots = {}
+def dots_of(overview: Overview, key: str, wanted: Sequence[str]) -> Dots:
+    """Return the dots of some features of a class."""
+    found: Dots = {name: ([], []) for name in wanted}
+    places: dict[int, list[tuple[str, int]]] = {}
     for point in overview.points:
-        for name, (attribution, value) in point.get(key, {}).items():
-            attributions, values = found.setdefault(name, ([], []))
-            attributions.append(attribution)
-            values.append(value)
+        spots = point.get(key)
+        if spots is None:
+            continue
+        known = places.get(id(spots.names))
+        if known is None:
+            index = {name: place for place, name in enumerate(spots.names)}
+            known = [(name, index[name]) for name in wanted if name in index]
+            places[id(spots.names)] = known
+        for name, place in known:
+            attributions, values = found[name]
+            attributions.append(spots.attributions[place])
+            values.append(shown_value(spots.values[place]))
     return found
 
 
-def top_features(overview: Overview, key: str, dots: Dots, most: int) -> list[str]:
-    """Return the features that count most for a class on average over all instances."""
+def drawn_features(overview: Overview, key: str, *, valued: bool = False) -> set[str]:
+    """Return the features of a class that have dots, or those of them that are `valued`."""
+    found: set[str] = set()
+    for point in overview.points:
+        spots = point.get(key)
+        if spots is None or found.issuperset(spots.names):
+            continue
+        named = zip(spots.names, spots.values, strict=True)
+        found.update(name for name, value in named if value is not None or not valued)
+    return found
+
+
+def top_features(overview: Overview, key: str, drawn: set[str], most: int) -> list[str]:
+    """Return the features, of those `drawn`, that count most for a class over all instances."""
     means = means_of(overview.totals[key], overview.pictures)
-    known = [name for name in means if name in dots]
+    known = [name for name in means if name in drawn]
     return sorted(known, key=lambda name: -means[name].size)[:most]
 
 
@@ -70,10 +92,11 @@ def sampled_text(overview: Overview, key: str) -> str:
 
 def beeswarm(overview: Overview, key: str, called: str) -> Array | None:
     """Return a row of dots for each feature, coloured by its value; None where there are none."""
-    dots = dots_of(overview, key)
-    rows = top_features(overview, key, dots, FEATURES)
+    drawn = drawn_features(overview, key)
+    rows = top_features(overview, key, drawn, FEATURES)
     if not rows:
         return None
+    dots = dots_of(overview, key, rows)
     left = MARGIN + names_width(rows) + 16
     ends = [it for name in rows for it in dots[name][0]]
     low, high = min(0.0, *ends), max(0.0, *ends)
@@ -81,7 +104,7 @@ def beeswarm(overview: Overview, key: str, called: str) -> Array | None:
     lines = [
         f"{sampled_text(overview, key)}; each dot is one, in the colour of the feature's value"
     ]
-    hidden = len([it for it in dots if it not in rows])
+    hidden = len(drawn.difference(rows))
     if hidden:
         lines.append(f"the {len(rows)} features that count most; {hidden:,} more are not shown")
     size = (left + _PLOT + 2 * MARGIN + _LEGEND, _ROW * len(rows) + 40)
@@ -124,7 +147,7 @@ def dependence(overview: Overview, key: str, feature: str, called: str) -> Array
 
     A value that is no number is a category; None where no instance has a value of its own.
     """
-    attributions, values = dots_of(overview, key).get(feature, ([], []))
+    attributions, values = dots_of(overview, key, [feature])[feature]
     known = [i for i, it in enumerate(values) if it is not None]
     if not known:
         return None

@@ -70,6 +70,8 @@ def series_of(
 ) -> list[Series]:
     """Return the features that are series; their times are those of the instance, if it has any."""
     given = None if instance is None else instance.extras.get(TIME)
+    if explanation.tabular:
+        return []
     found = []
     for spec in metadata.inputs:
         if spec.modality is not Modality.SERIES:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from pellucid.errors import InstanceError
 from pellucid.inputs import InputInfo, Instance, Missing, made_of, stack
-from pellucid.inputs.by_column import TensorsOfRow, arrays_of
+from pellucid.inputs.by_column import arrays_of
 from pellucid.inputs.csv import open_table
 from pellucid.inputs.instances import instance_of
+from pellucid.model import Rows, TensorsOfRow
 from pellucid.notices import Where
 
 SHAPES = [(None,), (None, 1), (None, 2)]
@@ -99,7 +100,7 @@ def test_rows_of_several_blocks_and_others_are_stacked_in_their_order() -> None:
     blocks = [arrays_of(part, infos) for part in (rows[:4], rows[4:])]
     lone = instance_of({"a": 9, "b": [10]}, infos, Where(instance=6))
     several = [
-        Instance(rows[n], TensorsOfRow(blocks[n // 4] or {}, n % 4), n) for n in (3, 1, 5, 4)
+        Instance(rows[n], TensorsOfRow(blocks[n // 4] or Rows(), n % 4), n) for n in (3, 1, 5, 4)
     ]
     batch = stack([*several[:2], lone, *several[2:]], infos)
     assert batch["a"].tolist() == [3, 1, 9, 5, 4]
