@@ -339,6 +339,7 @@ def requests(folder: Path) -> dict[str, Path]:
         "holes": {"instances": holes},
         "no_word": {"instances": [[1, None, 3, 4]]},
         "target": {"instances": [{"x": [1.0, 2.0, 1.0, 3.0, 1.0], "target": 1}]},
+        "with_id": {"instances": [{"x": [1.0, 2.0, 1.0, 3.0, 1.0], "id": "a"}]},
         "one": {"instances": rows[:1].tolist()},
         "rows": {"instances": rows.tolist()},
         "zero": {"instances": [[0.0] * 5]},

@@ -295,6 +295,7 @@ CASES = [
     ),
     # tables
     Case("leave it out with {ignore_columns:{name}}", "explain {columns} {target}"),
+    Case("say that it is the id with {id_column:{name}}", "explain {columns} {with_id}"),
     Case(
         "leave a column out with {ignore_columns}",
         "explain {columns} {six.csv}",

@@ -33,6 +33,7 @@ FLAGS = {
     ("", "pixels"): "--pixels",
     ("", "players"): "--players",
     ("", "split"): "--split",
+    ("", "id_column"): "--id-column",
     ("", "ignore_columns"): "--ignore-column",
     ("", "missing"): "--missing",
     ("", "query"): "--query",

@@ -50,6 +50,9 @@ def table(explanations: Explanations) -> str:
                 f"(baseline {label.baseline_score:.4g}, {label.quality})"
             )
             console.print(Text(printable(title), "bold"), soft_wrap=True)
+            if kept := explanations.instances[number].columns:
+                said = ", ".join(f"{name} {value}" for name, value in kept.items())
+                console.print(Text(printable(f"kept: {said}")), soft_wrap=True)
             given = explanations.instances[number].value
             written = texts(explanation, label, explanations.metadata, given)
             for words in written:

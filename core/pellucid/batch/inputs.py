@@ -9,9 +9,10 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,13 @@ from pellucid.notices import Where
 TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
 SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy", PARQUET}
 STDIN = "<stdin>"
+TREES = ("overlays", "thumbnails", "originals", "attributions", "summary")
+"""The folders that a run writes below its own."""
+
+OUTPUTS = frozenset(
+    (*TREES, "errors.jsonl", "summary.json", "table.csv", "table.jsonl", "table.parquet")
+)
+_RESULTS = re.compile(r"explanation\.results-\d{5}-of-\d{5}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +55,8 @@ class Inputs:
     `standard` is the file that stdin was kept in, if ``-`` was named; `avoided` is the folder that
     is written, which may lie within a folder that is read, and `truth` a file that is none of the
     inputs, wherever it lies. The ``.txt`` files of a folder are
-    inputs if the model takes `texts`: beside pictures, they are notes.
+    inputs if the model takes `texts`: beside pictures, they are notes. `left_out` are folders in
+    which an earlier run has written: all of them, and of one that is named, what that wrote.
     """
 
     named: Sequence[str] = ()
@@ -56,6 +65,7 @@ class Inputs:
     avoided: str | None = None
     truth: Path | None = None
     texts: bool = False
+    left_out: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Input]:
         """Yield each file once. Raises InstanceError for a name that leads to nothing."""
@@ -125,8 +135,13 @@ class Inputs:
         except OSError as error:
             yield Input(path=directory, problem=f"cannot be read ({error.strerror})")
             return
+        written = holds_run([entry.name for entry in entries])
+        if written:
+            self.left_out.append(directory)
+            if directory not in self.named:
+                return
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or (written and is_of_run(entry.name)):
                 continue
             if _is_input(entry.name) or (self.texts and suffix_of(entry.name) == TEXT):
                 yield _input(entry.path)
@@ -140,6 +155,16 @@ class Inputs:
 
     def _is_avoided(self, directory: str) -> bool:
         return self.avoided is not None and os.path.realpath(directory) == self.avoided
+
+
+def holds_run(names: Sequence[str]) -> bool:
+    """Whether a folder of such names is one that a run writes or has written."""
+    return ".batch" in names or ("summary.json" in names and any(map(_RESULTS.match, names)))
+
+
+def is_of_run(name: str) -> bool:
+    """Whether a run writes something of this name into its folder."""
+    return name in OUTPUTS or bool(_RESULTS.match(name))
 
 
 def _is_input(name: str) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, get_args
 
 import orjson
 
+from pellucid.batch.inputs import TREES
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError, refuse_remote
@@ -39,7 +40,6 @@ from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.responses import TableForm, encode
 
 ERRORS, SUMMARY, PAGE, TABLE = "errors.jsonl", "summary.json", "index.html", "table"
-TREES = ("overlays", "thumbnails", "originals", "attributions", "summary")
 # What is wrong with the name of one file; all else is refused by the folder.
 _OF_A_NAME = {
     getattr(errno, name)

@@ -23,6 +23,7 @@ from pellucid.batch.rendering import Wanted
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
+from pellucid.files import shown
 from pellucid.inputs import takes_texts
 from pellucid.notices import Message, Notice, Where, Words, python_words
 from pellucid.responses import check_form
@@ -142,7 +143,8 @@ class Run:
         Folder(self.out).check(force=self.force)
         self._given.check()
         with opened as engine, TemporaryDirectory(prefix="pellucid-") as directory:
-            plan = self._plan(Path(directory) / "inputs.jsonl.gz", engine.about)
+            given = replace(self._given, texts=takes_texts(engine.about.inputs))
+            plan = self._plan(Path(directory) / "inputs.jsonl.gz", engine.about, given)
             return estimate(plan, engine, self.out)
 
     @property
@@ -162,7 +164,10 @@ class Run:
         if watcher is not None:
             for message in engine.about.warnings:
                 watcher.warns(message)
-        plan, changed = self._planned(folder, engine)
+        given = replace(self._given, texts=takes_texts(engine.about.inputs))
+        plan, changed = self._planned(folder, engine, given)
+        if watcher is not None and given.left_out:
+            _say_left_out(watcher, given.left_out)
         outcome.total = plan.owned
         if summary := ({} if folder.plan() else folder.summary()):
             outcome.failed = summary["failed"]
@@ -202,10 +207,10 @@ class Run:
         elif outcome.stopped is None and plan.part is None:
             outcome.said = finish(folder, plan, document, self.wanted, engine.about.method)
 
-    def _planned(self, folder: Folder, engine: Engine) -> tuple[Plan, bool]:
+    def _planned(self, folder: Folder, engine: Engine, given: Inputs) -> tuple[Plan, bool]:
         """Return the plan, and whether files have changed since the run was broken off."""
         path = folder.state / "tmp" / folder.listing.name
-        plan = self._plan(path, engine.about)
+        plan = self._plan(path, engine.about, given)
         after = plan_document(plan, engine.about, self.wanted)
         before = folder.plan() or folder.summary().get("plan", {})
         if self.force:
@@ -219,9 +224,8 @@ class Run:
         changed = bool(before) and before["inputs"] != after["inputs"]
         return replace(plan, listing=folder.listing), changed
 
-    def _plan(self, listing: Path, about: About) -> Plan:
+    def _plan(self, listing: Path, about: About, given: Inputs) -> Plan:
         root = root_of([it for it in self.named if it != "-"], self.listed())
-        given = replace(self._given, texts=takes_texts(about.inputs))
         total, names, contents = write_listing(listing, given, root, about.inputs, about.beside)
         return Plan(
             listing=listing,
@@ -267,6 +271,13 @@ def _tell(watcher: Watcher, finished: Finished, told: set[str]) -> None:
         if str(said.message) not in told:
             told.add(str(said.message))
             (watcher.warns if said.warning else watcher.notes)(said.message)
+
+
+def _say_left_out(watcher: Watcher, folders: Sequence[str]) -> None:
+    """Say which folders that were read hold what an earlier run wrote."""
+    more = f", here and in {len(folders) - 1:,} more folders" if len(folders) > 1 else ""
+    what = f"what an earlier run wrote is left out{more}"
+    watcher.notes(Notice(what, Where(file=shown(folders[0]))))
 
 
 def _assemble(folder: Folder, plan: Plan, shard: int, missing: list[int]) -> None:

@@ -167,7 +167,11 @@ def check_names(
                     hint = Hint("leave a column out with {ignore_columns}")
                     raise InstanceError(f"unknown columns {listed}", where=where, hint=hint)
                 hint = Hint("leave it out with {ignore_columns:{name}}", name=str(name))
+                if str(name).casefold() == "id":
+                    hint = Hint("say that it is the id with {id_column:{name}}", name=str(name))
             hint = meant(str(name), [it for it in known if it not in given]) or hint
+            if what == "column" and (whole := _whole_of(name, known)) is not None:
+                hint = f"'{whole}' is one column, with a list in each cell, as \"[1, 2, 3]\""
             raise InstanceError(f"unknown {what} '{name}'", where=where, hint=hint)
         if name in met:
             raise InstanceError(f"{what} '{name}' is given twice", where=where)
@@ -175,6 +179,12 @@ def check_names(
     if missing := [n for n, it in known.items() if n not in met and not it.optional]:
         names = ", ".join(f"'{name}'" for name in missing)
         raise InstanceError(f"missing {what}{'s' * (len(missing) > 1)} {names}", where=where)
+
+
+def _whole_of(title: str, known: Mapping[str, InputInfo]) -> str | None:
+    """Return the input of several numbers of which a column, as ``x0`` or ``x[0]``, is one."""
+    stem = re.sub(r"\W?\d+\W?$", "", title)
+    return stem if stem in known and known[stem].instance_shape not in ((), (1,)) else None
 
 
 def _flatten(value: object, info: InputInfo, where: Where) -> tuple[tuple[int, ...], list[Any]]:

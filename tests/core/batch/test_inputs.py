@@ -81,6 +81,23 @@ def test_the_folder_that_is_written_is_not_read(tree: Path) -> None:
     assert paths(tree, "", avoided=os.path.realpath(tree / "b")) == ["a.jpg", "c.csv"]
 
 
+def test_what_an_earlier_run_wrote_is_no_input_and_is_named(tree: Path) -> None:
+    for root in ("b", "b/run"):
+        for name in (
+            "summary.json", "explanation.results-00000-of-00001", "overlays/2.png.png", "index.html",
+        ):  # fmt: skip
+            path = tree / root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+    found = Inputs(named=[str(tree)])
+    assert [os.path.relpath(it.path, tree) for it in found] == ["a.jpg", "c.csv"]
+    assert found.left_out == [str(tree / "b")]
+    # Of a folder that is named, what else is in it are inputs.
+    assert paths(tree, "b") == ["b/10.png", "b/2.png"]
+    (tree / "b/summary.json").unlink()
+    assert "b/overlays/2.png.png" in paths(tree, "")  # which nobody says a run wrote
+
+
 def test_a_pipe_is_not_waited_for(tree: Path) -> None:
     os.mkfifo(tree / "b/pipe.png")
     (pipe,) = (it for it in Inputs(named=[str(tree / "b")]) if it.path.endswith("pipe.png"))

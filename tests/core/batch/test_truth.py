@@ -60,7 +60,12 @@ def test_a_truth_is_matched_by_name_else_nearly_else_by_index(
     said: list[str] = []
     found = verdict(judge(names, said), written, [0.1, 0.7, 0.2][: len(names or "abc")])
     assert found.truth == truth and found.label == (names or "012")[1]
-    assert bool(said) == (written not in (*(names or ("1",)), None, "nan"))
+    assert bool(said) == (written not in (*(names or ("1",)), "nan"))
+    if written is None:
+        assert said == [
+            "in/a.png: a picture has no columns, and so no truth in one called 'c'; say 'folder' "
+            "for the names of the folders, or name a CSV file of names and labels"
+        ]
 
 
 def test_one_number_says_yes_or_no_and_that_is_said() -> None:
@@ -106,7 +111,7 @@ def test_words_that_are_no_class_are_named_and_counted_within_bounds() -> None:
     "text, sentence",
     [
         ("name,label\n", "names no input; its first line has titles, as in name,label"),
-        ("name\na.png\n", "1: has 1 columns, and the truth is two: a name and a label"),
+        ("name\na.png\n", "1: has 1 column, and the truth is two: a name and a label"),
         ("n,l\na,x\na,y\n", "3: 'a' has two labels, 'x' and 'y'"),
         ("n,l\n\udcff,x\n", "is not UTF-8"),
     ],

@@ -150,6 +150,25 @@ def test_a_long_row_keeps_the_beginning_of_its_lists_and_texts() -> None:
     assert len(shortened(row, 400)) <= 400
 
 
+def test_of_many_columns_those_are_kept_that_count_most_for_the_first_label() -> None:
+    names = [f"column {number}" for number in range(100)]
+    counts = {name: [(-1) ** i * i / 100] for i, name in enumerate(names)}
+    label = {"label_name": "yes", "attributions": counts}
+    row = {
+        "instance": {name: float(i) for i, name in enumerate(names)},
+        "explanation": {"attributions_by_label": [label]},
+    }
+    found = json.loads(shortened(row, 400))
+    assert len(shortened(row, 400)) <= 400
+    most = ["column 99", "column 98", "column 97", "column 96"]
+    assert found["instance"] == {**{it: float(it[7:]) for it in most}, "… 96 more": None}
+    (shown,) = found["explanation"]["attributions_by_label"]
+    assert shown["attributions"] == {**{it: counts[it] for it in most}, "… 96 more": None}
+    assert json.loads(shortened(row, 1_000_000)) == row
+    size = len(json.dumps(row))
+    assert shortened(row, 400, size) == shortened(row, 400)
+
+
 def test_a_row_that_stays_too_long_says_so() -> None:
     row = {f"feature {number}": {"value": float(number)} for number in range(5000)}
     assert json.loads(shortened(row, 400)) == {

@@ -73,6 +73,8 @@ class Judge:
         else:
             label = classes[int(np.argmax(prediction))]
         written = self._truth.of(item, instance).strip()
+        if instance.truth is None and item.kind == "picture" and self._truth.column is not None:
+            self._doubt_column(self._truth.column, item)
         if self._truth.file is not None:
             self._doubt(self._truth.file, item, self._truth.name_of(item, instance))
         if written.casefold() in _NOTHING and written not in classes:
@@ -133,6 +135,16 @@ class Judge:
             if what not in self._told and len(self._told) <= NAMED:
                 self._told.add(what)
                 self._say(Notice(what, Where(file=str(file)), Hint.plain(hint)), True)
+
+    def _doubt_column(self, column: str, item: Item) -> None:
+        """Warn once that a picture has no columns."""
+        if "column" not in self._told:
+            self._told.add("column")
+            what = f"a picture has no columns, and so no truth in one called '{column}'"
+            hint = (
+                "say 'folder' for the names of the folders, or name a CSV file of names and labels"
+            )
+            self._say(Notice(what, item.where, Hint.plain(hint)), True)
 
     def _doubt_share(self, value: float, item: Item) -> None:
         """Warn once where the one number is no probability, which is what 0.5 is the middle of."""

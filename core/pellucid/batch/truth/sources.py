@@ -91,7 +91,8 @@ def _labels(file: Path) -> tuple[dict[str, str], str]:
         if not row:
             continue
         if len(row) != 2:
-            what = f"has {len(row)} columns, and the truth is two: a name and a label"
+            count = f"{len(row)} column{'s' * (len(row) > 1)}"
+            what = f"has {count}, and the truth is two: a name and a label"
             raise SpecError(what, where=where)
         if number == 1:
             title = row[1].strip()
