@@ -427,6 +427,7 @@ ELSEWHERE = {
     ),
     "choose {method:sampled-shapley} or, for pictures and texts, {method:lime}": "followed below",
     "give it with {baseline}": "followed in tests/cli/test_reproduce.py",
+    "name the classes of both with {class_names}": "followed in tests/cli/test_diff.py",
     "make parts with {batch.shard:1/8}": "followed in tests/cli/test_merge.py, which makes all",
     "choose {method:lime}": "followed in Python below: the command chooses it by itself",
     "if you trust it, add {allow_unsafe_ops:True}": "followed below, on a file of Keras",

@@ -15,6 +15,7 @@ from pellucid_cli.main import cli
 FLAGS = {
     ("", "allow_unsafe_ops"): "--allow-unsafe-ops",
     ("", "baseline"): "--baseline",
+    ("", "class_names"): "--class-names",
     ("", "blur_sigma"): "--blur-sigma",
     ("", "device"): "--device",
     ("", "for_method"): "--for",

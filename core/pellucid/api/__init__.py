@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.api.calls import block_size
+from pellucid.api.calls import block_size, refuse_means
 from pellucid.api.compare import compared, of_all_methods, settings_of
 from pellucid.api.explanations import Explanations, unpack
 from pellucid.api.keras import saved_directory
@@ -25,6 +25,7 @@ __all__ = [
     "load_model",
     "of_all_methods",
     "read_saved",
+    "refuse_means",
     "saved_directory",
     "settings_of",
     "smoke_test",

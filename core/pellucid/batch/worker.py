@@ -16,7 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pellucid.api import Explanations, LoadedModel, LoadOptions, block_size, load_model
+from pellucid.api import (
+    Explanations,
+    LoadedModel,
+    LoadOptions,
+    block_size,
+    load_model,
+    refuse_means,
+)
 from pellucid.batch.items import Item, decode
 from pellucid.batch.plan import Block
 from pellucid.batch.records import Finished, Record, Said
@@ -31,9 +38,9 @@ from pellucid.errors import (
     SpecError,
 )
 from pellucid.explain import Explanation
-from pellucid.inputs import Beside, InputInfo, Instance, Missing
+from pellucid.inputs import Beside, InputInfo, Instance
 from pellucid.metadata import Examples
-from pellucid.notices import Hint, Message, Notice, Warn, Where
+from pellucid.notices import Message, Notice, Warn, Where
 from pellucid.runtime.engine import parallel_batches_here
 
 # Photos of all blocks in the works, decoded, have about so many bytes; a JPEG is some 15 times
@@ -95,20 +102,7 @@ class Work:
         warnings: Sequence[Message] = (),
         notes: Sequence[Message] = (),
     ) -> None:
-        if model.takes_mean:
-            raise SpecError(
-                "the mean is that of the instances of one call, and a batch reads them piece by "
-                "piece",
-                where=Where(path="baseline"),
-                hint="save the mean of some as mean.npy, and name that file",
-            )
-        if model.tables.missing is Missing.MEAN:
-            raise SpecError(
-                "the mean is that of the instances of one call, and a batch reads them piece by "
-                "piece",
-                where=Where(path="missing"),
-                hint=Hint("choose {missing:baseline}"),
-            )
+        refuse_means(model, "a batch")
         if wanted.table is not None and isinstance(model.parameters.method, Examples):
             what = "nearest examples have no attributions, of which the table would be"
             raise SpecError(what, where=Where(path="write"))

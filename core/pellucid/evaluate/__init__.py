@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pellucid.evaluate.candidates import Candidate, candidate_of, candidates_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
-from pellucid.evaluate.metrics import MEASURES, REPEATED, chosen_measures
+from pellucid.evaluate.metrics import (
+    MEASURES,
+    REPEATED,
+    chosen_measures,
+    rank_correlation,
+    similarity,
+)
 from pellucid.evaluate.page import page_of
-from pellucid.evaluate.report import EVALUATION, PAGE, write_report
+from pellucid.evaluate.report import EVALUATION, PAGE, write_files, write_report
 from pellucid.evaluate.result import (
     Evaluation,
     Instance,
@@ -16,10 +22,11 @@ from pellucid.evaluate.result import (
     Shown,
     cell,
     control,
+    encodable_document,
     packed,
     short,
 )
-from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval
+from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval, difference, interval
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
 from pellucid.evaluate.trial import Found, Measure, Metric, Repeats, Settings, Trial, leading
 
@@ -54,10 +61,16 @@ __all__ = [
     "chosen_measures",
     "control",
     "controls_of",
+    "difference",
+    "encodable_document",
+    "interval",
     "leading",
     "packed",
     "page_of",
+    "rank_correlation",
     "short",
+    "similarity",
     "subject_of",
+    "write_files",
     "write_report",
 ]

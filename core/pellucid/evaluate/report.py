@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pellucid.errors import OutputError, refuse_remote
@@ -19,13 +20,18 @@ def write_report(found: Evaluation, folder: Path) -> None:
 
     Raises OutputError.
     """
-    refuse_remote(folder, OutputError)
     files = {
         CURVES: packed(found.arrays()),
         MAPS: packed(found.maps()),
         PAGE: page_of(found),
         EVALUATION: found.json() + b"\n",
     }
+    write_files(files, folder)
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files into a folder, each whole, in their order. Raises OutputError."""
+    refuse_remote(folder, OutputError)
     try:
         make_folder(folder)
         for name, data in files.items():

@@ -216,7 +216,7 @@ class Evaluation:
 
     def json(self) -> bytes:
         """Return it as UTF-8 JSON, with every instance's number."""
-        return orjson.dumps(_encodable(self.document()), option=orjson.OPT_INDENT_2)
+        return orjson.dumps(encodable_document(self.document()), option=orjson.OPT_INDENT_2)
 
     def frame(self) -> Any:
         """Return a pandas table: a row for each instance, candidate and metric.
@@ -264,15 +264,15 @@ class Evaluation:
         return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>{said}"
 
 
-def _encodable(value: Any) -> Any:
+def encodable_document(value: Any) -> Any:
     """Return JSON values without halves of letters, which names of files may have."""
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, dict):
-        return {_encodable(key): _encodable(it) for key, it in value.items()}
+        return {encodable_document(key): encodable_document(it) for key, it in value.items()}
     if isinstance(value, list | tuple):
         texts = not value or not isinstance(value[0], float)  # numbers are many
-        return [_encodable(it) for it in value] if texts else value
+        return [encodable_document(it) for it in value] if texts else value
     return value
 
 

@@ -10,9 +10,9 @@ from pellucid.visualize.image_overlays import (
     chosen_settings,
     draw_explanation,
 )
-from pellucid.visualize.named_parts import Part, Text, texts
+from pellucid.visualize.named_parts import Part, Text, parts, texts
 from pellucid.visualize.notebook import cell, first_picture, plotted
-from pellucid.visualize.overlay import draw_ranks
+from pellucid.visualize.overlay import draw_change, draw_ranks
 from pellucid.visualize.overview import (
     POINTS,
     ClassGroups,
@@ -26,6 +26,7 @@ from pellucid.visualize.overview import (
     class_groups,
     class_key,
     counted,
+    cut_in_two,
     dependence,
     importance,
     is_drawn,
@@ -67,7 +68,9 @@ __all__ = [
     "class_groups",
     "class_key",
     "counted",
+    "cut_in_two",
     "dependence",
+    "draw_change",
     "draw_explanation",
     "draw_ranks",
     "draw_series",
@@ -83,6 +86,7 @@ __all__ = [
     "largest",
     "map_of",
     "overview_pictures",
+    "parts",
     "plotted",
     "series_of",
     "shown",

@@ -111,6 +111,18 @@ def draw_ranks(values: Array, image: Array, share: int) -> Array:
     return draw(ranks, image, settings)
 
 
+def draw_change(values: Array, image: Array) -> Array:
+    """Return a map of changes [h, w] on a gray picture: green where there is more, pink where less.
+
+    The strength is in proportion to the change, of which the largest is full.
+    """
+    settings = Visualization(
+        type=VisualizationType.PIXELS, polarity=Polarity.BOTH, color_map=ColorMap.PINK_GREEN,
+        overlay_type=OverlayType.GRAYSCALE, clip_below_percentile=0.0, clip_above_percentile=100.0,
+    ).resolved(Dialect.AI_PLATFORM, regions=False)  # fmt: skip
+    return draw(values, image, settings)
+
+
 def unknown_plane(attribution: Array, errors: Array) -> Array:
     """Return where an attribution is smaller than twice its error, bool [h, w].
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from pellucid.evaluate.metrics.chosen import MEASURES, REPEATED, chosen_measures
+from pellucid.evaluate.metrics.sanity import rank_correlation, similarity
 
-__all__ = ["MEASURES", "REPEATED", "chosen_measures"]
+__all__ = ["MEASURES", "REPEATED", "chosen_measures", "rank_correlation", "similarity"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
 from pellucid.evaluate.page.page import page_of
+from pellucid.evaluate.page.tiles import bar, ground, levels, pressed
 
-__all__ = ["page_of"]
+__all__ = ["Markup", "bar", "ground", "joined", "levels", "name_of", "page_of", "pressed", "tag"]

@@ -7,23 +7,20 @@ its words on grounds.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
+from pellucid.evaluate.page.tiles import bar, ground, levels, pressed
 from pellucid.evaluate.result import Evaluation, Instance, Judged, Shown, short
 from pellucid.evaluate.trial import leading
 from pellucid.model import Array
 
 SHOWN_SHARE = 30
 """So many percent of the pixels are coloured, those that rank highest."""
-LONGEST, SMALL = 1024, 128
-"""Pictures are made smaller from the first on; below the second they are kept to the bit."""
 MOST_ELEMENTS, MOST_WORDS = 12, 300
-LEVELS = 5
 _NUMBERED = re.compile(r"\[[\d,]+\]\Z")
 
 
@@ -76,7 +73,7 @@ def _controls(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Marku
 
 
 def _original(picture: Array) -> Markup:
-    return _pressed(picture, "the picture", "", control=False)
+    return pressed(picture, "the picture", "", control=False)
 
 
 def _tile(found: Evaluation, shown: Shown, judged: Judged) -> Markup:
@@ -87,34 +84,7 @@ def _tile(found: Evaluation, shown: Shown, judged: Judged) -> Markup:
     from pellucid.visualize import draw_ranks
 
     drawn = draw_ranks(shown.maps[judged.name], shown.picture, SHOWN_SHARE)
-    return _pressed(drawn, judged.name, said, control=judged.control)
-
-
-def _pressed(picture: Array, name: str, said: str, *, control: bool) -> Markup:
-    """Return a picture that a click makes large."""
-    height, width = picture.shape[:2]
-    image = tag(
-        "img", src=_data(picture), alt="", width=width, height=height, decoding="async",
-        class_="tiny" if max(width, height) < SMALL else None,
-    )  # fmt: skip
-    return tag(
-        "button", image, tag("b", name_of(name)), tag("small", said), type="button",
-        class_="tile control" if control else "tile",
-    )  # fmt: skip
-
-
-def _data(picture: Array) -> str:
-    """Return a picture as an address that holds it."""
-    from PIL import Image
-
-    from pellucid.visualize import encode
-
-    if max(picture.shape[:2]) > LONGEST:
-        image = Image.fromarray(np.ascontiguousarray(picture))
-        image.thumbnail((LONGEST, LONGEST))
-        picture = np.asarray(image)
-    form = "png" if max(picture.shape[:2]) < SMALL else "jpeg"
-    return f"data:image/{form};base64,{base64.b64encode(encode(picture, form)).decode()}"
+    return pressed(drawn, judged.name, said, control=judged.control)
 
 
 def _words(found: Evaluation, shown: Shown, judged: Judged) -> Iterator[Markup]:
@@ -122,23 +92,13 @@ def _words(found: Evaluation, shown: Shown, judged: Judged) -> Iterator[Markup]:
     yield tag("dt", tag("b", name_of(judged.name)), " ", said)
     if judged.name not in shown.maps:
         return
-    levels = _levels(shown.maps[judged.name])
+    strengths = levels(shown.maps[judged.name])
     parts: list[str] = []
-    for word, level in list(zip(shown.elements, levels, strict=True))[:MOST_WORDS]:
-        parts += [tag("span", word, class_=_ground(level)), " "]
-    if len(levels) > MOST_WORDS:
-        parts.append(f"… {len(levels) - MOST_WORDS:,} more")
+    for word, level in list(zip(shown.elements, strengths, strict=True))[:MOST_WORDS]:
+        parts += [tag("span", word, class_=ground(level)), " "]
+    if len(strengths) > MOST_WORDS:
+        parts.append(f"… {len(strengths) - MOST_WORDS:,} more")
     yield tag("dd", parts)
-
-
-def _levels(values: Array) -> list[int]:
-    """Return the strength of each element, from -LEVELS to LEVELS, by the largest of them."""
-    largest = float(np.abs(values).max(initial=0)) or 1.0
-    return [int(it) for it in np.rint(np.asarray(values, float) / largest * LEVELS)]
-
-
-def _ground(level: int) -> str | None:
-    return f"{'for' if level > 0 else 'against'}{abs(level)}" if level else None
 
 
 def _bars(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
@@ -153,8 +113,7 @@ def _bars(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
     rows = []
     for i in np.argsort(-height, kind="stable")[:MOST_ELEMENTS].tolist():
         cells = [
-            tag("td", _bar(scaled[it.name][i]), short(float(shown.maps[it.name][i])))
-            for it in order
+            tag("td", bar(scaled[it.name][i]), short(float(shown.maps[it.name][i]))) for it in order
         ]
         rows.append(tag("tr", tag("th", name_of(shown.elements[i]), scope="row"), cells))
     more = len(shown.elements) - len(rows)
@@ -167,14 +126,3 @@ def _bars(found: Evaluation, shown: Shown, order: Sequence[Judged]) -> Markup:
     below = [tag("p", f"{more:,} more elements count less to all of them.", class_="soft")]
     wide = tag("div", table, class_="wide", tabindex=0, role="region", aria_label="Attributions")
     return joined([wide, *(below if more else [])])
-
-
-def _bar(share: float) -> Markup:
-    """Draw a share of the largest attribution: for, to the right of the middle, or against."""
-    width = round(40 * abs(share), 1)
-    bar = tag(
-        "rect", x=40 if share >= 0 else round(40 - width, 1), y=0, width=width, height=10,
-        class_="more" if share >= 0 else "less",
-    )  # fmt: skip
-    axis = tag("line", x1=40, x2=40, y1=0, y2=10)
-    return tag("svg", bar, axis, viewBox="0 0 80 10", class_="bar", aria_hidden="true")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.visualize.overview.all_pictures import OverviewPicture, overview_pictures
-from pellucid.visualize.overview.groups import ClassGroups, class_groups, groups_of
+from pellucid.visualize.overview.groups import ClassGroups, class_groups, cut_in_two, groups_of
 from pellucid.visualize.overview.importance import importance
 from pellucid.visualize.overview.maps import Maps, map_of
 from pellucid.visualize.overview.numbers import (
@@ -32,6 +32,7 @@ __all__ = [
     "class_groups",
     "class_key",
     "counted",
+    "cut_in_two",
     "dependence",
     "groups_of",
     "importance",

@@ -114,7 +114,7 @@ def _cut_in_two(sizes: Array) -> Iterator[tuple[float, int, Array]]:
     of the one and the 5 % greatest of the other, in standard deviations; 0 where either is small.
     """
     for cell, values in enumerate(sizes.T):
-        inside = values > _cut(values)
+        inside = values > cut_in_two(values)
         if min(inside.sum(), (~inside).sum()) < SHARE * len(sizes):
             yield 0.0, cell, inside
             continue
@@ -123,7 +123,7 @@ def _cut_in_two(sizes: Array) -> Iterator[tuple[float, int, Array]]:
         yield max(0.0, float(gap / max(spread, LEAST))), cell, inside
 
 
-def _cut(values: Array) -> float:
+def cut_in_two(values: Array) -> float:
     """Return the number between two of `values` that leaves the least variance on its sides."""
     rising = np.sort(values)
     n, sums = len(rising), np.cumsum(rising)

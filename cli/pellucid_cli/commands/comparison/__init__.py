@@ -1,0 +1,7 @@
+"""Commands that compare: two models, or a model and what a service recorded."""
+
+from __future__ import annotations
+
+from pellucid_cli.commands.comparison.diff import diff
+
+__all__ = ["diff"]

@@ -1,0 +1,7 @@
+"""Comparisons as pages to read: what follows, the numbers, and the instances side by side."""
+
+from __future__ import annotations
+
+from pellucid.comparison.page.diff_page import diff_page
+
+__all__ = ["diff_page"]
