@@ -198,16 +198,7 @@ why_not_option = click.option(
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 
-method_options = record(
-    "method",
-    _explaining,
-    click.option(
-        "--method",
-        type=click.Choice([*ATTRIBUTING, "examples"]),
-        default=None,
-        help="The method [default: integrated-gradients].",
-    ),
-    click.option("--steps", type=click.IntRange(1), help="Quadrature nodes [default: 50]."),
+_REFINING = (
     click.option(
         "--tolerance",
         type=click.FloatRange(0, min_open=True),
@@ -218,6 +209,16 @@ method_options = record(
         type=click.IntRange(3),
         help="Upper limit on the steps or paths of --tolerance [default: 500].",
     ),
+)
+_METHOD = (
+    click.option(
+        "--method",
+        type=click.Choice([*ATTRIBUTING, "examples"]),
+        default=None,
+        help="The method [default: integrated-gradients].",
+    ),
+    click.option("--steps", type=click.IntRange(1), help="Quadrature nodes [default: 50]."),
+    *_REFINING,
     click.option("--paths", type=click.IntRange(1), help="Sampled permutations [default: 50]."),
     click.option(
         "--players",
@@ -321,6 +322,10 @@ method_options = record(
     output_index_option,
     why_not_option,
     seed_option,
+)
+method_options = record("method", _explaining, *_METHOD)
+unrefined_method_options = record(
+    "method", _explaining, *(it for it in _METHOD if it not in _REFINING)
 )
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from pellucid.printable import printable
 
 if TYPE_CHECKING:
-    from pellucid.comparison import Diff
+    from pellucid.comparison import Diff, Parity
 
 WIDTH, MOST = 132, 10
 
@@ -25,13 +25,7 @@ def diff_table(found: Diff) -> str:
     from pellucid.comparison import percent, points
     from pellucid.evaluate import cell
 
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    text = io.StringIO()
-    # Off a terminal: wide enough not to cut.
-    console = Console(
-        file=text, force_terminal=terminal or None, width=None if terminal else WIDTH,
-        highlight=False,
-    )  # fmt: skip
+    text, console = _console()
     if found.count:
         runs = [found, *found.controls]
         grid = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
@@ -95,3 +89,38 @@ def _case(suite: ElementTree.Element, of: str, name: str) -> ElementTree.Element
     return ElementTree.SubElement(
         suite, "testcase", classname=printable(of), name=printable(name), time="0"
     )
+
+
+def parity_table(found: Parity) -> str:
+    """Return the kinds of fields with their verdicts, and what follows, in sentences."""
+    from pellucid.comparison import Verdict
+    from pellucid.evaluate import short
+
+    text, console = _console()
+    if found.rows:
+        grid = Table(box=None, padding=(0, 2, 0, 0))
+        grid.add_column(f"n = {len(found.rows):,}")
+        for verdict in Verdict:
+            grid.add_column(verdict.value, justify="right")
+        grid.add_column("largest difference")
+        for it in found.kinds:
+            far = "" if it.furthest.difference is None else short(it.furthest.difference)
+            where = f"{far} at {it.furthest.path}" if far else ""
+            counts = [str(it.counts.get(verdict, 0) or "") for verdict in Verdict]
+            grid.add_row(it.name, *counts, Text(printable(where)))
+        grid.add_row()
+        console.print(grid)
+    for said in (*found.notes, *found.verdict):
+        console.print(Text(printable(said)), soft_wrap=True)
+    return text.getvalue()
+
+
+def _console() -> tuple[io.StringIO, Console]:
+    """Return what is written to, wide enough not to cut off a terminal, and what it becomes."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    text = io.StringIO()
+    console = Console(
+        file=text, force_terminal=terminal or None, width=None if terminal else WIDTH,
+        highlight=False,
+    )  # fmt: skip
+    return text, console

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from pellucid_cli.commands.comparison.diff import diff
+from pellucid_cli.commands.comparison.parity import parity
 
-__all__ = ["diff"]
+__all__ = ["diff", "parity"]

@@ -17,6 +17,7 @@ from pellucid.comparison.diff.verdict import sentences
 from pellucid.evaluate import LEAST, Interval, difference, encodable_document, interval
 from pellucid.model import Array
 
+_JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
 VERSION = 1
 """That of ``diff.json``; it rises when a key changes its meaning or goes."""
 
@@ -237,4 +238,4 @@ class Diff:
 
     def json(self) -> bytes:
         """Return the document as UTF-8 JSON."""
-        return orjson.dumps(encodable_document(self.document()), option=orjson.OPT_INDENT_2)
+        return orjson.dumps(encodable_document(self.document()), option=_JSON)
