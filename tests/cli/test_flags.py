@@ -19,7 +19,6 @@ FLAGS = {
     ("", "blur_sigma"): "--blur-sigma",
     ("", "device"): "--device",
     ("", "for_method"): "--for",
-    ("", "class_names"): "--class-names",
     ("", "force"): "--force",
     ("", "latent"): "--latent",
     ("", "limit"): "--limit",
