@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -127,9 +128,11 @@ def _forward(
         if part is not None:
             points, ends = ({o.name: it[o.name] for o in operands if o.real} for it in (rows, stop))
             score = _score(output, target)
-            found = transposed_sums(part, output, score, points, ends, path, weight)
-            if found:
-                return found
+            # Why there is none is said below.
+            with suppress(LookupError, NotImplementedError):
+                found = transposed_sums(part, output, score, points, ends, path, weight)
+                if found:
+                    return found
         return gradient_sums(operands, rows, output, path, weight, target, paths)
 
     return back

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pellucid
+from pellucid.errors import NotDifferentiableError
 from pellucid.runtime.engine.affine_prefix import AffinePrefix, affine_prefix
 from pellucid.runtime.engine.tensorflow import tf
 
@@ -186,3 +187,21 @@ def test_a_network_that_is_small_goes_the_plain_way(tmp_path: Path) -> None:
     model = pellucid.load(tmp_path, warn=lambda sentence: None).explainer.model
     assert model.differentiable == {"x"}
     assert model._backend.affine_part is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_what_stops_gradients_behind_an_affine_part_is_named(stops: bool, tmp_path: Path) -> None:
+    class Stopped(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None, WIDTH], tf.float32, name="x")])
+        def __call__(self, x: Any) -> Any:
+            wide = x @ tf.constant(FIRST)
+            if stops:
+                return {"y": tf.round(wide) @ tf.constant(SECOND)}
+            lower, _ = tf.linalg.lu(wide[:, :4, None] * wide[:, None, :4] + tf.eye(4))
+            return {"y": lower[:, 0]}
+
+    module = Stopped()
+    tf.saved_model.save(module, str(tmp_path), signatures=module.__call__)
+    model = pellucid.load(tmp_path, warn=lambda sentence: None).explainer.model
+    with pytest.raises(NotDifferentiableError, match=r"\(Round\)" if stops else r"\(Lu\)"):
+        _ = model.differentiable
