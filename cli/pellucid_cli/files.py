@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pellucid import LoadedModel
     from pellucid.inputs import Instance
     from pellucid.notices import Warn
+    from pellucid_cli.options.given import Given
 
 
 def write(path: Path, data: bytes, *, force: bool) -> None:
@@ -48,6 +49,28 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def _files(inputs: Iterable[Given], model: LoadedModel) -> Iterator[Given]:
+    """Yield each file of a folder, as `batch` finds them, of which one instance is picked."""
+    from pellucid.batch import Inputs
+    from pellucid.inputs import takes_texts
+
+    for given in inputs:
+        if given.form or not os.path.isdir(given.name):
+            yield given
+            continue
+        for file in Inputs(named=[given.name], texts=takes_texts(model.inputs)):
+            yield replace(given, name=file.path)
+
+
+def _content(name: str) -> bytes:
+    from pellucid.files import read_bytes
+
+    try:
+        return read_bytes(name)
+    except FileNotFoundError:
+        raise InstanceError("no such file", where=Where(file=name)) from None
 
 
 def check_free(path: Path, *, force: bool) -> None:
@@ -85,28 +108,43 @@ def _is_pipe(path: Path) -> bool:
 
 
 def read_inputs(
-    model: LoadedModel, inputs: Iterable[str], warn: Warn, note: Warn
+    model: LoadedModel, inputs: Iterable[Given], warn: Warn, note: Warn, only: int | None = None
 ) -> tuple[LoadedModel, list[Instance]]:
     """Return the instances of all inputs, numbered through; ``-`` is stdin.
 
     With them comes the model with the settings that a request brings; requests with different ones
-    are refused. `warn` and `note` are told what is worth knowing of the inputs.
+    are refused. `warn` and `note` are told what is worth knowing of the inputs. The one instance of
+    the number `only` comes alone, and keeps its number.
     """
     from pellucid.inputs import read_data, read_file
 
     instances: list[Instance] = []
     chosen: list[tuple[str, LoadedModel]] = []
-    for name in inputs:
+    passed = 0
+    for given in inputs if only is None else _files(inputs, model):
+        name = given.name
         brought: list[Mapping[str, object]] = []
         read = partial(read_file, name)
         if name == "-":
-            read = partial(read_data, read_stdin(), source="<stdin>")
+            read = partial(read_data, read_stdin(), source="<stdin>", suffix=given.form)
+        elif given.form:
+            read = partial(read_data, _content(name), source=name, suffix=given.form)
         found = read(
             model.inputs, warn=warn, note=note, settings=brought.append, beside=model.beside
         )
+        if only is not None:
+            for instance in found:
+                if passed == only:
+                    one = replace(instance, index=only)
+                    return model.requested(brought[0]) if brought else model, [one]
+                passed += 1
+            continue
         before = len(instances)  # which grows while they come
         instances += (replace(instance, index=before + i) for i, instance in enumerate(found))
         chosen.append((name, model.requested(brought[0]) if brought else model))
+    if only is not None:
+        count = f"{passed:,} instance{'s' * (passed != 1)}"
+        raise InstanceError(f"there is no instance {only:,}: the input has {count}, from 0 on")
     if not instances:
         raise InstanceError("there are no instances in the input")
     for name, other in chosen:

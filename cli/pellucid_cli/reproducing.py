@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 from click.core import ParameterSource
 
+from pellucid_cli.options.given import Given
 from pellucid_cli.options.shared import Console, load
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Reproduction:
         saved.refuse_other(model.fingerprint)
         if self.inputs:
             warn, say = self.console.warn, self.console.say
-            model, instances = read_inputs(model, self.inputs, warn, say)
+            model, instances = read_inputs(model, map(Given, self.inputs), warn, say)
         else:
             instances = saved.input_of([it.name for it in model.inputs])
         explanations = model.explain(instances)

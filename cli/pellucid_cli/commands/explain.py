@@ -12,6 +12,7 @@ import click
 
 from pellucid_cli.failing import fail
 from pellucid_cli.flags import flag
+from pellucid_cli.options.given import GivenOptions, given_options
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     MODEL_DIR,
@@ -113,6 +114,7 @@ class ResponseOptions:
     help="Explain again as a response or a .npz file says that it was, and say whether it is the "
     "same; INPUT is needed where FILE does not hold it, as a response does not.",
 )
+@given_options
 @table_options
 @asking_options
 @method_options
@@ -123,6 +125,7 @@ def explain(
     response: ResponseOptions,
     timeout: float | None,
     reproduce: Path | None,
+    given: GivenOptions,
     tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
@@ -134,10 +137,10 @@ def explain(
     file, a text (.txt) or a picture; - is stdin.
     """
     if reproduce is not None:
+        given.refuse("are not for --reproduce, which knows what was explained")
         again = Reproduction(reproduce, model_dir, inputs, response, console)
         raise click.exceptions.Exit(again.run(load_options(console, model, method, tables)))
-    if not inputs:
-        raise click.UsageError("no input: name a request, a table or a picture, or - for stdin")
+    named = given.of(inputs)
     response = response.checked()
     if response.form == "kserve":
         method = _as_lime(method)
@@ -151,7 +154,7 @@ def explain(
     from pellucid_cli.files import read_inputs, write
 
     try:
-        loaded, instances = read_inputs(loaded, inputs, console.warn, console.say)
+        loaded, instances = read_inputs(loaded, named, console.warn, console.say, given.instance)
         with _limited(timeout, loading, instances, response):
             explanations = loaded.explain(instances)
         written = _written(explanations, response.form)

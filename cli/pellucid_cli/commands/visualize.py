@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.notices import Where
+from pellucid_cli.options.given import GivenOptions, given_options
 from pellucid_cli.options.shared import (
     Console,
     ModelOptions,
@@ -69,6 +70,7 @@ class Target:
 @view_options
 @click.option("--show", is_flag=True, help="Preview on the terminal; without -o, write no files.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@given_options
 @table_options
 @asking_options
 @method_options
@@ -79,6 +81,7 @@ def visualize(
     looking: ViewOptions,
     show: bool,
     force: bool,
+    given: GivenOptions,
     tables: TableOptions,
     model: ModelOptions,
     method: ExplainOptions,
@@ -100,7 +103,7 @@ def visualize(
     view = view_of(looking, out, errors=bool(method.settings.errors))
     method, methods = methods_of(looking, method)
     target = Target(out=out, show=show, saved=is_saved(names))
-    found = explained(names, view, methods, model, method, tables, console)
+    found = explained(names, given, view, methods, model, method, tables, console)
     if out is None or target.form is None:
         folder = out or Path()
         for file in _drawn(found, view, target, console):

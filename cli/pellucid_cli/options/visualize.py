@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from pellucid.printable import printable
+from pellucid_cli.options.given import GivenOptions
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import Console, ModelOptions, load, load_options
 from pellucid_cli.options.tables import TableOptions
@@ -150,6 +151,7 @@ def methods_of(
 
 def explained(
     names: Sequence[str],
+    given: GivenOptions,
     view: View,
     methods: Sequence[CallSettings],
     model: ModelOptions,
@@ -163,16 +165,16 @@ def explained(
     """
     names = [file for name in names for file in _saved_in(name)]
     if any(name.endswith(".npz") for name in names):
+        given.refuse("are for explaining; what was saved is explained already")
         yield from _saved(names, view, methods, model.metadata, console)
         return
-    if len(names) < 2:
-        raise click.UsageError("no input: name a picture or a request, or - for stdin")
+    named = given.of(names[1:])
     from pellucid.api import compared
     from pellucid_cli.files import read_inputs
 
     loaded = load(console, Path(names[0]), load_options(console, model, method, tables))
     _refuse_examples(loaded)
-    loaded, instances = read_inputs(loaded, names[1:], console.warn, console.say)
+    loaded, instances = read_inputs(loaded, named, console.warn, console.say, given.instance)
     stems = Stems()
     means = loaded.belong_together or any(it.baseline == "mean" for it in methods)
     size = len(instances) if means else BLOCK
