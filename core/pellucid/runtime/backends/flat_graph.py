@@ -44,6 +44,8 @@ from pellucid.runtime.graph.reinitialise import reinitialise
 
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "main_op")
 INIT_SIGNATURE = "__saved_model_init_op"
+ENOUGH_ROWS = 4
+"""So many rows of a block are worth to go back together through what is affine."""
 
 
 class FlatSession(SessionGraph):
@@ -202,6 +204,8 @@ class FlatGraphBackend(FlatSession, Backend):
     def affine_part(self) -> AffinePart | None:
         spec = self.compile_spec
         if spec.varying or spec.ends or not spec.takes_any_rows or not self._asked:
+            return None
+        if self.cut().rows < ENOUGH_ROWS:  # large pictures, of which the sums would be, too
             return None
         output = self.graph.get_tensor_by_name(NETWORK + self._output)
         found = affine_prefix(
