@@ -5,10 +5,14 @@ Every command imports this, at start-up, so that it knows neither metadata nor m
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from pellucid.errors import OutputError, PellucidError, refuse_remote
 
+# As `pellucid.predictor` takes it for one.
+_PREDICTOR = re.compile(r"(?i)https?:/+[^/]+/(.*/)?(v[12]/models|endpoints)/")
 MODELS = ("model_dir", "names", "models")
 """The arguments whose first word, or each of which, is a model."""
 
@@ -32,7 +36,7 @@ def keep_local(parameter: click.Parameter, *, asks: bool = False) -> None:
             text = "" if item is None else str(item)
             model = parameter.name in MODELS and (place == 0 or parameter.name == "models")
             for written in (text, text.partition("=")[2]):
-                if not (asks and model and written.startswith(("http:", "https:"))):
+                if not (asks and model and _PREDICTOR.match(written)):
                     refuse_remote(written, error)
         return value if inner is None else inner(context, here, value)
 

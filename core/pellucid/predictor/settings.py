@@ -20,6 +20,7 @@ _MODEL = re.compile(
     r"(?P<prefix>.*?)/(?P<api>v1|v2)/models/(?P<model>[^/:]+)"
     r"(?:/versions/(?P<version>[^/:]+))?(?P<verb>:[a-z]+|/infer|/ready|/metadata)?/?"
 )
+_OF_MODEL = re.compile(r"(?i)https?:/+[^/]+/(.*/)?(v[12]/models|endpoints)/")
 _ADDRESS = re.compile(r"(?i)(https?):/+(.*)", re.DOTALL)
 
 
@@ -188,8 +189,11 @@ def restored(address: object) -> str:
 
 
 def is_address(written: object) -> bool:
-    """Whether what stands in the place of a model's directory is the address of a predictor."""
-    return isinstance(written, str | Path) and _ADDRESS.match(str(written)) is not None
+    """Whether what stands in the place of a model's directory is the address of a predictor.
+
+    Its path says so; any other is that of a file, which is not read from elsewhere.
+    """
+    return isinstance(written, str | Path) and _OF_MODEL.match(str(written)) is not None
 
 
 def _parts(url: str) -> tuple[str, str]:
