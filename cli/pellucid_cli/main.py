@@ -16,7 +16,7 @@ from pellucid import __version__
 from pellucid.errors import InstanceError, PellucidError
 from pellucid.printable import printable
 from pellucid_cli.commands.batch import batch, merge
-from pellucid_cli.commands.comparison import diff, parity
+from pellucid_cli.commands.comparison import diff, parity, record
 from pellucid_cli.commands.completion import completion
 from pellucid_cli.commands.convert_metadata import convert_metadata
 from pellucid_cli.commands.evaluate import evaluate
@@ -124,6 +124,7 @@ for command in (
     suggest_baseline,
     diff,
     parity,
+    record,
     serve,
     gallery,
     validate_metadata,

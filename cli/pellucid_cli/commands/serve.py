@@ -69,6 +69,7 @@ def serve(
         guard=guard,
         poll=serving.reload_every,
         drain=serving.drain,
+        record=serving.record,
     )
     options = load_options(console, model, method)
     port = serving.port if kserve.http_port is None else kserve.http_port

@@ -35,6 +35,7 @@ class ServeOptions:
     max_instances: int
     reload_every: float
     drain: float
+    record: Path | None
 
 
 serve_options = record(
@@ -110,6 +111,13 @@ serve_options = record(
         show_default=True,
         metavar="SECONDS",
         help="Seconds that SIGTERM waits for pending requests.",
+    ),
+    click.option(
+        "--record",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Keep what is asked and answered as files in DIR, which pellucid parity reads: bodies "
+        "alone, no headers, on this machine.",
     ),
 )
 

@@ -30,6 +30,7 @@ from pellucid.serve.metrics import Metrics
 from pellucid.serve.model_repository import Loaded, ModelRepository
 from pellucid.serve.offload import OffloadPool
 from pellucid.serve.protocols.protocol import Protocol, Target
+from pellucid.serve.recording import Recorder
 
 TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
 """Headers in which clients and proxies say how long they wait, and their unit in seconds."""
@@ -58,7 +59,9 @@ class Handler:
         limits: Limits,
         guard: Guard,
         metrics: Metrics,
+        recorder: Recorder | None = None,
     ) -> None:
+        self.recorder = recorder
         self.repository = repository
         self.batcher = batcher
         self.limits = limits
@@ -104,6 +107,7 @@ class Handler:
             ):
                 deadline.watch(request)
                 data = await handle(body)
+            await self._record(request, body, data)
             return Response(data, media_type="application/json")
         except (PellucidError, HttpError) as error:
             http_error = error if isinstance(error, HttpError) else http_error_of(error)
@@ -117,6 +121,15 @@ class Handler:
                 status,
                 headers=http_error.headers,
                 media_type="application/json",
+            )
+
+    async def _record(self, request: Request, body: bytes, data: bytes) -> None:
+        """Keep an answer with its request, if that is asked for."""
+        recorder = self.recorder
+        if recorder is not None and request.method == "POST":
+            path = request.url.path
+            await self.offload.do(
+                len(body) + len(data), lambda: recorder.take(path, body, HTTPStatus.OK, data)
             )
 
     @contextmanager

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -26,6 +27,7 @@ from pellucid.serve.handler import Handler
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
 from pellucid.serve.model_repository import Load, ModelEntry, ModelRepository
+from pellucid.serve.recording import Recorder
 
 KEEP_ALIVE = 65
 """Seconds that an idle connection is kept: more than load balancers do, who must close first."""
@@ -33,19 +35,20 @@ KEEP_ALIVE = 65
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """How a server runs; `poll` and `drain` are seconds."""
+    """How a server runs; `poll` and `drain` are seconds, `record` is a folder for exchanges."""
 
     limits: Limits = Limits()
     guard: Guard = Guard()
     poll: float = 2.0
     drain: float = 30.0
+    record: Path | None = None
 
 
 _ROUNDS = 5
 """How often the event loop goes round to take in what has arrived before the end."""
 
 
-class _Server(uvicorn.Server):
+class EndingServer(uvicorn.Server):
     """Uvicorn's server, which ends well at SIGTERM and at Ctrl-C instead of dying of them."""
 
     def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
@@ -144,7 +147,8 @@ async def _run(
     metrics = Metrics()
     batcher = Batcher(metrics.block)
     repository = ModelRepository(models, load, batcher, say=say, on_reload=metrics.reloaded)
-    handler = Handler(repository, batcher, settings.limits, settings.guard, metrics)
+    recorder = None if settings.record is None else Recorder(settings.record, say)
+    handler = Handler(repository, batcher, settings.limits, settings.guard, metrics, recorder)
     failures: list[BaseException] = []
 
     def drain() -> None:
@@ -167,7 +171,7 @@ async def _run(
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
-    server = _Server(config, drain)
+    server = EndingServer(config, drain)
     on_start(server.end)
     await server.serve(sockets=[listening])
     if failures:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from pellucid_cli.commands.comparison.diff import diff
 from pellucid_cli.commands.comparison.parity import parity
+from pellucid_cli.commands.comparison.record import record
 
-__all__ = ["diff", "parity"]
+__all__ = ["diff", "parity", "record"]
