@@ -151,6 +151,7 @@ STUMBLING = {
     "pellucid.batch.items",
     "pellucid.batch.worker",
     "pellucid.batch.rendering",
+    "pellucid.remote.stores",
 }
 
 

@@ -76,7 +76,7 @@ def test_help_knows_nothing_of_metadata_and_models() -> None:
     words = "import sys, pellucid_cli.main; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", words], capture_output=True, check=True, text=True)
     rooms = {it.split(".")[1] for it in run.stdout.split() if it.startswith("pellucid.")}
-    assert rooms == {"notices", "printable", "problems", "errors", "files"}
+    assert rooms == {"notices", "printable", "problems", "errors", "files", "remote"}
 
 
 def test_options_of_a_project_cost_neither(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import InstanceError, OutputError, refuse_remote
 from pellucid.files import put_in_place
 from pellucid.notices import Where
+from pellucid.remote import address_of, find, place_of, put, refuse_web
 from pellucid_cli.streams import read_stdin
 
 if TYPE_CHECKING:
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
 def write(path: Path, data: bytes, *, force: bool) -> None:
     """Write a file aside and rename it into place; a pipe or a device is written to as it is.
 
+    An object elsewhere appears as a whole, too.
+
     Raises OutputError if it exists and `force` is false, or if it cannot be written.
     """
     check_free(path, force=force)
+    address = address_of(path, OutputError)
+    if address is not None:
+        put(address, data, OutputError)
+        return
     temporary = None
     try:
         if _is_pipe(path):
@@ -75,8 +82,16 @@ def _content(name: str) -> bytes:
 
 def check_free(path: Path, *, force: bool) -> None:
     """Raise OutputError unless a file can be written at `path`; asked before any work is done."""
-    refuse_remote(path, OutputError)
-    where = Where(file=str(path))
+    where = Where(file=place_of(path))
+    address = address_of(path, OutputError)
+    if address is not None:
+        refuse_web(address, OutputError)
+        found = find(address, OutputError)
+        if found is not None and found.folder:
+            raise OutputError("is a folder", where=where, hint="name an object in it")
+        if found is not None and not force:
+            raise OutputError("exists", where=where, hint="add --force to overwrite it")
+        return
     if path.is_dir():
         raise OutputError("is a directory", where=where, hint="name a file in it")
     if _is_pipe(path):

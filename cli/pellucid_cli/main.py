@@ -31,7 +31,7 @@ from pellucid_cli.commands.validate_metadata import validate_metadata
 from pellucid_cli.commands.visualize import visualize
 from pellucid_cli.failing import colour, fail
 from pellucid_cli.flags import asked_of, flag, learn
-from pellucid_cli.local_paths import keep_local
+from pellucid_cli.local_paths import keep_local, map_option
 from pellucid_cli.project_file import set_defaults
 from pellucid_cli.streams import flush_stdout, leave_stdout, standard_streams, unlike_commands
 
@@ -134,10 +134,10 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+    map_option(command)
     learn(command)
-    asks = any(it.name == "predictor" for it in command.params)
     for parameter in command.params:
-        keep_local(parameter, asks=asks)
+        keep_local(command, parameter)
         if isinstance(parameter, click.Option) and parameter.envvar is None:
             # As its flag says, whatever the code calls it.
             written = max(parameter.opts, key=len).lstrip("-")

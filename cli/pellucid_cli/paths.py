@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from pellucid.errors import did_you_mean, refuse_remote
+from pellucid.errors import ModelError, did_you_mean
 from pellucid.files import read_bytes
 from pellucid.metadata import METADATA_FILE
-from pellucid.saved_model import MODEL_NAMES
-from pellucid_cli.streams import read_stdin
+from pellucid.remote import address_of, file_copy, place_of
+from pellucid.saved_model import MODEL_NAMES, brought
+from pellucid_cli.streams import read_stdin, say
 
 _MARKS = (METADATA_FILE, *MODEL_NAMES)
 
@@ -50,7 +51,10 @@ def _read_list(source: str, *, null: bool) -> list[str]:
 
 
 def _expand(word: str) -> Iterator[Path]:
-    refuse_remote(word)
+    address = address_of(word)
+    if address is not None:
+        yield _copy(address)
+        return
     path = Path(word)
     if path.is_dir():
         # A directory without any model is checked itself, which says what is missing.
@@ -65,6 +69,19 @@ def _expand(word: str) -> Iterator[Path]:
         if not models:
             raise click.UsageError(f"the pattern '{word}' matches no model and no metadata")
         yield from models
+
+
+def _copy(address: str) -> Path:
+    """Return the copy of a model, or of a metadata file, that lies elsewhere, and say where it is.
+
+    That of a metadata file alone has no model beside it.
+    """
+    if address.lower().endswith(".json"):
+        path = file_copy(address, ModelError)
+    else:
+        path = brought(address, lambda message: None)
+    say(f"{place_of(address)}: is checked as its copy, {path}")
+    return path
 
 
 def _near(path: Path) -> str:

@@ -198,7 +198,8 @@ class DependencyError(PellucidError):
 def refuse_remote(path: object, error: type[PellucidError] = PellucidError) -> None:
     """Raise `error` for an address, ``gs://bucket/model``, in the place of a path.
 
-    Nothing here fetches it; taken for a path, it would be that of a folder called ``gs:``.
+    Nothing fetches it where this is asked; taken for a path, it would be that of a folder called
+    ``gs:``.
     """
     found = _SCHEME.match(str(path))
     if found is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pellucid.remote import place_of
 from pellucid_cli.options.batch import (
     FolderOptions,
     InputOptions,
@@ -123,7 +124,7 @@ def merge(parts: tuple[Path, ...], out: Path, force: bool, console: Console) -> 
 
 def _said(outcome: Outcome, out: Path, part: Part | None = None) -> str:
     """Return how the run ended, and which command goes on from there."""
-    said = f"{out}: {outcome.explained:,} explained, {outcome.failed:,} failed"
+    said = f"{place_of(out)}: {outcome.explained:,} explained, {outcome.failed:,} failed"
     if part is not None:
         said += f", in part {part}"
     if outcome.stopped is not None:

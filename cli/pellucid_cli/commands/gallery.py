@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
+from pellucid.errors import OutputError
 from pellucid.notices import Where
+from pellucid.remote import address_of, joined, outline, place_of, remove
+from pellucid.remote import put as put_object
 from pellucid_cli.options.shared import Console
 from pellucid_cli.streams import put, say
 
@@ -25,7 +30,6 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
 
     It opens from disk: no server, no network. More than 10,000 inputs are several pages.
     """
-    from pellucid.errors import OutputError
     from pellucid.gallery import (
         INDEX,
         findings_in,
@@ -36,21 +40,40 @@ def gallery(folder: Path, title: str | None, force: bool) -> None:
     )
     from pellucid_cli.output.progress import counted
 
-    page = folder / INDEX
-    if page.exists() and not force and not (page.is_file() and is_gallery(page)):
-        hint = "add --force to overwrite it"
-        raise OutputError("exists and is no gallery", where=Where(file=str(page)), hint=hint)
-    found = read_entries(folder)
-    with counted("writing the page", Console()) as advance:
+    heading, place = title or folder.resolve().name, place_of(folder / INDEX)
+    with _here(folder) as here:
+        page = here / INDEX
+        if page.exists() and not force and not (page.is_file() and is_gallery(page)):
+            hint = "add --force to overwrite it"
+            raise OutputError("exists and is no gallery", where=Where(file=place), hint=hint)
+        found = read_entries(here)
+        with counted("writing the page", Console()) as advance:
 
-        def entries() -> Iterator[Entry]:
-            for entry in found:
-                advance()
-                yield entry
+            def entries() -> Iterator[Entry]:
+                for entry in found:
+                    advance()
+                    yield entry
 
-        heading = title or folder.resolve().name
-        write_gallery(folder, entries(), title=heading, findings=findings_in(folder))
-    if knew_truth(folder):
-        what = "is not in the lines of results, and left out; batch --force writes it again"
-        say(f"{folder}: the truth {what}")
-    put(str(page))
+            write_gallery(here, entries(), title=heading, findings=findings_in(here))
+        if knew_truth(here):
+            what = "is not in the lines of results, and left out; batch --force writes it again"
+            say(f"{place_of(folder)}: the truth {what}")
+    put(place)
+
+
+@contextmanager
+def _here(folder: Path) -> Iterator[Path]:
+    """Yield the folder of a run; of one elsewhere, what a page is made of, which is put there."""
+    address = address_of(folder)
+    if address is None:
+        yield folder
+        return
+    with TemporaryDirectory(prefix="pellucid-") as directory:
+        copy = Path(directory)
+        outline(address, copy, lambda name: "/" not in name)
+        before = {it.name for it in copy.glob("index*.html")}
+        yield copy
+        pages = sorted((it.name for it in copy.glob("index*.html")), reverse=True)
+        for name in pages:  # the first last, which shows the others
+            put_object(joined(address, name), copy / name, OutputError)
+        remove([joined(address, it) for it in before - {*pages}], OutputError)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pellucid.remote import address_of
 from pellucid_cli.flags import flag, told
 from pellucid_cli.options.shared import ATTRIBUTING, MODEL_DIR, PATH, Console, pixels_option
 from pellucid_cli.streams import say
@@ -78,11 +79,7 @@ def init_metadata(
     from pellucid.saved_model import read
     from pellucid_cli.files import check_free
 
-    if model_dir.is_file():
-        # A file of Keras has its metadata beside its export, where explaining it looks for them.
-        from pellucid.api import saved_directory
-
-        model_dir = saved_directory(model_dir, Console(quiet=quiet).warn, allow_code=False)
+    model_dir = _directory(model_dir, out, quiet)
     target = model_dir / METADATA_FILE if out is None else Path(out)
     if out != "-" and model_dir.is_dir():
         check_free(target, force=force)
@@ -98,6 +95,21 @@ def init_metadata(
     )
     _deliver(draft, None if out == "-" else target, force=force)
     _report(draft, None if out == "-" else target, quiet)
+
+
+def _directory(model: Path, out: str | None, quiet: int) -> Path:
+    """Return the directory of a model, which is a copy where it lies elsewhere.
+
+    A file of Keras has its metadata beside its export, where explaining it looks for them.
+    """
+    elsewhere = address_of(model) is not None
+    if elsewhere and out is None:
+        raise click.UsageError("name the file to write with --out, or - for stdout")
+    if not elsewhere and not model.is_file():
+        return model
+    from pellucid.api import saved_directory
+
+    return saved_directory(model, Console(quiet=quiet).warn, allow_code=False)
 
 
 def _deliver(draft: Draft, target: Path | None, *, force: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid.notices import Where
+from pellucid.remote import address_of, place_of
 from pellucid_cli.options.given import GivenOptions, given_options
 from pellucid_cli.options.shared import (
     Console,
@@ -107,9 +108,10 @@ def visualize(
     if out is None or target.form is None:
         folder = out or Path()
         for file in _drawn(found, view, target, console):
-            folder.mkdir(parents=True, exist_ok=True)
+            if address_of(folder) is None:
+                folder.mkdir(parents=True, exist_ok=True)
             write(folder / file.name, file.data, force=force)
-            put(str(folder / file.name))
+            put(place_of(folder / file.name))
         return
     check_free(out, force=force)
     made = [*islice(_drawn(found, view, target, console), 2)]
@@ -121,7 +123,7 @@ def visualize(
         what = f"what is drawn here is no {target.form} file"
         raise OutputError(what, where=Where(file=str(out)), hint="try .png")
     write(out, made[0].data, force=force)
-    put(str(out))
+    put(place_of(out))
 
 
 def _drawn(

@@ -14,8 +14,9 @@ import click
 
 from pellucid.batch import Opened, Recipe, Run, Selection, Wanted, in_this_process, names_in
 from pellucid.files import open_file, read_bytes
-from pellucid.predictor import is_address
+from pellucid.remote import address_of, mapped
 from pellucid_cli.flags import flag
+from pellucid_cli.local_paths import maps_here
 from pellucid_cli.options.batch import FolderOptions, InputOptions, RunOptions
 from pellucid_cli.streams import stdin
 
@@ -47,11 +48,13 @@ def prepared(
         _stdin(bool(from_stdin)) as standard,
         _listing(standard if str(listed) == "-" else listed) as listing,
     ):
+        maps = maps_here()
 
         def names() -> Iterable[str]:
             assert listing is not None
             with open_file(listing) as file:
-                yield from names_in(file, null=chosen.null)
+                found = names_in(file, null=chosen.null)
+                yield from (mapped(it, maps) for it in found)
 
         selection = Selection(limit=chosen.limit, sample=chosen.sample, seed=chosen.shuffle_seed)
         run = Run(
@@ -79,7 +82,7 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
             raise click.UsageError(f"'{truth.column}' is the id; --truth names another column")
         options = replace(options, tables=replace(options.tables, truth_column=truth.column))
     wanted = Wanted(
-        out=str(folder.out.absolute()),
+        out=absolute(folder.out),
         overlays=overlays,
         gallery=overlays and not folder.no_gallery,
         raw=folder.raw,
@@ -88,8 +91,12 @@ def recipe_of(model_dir: Path, folder: FolderOptions, options: LoadOptions) -> R
         kept_columns=options.tables.keep_columns,
         truth=truth,
     )
-    place = model_dir if is_address(model_dir) else model_dir.absolute()
-    return Recipe(directory=place, options=options, wanted=wanted)
+    return Recipe(directory=Path(absolute(model_dir)), options=options, wanted=wanted)
+
+
+def absolute(path: Path) -> str:
+    """Return a path as any process has it; an address is one already."""
+    return address_of(path) or str(path.absolute())
 
 
 def _opened(recipe: Recipe, run: Run, running: RunOptions, warn: Warn) -> Opened:

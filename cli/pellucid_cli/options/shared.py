@@ -13,6 +13,7 @@ import click
 
 from pellucid.notices import Message
 from pellucid_cli.flags import asked_of, told
+from pellucid_cli.local_paths import maps_here
 from pellucid_cli.options.device import choose_device, device_of
 from pellucid_cli.options.predictor import Asked, predictor_options, with_predictor
 from pellucid_cli.options.records import record
@@ -336,10 +337,8 @@ def load(console: Console, model_dir: Path, options: LoadOptions) -> LoadedModel
 
     options = replace(options, parallel_batches=parallel_batches_here())
     model = load_model(model_dir, options, console.warn, console.say)
-    console.note(
-        f"{model_dir}: signature '{model.signature}', explained by way of "
-        f"{model.explainer.model.backend}"
-    )
+    by = model.explainer.model.backend
+    console.note(f"{model_dir}: signature '{model.signature}', explained by way of {by}")
     return model
 
 
@@ -378,6 +377,7 @@ def load_options(
         ),
         feature_names=model.feature_names,
         predictor=model.predictor.settings(),
+        maps=maps_here(),
         explain=method or ExplainOptions(),
     )
 

@@ -205,6 +205,7 @@ def _saved(
     console: Console,
 ) -> Iterator[Explained]:
     from pellucid.api import unpack
+    from pellucid.errors import refuse_remote
     from pellucid.files import read_bytes
     from pellucid.metadata import CallSettings
     from pellucid.metadata.documents import read_document
@@ -231,6 +232,7 @@ def _saved(
         metadata, _, _ = read_document(Path(), edited, console.warn)
     stems = Stems()
     for name in names:
+        refuse_remote(name)
         found = unpack(read_bytes(name), name)
         _refuse_examples(found)
         if metadata is not None:

@@ -1,22 +1,27 @@
-"""What `load` is given: a SavedModel directory, a file of Keras, or a Keras model in memory."""
+"""What `load` is given: a SavedModel directory, a file of Keras, or a Keras model in memory.
+
+The first two may lie elsewhere: then they are copied here, once.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import ModelError, refuse_remote
+from pellucid.errors import ModelError
 from pellucid.files import open_file
 from pellucid.notices import Notice, Warn, Where
+from pellucid.saved_model import brought
 
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 _TFLITE = b"TFL3"
 
 
-def saved_directory(model: Any, say: Warn, *, allow_code: bool) -> Path:
+def saved_directory(model: Any, say: Warn, *, allow_code: bool, note: Warn | None = None) -> Path:
     """Return the SavedModel directory of what is to be explained, exported if it has to be.
 
-    `say` is told where an export lies. Raises ModelError and UnsafeModelError.
+    `say` is told where an export lies, `note` where the copy of a model from elsewhere. Raises
+    ModelError and UnsafeModelError.
     """
     if not isinstance(model, str | Path):
         if not callable(getattr(model, "export", None)):
@@ -28,8 +33,7 @@ def saved_directory(model: Any, say: Warn, *, allow_code: bool) -> Path:
         from pellucid.runtime import exported_model
 
         return exported_model(model)
-    refuse_remote(model, ModelError)
-    path = Path(model)
+    path = brought(model, note or say)
     if not path.is_file():
         return path
     with open_file(path) as file:

@@ -320,7 +320,7 @@ class LoadedModel:
             hint = Hint("add {force:True} to overwrite it")
             raise OutputError("exists", where=Where(file=str(place)), hint=hint)
         if examples is None:
-            examples = [Path(source) for source in wanted.sources]
+            examples = wanted.files
         found = self._examples(examples, on_error)
 
         def read() -> Iterator[tuple[str, Instance]]:

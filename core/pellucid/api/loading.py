@@ -56,6 +56,7 @@ from pellucid.metadata import (
 from pellucid.metadata.documents import raise_errors, read_document, read_parameters_file
 from pellucid.notices import Message, Notice, Warn, Where
 from pellucid.predictor import Predictor, PredictorSettings, restored
+from pellucid.remote import Map, mapped
 from pellucid.saved_model import (
     MetaGraph,
     SavedModelFile,
@@ -86,7 +87,8 @@ class LoadOptions:
     unless `allow_unsafe_ops`. `pixels` is what the model takes for a picture where neither its
     metadata nor its graph say so, or are wrong; `tables` is how tables are read. `feature_names`
     are those of the channels of a series, or of the elements of a vector: a file, or names. With a
-    `predictor`, the model is run by somebody else, who is asked for predictions over HTTP.
+    `predictor`, the model is run by somebody else, who is asked for predictions over HTTP. `maps`
+    are directories that stand for addresses, where the metadata name files.
     """
 
     metadata: str | Path | None = None
@@ -103,6 +105,7 @@ class LoadOptions:
     tables: TableSettings = TableSettings()
     feature_names: str | Sequence[str] | None = None
     predictor: PredictorSettings = PredictorSettings()
+    maps: Sequence[Map] = ()
     explain: ExplainOptions = ExplainOptions()
 
 
@@ -165,7 +168,7 @@ def load_model(
     predictor = options.predictor.of(model_dir, logits=options.logits)
     saved = None if predictor is None else saved_model_of(model_dir, predictor)
     if saved is None:
-        directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops)
+        directory = saved_directory(model_dir, say, allow_code=options.allow_unsafe_ops, note=heard)
         saved = read(directory, trusted=options.allow_unsafe_ops)
     described = _described(saved, predictor, options, say)
     _check(described, options, say)
@@ -233,9 +236,9 @@ def _described(
         # What the service took for the latent space: the output that the metadata name.
         source = metadata.latent_space_source or metadata.output.tensor_name
         metadata = replace(metadata, latent_space_source=source or metadata.output.name)
+        parameters = _mapped(parameters, parameters.method, options.maps)
     method = options.explain.settings.method
-    if method is not None:
-        # Whether an input has to be differentiable depends on it.
+    if method is not None:  # whether an input has to be differentiable depends on it
         before = parameters or ExplanationParameters()
         parameters = with_settings(before, CallSettings(method=method))
     return _Described(
@@ -250,6 +253,14 @@ def _described(
         predictor=predictor,
         choices=choices,
     )
+
+
+def _mapped(
+    parameters: ExplanationParameters, method: Examples, maps: Sequence[Map]
+) -> ExplanationParameters:
+    """Return parameters whose files of examples are where they lie on this machine."""
+    sources = tuple(mapped(it, maps) for it in method.sources)
+    return replace(parameters, method=replace(method, sources=sources))
 
 
 def _inferred(

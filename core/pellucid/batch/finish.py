@@ -16,7 +16,6 @@ from pellucid.batch.summary import Summary
 from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, fitting, shown
 from pellucid.gallery import OVERVIEW, Entry, write_gallery
-from pellucid.notices import Where
 from pellucid.responses import encode, laid_out, write_tidy
 from pellucid.visualize import ClassGroups, Overview, class_groups, overview_pictures
 from pellucid.visualize import encode as encode_picture
@@ -52,9 +51,10 @@ def finish(
         if wanted.gallery:
             title = os.path.basename(plan.root) or plan.root
             write_gallery(folder.path, _entries(folder, plan), title=title, findings=findings)
+            folder.take_pages()
     except DAMAGED as error:
         what = f"what was written of some blocks is damaged ({error})"
-        raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from error
+        raise OutputError(what, where=folder.where, hint=ANEW) from error
     summary = {
         **counted.totals(),
         **({"groups": {it.called: it.document() for it in groups}} if groups else {}),

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
-from pellucid.batch.inputs import STDIN, Input
-from pellucid.errors import FOREIGN, InstanceError
-from pellucid.files import fitting, read_bytes, shown
+from pellucid.errors import FOREIGN, InstanceError, PellucidError
+from pellucid.files import read_bytes, shown
 from pellucid.inputs import (
     ARRAY_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -47,7 +46,9 @@ from pellucid.inputs import (
     text_in,
     tried,
 )
+from pellucid.inputs.found import STDIN, Input, place_below
 from pellucid.notices import Notice, Where
+from pellucid.remote import address_of, read, together
 
 Kind: TypeAlias = Literal["picture", "line", "row", "value", "failed"]
 
@@ -63,7 +64,8 @@ class Item:
     as people read it, `path` the file itself; `place` where its pictures go. `content` is a line, a
     row, a value, or why it failed; `index` its place in the file and `line` the line that it begins
     on; `table` what its columns are, `settings` what its request says beside the instances; `id`
-    what it is called, as far as that is known; one that is `drawn` may be in the sample of the run.
+    what it is called, as far as that is known; one that is `drawn` may be in the sample of the run;
+    `size` is that of a picture elsewhere, as far as it is known.
     """
 
     number: int
@@ -78,6 +80,7 @@ class Item:
     settings: Mapping[str, object] | None = None
     id: str = ""
     drawn: bool = False
+    size: int = -1
 
     @property
     def where(self) -> Where:
@@ -128,10 +131,11 @@ def items_of(
 
 def _first(given: Input, root: str, number: int) -> Item:
     """Return a file as a single input, from which those in it are made."""
-    path = os.path.abspath(given.path)
+    remote = address_of(given.path) is not None
+    path = given.path if remote else os.path.abspath(given.path)
     source = given.source or shown(given.path)
-    place = "/".join(fitting(shown(part)) for part in _beneath(path, root).split(os.sep))
-    return Item(number=number, source=source, path=path, place=place, kind="picture")
+    place, size = place_below(path, root), given.size if remote else -1
+    return Item(number=number, source=source, path=path, place=place, kind="picture", size=size)
 
 
 def count_of(given: Input, root: str, inputs: Sequence[InputInfo], beside: Beside) -> int:
@@ -169,8 +173,8 @@ def _decoded(
     """Yield the instance that each item is, all being of one kind and of one table."""
     table = items[0].table
     if items[0].kind == "picture":
-        for item in items:
-            yield tried(_picture, item, inputs)
+        for item, data in zip(items, _contents(items), strict=True):
+            yield tried(_picture, item, data, inputs)
     elif table is not None:
         rows, wheres = [(it.line, it.content) for it in items], [it.where for it in items]
         yield from instances_of_rows(table, rows, inputs, wheres)
@@ -178,9 +182,30 @@ def _decoded(
         yield from made_of([tried(_said, item, inputs, beside) for item in items], inputs)
 
 
-def _picture(item: Item, inputs: Sequence[InputInfo]) -> Instance:
+def _contents(items: Sequence[Item]) -> Iterator[bytes | PellucidError | None]:
+    """Yield what is in the files of pictures elsewhere, asked for together, or what is wrong."""
+    addresses = [address_of(it.path) for it in items]
+    if not any(addresses):
+        yield from [None] * len(items)
+        return
+
+    def content(pair: tuple[Item, str | None]) -> bytes | PellucidError | None:
+        item, address = pair
+        try:
+            return None if address is None else read(address, InstanceError, item.size)
+        except PellucidError as error:
+            return error
+
+    yield from together(content, [*zip(items, addresses, strict=True)])
+
+
+def _picture(
+    item: Item, data: bytes | PellucidError | None, inputs: Sequence[InputInfo]
+) -> Instance:
+    if isinstance(data, PellucidError):
+        raise InstanceError(data.what, where=item.where, hint=data.hint)
     try:
-        data = read_bytes(item.path)
+        data = read_bytes(item.path) if data is None else data
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         raise InstanceError(what, where=item.where) from None
@@ -199,15 +224,6 @@ def _said(item: Item, inputs: Sequence[InputInfo], beside: Beside) -> Said:
         return value, item.where, {}
     value, aside = set_aside(value, inputs, beside, item.where)
     return value, item.where, aside
-
-
-def _beneath(path: str, root: str) -> str:
-    """Return the path below `root`; what lies elsewhere is placed by its own name."""
-    try:
-        place = os.path.relpath(path, root)
-    except ValueError:  # another drive
-        return os.path.basename(path)
-    return os.path.basename(path) if place.startswith(os.pardir) else place
 
 
 def _opened(

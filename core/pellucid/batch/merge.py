@@ -77,7 +77,7 @@ def merge(
 def _refuse_other(folder: Folder, before: Mapping[str, Any], document: Mapping[str, Any]) -> None:
     """Raise OutputError where a folder has another run than the one that is put together."""
     if changes(before, document) or before["inputs"] != document["inputs"]:
-        raise OutputError("belongs to another run", where=Where(file=str(folder.path)), hint=ANEW)
+        raise OutputError("belongs to another run", where=folder.where, hint=ANEW)
 
 
 def _in_order(folders: Sequence[Folder]) -> list[Folder]:
@@ -97,12 +97,12 @@ def _in_order(folders: Sequence[Folder]) -> list[Folder]:
         if differ:
             raise OutputError(
                 f"is a part of another run than {first.path} ({'; '.join(differ)})",
-                where=Where(file=str(folder.path)),
+                where=folder.where,
             )
         if shard["number"] in found:
             raise OutputError(
                 f"is part {shard['number']}, and so is {found[shard['number']].path}",
-                where=Where(file=str(folder.path)),
+                where=folder.where,
                 hint="name each part once",
             )
         found[shard["number"]] = folder
@@ -119,7 +119,7 @@ def _in_order(folders: Sequence[Folder]) -> list[Folder]:
 def _shard(folder: Folder) -> dict[str, Any]:
     """Return what a folder says of its part. Raises OutputError where it has none."""
     document = folder.plan()
-    where = Where(file=str(folder.path))
+    where = folder.where
     if not document:
         complete = bool(folder.summary())
         what = "is a complete run" if complete else "holds no part of a run"
@@ -171,7 +171,7 @@ def _check_block(folder: Folder, number: int, plan: Plan) -> None:
     own = Part(shard["number"], shard["of"])
     raise OutputError(
         f"part {own} is not complete: block {number + 1} of {plan.blocks} is not explained",
-        where=Where(file=str(folder.path)),
+        where=folder.where,
         hint="run its command again",
     )
 
@@ -182,6 +182,6 @@ def _adopt(folder: Folder, part: Folder, number: int) -> None:
     except (*DAMAGED, FileNotFoundError) as error:
         raise OutputError(
             f"what was written of block {number + 1} is damaged ({error})",
-            where=Where(file=str(part.path)),
+            where=part.where,
             hint=Hint("explain this part again, with {force:True}"),
         ) from error

@@ -21,10 +21,10 @@ from typing import Any, BinaryIO, get_args
 
 import orjson
 
-from pellucid.batch.inputs import TREES
+from pellucid.batch.elsewhere import store_of
 from pellucid.batch.records import Finished, Record
 from pellucid.batch.summary import Summary
-from pellucid.errors import OutputError, refuse_remote
+from pellucid.errors import OutputError
 from pellucid.files import (
     Writer,
     create,
@@ -36,6 +36,7 @@ from pellucid.files import (
     remove_tree,
     sync_folder,
 )
+from pellucid.inputs.found import TREES
 from pellucid.notices import Hint, Notice, Where, Words, python_words
 from pellucid.responses import TableForm, encode
 
@@ -103,25 +104,21 @@ class Folder:
     """An output folder and the state of its run; what failed is written in `words`."""
 
     def __init__(self, path: Path, words: Words = python_words) -> None:
-        self.path = path
+        self._store = store_of(path)
+        self.path, self.where = self._store.folder, self._store.where
         self.words = words
-        self.state = path / ".batch"
+        self.state = self.path / ".batch"
         self.listing = self.state / "inputs.jsonl.gz"
         self._plan = self.state / "plan.json"
         self._aside, self._begun = self.state / "tmp", self.state / "begun"
-        self._writer = Writer(path, self._aside)
+        self._writer = Writer(self.path, self._aside, self._store.push)
         self._mine = set[int]()
 
     def check(self, *, force: bool) -> None:
         """Raise OutputError if the folder cannot be written, or holds what no run has written."""
-        refuse_remote(self.path, OutputError)
-        where = Where(file=str(self.path))
-        if self.path.exists() and not self.path.is_dir():
-            raise OutputError("is a file", where=where, hint="name a folder")
-        ours = force or self.state.is_dir() or self.summary()
-        if self.path.is_dir() and not ours and any(self.path.iterdir()):
+        if not self._store.is_free(self.summary) and not force:
             hint = Hint("add {force:True} to write into it")
-            raise OutputError("is not empty", where=where, hint=hint)
+            raise OutputError("is not empty", where=self.where, hint=hint)
 
     def check_free(self) -> None:
         """Raise OutputError while another run writes here, before anybody waits for a model."""
@@ -138,6 +135,7 @@ class Folder:
             if os.path.lexists(self._aside):
                 shutil.rmtree(self._aside)  # says why it cannot be removed
             os.mkdir(self._aside)
+            self._store.pull()
             try:
                 yield
             finally:
@@ -147,6 +145,7 @@ class Folder:
                 self._writer.close()
                 # Where nothing was begun, or all is complete, there is nothing to go on from.
                 remove_tree(self._aside if self._plan.exists() else self.state)
+                self._store.leave(complete=not self._plan.exists())
 
     def _lock(self, file: BinaryIO) -> None:
         if sys.platform != "win32":
@@ -157,7 +156,7 @@ class Folder:
             except BlockingIOError:
                 raise OutputError(
                     "another run is writing here",
-                    where=Where(file=str(self.path)),
+                    where=self.where,
                     hint="wait for it, or stop it",
                 ) from None
 
@@ -179,20 +178,20 @@ class Folder:
             # Broken off in the middle of this, the folder must not pass for that of any run.
             self.write(self._plan, encode({"format": None}))
             for tree in TREES:
-                remove_tree(self.path / tree)
+                self._remove_tree(self.path / tree)
         for path in self.path.glob("explanation.results-?????-of-?????"):
-            remove(path)
+            self._remove(path)
         tables = [f"{TABLE}.{form}" for form in get_args(TableForm)]
         for name in (ERRORS, SUMMARY, PAGE, *tables):
-            remove(self.path / name)
+            self._remove(self.path / name)
         sync_folder(self.path)
         self.forget_all()
-        remove(self._plan)
+        self._remove(self._plan)
         sync_folder(self.state)
 
     def forget_all(self) -> None:
         """Remove the blocks of a run whose plan is not there any more."""
-        remove_tree(self.state / "blocks")
+        self._remove_tree(self.state / "blocks")
         remove_tree(self._begun)
         sync_folder(self.state)
 
@@ -239,6 +238,7 @@ class Folder:
             ],
             "tally": Summary.of(records).document(),
         }
+        self._store.check_mark()
         self.write(self._block(finished.number, "json"), encode(record, indent=False))
         remove(self._begun / str(finished.number))
         self._mine.discard(finished.number)
@@ -303,13 +303,12 @@ class Folder:
         What is removed first is gone for good before the next: a block with a record is complete.
         """
         for path in results:
-            remove(path)
+            self._remove(path)
         sync_folder(self.path)
         written = (it for n in numbers for it in self.record(n).get("files", ()))
         pictures = [self.path / it for it in written if _is_below(it)]
         for found in (pictures, [self._block(number, "json") for number in numbers]):
-            for path in found:
-                remove(path)
+            self._remove(*found)
             for folder in {path.parent for path in found}:
                 sync_folder(folder)
 
@@ -323,8 +322,7 @@ class Folder:
             for number in blocks:
                 with self._block(number, "results").open("rb") as part:
                     shutil.copyfileobj(part, file, 1 << 20)
-        for number in blocks:
-            remove(self._block(number, "results"))
+        self._remove(*(self._block(number, "results") for number in blocks))
 
     def _block(self, number: int, suffix: str) -> Path:
         return self.state / "blocks" / f"{number // 1000:04d}" / f"{number:07d}.{suffix}"
@@ -346,12 +344,26 @@ class Folder:
     def take(self, listing: Path) -> None:
         """Keep the list of inputs, which was written aside."""
         put_in_place(listing, self.listing)
+        self._store.push([self.listing])
+
+    def take_pages(self) -> None:
+        """Keep the pages of the gallery, which were written in the folder."""
+        self._store.push_pages()
 
     def remove_state(self) -> None:
         """Remove what is needed only to go on, the plan first: without it, a run is complete."""
-        remove(self._plan)
+        self._remove(self._plan)
         sync_folder(self.state)
-        remove_tree(self.state)
+        self._remove_tree(self.state)
+
+    def _remove(self, *paths: Path) -> None:
+        for path in paths:
+            remove(path)
+        self._store.drop(paths)
+
+    def _remove_tree(self, path: Path) -> None:
+        remove_tree(path)
+        self._store.drop_tree(path)
 
 
 def _document(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:

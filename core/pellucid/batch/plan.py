@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.batch.inputs import Input, Inputs
 from pellucid.batch.items import Item, count_of, items_of
 from pellucid.errors import InstanceError
 from pellucid.files import shown
 from pellucid.inputs import Beside, InputInfo
+from pellucid.inputs.found import Input, Inputs
 from pellucid.model import Array
 from pellucid.notices import Notice, Where
 from pellucid.visualize import is_drawn

@@ -24,6 +24,7 @@ from pellucid.files import fitting, shown
 from pellucid.inputs import Instance
 from pellucid.model import Array
 from pellucid.notices import Notice
+from pellucid.remote import address_of
 from pellucid.responses import TableForm, encode, predictions, response, tidy_groups
 from pellucid.visualize import (
     SMALL,
@@ -277,7 +278,8 @@ def _pictures(
         if max(drawing.overlay.shape[:2]) > THUMBNAIL:
             made.shown["thumbnail"] = f"thumbnails/{place}.jpg"
             made.files.append((f"thumbnails/{place}.jpg", _thumbnail(drawing.overlay)))
-        if of_file and _is_shown_by_browsers(item.path):
+        here = address_of(item.path) is None and address_of(wanted.out) is None
+        if of_file and here and _is_shown_by_browsers(item.path):
             original = os.path.relpath(item.path, wanted.out).replace(os.sep, "/")
         else:
             original = f"originals/{place}.jpg"

@@ -16,7 +16,7 @@ from pellucid.batch.summary import Summary
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.files import DAMAGED, expect
-from pellucid.notices import Hint, Where
+from pellucid.notices import Hint
 
 FORMAT = 6
 """Changes with what a line of results holds, and with what tells one model from another."""
@@ -85,14 +85,14 @@ def refuse_changes(
     if before.get("format") != FORMAT:
         raise OutputError(
             "was written by another version of this program, or is cleared in part",
-            where=Where(file=str(folder.path)),
+            where=folder.where,
             hint=ANEW,
         )
     try:
         check_plan(before)
     except ValueError as error:
         what = f"its plan is damaged ({error})"
-        raise OutputError(what, where=Where(file=str(folder.path)), hint=ANEW) from None
+        raise OutputError(what, where=folder.where, hint=ANEW) from None
     found = changes(before, after)
     if before["inputs"]["names"] != plan.names:
         if folder.listing.exists():
@@ -105,7 +105,7 @@ def refuse_changes(
     if found:
         raise OutputError(
             f"belongs to another run ({'; '.join(found)})",
-            where=Where(file=str(folder.path)),
+            where=folder.where,
             hint=ANEW,
         )
 

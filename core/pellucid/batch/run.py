@@ -15,7 +15,6 @@ from typing import Protocol, TypeAlias
 from pellucid.batch.engines.threads import Engine, spared
 from pellucid.batch.estimate import Estimate, estimate
 from pellucid.batch.finish import finish
-from pellucid.batch.inputs import Inputs, root_of
 from pellucid.batch.output_folder import Folder
 from pellucid.batch.plan import Block, Part, Plan, Selection, write_listing
 from pellucid.batch.records import Finished
@@ -25,7 +24,9 @@ from pellucid.batch.worker import About
 from pellucid.errors import OutputError
 from pellucid.files import shown
 from pellucid.inputs import takes_texts
+from pellucid.inputs.found import Inputs, root_of
 from pellucid.notices import Message, Notice, Where, Words, python_words
+from pellucid.remote import address_of
 from pellucid.responses import check_form
 
 Opened: TypeAlias = AbstractContextManager[Engine]
@@ -145,7 +146,7 @@ class Run:
         with opened as engine, TemporaryDirectory(prefix="pellucid-") as directory:
             given = replace(self._given, texts=takes_texts(engine.about.inputs))
             plan = self._plan(Path(directory) / "inputs.jsonl.gz", engine.about, given)
-            return estimate(plan, engine, self.out)
+            return estimate(plan, engine, Folder(self.out).path)
 
     @property
     def _given(self) -> Inputs:
@@ -153,7 +154,7 @@ class Run:
             named=self.named,
             listed=self.listed(),
             standard=self.standard,
-            avoided=os.path.realpath(self.out),
+            avoided=address_of(self.out, OutputError) or os.path.realpath(self.out),
             truth=None if self.wanted.truth is None else self.wanted.truth.file,
         )
 

@@ -286,7 +286,7 @@ def _decoded_bytes(block: Block) -> int:
     for item in block.items:
         if item.kind == "picture":
             with suppress(OSError):  # it will be said when it is read
-                total += os.stat(item.path).st_size
+                total += item.size if item.size >= 0 else os.stat(item.path).st_size
     return DECODED * total
 
 

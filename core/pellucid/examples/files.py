@@ -8,22 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import InstanceError, refuse_remote
+from pellucid.errors import InstanceError
 from pellucid.inputs import (
     ID,
-    IMAGE_SUFFIXES,
-    PARQUET,
-    SEPARATED,
     Beside,
     InputInfo,
     Instance,
     OnError,
     read_file,
 )
+from pellucid.inputs.found import Inputs, is_input, place_below
 from pellucid.notices import Warn, Where
 from pellucid.printable import encodable, printable
+from pellucid.remote import address_of, is_folder
 
-SUFFIXES = IMAGE_SUFFIXES | {".json", ".jsonl", ".ndjson", *SEPARATED, PARQUET}
 EXTRAS = (ID, "restricts", "crowding_tag")
 """What may stand beside the inputs of an example, and of an instance that is compared with them."""
 
@@ -39,23 +37,20 @@ def read_examples(
     """Yield the examples in files and folders, with their ids.
 
     An id is what the example gives as ``id``, or as `beside` says; else the path of a picture
-    within its folder, or the line (of several files: the file and the line). Raises
-    `InstanceError`; what is wrong with one example is passed on instead.
+    within its folder, or the line or place (of several files: the file and that). A path may be an
+    address. Raises `InstanceError`; what is wrong with one example is passed on instead.
     """
     for path in paths:
-        refuse_remote(path, InstanceError)
-        if not path.exists():
-            raise InstanceError("no such file or directory", where=Where(file=str(path)))
+        _check(path)
     beside = replace(beside, kept=(*beside.kept, *EXTRAS))
-    several = len(paths) > 1 or any(path.is_dir() for path in paths)
+    several = len(paths) > 1 or any(map(is_folder, paths))
     for path in paths:
-        for file in _files(path):
-            within = file.relative_to(path) if path.is_dir() else Path(file.name)
+        for file, within in _files(path):
             found = _read(file, inputs, on_error=on_error, warn=warn, beside=beside)
             while True:
                 try:
                     instance = next(found)
-                    name = id_of(instance, printable(within.as_posix()), several=several)
+                    name = id_of(instance, printable(within), several=several)
                     check_restricts(instance)
                 except StopIteration:
                     break
@@ -97,25 +92,41 @@ def check_restricts(instance: Instance) -> None:
         )
 
 
+def _check(path: Path) -> None:
+    """Raise InstanceError for a path or an address that leads to nothing."""
+    if address_of(path, InstanceError) is not None:
+        Inputs(named=[str(path)]).check()
+    elif not Path(path).exists():
+        raise InstanceError("no such file or directory", where=Where(file=str(path)))
+
+
 def _read(file: Path, inputs: Sequence[InputInfo], **options: Any) -> Iterator[Instance]:
     """Yield what is in a file; it is opened, and may be refused, when the first is asked for."""
     yield from read_file(file, inputs, **options)
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that a path leads to, each with its path in the folder that was named."""
+    address = address_of(path, InstanceError)
+    if address is not None:
+        for it in Inputs(named=[address]):
+            yield Path(it.path), place_below(it.path, address)
+        return
     if not path.is_dir():
-        yield path
+        yield path, path.name
         return
     found = False
     for directory, directories, files in os.walk(path):
         directories.sort()
         for name in sorted(files):
-            if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
+            if name[0] != "." and is_input(name):
                 found = True
-                yield Path(directory, name)
+                file = Path(directory, name)
+                yield file, file.relative_to(path).as_posix()
     if not found:
         raise InstanceError(
             "holds no example",
             where=Where(file=str(path)),
-            hint="examples are pictures, .json, .jsonl and .csv files",
+            hint="examples are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and "
+            ".npy files",
         )

@@ -103,11 +103,14 @@ def remove_tree(path: Path) -> None:
 class Writer:
     """Writes files below `root` that appear together, each whole.
 
-    What is added is written in the folder `aside`, and appears when `settle` is called.
+    What is added is written in the folder `aside`, and appears when `settle` is called; `settled`
+    is told then.
     """
 
-    def __init__(self, root: Path, aside: Path) -> None:
-        self._root, self._aside = root, aside
+    def __init__(
+        self, root: Path, aside: Path, settled: Callable[[Sequence[Path]], None] | None = None
+    ) -> None:
+        self._root, self._aside, self._settled = root, aside, settled
         self._added: dict[Path, Path] = {}
         self._open: list[BinaryIO] = []
         self._known: set[Path] = set()
@@ -152,9 +155,12 @@ class Writer:
         for path, aside in self._added.items():
             rename(aside, path)
             self._touched.add(path.parent)
+        added = [*self._added]
         self._added.clear()
         _together(sync_folder, sorted(self._touched))
         self._touched.clear()
+        if self._settled is not None:
+            self._settled(added)
 
     def close(self) -> None:
         """Forget what has not appeared."""

@@ -7,8 +7,9 @@ are never loaded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from os import PathLike, fspath
-from pathlib import Path
+from pathlib import PurePath
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pellucid.inputs.input_info import InputInfo, fits, shape_text
 from pellucid.inputs.tensors import EXCHANGED, check_names
 from pellucid.model import Array
 from pellucid.notices import Where
+from pellucid.remote import address_of, copied, name_in, place_of
 
 ARRAY_SUFFIXES = frozenset((".npy", ".npz"))
 SAVED = "pellucid.json"
@@ -30,8 +32,10 @@ def array_values(path: str | PathLike[str], inputs: Sequence[InputInfo]) -> Iter
     An array that has the shape of a single instance is one. Raises `InstanceError` for a file that
     holds no arrays, or others than the model's inputs.
     """
-    source = fspath(path)
-    arrays = _loaded(source, inputs)
+    source, address = place_of(path), address_of(path, InstanceError)
+    # What is mapped of the copy of an object stays.
+    with nullcontext(fspath(path)) if address is None else copied(address, InstanceError) as place:
+        arrays = _loaded(fspath(place), source, inputs)
     single = len(inputs) == 1
     lone = all(_is_one(arrays[info.name], info) for info in inputs)
     if lone:
@@ -55,13 +59,13 @@ def array_values(path: str | PathLike[str], inputs: Sequence[InputInfo]) -> Iter
         yield found[inputs[0].name] if single else found
 
 
-def _loaded(source: str, inputs: Sequence[InputInfo]) -> dict[str, Array]:
+def _loaded(path: str, source: str, inputs: Sequence[InputInfo]) -> dict[str, Array]:
     where = Where(file=source)
     try:
-        if Path(source).suffix.lower() == ".npy":
-            check_regular(source)
-            return _of_one(np.lib.format.open_memmap(source, mode="r"), inputs, source)
-        with open_file(source) as file, np.load(file, allow_pickle=False) as arrays:
+        if PurePath(name_in(path)).suffix.lower() == ".npy":
+            check_regular(path)
+            return _of_one(np.lib.format.open_memmap(path, mode="r"), inputs, source)
+        with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             if isinstance(arrays, np.ndarray):  # an array under another name
                 return _of_one(arrays, inputs, source)
             if SAVED in arrays:

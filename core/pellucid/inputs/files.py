@@ -10,10 +10,10 @@ import json
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from os import PathLike, fspath
+from os import PathLike
 from os.path import splitext
-from pathlib import Path
-from typing import IO, cast
+from pathlib import PurePath
+from typing import IO, BinaryIO, cast
 
 from pellucid.errors import InstanceError
 from pellucid.files import open_file
@@ -21,6 +21,7 @@ from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.strict_json import decode_text
 from pellucid.inputs.tensors import is_binary
 from pellucid.notices import Where
+from pellucid.remote import address_of, copied, name_in, place_of
 
 CLASSIFIED = "examples"
 """The key of the instances in a request to classify, a list of features by name."""
@@ -36,20 +37,23 @@ EMPTY = "is empty, expected a request, JSON Lines or a picture"
 
 def suffix_of(path: str | PathLike[str]) -> str:
     """Return the suffix that says what a file holds, in lower case: that before ``.gz``, if any."""
-    rest, last = splitext(fspath(path).lower())
+    rest, last = splitext(name_in(path).lower())
     return (last == ".gz" and splitext(rest)[1]) or last
 
 
 @contextmanager
 def opened(path: str | PathLike[str], source: str | None = None) -> Iterator[IO[bytes]]:
-    """Open a file for reading bytes, decompressed. Raises `InstanceError` where that fails."""
-    source = fspath(path) if source is None else source
+    """Open a file for reading bytes, decompressed. Raises `InstanceError` where that fails.
+
+    Of an address, a copy is read, which is there as long as it is open.
+    """
+    source = place_of(path) if source is None else source
     try:
-        if Path(path).suffix.lower() == ".gz":
-            with open_file(path) as packed, gzip.open(packed, "rb") as unpacked:
-                yield cast(IO[bytes], unpacked)
-        else:
-            with open_file(path) as file:
+        with _whole(path) as file:
+            if is_packed(path):
+                with gzip.open(file, "rb") as unpacked:
+                    yield cast(IO[bytes], unpacked)
+            else:
                 yield file
     except EOFError:
         what = "is cut off: the gzip file has no end"
@@ -61,11 +65,28 @@ def opened(path: str | PathLike[str], source: str | None = None) -> Iterator[IO[
         raise _unread(source, error) from None
 
 
+@contextmanager
+def _whole(path: str | PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file as it lies, here or elsewhere."""
+    address = address_of(path, InstanceError)
+    if address is None:
+        with open_file(path) as file:
+            yield file
+        return
+    with copied(address, InstanceError) as copy, open_file(copy) as file:
+        yield file
+
+
+def is_packed(path: str | PathLike[str]) -> bool:
+    """Whether a file is compressed by its name, ``x.csv.gz``."""
+    return PurePath(name_in(path)).suffix.lower() == ".gz"
+
+
 def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
     """Yield the lines of a file, with their ends. Raises `InstanceError`."""
     filled = False
     with opened(path, source) as file:
-        packed = Path(path).suffix.lower() == ".gz"
+        packed = is_packed(path)
         lines = iter(lambda: file.readline(MOST_UNPACKED + 1), b"") if packed else file
         for number, line in enumerate(lines, 1):
             if packed:
@@ -78,9 +99,9 @@ def lines_of(path: str | PathLike[str], source: str) -> Iterator[str]:
 
 def read_bytes(path: str | PathLike[str]) -> bytes:
     """Return the content of a file. Raises `InstanceError`, also for a file without any."""
-    source = fspath(path)
+    source = place_of(path)
     with opened(path) as file:
-        packed = Path(path).suffix.lower() == ".gz"
+        packed = is_packed(path)
         data = file.read(MOST_UNPACKED + 1) if packed else file.read()
     if packed:
         _check_size(data, Where(file=source))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from os import PathLike, fspath
 from typing import Any
 
@@ -15,6 +16,7 @@ from pellucid.inputs.input_info import InputInfo
 from pellucid.inputs.records.example import named_inputs
 from pellucid.inputs.series import are_steps, step_columns
 from pellucid.notices import Where
+from pellucid.remote import address_of, copied
 
 PARQUET = ".parquet"
 ROWS = 1024
@@ -25,9 +27,12 @@ def open_parquet(
 ) -> Table:
     """Return the table in a file: see `columns_of`. Raises InstanceError, DependencyError."""
     parquet = pyarrow_parquet()
+    address = address_of(path, InstanceError)
     try:
-        check_regular(path)
-        file = parquet.ParquetFile(fspath(path))
+        # The copy of an object stays there for whom it is open.
+        with nullcontext(path) if address is None else copied(address, InstanceError) as place:
+            check_regular(place)
+            file = parquet.ParquetFile(fspath(place))
     except (OSError, ValueError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
         raise InstanceError(reason, where=Where(file=source)) from None

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from pellucid.errors import InstanceError, meant, memory_for, refuse_remote
+from pellucid.errors import InstanceError, meant, memory_for
 from pellucid.inputs.arrays import ARRAY_SUFFIXES, array_values
 from pellucid.inputs.columns import Beside
 from pellucid.inputs.csv import SEPARATED
@@ -52,6 +52,7 @@ from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tables import open_table_file, read_csv, read_table, read_tfrecord
 from pellucid.inputs.tensors import check_names, is_binary, plain, to_array
 from pellucid.notices import Notice, Warn, Where
+from pellucid.remote import place_of
 
 __all__ = [
     "InputInfo",
@@ -198,7 +199,7 @@ def read_image(
     `source` is the name that messages and the instance have, by default the path.
     """
     if source is None and not isinstance(picture, bytes):
-        source = fspath(picture)
+        source = place_of(picture)
     where = Where(name=source or "the picture", instance=index)
     info = image_input_of(inputs, image_input, where)
     data = picture if isinstance(picture, bytes) else read_bytes(picture)
@@ -228,7 +229,7 @@ def read_arrays(
     path: str | PathLike[str], inputs: Sequence[InputInfo], *, on_error: OnError | None = None
 ) -> Iterator[Instance]:
     """Yield the instances in a ``.npy`` or ``.npz`` file: see `arrays.array_values`."""
-    source = fspath(path)
+    source = place_of(path)
 
     def read(item: tuple[int, object]) -> Said:
         index, value = item
@@ -258,8 +259,7 @@ def read_file(
     `note` is told what was found of a table's columns; what is `beside` the inputs is set aside.
     Raises `InstanceError` for a file that is missing, empty, a directory or not UTF-8.
     """
-    refuse_remote(path, InstanceError)
-    source = fspath(path)
+    source = place_of(path)
     suffix = suffix_of(path)
     if suffix in ARRAY_SUFFIXES:
         return read_arrays(path, inputs, on_error=on_error)

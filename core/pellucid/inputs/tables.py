@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 
 from pellucid.errors import InstanceError
 from pellucid.inputs.by_column import many
@@ -27,6 +27,7 @@ from pellucid.inputs.instances import (
 from pellucid.inputs.parquet import PARQUET, open_parquet
 from pellucid.inputs.records import read_records, record_input
 from pellucid.notices import Warn, Where
+from pellucid.remote import place_of
 
 
 def open_table_file(
@@ -121,7 +122,7 @@ def read_tfrecord(
 
     Raises `InstanceError` that names the record whose bytes have changed.
     """
-    source = fspath(path)
+    source = place_of(path)
     record_input(inputs, Where(file=source))
 
     def convert(item: tuple[int, bytes | InstanceError]) -> Instance:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import ClassVar
 
+from pellucid.errors import InstanceError, refuse_remote
 from pellucid.metadata.method import BaseMethod, Presets, Settings, spelled
 
 
@@ -101,6 +103,17 @@ class Examples(BaseMethod):
     for_series: ClassVar[Settings] = {}
     for_images: ClassVar[Settings] = {}
     effort = None
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of examples, as paths.
+
+        Raises InstanceError for one elsewhere: only a person's own word leads there.
+        """
+        for source in self.sources:
+            refuse_remote(source, InstanceError)
+        return [Path(it) for it in self.sources]
+
     counts = "neighbors"
     uses_gradients = False
     sampled = False

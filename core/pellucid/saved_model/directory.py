@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pellucid.errors import ModelError, UnsafeModelError, meant, refuse_remote
 from pellucid.metadata import METADATA_FILE
-from pellucid.notices import Hint, Where
+from pellucid.notices import Hint, Notice, Warn, Where
+from pellucid.remote import address_of, file_copy, folder_copy, shown_address
 
 MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
 LABEL_FILES = (
@@ -21,6 +22,23 @@ _BESIDE = (METADATA_FILE, "fingerprint.pb", "examples.npz", *LABEL_FILES)
 _FOLDERS = ("variables", "assets", "assets.extra", "debug")
 AGAIN = "copy or export the model again"
 """What helps against damaged files."""
+
+
+def brought(model: str | Path, say: Warn) -> Path:
+    """Return a model that is on this machine: of an address, its copy, made now if need be.
+
+    `say` is told where that lies. Raises ModelError, and DependencyError for a store whose package
+    is missing.
+    """
+    address = address_of(model, ModelError)
+    if address is None:
+        return Path(model)
+    if address.lower().partition("?")[0].endswith((".keras", ".h5")):
+        return file_copy(address, ModelError)
+    copy, there = folder_copy(address, MODEL_NAMES, _FOLDERS, ModelError)
+    if not there:
+        say(Notice(f"copied to {copy}", Where(file=shown_address(address))))
+    return copy
 
 
 def model_file(directory: Path) -> Path:

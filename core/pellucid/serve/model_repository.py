@@ -24,7 +24,7 @@ from pellucid.inputs import InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Notice, Warn, Where
 from pellucid.predictor import is_address
-from pellucid.saved_model import MODEL_NAMES, Stamp, model_file, stamp
+from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
 
@@ -210,11 +210,12 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
     """Return the models of ``[NAME[/VERSION]=]MODEL_DIR`` arguments, in their order.
 
     A directory without ``saved_model.pb`` whose sub-directories have one is a model with versions.
-    Raises ModelError and SpecError.
+    One elsewhere is copied here, once. Raises ModelError and SpecError.
     """
     models: dict[str, ModelEntry] = {}
     for argument in written:
-        label, path = _split(argument)
+        label, named = _split(argument)
+        path = named if is_address(named) else brought(named, say)
         name, _, version = label.partition("/")
         for part in (name, *([version] if version else [])):
             if not _NAME.fullmatch(part):

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import VECTOR, table
 
-from pellucid.batch.inputs import Inputs, names_in, root_of
 from pellucid.batch.items import Item, decode, items_of
 from pellucid.errors import InstanceError
 from pellucid.files import fitting, name_of, shown
 from pellucid.inputs import Instance
+from pellucid.inputs.found import Inputs, names_in, root_of
 from pellucid.printable import printable
 
 

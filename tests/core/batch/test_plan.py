@@ -6,11 +6,11 @@ from pathlib import Path
 
 from made import VECTOR, table
 
-from pellucid.batch.inputs import Inputs
 from pellucid.batch.items import decode
 from pellucid.batch.plan import Plan, Selection, write_listing
 from pellucid.errors import InstanceError
 from pellucid.inputs import Instance
+from pellucid.inputs.found import Inputs
 
 
 def planned(root: Path, *, size: int = 4, selection: Selection = Selection()) -> Plan:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.errors import InstanceError
+from pellucid.errors import DependencyError, InstanceError
 from pellucid.examples.files import read_examples
 from pellucid.inputs.input_info import InputInfo
 
@@ -103,8 +103,8 @@ def test_a_file_that_is_not_there_is_refused_before_any_is_read(tmp_path: Path) 
         next(read_examples([a, tmp_path / "no"], VECTOR, on_error=print))
 
 
-def test_a_bucket_is_not_on_this_machine() -> None:
-    with pytest.raises(InstanceError, match=r"gs:/.*is not on this machine; copy it here"):
+def test_a_bucket_without_its_package_says_what_to_install() -> None:
+    with pytest.raises(DependencyError, match=r"gs://bucket/ex.*; type pip install gcsfs"):
         ids(Path("gs://bucket/examples.jsonl"))
 
 

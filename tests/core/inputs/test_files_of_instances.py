@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.batch.inputs import Input
 from pellucid.batch.items import decode, items_of
 from pellucid.errors import InstanceError
 from pellucid.inputs import InputInfo, read_file, read_image, read_request
+from pellucid.inputs.found import Input
 
 VECTOR = (InputInfo(name="x", dtype="float32", shape=(None, 3)),)
 PAIR = (

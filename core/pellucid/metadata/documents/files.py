@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid import files
-from pellucid.errors import SpecError, refuse_remote
+from pellucid.errors import SpecError
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata
 from pellucid.metadata.example_spec import Examples
@@ -15,6 +15,7 @@ from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import METADATA_FILE, ExplanationMetadata
 from pellucid.notices import Warn, Where
 from pellucid.problems import Problem, Severity
+from pellucid.remote import address_of, read
 
 
 def read_document(
@@ -53,8 +54,10 @@ def _located(parameters: ExplanationParameters | None, path: Path) -> Explanatio
 
 def read_text(path: str | Path) -> str:
     """Return the text of a document. Raises SpecError where it cannot be read."""
-    refuse_remote(path, SpecError)
+    address = address_of(path, SpecError)
     try:
+        if address is not None:
+            return "\n".join(read(address, SpecError).decode("utf-8-sig").splitlines())
         return files.read_text(path, "utf-8-sig")
     except UnicodeDecodeError as error:
         where = Where(file=str(path))

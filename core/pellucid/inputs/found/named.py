@@ -1,7 +1,8 @@
 """Which files to explain: directories, patterns, files and lists of them, in a fixed order.
 
 Names are found one by one and never all held. Within a directory they are sorted, directories and
-files together; links to files are followed, links to directories are not.
+files together; links to files are followed, links to directories are not. Of addresses, the objects
+of a store are found, by their names.
 """
 
 from __future__ import annotations
@@ -13,13 +14,29 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from pellucid.errors import InstanceError, refuse_remote
+from pellucid.errors import InstanceError
 from pellucid.files import NO_FILE, open_file, shown
-from pellucid.inputs import IMAGE_SUFFIXES, PARQUET, SEPARATED, TEXT, suffix_of
+from pellucid.inputs.csv import SEPARATED
+from pellucid.inputs.files import TEXT, suffix_of
+from pellucid.inputs.parquet import PARQUET
+from pellucid.inputs.readers import IMAGE_SUFFIXES
 from pellucid.notices import Where
+from pellucid.remote import (
+    MAGIC,
+    Found,
+    address_of,
+    find,
+    is_web,
+    listed,
+    matching,
+    place_of,
+    shown_address,
+    together,
+)
 
 TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
 SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy", PARQUET}
@@ -31,6 +48,9 @@ OUTPUTS = frozenset(
     (*TREES, "errors.jsonl", "summary.json", "table.csv", "table.jsonl", "table.parquet")
 )
 _RESULTS = re.compile(r"explanation\.results-\d{5}-of-\d{5}$")
+
+AT_A_TIME = 256
+"""How many names of a list are looked up together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +109,15 @@ class Inputs:
     def _all(self) -> Iterator[Input]:
         for name in self.named:
             yield from self._under(name)
-        for name in self.listed:
-            yield _input(name)
+        for names in _some_at_a_time(self.listed):
+            elsewhere = any(_is_address(it) for it in names)
+            yield from together(_input, names) if elsewhere else map(_input, names)
 
     def _under(self, name: str) -> Iterator[Input]:
-        refuse_remote(name, InstanceError)
-        if name == "-" and self.standard is not None:
+        address = address_of(name, InstanceError)
+        if address is not None:
+            yield from self._elsewhere(address)
+        elif name == "-" and self.standard is not None:
             yield replace(_input(self.standard), modified=_digest(self.standard), source=STDIN)
         elif os.path.isdir(name):
             yield from self._some(self._walk(name), name)
@@ -104,6 +127,28 @@ class Inputs:
             yield from self._matching(name)
         else:
             raise InstanceError("no such file or directory", where=Where(file=shown(name)))
+
+    def _elsewhere(self, address: str) -> Iterator[Input]:
+        """Yield the object that is called so, or those below it, or those that match."""
+        found, avoided = find(address, InstanceError), self.avoided or ""
+        if found is not None and not found.folder:
+            yield _of_store(found)
+        elif found is None and MAGIC.search(address) and not is_web(address):
+            matches = map(_of_store, matching(address, InstanceError, avoided))
+            first = next(matches, None)
+            if first is None:
+                raise InstanceError("matches no object", where=Where(file=shown_address(address)))
+            yield from chain((first,), matches)
+        elif found is None:
+            what = "there is no such object or folder"
+            raise InstanceError(what, where=Where(file=shown_address(address)))
+        else:
+            below = map(_of_store, listed(address, InstanceError, avoided))
+            inputs = (it for it in below if self._takes(it.path))
+            yield from self._some(inputs, shown_address(address))
+
+    def _takes(self, name: str) -> bool:
+        return is_input(name) or (self.texts and suffix_of(name) == TEXT)
 
     def _matching(self, pattern: str) -> Iterator[Input]:
         matches = sorted(glob.glob(pattern, recursive=True))
@@ -143,7 +188,7 @@ class Inputs:
         for entry in entries:
             if entry.name.startswith(".") or (written and is_of_run(entry.name)):
                 continue
-            if _is_input(entry.name) or (self.texts and suffix_of(entry.name) == TEXT):
+            if self._takes(entry.name):
                 yield _input(entry.path)
             if entry.is_dir(follow_symlinks=False) and not self._is_avoided(entry.path):
                 yield from self._walk(entry.path)
@@ -167,32 +212,12 @@ def is_of_run(name: str) -> bool:
     return name in OUTPUTS or bool(_RESULTS.match(name))
 
 
-def _is_input(name: str) -> bool:
+def is_input(name: str) -> bool:
     """Whether a file in a folder is an input by its name; pictures are not compressed again."""
     suffix = suffix_of(name)
     if suffix.startswith(".tfrecord"):
         return True
     return suffix in (TEXT_SUFFIXES if name.lower().endswith(".gz") else SUFFIXES)
-
-
-def root_of(named: Sequence[str], listed: Iterable[str]) -> str:
-    """Return the directory that the places of all results are relative to, absolute.
-
-    It is the directory that was named, or the deepest one that holds all that was named.
-    """
-    root: str | None = None
-    for name in (*named, *listed):
-        if glob.has_magic(name) and not os.path.lexists(name):
-            parts = name.split(os.sep)
-            plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-            name = os.sep.join(parts[:plain]) or (os.sep if parts[0] == "" else os.curdir)
-        path = os.path.abspath(name)
-        path = path if os.path.isdir(path) else os.path.dirname(path)
-        try:
-            root = path if root is None else os.path.commonpath((root, path))
-        except ValueError:  # another drive
-            root = os.path.splitdrive(path)[0]
-    return root or os.getcwd()
 
 
 def names_in(file: BinaryIO, *, null: bool) -> Iterator[str]:
@@ -210,20 +235,49 @@ def names_in(file: BinaryIO, *, null: bool) -> Iterator[str]:
         yield os.fsdecode(rest)
 
 
+def _of_store(found: Found) -> Input:
+    return Input(
+        path=found.address,
+        size=found.size,
+        modified=found.version,
+        source=shown_address(found.address),
+    )
+
+
+def _is_address(name: str) -> bool:
+    return "://" in name
+
+
+def _some_at_a_time(names: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(names)
+    while some := [*islice(rest, AT_A_TIME)]:
+        yield some
+
+
 def _input(path: str) -> Input:
     try:
-        refuse_remote(path, InstanceError)
+        address = address_of(path, InstanceError)
+        if address is not None:
+            return _of_object(address)
         status = os.stat(path)
     except OSError as error:
         return Input(path=path, problem=_reason(path, error))
     except InstanceError as error:
-        return Input(path=path, problem=error.what)
+        return Input(path=path, problem=error.what, source=place_of(path))
     if stat.S_ISDIR(status.st_mode):
         return Input(path=path, problem="is a directory, not a file")
     if not stat.S_ISREG(status.st_mode):
         # Nobody may ever write into that pipe.
         return Input(path=path, problem=NO_FILE)
     return Input(path=path, size=status.st_size, modified=status.st_mtime_ns)
+
+
+def _of_object(address: str) -> Input:
+    found = find(address, InstanceError)
+    if found is not None and not found.folder:
+        return _of_store(found)
+    problem = "there is no such object" if found is None else "is a folder, not an object"
+    return Input(path=address, problem=problem, source=shown_address(address))
 
 
 def _digest(path: str) -> int:

@@ -1,0 +1,217 @@
+"""The commands with models, inputs and outputs on a server of S3."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from places import SAMPLES
+from stores import s3_server
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Any]:
+    """A bucket with the digits, their pictures and a table; its environment is set meanwhile."""
+    with pytest.MonkeyPatch.context() as patch, s3_server() as environment:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        import fsspec
+
+        from pellucid.remote import stores
+
+        patch.setattr(stores, "PAUSES", ())
+        stores._store.cache_clear()
+        fsspec.filesystem("s3").clear_instance_cache()
+        store = fsspec.filesystem("s3", use_listings_cache=False)
+        store.mkdir("shelf")
+        for path in [*(SAMPLES / "digits").rglob("*")]:
+            if path.is_file():
+                name = path.relative_to(SAMPLES).as_posix()
+                store.pipe_file(f"s3://shelf/{name}", path.read_bytes())
+        yield store
+        stores._store.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "cache"
+
+
+def objects(store: Any, below: str) -> dict[str, bytes]:
+    """The objects below an address by their names, timings aside."""
+    found = {
+        it.partition(f"{below}/")[2]: store.cat_file(it) for it in store.find(f"shelf/{below}")
+    }
+    summary = json.loads(found["summary.json"])
+    del summary["timing"]
+    return {**found, "summary.json": json.dumps(summary).encode()}
+
+
+def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_two_processes(
+    program: Any, bucket: Any, samples: Path, tmp_path: Path
+) -> None:
+    command = [
+        "batch",
+        "s3://shelf/digits/model",
+        "s3://shelf/digits/images",
+        "--steps",
+        4,
+        "--force",
+    ]
+    command += ["--write", "csv", "--truth", "folder", "--block-size", 2]
+    one = program(*command, "-o", "s3://shelf/one")
+    assert one.code == 0, one.err
+    copied, *said = one.err.splitlines()
+    assert copied.startswith("s3://shelf/digits/model: copied to ")
+    assert "s3://shelf/one: 6 explained, 0 failed" in said
+    names = set(objects(bucket, "one"))
+    assert {"index.html", "table.csv", "overlays/seven.png.png"} <= names
+    assert not [it for it in names if it.startswith(".batch")]
+    two = program(*command, "-o", "s3://shelf/two", "-j", 2)
+    assert two.code == 0, two.err
+    assert "copied" not in two.err
+    assert objects(bucket, "two") == objects(bucket, "one")
+    here = program(*command[:2], samples / "digits/images", *command[3:], "-o", "here")
+    assert here.code == 0, here.err
+    line = bucket.cat_file("s3://shelf/one/explanation.results-00000-of-00001").splitlines()[0]
+    local = (tmp_path / "here/explanation.results-00000-of-00001").read_bytes().splitlines()[0]
+    found, wanted = json.loads(line), json.loads(local)
+    assert found.pop("instance") == "s3://shelf/digits/images/eight.png"
+    wanted.pop("instance")
+    assert found == wanted
+
+
+def test_one_input_that_is_gone_costs_one_line(program: Any, bucket: Any, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(
+        "s3://shelf/digits/images/two.png\ns3://shelf/digits/none.png\ns3://shelf/digits/images\n"
+        "s3://none/x.png\n"
+    )
+    run = program(
+        "batch", "s3://shelf/digits/model", "--files-from", "list", "-o", "out", "--steps", 2
+    )
+    assert run.code == 1
+    lines = (tmp_path / "out/errors.jsonl").read_text().splitlines()
+    assert [json.loads(it)["error"] for it in lines] == [
+        "s3://shelf/digits/none.png: there is no such object",
+        "s3://shelf/digits/images: is a folder, not an object",
+        "s3://none/x.png: there is no bucket 'none'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (("explain", "s3://none/m", "x"), 2, "s3://none/m: there is no bucket 'none'; is it that"),
+        (("explain", "s3://shelf/none", "x"), 2, "s3://shelf/none: there is no such folder"),
+        (
+            ("batch", "MODEL", "s3://shelf/no", "-o", "o"),
+            1,
+            "s3://shelf/no: there is no such object or f",
+        ),
+        (("batch", "MODEL", "s3://none/x", "-o", "o"), 1, "s3://none/x: there is no bucket 'none'"),
+        (
+            ("batch", "MODEL", "s3://shelf/*.tif", "-o", "o"),
+            1,
+            "s3://shelf/*.tif: matches no object",
+        ),
+        (("batch", "MODEL", "PICTURE", "-o", "s3://none/o"), 2, "there is no bucket 'none'"),
+        (
+            ("batch", "MODEL", "PICTURE", "-o", "s3://shelf/digits"),
+            2,
+            "is not empty; add --force to",
+        ),
+        (("batch", "MODEL", "PICTURE", "-o", "https://b/o"), 2, "nothing is written to a server"),
+        (
+            ("explain", "MODEL", "PICTURE", "-o", "s3://shelf/digits/make.py"),
+            2,
+            "exists; add --force",
+        ),
+        (
+            ("merge", "s3://shelf/one", "-o", "o"),
+            2,
+            "is not on this machine; copy it here and name",
+        ),
+        (("explain", "MODEL", "PICTURE", "--map", "gs://b"), 2, "'gs://b' is not ADDRESS=DIR"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(
+    command: tuple[str, ...], code: int, said: str, program: Any, bucket: Any, digits: Path,
+    seven: Path, tmp_path: Path,
+) -> None:  # fmt: skip
+    words = {"MODEL": digits, "PICTURE": seven}
+    run = program(*(words.get(it, it) for it in command))
+    assert run.code == code, run.err
+    assert said in run.err
+    assert run.err.count("\n") == 1
+    assert not [it for it in tmp_path.iterdir() if it.name != "cache"]
+
+
+def test_single_files_are_read_and_written(program: Any, bucket: Any, digits: Path) -> None:
+    picture = "s3://shelf/digits/images/two.png"
+    assert program("explain", digits, picture, "--steps", 2, "-o", "s3://shelf/r.json").code == 0
+    assert json.loads(bucket.cat_file("s3://shelf/r.json"))["explanations"]
+    drawn = program("visualize", digits, picture, "--steps", 2, "-o", "s3://shelf/drawn")
+    assert drawn.out == b"s3://shelf/drawn/two.overlay.png\n", drawn.err
+    assert bucket.cat_file("s3://shelf/drawn/two.overlay.png").startswith(b"\x89PNG")
+    checked = program("validate-metadata", "s3://shelf/digits/model")
+    assert checked.code == 0
+    assert checked.err.startswith("s3://shelf/digits/model: is checked as its copy, ")
+    drafted = program("init-metadata", "s3://shelf/digits/model", "-o", "-")
+    assert drafted.code == 0 and json.loads(drafted.out)["inputs"]
+
+
+def test_a_gallery_is_written_anew_where_the_run_lies(
+    program: Any, bucket: Any, digits: Path
+) -> None:
+    command = ("batch", digits, "s3://shelf/digits/images", "--steps", 2, "--force")
+    assert program(*command, "-o", "s3://shelf/run").code == 0
+    before = bucket.cat_file("s3://shelf/run/index.html")
+    bucket.rm_file("s3://shelf/run/index.html")
+    written = program("gallery", "s3://shelf/run")
+    assert (written.code, written.out) == (0, b"s3://shelf/run/index.html\n"), written.err
+    after = bucket.cat_file("s3://shelf/run/index.html")
+    for name in ("two", "three", "five", "seven", "eight", "zero"):
+        overlay = f"overlays/{name}.png.png".encode()
+        assert overlay in before and overlay in after
+
+
+def test_a_directory_stands_for_a_bucket(
+    program: Any, samples: Path, tmp_path: Path, copy_of: Any
+) -> None:
+    shutil.copytree(samples / "digits", tmp_path / "old" / "digits")
+    mapped = ("--map", f"gs://gone={tmp_path / 'old'}")
+    named = ("gs://gone/digits/model", "gs://gone/digits/images/two.png")
+    run = program("explain", *named, *mapped, "--steps", 2)
+    assert run.code == 0, run.err
+    (tmp_path / "list").write_text("gs://gone/digits/images/two.png\n")
+    batch = program("batch", named[0], "--files-from", "list", "-o", "o", *mapped, "--steps", 2)
+    assert batch.code == 0, batch.err
+
+
+def test_an_index_is_made_of_examples_in_a_bucket_and_in_its_metadata_only_if_mapped(
+    program: Any, bucket: Any, samples: Path, tmp_path: Path, copy_of: Any
+) -> None:
+    model = copy_of(samples / "digits" / "model")
+    (tmp_path / "spec.json").write_text(
+        json.dumps({"parameters": {"examples": {"exampleGcsSource": {
+            "gcsSource": {"uris": ["gs://gone/images"]}}}}})
+    )  # fmt: skip
+    run = program("index", model, "s3://shelf/digits/images", "-o", "far.npz")
+    assert run.code == 0, run.err
+    near = program("index", model, samples / "digits/images", "-o", "near.npz")
+    assert near.code == 0, near.err
+    assert (tmp_path / "far.npz").read_bytes() == (tmp_path / "near.npz").read_bytes()
+    refused = program("index", model, "--spec", "spec.json", "-o", "x.npz")
+    assert refused.code == 1
+    assert "gs://gone/images: is not on this machine" in refused.err
+    mapped = ("--map", f"gs://gone={samples / 'digits'}")
+    done = program("index", model, "--spec", "spec.json", "-o", "x.npz", *mapped)
+    assert done.code == 0, done.err
+    assert "x.npz: 6 examples" in done.err

@@ -1,0 +1,186 @@
+"""An output folder in a store has the bytes of one here, wherever a run is broken off."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made import contents, engine, table
+
+from pellucid.batch import Run
+from pellucid.errors import OutputError
+from pellucid.remote import cache_folder
+
+OUT = "memory://bucket/out"
+CHANGING = ("pipe_file", "put_file", "rm_file")
+
+
+class Killed(BaseException):
+    """The end of the process, as far as the run can tell."""
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    import fsspec
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("pellucid.remote.objects.AT_A_TIME", 1)
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+
+
+def carry_out(source: Path, out: str = OUT, **options: Any) -> Any:
+    return Run(named=(str(source),), out=Path(out), **options).carry_out(engine())
+
+
+def there(memory: Any, below: str = "/bucket/out/") -> dict[str, bytes]:
+    """What the store has, but for the summary, which has timings."""
+    return {
+        name.removeprefix(below): file.getvalue()
+        for name, file in memory.store.items()
+        if name.startswith(below) and name != below + "summary.json"
+    }
+
+
+@pytest.fixture
+def expected(source: Path, tmp_path: Path) -> dict[str, bytes]:
+    carry_out(source, str(tmp_path / "here"))
+    return contents(tmp_path / "here")
+
+
+def test_a_folder_in_a_store_has_the_bytes_of_one_here(
+    source: Path, memory: Any, expected: dict[str, bytes]
+) -> None:
+    outcome = carry_out(source)
+    assert there(memory) == expected
+    assert "/bucket/out/summary.json" in memory.store
+    assert not [*(cache_folder() / "output").iterdir()]
+    again = carry_out(source)
+    assert (again.fresh, again.done, again.failed) == (0, outcome.done, outcome.failed)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same machine", "another machine"])
+def test_a_run_that_is_killed_at_any_step_goes_on_to_the_same_bytes(
+    elsewhere: bool,
+    source: Path,
+    memory: Any,
+    expected: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = 0
+    last = -1
+
+    def counting(name: str) -> Any:
+        original = getattr(type(memory), name)
+
+        def do(self: Any, *given: Any, **options: Any) -> Any:
+            nonlocal steps
+            if steps == last:
+                raise Killed
+            steps += 1
+            return original(self, *given, **options)
+
+        return do
+
+    for name in CHANGING:
+        monkeypatch.setattr(type(memory), name, counting(name))
+    carry_out(source)
+    total = steps
+    assert total >= 40
+    for last in range(int(elsewhere), total, 4):
+        memory.store.clear()
+        steps = 0
+        # Nothing that a killed process would not have done is done after it.
+        with monkeypatch.context() as patch:
+            patch.setattr("pellucid.batch.elsewhere.Mirror.leave", lambda self, complete: None)
+            with pytest.raises(Killed):
+                carry_out(source)
+        if elsewhere:
+            shutil.rmtree(cache_folder() / "output")
+        steps = last + 1
+        carry_out(source)
+        assert there(memory) == expected, last
+
+
+def test_results_of_another_run_are_refused_and_other_objects_are_kept(
+    source: Path, memory: Any, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    memory.pipe_file(f"{OUT}/notes.txt", b"mine")
+    with pytest.raises(OutputError, match=f"{OUT}: is not empty"):
+        carry_out(source)
+    carry_out(source, force=True)
+    assert there(memory) == {**expected, "notes.txt": b"mine"}
+    other = table(tmp_path / "other.csv", 3)
+    with pytest.raises(OutputError, match=rf"{OUT}: belongs to another run \(other inputs"):
+        carry_out(other)
+    carry_out(other, force=True)
+    assert "notes.txt" in there(memory)
+    assert len(there(memory)) < len(expected)
+
+
+def test_one_that_begins_later_ends_the_other(
+    source: Path, memory: Any, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.batch.elsewhere.secrets.token_hex", lambda n: "first")
+    original = type(memory).put_file
+
+    def put_file(self: Any, path: str, address: str, **options: Any) -> None:
+        original(self, path, address, **options)
+        if address.endswith("0000000.results"):
+            self.pipe_file(f"{OUT}/.batch/owner", b"second")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), "put_file", put_file)
+        with pytest.raises(OutputError, match="another run has begun to write there since"):
+            carry_out(source)
+    carry_out(source)
+    assert there(memory) == expected
+
+
+def test_inputs_elsewhere_are_explained_as_those_here(
+    source: Path, memory: Any, tmp_path: Path
+) -> None:
+    for path in source.rglob("*"):
+        if path.is_file():
+            memory.pipe_file(
+                f"memory://bucket/in/{path.relative_to(source).as_posix()}", path.read_bytes()
+            )
+    memory.pipe_file("memory://bucket/in/.hidden/x.csv", b"1")
+    memory.pipe_file("memory://bucket/in/notes.md", b"")
+    run = Run(named=("memory://bucket/in",), out=tmp_path / "out")
+    outcome = run.carry_out(engine())
+    carry_out(source, str(tmp_path / "here"))
+    assert (outcome.done, outcome.failed) == (14, 1)
+    found, wanted = contents(tmp_path / "out"), contents(tmp_path / "here")
+    assert found.keys() == wanted.keys()
+    name = "explanation.results-00000-of-00001"
+    assert found[name] == wanted[name]
+    assert b"memory://bucket/in/b/broken.jsonl:2" in found["errors.jsonl"]
+
+
+def test_an_output_folder_within_the_inputs_is_none_of_them(source: Path, memory: Any) -> None:
+    memory.pipe_file("memory://bucket/a.csv", (source / "a.csv").read_bytes())
+    first = carry_out(Path("memory://bucket"))
+    memory.pipe_file(f"{OUT}/overlays/b.csv", b"a,b,c")
+    run = Run(named=("memory://bucket",), out=Path("memory://bucket/new"), force=True)
+    assert run.carry_out(engine()).total > first.total == 5
+
+
+def test_keys_that_lead_elsewhere_write_nothing_outside(memory: Any, tmp_path: Path) -> None:
+    data = b"a,b,c\n1,2,3\n"
+    for key in ("in/../../up.csv", "in//abs.csv", "in/a\\b.csv", "in/\x1b[31m.csv"):
+        memory.store[f"/bucket/{key}"] = memory._open("/bucket/x.csv", "wb")
+        memory.pipe_file(f"memory://bucket/{key}", data)
+    before = set(tmp_path.iterdir())
+    Run(named=("memory://bucket/in",), out=tmp_path / "made" / "out").carry_out(engine())
+    made = list(tmp_path.rglob("*.jpg"))
+    assert made
+    assert all(it.is_relative_to(tmp_path / "made" / "out") for it in made)
+    assert set(tmp_path.iterdir()) - before <= {tmp_path / "made", tmp_path / "cache"}
