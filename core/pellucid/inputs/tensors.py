@@ -167,7 +167,7 @@ def check_names(
                     hint = Hint("leave a column out with {ignore_columns}")
                     raise InstanceError(f"unknown columns {listed}", where=where, hint=hint)
                 hint = Hint("leave it out with {ignore_columns:{name}}", name=str(name))
-                if str(name).casefold() == "id":
+                if what == "input" and str(name).casefold() == "id":  # a column is one by itself
                     hint = Hint("say that it is the id with {id_column:{name}}", name=str(name))
             hint = meant(str(name), [it for it in known if it not in given]) or hint
             if what == "column" and (whole := _whole_of(name, known)) is not None:

@@ -241,4 +241,4 @@ def test_keys_of_records_are_left_out_and_name_them() -> None:
     said = message(lambda: read_request({"instances": [{"a": 1, "b": 2}]}, [A, B], beside=beside))
     assert said == "instances[0]: has no key 'key', which was to be the id"
     said = message(lambda: read_request({"instances": [{"a": 1, "b": 2, "id": 7}]}, [A, B]))
-    assert said == "instances[0]: unknown input 'id'; leave it out with ignore_columns='id'"
+    assert said == "instances[0]: unknown input 'id'; say that it is the id with id_column='id'"
