@@ -45,6 +45,11 @@ class Judged(Protocol):
     """An attribution's measure of itself."""
 
     @property
+    def name(self) -> str | None:
+        """What the output is called: its class."""
+        ...
+
+    @property
     def index(self) -> tuple[int, ...]:
         """The output that was explained; () for a scalar one."""
         ...
@@ -115,6 +120,8 @@ def _notice(
     label: Judged, method: BaseMethod, facts: GradientFacts, elsewhere: Hint | None, noise: bool
 ) -> Notice | None:
     of = f" for output {list(label.index)}" if label.index else ""
+    if label.name is not None:
+        of = f" for '{label.name}'"
     if "stability" in label.diagnostics:
         return _of_patches(label, of) if label.segments else _of_words(label, of)
     error, tolerance = label.approx_error, method.tolerance

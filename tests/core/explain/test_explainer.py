@@ -226,6 +226,10 @@ def test_warnings_of_an_error_that_is_large_or_undefined() -> None:
     # One midpoint of 3 a² over [0, 1] is 3/4, a quarter short.
     assert coarse.labels[0].approx_error == pytest.approx(0.25)
     assert str(coarse.warnings[0]).startswith("approx_error is 0.25 for output [0], above 0.05")
+    output = OutputSpec(name="y", index_name_mapping=("cat",))
+    named = replace(chosen.metadata, output=output)
+    coarse = replace(chosen, model=ServedFunction(cube, (1,)), metadata=named).explain(X)[0]
+    assert str(coarse.warnings[0]).startswith("approx_error is 0.25 for 'cat', above 0.05")
 
 
 def test_a_model_that_repeats_no_answer_is_said_to() -> None:

@@ -11,48 +11,52 @@ import binascii
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from pellucid.api import Explanations, LoadedModel
 from pellucid.errors import InstanceError, SpecError, meant
-from pellucid.explain import LabelAttribution
 from pellucid.inputs import (
-    InputInfo,
     Instance,
-    image_input_of,
     parse_json,
     read_image,
     read_request,
 )
 from pellucid.metadata import METHODS, Modality, Visualization
 from pellucid.metadata.documents import parse_visualization
-from pellucid.methods.texts import Cut, readable
 from pellucid.notices import Where
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
 from pellucid.serve.handler import Handler, Read
-from pellucid.serve.http_errors import HttpError, server_words
+from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.offload import LARGE
 from pellucid.serve.protocols import protocol_of
-from pellucid.visualize import SeriesDrawing
-from pellucid.visualize import encode as encode_picture
+from pellucid.serve.ui.describing import EFFORTS, described, method_described
+from pellucid.serve.ui.drawn import drawn, saved
 
 KEPT = 8
 SIDE = 960
 """The longest side of a picture that is drawn on, in pixels: what a screen shows."""
-BARS = 40
-FILES = {"page.css": "text/css", "page.js": "text/javascript"}
-EFFORTS = {name: it.effort for name, it in METHODS.items() if it.effort is not None}
-"""The methods that can be drawn, with what a person turns first."""
+_OWN, _GALLERY = "pellucid.serve.ui", "pellucid.gallery"
+FILES = {
+    "theme.css": (_GALLERY, "text/css"),
+    "theme.js": (_GALLERY, "text/javascript"),
+    "page.css": (_OWN, "text/css"),
+    "address.js": (_OWN, "text/javascript"),
+    "instance.js": (_OWN, "text/javascript"),
+    "result.js": (_OWN, "text/javascript"),
+    "page.js": (_OWN, "text/javascript"),
+}
+"""The page's style and scripts: the colours are those of the gallery."""
+FORMS = ("png", "json")
+"""What can be saved."""
 NUMBERS = (*dict.fromkeys(it.setting for it in EFFORTS.values()), "top_k")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -66,12 +70,13 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the page asks: an instance, how to explain it, and which label to draw how."""
+    """What the page asks: an instance, how to explain it, and which label to draw or save how."""
 
     read: Read
     digest: str
     label: int
     visualization: Visualization
+    form: str
 
 
 class Page:
@@ -85,21 +90,26 @@ class Page:
             Route("/", self._page, methods=["GET"]),
             Route("/page/models", self._models, methods=["GET"]),
             Route("/page/explain", self._explain, methods=["POST"]),
+            Route("/page/save", self._save, methods=["POST"]),
             Route("/page/{file}", self._file, methods=["GET"]),
         ]
 
     async def _page(self, request: Request) -> Response:
-        """Answer people with the page, and KServe's clients that the server is alive."""
-        if "text/html" not in request.headers.get("accept", ""):
+        """Answer people with the page, and KServe's clients that the server is alive.
+
+        Who says nothing of what is accepted gets the page.
+        """
+        if "text/html" not in request.headers.get("accept", "text/html"):
             return Response(encode({"status": "alive"}, indent=False), media_type=_JSON)
-        return _asset("index.html", "text/html")
+        return _asset(_OWN, "index.html", "text/html")
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["file"]
         if name not in FILES:
             document = {"error": f"there is nothing at {request.url.path[:200]}"}
             return Response(encode(document, indent=False), 404, media_type=_JSON)
-        return _asset(name, FILES[name])
+        package, kind = FILES[name]
+        return _asset(package, name, kind)
 
     async def _models(self, request: Request) -> Response:
         visit = request.scope[VISIT]
@@ -112,14 +122,32 @@ class Page:
                 encode(document, indent=False), status, http_error.headers, media_type=_JSON
             )
         models = [
-            _described(model.name, loaded)
+            described(model.name, loaded)
             for model in self._handler.repository.models.values()
             if (loaded := model.default.loaded) is not None
         ]
-        document = {"models": models, "methods": [_method(name) for name in EFFORTS]}
+        document = {"models": models, "methods": [method_described(name) for name in EFFORTS]}
         return Response(encode(document, indent=False), media_type=_JSON)
 
     async def _explain(self, request: Request) -> Response:
+        """Answer with labels, and one of them drawn."""
+
+        def show(explanations: Explanations, wanted: Wanted) -> bytes:
+            return drawn(explanations, wanted.label, wanted.visualization)
+
+        return await self._asked(request, show)
+
+    async def _save(self, request: Request) -> Response:
+        """Answer the same question with a file: ``form`` is ``png`` or ``json``."""
+
+        def save(explanations: Explanations, wanted: Wanted) -> bytes:
+            return saved(explanations, wanted.label, wanted.visualization, wanted.form)
+
+        return await self._asked(request, save)
+
+    async def _asked(
+        self, request: Request, show: Callable[[Explanations, Wanted], bytes]
+    ) -> Response:
         visit = request.scope[VISIT]
         visit.protocol, visit.verb = "page", "explain"
         offload = self._handler.offload
@@ -138,7 +166,7 @@ class Page:
             if explanations is None:
                 explanations = await self._handler.explain(wanted.read)
                 self._keep(wanted.digest, explanations)
-            return await offload.do(LARGE, lambda: _drawn(explanations, wanted))
+            return await offload.do(LARGE, lambda: show(explanations, wanted))
 
         return await self._handler.answer(request, self._errors, handle)
 
@@ -149,7 +177,9 @@ class Page:
 
     def _read(self, document: Mapping[str, object], loaded: Loaded) -> Wanted:
         asked = dict(document)
-        known = ("model", "picture", "instance", "method", "label", "visualization", *NUMBERS)
+        known = (
+            "model", "picture", "instance", "method", "label", "visualization", "form", *NUMBERS
+        )  # fmt: skip
         for key in asked:
             if key not in known:
                 raise SpecError(f"unknown key '{key}'", hint=meant(key, known))
@@ -178,11 +208,15 @@ class Page:
             raise SpecError("must be an object", where=Where(path="visualization"))
         what = [asked.get(k) for k in ("picture", "instance", "method", *NUMBERS)]
         same = (loaded.generation, "page", str(settings))
+        form = asked.get("form", FORMS[0])
+        if form not in FORMS:
+            raise SpecError(f"must be {' or '.join(FORMS)}", where=Where(path="form"))
         return Wanted(
             read=Read((instance,), model, same, most),
             digest=hashlib.sha256(json.dumps([loaded.generation, *what]).encode()).hexdigest(),
             label=_whole("label", asked.get("label", 0), least=0),
             visualization=parse_visualization(visualization),
+            form=form,
         )
 
     def _instance(self, asked: Mapping[str, object], model: LoadedModel) -> Instance:
@@ -204,8 +238,8 @@ class Page:
 _JSON = "application/json"
 
 
-def _asset(name: str, kind: str) -> Response:
-    data = (resources.files("pellucid.serve.ui") / "static" / name).read_bytes()
+def _asset(package: str, name: str, kind: str) -> Response:
+    data = (resources.files(package) / "static" / name).read_bytes()
     return Response(data, headers=HEADERS, media_type=f"{kind}; charset=utf-8")
 
 
@@ -213,122 +247,3 @@ def _whole(name: str, value: object, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SpecError(f"must be a whole number, {least} or more", where=Where(path=name))
     return value
-
-
-def _described(name: str, loaded: Loaded) -> dict[str, Any]:
-    """Return what the page has to know of a model to ask for an explanation."""
-    model = loaded.model
-    drawn = any(spec.modality is Modality.IMAGE for spec in model.metadata.inputs)
-    picture = drawn and _takes_picture(model.inputs)
-    method = model.parameters.method.name
-    return {
-        "name": name,
-        "picture": picture,
-        "text": any(info.is_string for info in model.inputs),
-        "method": method if method in EFFORTS else next(iter(EFFORTS)),
-        "outputs": loaded.outputs,
-        "instance": None if picture else _skeleton(model.inputs),
-    }
-
-
-def _method(name: str) -> dict[str, Any]:
-    """Return what the page has to know of a method to offer it."""
-    method, effort = METHODS[name], EFFORTS[name]
-    return {
-        "name": name,
-        "label": method.label,
-        "explains_only": sorted(it.value for it in method.explains_only),
-        "effort": {
-            "label": effort.setting.capitalize(),
-            "setting": effort.setting,
-            "start": effort.start,
-        },
-    }
-
-
-def _takes_picture(inputs: Sequence[InputInfo]) -> bool:
-    if len(inputs) != 1:
-        return False
-    try:
-        image_input_of(inputs, None)
-    except InstanceError:
-        return False
-    return True
-
-
-def _skeleton(inputs: Sequence[InputInfo]) -> Any:
-    """Return an instance of zeros and empty strings, to be filled in."""
-
-    def value(info: InputInfo) -> Any:
-        made: Any = "" if info.is_string else False if info.dtype == "bool" else 0
-        for size in reversed(info.instance_shape or ()):
-            made = [made] * (size or 1)
-        # One value is one value, however many brackets it wears.
-        return made[0] if isinstance(made, list) and info.instance_shape == (1,) else made
-
-    return {info.name: value(info) for info in inputs}
-
-
-def _drawn(explanations: Explanations, wanted: Wanted) -> bytes:
-    """Return the labels, and one of them drawn: over its picture, over time, or as bars."""
-    explanation = explanations[0]
-    label = explanation.labels[min(wanted.label, len(explanation.labels) - 1)]
-    answer: dict[str, Any] = {
-        "labels": [_label(item) for item in explanation.labels],
-        "warnings": [it.sentence(server_words) for it in explanation.warnings],
-    }
-    drawings = explanations.draw(0, label, visualization=wanted.visualization)
-    if not drawings:
-        return encode({**answer, "bars": _bars(label, explanation.words)}, indent=False)
-    drawing = next(iter(drawings.values()))
-    if isinstance(drawing, SeriesDrawing):
-        series = {"overlay": _url(drawing.overlay), "width": drawing.overlay.shape[1]}
-        return encode({**answer, **series}, indent=False)
-    settings = drawing.visualization
-    answer |= {
-        "original": _url(drawing.image),
-        "overlay": _url(drawing.overlay),
-        "width": drawing.image.shape[1],
-        "empty": drawing.empty,
-        "visualization": {
-            it.name: getattr(value, "value", value)
-            for it in fields(settings)
-            for value in [getattr(settings, it.name)]
-        },
-    }
-    return encode(answer, indent=False)
-
-
-def _label(label: LabelAttribution) -> dict[str, Any]:
-    return {
-        "name": label.called,
-        "score": label.score,
-        "baseline": label.baseline_score,
-        "quality": label.quality,
-    }
-
-
-def _bars(label: LabelAttribution, texts: Mapping[str, Cut]) -> list[dict[str, Any]]:
-    """Return the strongest contributions, by feature, or by element where a feature has several.
-
-    The elements of `texts` are called what the words are.
-    """
-    found: list[tuple[str, float]] = []
-    for name, values in label.features.items():
-        flat = np.asarray(values, np.float64)
-        if flat.size == 1:
-            found.append((name, float(flat.sum())))
-            continue
-        for place in np.argsort(-np.abs(flat), axis=None)[:BARS]:
-            if name in texts:
-                found.append((readable(texts[name].words[place]), float(flat[place])))
-                continue
-            index = np.unravel_index(place, flat.shape)
-            found.append((f"{name}[{', '.join(map(str, index))}]", float(flat[index])))
-    found = [item for item in found if item[1]] or found
-    strongest = sorted(found, key=lambda item: -abs(item[1]))[:BARS]
-    return [{"name": name, "value": value} for name, value in strongest]
-
-
-def _url(pixels: Any) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_picture(pixels, "png")).decode()

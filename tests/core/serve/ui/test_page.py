@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 OpenPage = Callable[..., "Page"]
 CAT = SAMPLES / "photos" / "images" / "cat.jpg"
 FIVE = SAMPLES / "digits" / "images" / "five.png"
+MODELS = ("photos", "digits", "wine", "diabetes", "code_or_prose")
 WINES = json.loads((SAMPLES / "wine" / "instances.json").read_text())["instances"]
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    models = [f"{n}={SAMPLES / n / 'model'}" for n in ("photos", "digits", "wine")]
+    models = [f"{n}={SAMPLES / n / 'model'}" for n in MODELS]
     with serving(
         *models, settings=ServerSettings(poll=0, limits=Limits(pixels=2_000_000))
     ) as running:
@@ -128,13 +129,139 @@ def test_methods_have_defaults_of_their_own(page: Page) -> None:
 def test_a_table_is_shown_as_bars(page: Page) -> None:
     page.locator("#model").select_option("wine")
     assert page.locator("#image-input").is_hidden() and page.locator("#drawing").is_hidden()
+    page.get_by_role("button", name="As JSON").click()
     page.locator("#instance").fill(json.dumps(WINES[0]))
+    page.get_by_role("button", name="As a table").click()
+    assert page.get_by_label("alcohol", exact=True).input_value() == str(WINES[0]["alcohol"])
     settled(page, lambda: page.get_by_role("button", name="Explain").click())
     model = pellucid.load(SAMPLES / "wine" / "model")
     features = model.explain([WINES[0]])[0].labels[0].features
     strongest = max(features, key=lambda name: abs(float(features[name].sum())))
-    assert page.locator("#bars th").first.text_content() == strongest
-    assert page.locator("#bars tr").count() == len(features)
+    said = f"{strongest} = {WINES[0][strongest]}"
+    assert page.locator("#bars tbody th").first.text_content() == said
+    assert page.locator("#bars tbody tr").count() == len(features)
+
+
+def test_a_table_starts_at_the_baseline(page: Page) -> None:
+    page.locator("#model").select_option("wine")
+    model = pellucid.load(SAMPLES / "wine" / "model")
+    expected = {it.name: it.input_baselines[0].value for it in model.metadata.inputs}  # type: ignore[union-attr]
+    page.get_by_role("button", name="As JSON").click()
+    assert json.loads(page.locator("#instance").input_value()) == expected
+    page.get_by_role("button", name="As a table").click()
+    page.get_by_label("proline", exact=True).fill("1680.5")
+    settled(page, lambda: page.get_by_role("button", name="Explain").click())
+    explained = model.explain([{**expected, "proline": 1680.5}])[0].labels[0]
+    strongest = page.locator("#bars tbody tr").first
+    assert strongest.locator("th").text_content() == "proline = 1680.5"
+    attribution = float(explained.features["proline"].sum())
+    shown = (strongest.locator(".number").text_content() or "").replace("\N{MINUS SIGN}", "-")
+    assert float(shown) == pytest.approx(attribution, rel=1e-3)
+    page.get_by_label("hue", exact=True).fill("1")
+    assert "press Explain" in (page.locator("#status").text_content() or "")
+
+
+def test_named_elements_are_rows(page: Page) -> None:
+    page.locator("#model").select_option("diabetes")
+    page.get_by_label("bmi", exact=True).fill("31.5")
+    settled(page, lambda: page.get_by_role("button", name="Explain").click())
+    assert page.locator("#bars tbody th").first.text_content() == "bmi = 31.5"
+
+
+def test_words_are_words(page: Page) -> None:
+    page.locator("#model").select_option("code_or_prose")
+    page.get_by_label("text", exact=True).fill("for x in rows:\n    return the sum")
+    settled(page, lambda: page.get_by_role("button", name="Explain").click())
+    assert page.locator("#texts .text").text_content() == "for x in rows:\n    return the sum"
+    words = page.locator("#texts .text span").all_text_contents()
+    assert words == ["for", "x", "in", "rows", ":", "return", "the", "sum"]
+    assert {*page.locator("#bars tbody th").all_text_contents()} <= {*words}
+
+
+def test_nothing_of_the_last_model_is_left(page: Page) -> None:
+    settled(page, lambda: page.set_input_files("#file", CAT))
+    assert "cat" in (page.locator("#result").text_content() or "")
+    page.locator("#model").select_option("wine")
+    assert page.locator("#result").inner_text() == "Nothing is explained yet."
+    settled(page, lambda: page.get_by_role("button", name="Explain").click())
+    page.locator("#model").select_option("diabetes")
+    assert page.locator("#result").inner_text() == "Nothing is explained yet."
+    page.locator("#model").select_option("wine")
+    assert page.locator("#result").inner_text() == "Nothing is explained yet."
+
+
+def test_what_is_computed_can_be_cancelled(page: Page) -> None:
+    held: list[Any] = []
+    page.route("**/page/explain", lambda route: held.append(route))
+    page.locator("#model").select_option("wine")
+    page.get_by_role("button", name="Explain").click()
+    assert "50 steps" in page.locator("#working").inner_text()
+    with page.expect_event("requestfailed"):
+        page.get_by_role("button", name="Cancel").click()
+    assert page.locator("#status").text_content() == "Cancelled."
+    assert page.locator("#working").is_hidden()
+    page.unroute("**/page/explain")
+    settled(page, lambda: page.get_by_role("button", name="Explain").click())
+    assert page.locator("#bars tbody tr").count() > 5
+
+
+def test_what_is_shown_can_be_saved(page: Page) -> None:
+    page.locator("#model").select_option("digits")
+    settled(page, lambda: page.set_input_files("#file", FIVE))
+    shown = overlay(page)
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Save picture").click()
+    with Image.open(found.value.path()) as picture:
+        np.testing.assert_array_equal(np.asarray(picture.convert("RGB"), np.int64), shown)
+    assert found.value.suggested_filename == "four.png"
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Save JSON").click()
+    document = json.loads(found.value.path().read_text())
+    label = document["explanations"][0]["attributions_by_label"][0]
+    assert label["label_index"] == 4 and found.value.suggested_filename == "explanation.json"
+
+
+@pytest.mark.parametrize("name", ["wine", "code_or_prose"])
+def test_tables_and_texts_are_saved_as_charts(running: Running, name: str) -> None:
+    instances = json.loads((SAMPLES / name / "instances.json").read_text())["instances"]
+    asked = {"model": name, "instance": instances[0]}
+    answer = running.post("/page/save", asked).json
+    with Image.open(io.BytesIO(base64.b64decode(answer["data"]))) as picture:
+        assert picture.format == "PNG" and picture.width > 400
+    assert running.post("/page/save", {**asked, "form": "gif"}).json["error"].startswith("form: ")
+
+
+def test_a_link_has_the_settings_and_no_data(
+    page: Page, running: Running, open_page: OpenPage
+) -> None:
+    settled(page, lambda: page.set_input_files("#file", CAT))
+    settled(page, lambda: page.locator("#method").select_option("lime"))
+    settled(page, lambda: page.locator("#effort").fill("60") or page.locator("#effort").blur())
+    settled(page, lambda: page.get_by_text("Both").click())
+    link = page.url
+    assert len(link) < 400 and "model=photos&method=lime&samples=60&top_k=3" in link
+    other = open_page(link)
+    other.locator("#model option").first.wait_for(state="attached")
+    assert other.locator("#method").input_value() == "lime"
+    settled(other, lambda: other.set_input_files("#file", CAT))
+    np.testing.assert_array_equal(overlay(other), overlay(page))
+    assert other.locator("[name=polarity]:checked").get_attribute("value") == "both"
+
+
+@pytest.mark.parametrize(
+    "address, sentence",
+    [
+        ("model=gone", "the model 'gone', which is not served here"),
+        ("model=wine&method=xrai", "the method 'xrai', which does not explain this model"),
+    ],
+)
+def test_a_link_that_leads_nowhere(
+    running: Running, open_page: OpenPage, address: str, sentence: str
+) -> None:
+    from playwright.sync_api import expect
+
+    page = open_page(f"{running.url}/#{address}")
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
 
 
 def test_the_keyboard_is_enough(page: Page) -> None:
@@ -150,10 +277,40 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     assert page.evaluate("document.activeElement.name") == "label"
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("model", ["photos", "wine", "code_or_prose"])
+def test_every_control_is_reached_by_tab(
+    running: Running, open_page: OpenPage, model: str, width: int
+) -> None:
+    page = open_page(f"{running.url}/#model={model}", width=width)
+    page.locator("#model option").first.wait_for(state="attached")
+    if model == "photos":
+        settled(page, lambda: page.set_input_files("#file", CAT))
+    else:
+        settled(page, lambda: page.get_by_role("button", name="Explain").click())
+    # Of radio buttons with one name, one is reached, and the others by arrows.
+    there = page.evaluate(
+        "[...document.querySelectorAll('button, input, select, textarea')]"
+        ".filter((it) => it.checkVisibility() && (it.type !== 'radio' || it.checked))"
+        ".map((it) => it.id || it.name)"
+    )
+    page.evaluate("document.activeElement.blur()")
+    page.locator("header").click(position={"x": 2, "y": 2})
+    reached = []
+    for _ in there:
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
+    assert reached == there
+    assert page.locator("#controls").evaluate(
+        "(it, narrow) => Boolean(it.previousElementSibling) === narrow", width == 390
+    )
+
+
 def test_an_error_is_a_sentence(page: Page) -> None:
     from playwright.sync_api import expect
 
     page.locator("#model").select_option("wine")
+    page.get_by_role("button", name="As JSON").click()
     page.locator("#instance").fill("{")
     page.get_by_role("button", name="Explain").click()
     assert "The instance is not JSON" in (page.get_by_role("alert").text_content() or "")
@@ -174,7 +331,7 @@ def test_a_token_is_asked_for_and_kept(open_page: OpenPage) -> None:
         page.locator("#model option").first.wait_for(state="attached")
         assert page.locator("#token-field").is_hidden()
         settled(page, lambda: page.get_by_role("button", name="Explain").click())
-        assert page.locator("#bars tr").count() > 5
+        assert page.locator("#bars tbody tr").count() > 5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -191,7 +348,8 @@ def test_people_get_the_page_and_clients_an_answer(running: Running) -> None:
     page = running.get("/", Accept="text/html,*/*")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert running.get("/").json == {"status": "alive"}
+    assert running.get("/").data == page.data
+    assert running.get("/", Accept="*/*").json == {"status": "alive"}
     assert running.get("/page/page.py").status == 404
     assert running.get("/page/..%2fpage.py").status == 404
 

@@ -1,19 +1,19 @@
 "use strict";
-// The page asks two things of its server: what it serves (page/models), and explanations
-// (page/explain). A change of the drawing alone is drawn from what the server still has.
+// The page asks its server what it serves (page/models), for explanations (page/explain) and for
+// files of them (page/save). A change of the drawing alone is drawn from what the server still has.
 
-const $ = (id) => document.getElementById(id);
-const state = {models: [], methods: [], picture: null, label: 0, asked: 0};
+const $ = byId;
+const state = {models: [], methods: [], picture: null, label: 0, visualization: null, running: null, asked: null};
 
 const chosen = () => state.models.find((model) => model.name === $("model").value);
 const method = () => state.methods.find((it) => it.name === $("method").value);
 
-async function ask(path, body) {
+async function ask(path, body, signal) {
   const headers = {"Content-Type": "application/json"};
   const token = $("token").value || sessionStorage.getItem("token");
   if (token) headers.Authorization = `Bearer ${token}`;
-  const method = body === undefined ? "GET" : "POST";
-  const answer = await fetch(path, {method, headers, body: body && JSON.stringify(body)});
+  const verb = body === undefined ? "GET" : "POST";
+  const answer = await fetch(path, {method: verb, headers, body: body && JSON.stringify(body), signal});
   const found = await answer.json();
   $("token-field").hidden = answer.status !== 401;
   if (!answer.ok) throw new Error(found.error);
@@ -21,32 +21,23 @@ async function ask(path, body) {
   return found;
 }
 
-function fail(error) {
-  const lost = error instanceof TypeError;
-  $("error").textContent = lost ? "The server does not answer." : error.message;
-  $("error").hidden = false;
-  $("status").textContent = "";
-}
-
 // Controls
 
 function showModel() {
   const model = chosen();
   if (!model) return;
+  clearTimeout(timer);
+  stop();
+  clear();
+  Object.assign(state, {label: 0, asked: null});
   $("image-input").hidden = $("drawing").hidden = !model.picture;
-  $("json-input").hidden = model.picture;
-  if (!model.picture) $("instance").value = JSON.stringify(model.instance, null, 2);
-  state.methods.forEach((it, i) => {
-    const option = $("method").options[i];
-    const kind = model.picture ? "image" : model.text ? "text" : "table";
-    option.hidden = option.disabled = it.explains_only.length && !it.explains_only.includes(kind);
-  });
+  $("values").hidden = model.picture;
+  if (!model.picture) showInstance(model.instance, false);
+  const offered = state.methods.filter((it) => model.methods.includes(it.name));
+  $("method").replaceChildren(...offered.map((it) => new Option(it.label, it.name)));
   $("method").value = model.method;
   showMethod();
   $("top-k").value = Math.min(3, model.outputs ?? 3);
-  $("found").hidden = true;
-  $("empty").hidden = false;
-  if (state.picture && model.picture) explain();
 }
 
 function showMethod() {
@@ -54,6 +45,31 @@ function showMethod() {
   $("effort-name").textContent = effort.label;
   $("effort").value = effort.start;
   state.visualization = null; // each method has defaults of its own
+}
+
+/** Choose what the address says; what it says of other models or methods is said to be so. */
+function follow() {
+  const said = readAddress();
+  const known = state.models.some((model) => model.name === said.model);
+  if (known) $("model").value = said.model;
+  showModel();
+  if (!chosen()) return;
+  if (said.model && !known) return fail(new Error(`The link is to the model '${said.model}', which is not served here.`));
+  if (said.method) {
+    if (!chosen().methods.includes(said.method)) {
+      return fail(new Error(`The link asks for the method '${said.method}', which does not explain this model.`));
+    }
+    $("method").value = said.method;
+    showMethod();
+  }
+  const whole = (text) => /^[1-9]\d{0,5}$/.test(text ?? "");
+  if (whole(said[method().effort.setting])) $("effort").value = said[method().effort.setting];
+  if (whole(said.top_k)) $("top-k").value = said.top_k;
+  if (said.drawing && chosen().picture) {
+    showVisualization(said.drawing);
+    state.visualization = said.drawing;
+  }
+  if (state.picture && chosen().picture) explain();
 }
 
 function showVisualization(settings) {
@@ -88,128 +104,97 @@ function readVisualization() {
   return settings;
 }
 
-// Asking and showing
+// Asking
 
-async function explain() {
+function question() {
   const model = chosen();
-  if (!model || (model.picture && !state.picture) || !$("controls").reportValidity()) return;
-  const number = ++state.asked;
   const body = {
     model: model.name, method: method().name,
     [method().effort.setting]: Number($("effort").value),
     top_k: Number($("top-k").value), label: state.label,
   };
-  try {
-    if (model.picture) body.picture = state.picture;
-    else body.instance = JSON.parse($("instance").value);
-  } catch (error) {
-    return fail(new Error(`The instance is not JSON: ${error.message}.`));
-  }
+  if (model.picture) body.picture = state.picture;
+  else body.instance = readInstance();
   if (state.visualization) body.visualization = state.visualization;
-  $("result").setAttribute("aria-busy", "true");
-  $("status").textContent = "Explaining…";
+  return body;
+}
+
+async function explain() {
+  clearTimeout(timer);
+  const model = chosen();
+  if (!model || (model.picture && !state.picture) || !$("controls").reportValidity()) return;
+  stop();
+  let body;
   try {
-    const found = await ask("page/explain", body);
-    if (number === state.asked) show(found);
+    body = question();
   } catch (error) {
-    if (number === state.asked) fail(error);
+    return fail(error);
+  }
+  const running = begin();
+  writeAddress();
+  try {
+    const found = await ask("page/explain", body, running.abort.signal);
+    if (state.running !== running) return;
+    state.asked = body;
+    $("found").classList.remove("old");
+    show(found);
+  } catch (error) {
+    if (state.running === running) fail(error);
   } finally {
-    if (number === state.asked) $("result").setAttribute("aria-busy", "false");
+    if (state.running === running) stop();
   }
 }
 
-function show(found) {
-  $("error").hidden = $("empty").hidden = true;
-  $("found").hidden = false;
-  showLabels(found.labels);
-  const label = found.labels[state.label];
-  $("pictures").hidden = !found.overlay;
-  $("bars").hidden = Boolean(found.overlay);
-  if (found.overlay) {
-    // A series has no other picture than the one that is drawn of it.
-    $("original").closest("figure").hidden = !found.original;
-    if (found.original) $("original").src = found.original;
-    $("overlay").src = found.overlay;
-    $("overlay").alt = `What speaks for ${label.name} in the ${found.original ? "picture" : "series"}`;
-    for (const id of ["original", "overlay"]) $(id).classList.toggle("small", found.width < 128);
-    $("caption").textContent = found.empty ? `Nothing has this polarity for ${label.name}.`
-      : `${label.name}: ${label.quality}`;
-    if (found.visualization && !state.visualization) showVisualization(found.visualization);
-  } else {
-    showBars(found.bars);
+/** Say that something is being computed, and for how long. */
+function begin() {
+  const started = performance.now();
+  const say = () => {
+    const seconds = Math.floor((performance.now() - started) / 1000);
+    $("working").hidden = seconds < 1;
+    $("elapsed").textContent = `${seconds} s`;
+  };
+  $("doing").textContent = `${method().label}, ${$("effort").value} ${method().effort.label.toLowerCase()}:`;
+  $("status").textContent = "Explaining…";
+  $("empty").hidden = $("error").hidden = true;
+  $("result").setAttribute("aria-busy", "true");
+  state.running = {abort: new AbortController(), clock: setInterval(say, 250)};
+  return state.running;
+}
+
+/** Wait no more for what is being computed; the server then stops computing it. */
+function stop() {
+  if (!state.running) return;
+  clearInterval(state.running.clock);
+  state.running.abort.abort();
+  state.running = null;
+  $("working").hidden = true;
+  $("result").setAttribute("aria-busy", "false");
+}
+
+async function save(form) {
+  try {
+    const file = await ask("page/save", {...state.asked, label: state.label, form});
+    const bytes = Uint8Array.from(atob(file.data), (c) => c.charCodeAt(0));
+    const url = URL.createObjectURL(new Blob([bytes], {type: file.type}));
+    made("a", {href: url, download: file.name}).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    $("status").textContent = `${file.name} was saved.`;
+  } catch (error) {
+    fail(error);
   }
-  $("warnings").replaceChildren(...found.warnings.map((sentence) => {
-    const item = document.createElement("li");
-    item.textContent = sentence;
-    return item;
-  }));
-  $("status").textContent = `${label.name} ${format(label.score)}, baseline ${format(label.baseline)}.`;
-}
-
-const format = (score) => Math.abs(score) >= 1e-3 && Math.abs(score) < 1e4
-  ? score.toPrecision(4) : score.toExponential(2);
-
-function showLabels(labels) {
-  const focused = $("labels").contains(document.activeElement);
-  state.label = Math.min(state.label, labels.length - 1);
-  $("labels").replaceChildren(...labels.map((label, i) => {
-    const item = document.createElement("label");
-    const input = document.createElement("input");
-    Object.assign(input, {type: "radio", name: "label", value: i, checked: i === state.label});
-    const chip = document.createElement("span");
-    const name = document.createElement("b");
-    const score = document.createElement("small");
-    name.textContent = label.name;
-    score.textContent = format(label.score);
-    chip.append(name, score);
-    item.append(input, chip);
-    return item;
-  }));
-  if (focused) $("labels").querySelector("input:checked").focus();
-}
-
-function showBars(bars) {
-  const most = Math.max(...bars.map((bar) => Math.abs(bar.value)), 1e-12);
-  $("bars").tBodies[0].replaceChildren(...bars.map((bar) => {
-    const row = document.createElement("tr");
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = bar.name;
-    const cell = row.insertCell();
-    const width = 50 * Math.abs(bar.value) / most;
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", "0 0 100 10");
-    svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("aria-hidden", "true");
-    const rect = document.createElementNS(svg.namespaceURI, "rect");
-    const put = {x: bar.value < 0 ? 50 - width : 50, y: 1, width, height: 8};
-    for (const [name, value] of Object.entries(put)) rect.setAttribute(name, value);
-    rect.setAttribute("class", bar.value < 0 ? "against" : "for");
-    const line = document.createElementNS(svg.namespaceURI, "line");
-    for (const [name, value] of Object.entries({x1: 50, x2: 50, y1: 0, y2: 10})) {
-      line.setAttribute(name, value);
-    }
-    line.setAttribute("vector-effect", "non-scaling-stroke");
-    svg.append(rect, line);
-    cell.append(svg);
-    row.prepend(head);
-    const number = row.insertCell();
-    number.className = "number";
-    number.textContent = (bar.value < 0 ? "−" : "+") + format(Math.abs(bar.value));
-    return row;
-  }));
 }
 
 // What people do
 
 function take(file) {
-  if (!file) return;
+  if (!file || chosen()?.picture === false) return;
   const reader = new FileReader();
   reader.onload = () => {
     state.picture = reader.result.slice(reader.result.indexOf(",") + 1);
     state.label = 0;
     $("drop").querySelector("strong").textContent = file.name || "A picture from the clipboard";
     $("drop").querySelector("span").textContent = "drop, choose or paste another";
+    bring();
     explain();
   };
   reader.readAsDataURL(file);
@@ -218,34 +203,83 @@ function take(file) {
 let timer;
 function soon() {
   clearTimeout(timer);
-  timer = setTimeout(explain, 150);
+  timer = setTimeout(() => {
+    if (state.asked || chosen()?.picture) explain();
+  }, 150);
 }
+
+/** On a small screen, where the result is above, go there. */
+function bring() {
+  if (narrow.matches) $("result").scrollIntoView({block: "start"});
+}
+
+const narrow = matchMedia("(max-width: 56rem)");
+function arrange() {
+  // What is read first, by eyes, keys and screen readers, is the same.
+  const [first, second] = narrow.matches ? ["result", "controls"] : ["controls", "result"];
+  document.querySelector("main").append($(first), $(second));
+}
+narrow.addEventListener("change", arrange);
+arrange();
 
 $("controls").addEventListener("submit", (event) => {
   event.preventDefault();
+  bring();
   explain();
 });
-$("instance").addEventListener("keydown", (event) => {
+$("values").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) explain();
 });
+$("values").addEventListener("input", () => {
+  $("start").hidden = true;
+  if (!state.asked) return;
+  $("found").classList.add("old");
+  $("status").textContent = "The instance was changed: press Explain.";
+});
+$("form").addEventListener("click", changeForm);
 $("model").addEventListener("change", () => {
-  state.label = 0;
   showModel();
+  writeAddress();
+  if (state.picture && chosen().picture) explain();
 });
 $("method").addEventListener("change", () => {
   showMethod();
+  writeAddress();
   soon();
 });
-for (const id of ["effort", "top-k"]) $(id).addEventListener("change", soon);
+for (const id of ["effort", "top-k"]) {
+  $(id).addEventListener("change", () => {
+    writeAddress();
+    soon();
+  });
+}
 $("drawing").addEventListener("input", () => {
   showSliders();
   state.visualization = readVisualization();
+  writeAddress();
   soon();
 });
 $("labels").addEventListener("change", (event) => {
   state.label = Number(event.target.value);
   explain();
 });
+$("cancel").addEventListener("click", () => {
+  stop();
+  clear();
+  $("status").textContent = "Cancelled.";
+});
+$("save-png").addEventListener("click", () => save("png"));
+$("save-json").addEventListener("click", () => save("json"));
+$("share").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    $("share").textContent = "Copied";
+  } catch { // browsers lend the clipboard to https and localhost alone
+    $("share").textContent = "It is in the address bar";
+  }
+  setTimeout(() => { $("share").textContent = "Copy link"; }, 2000);
+});
+addEventListener("hashchange", follow);
 $("token").addEventListener("change", start);
 $("file").addEventListener("change", () => take($("file").files[0]));
 for (const kind of ["dragenter", "dragover"]) {
@@ -271,10 +305,10 @@ async function start() {
     const found = await ask("page/models");
     state.models = found.models;
     state.methods = found.methods;
-    $("method").replaceChildren(...state.methods.map((it) => new Option(it.label, it.name)));
     $("model").replaceChildren(...state.models.map((model) => new Option(model.name)));
     $("error").hidden = true;
-    showModel();
+    follow();
+    if (!state.models.length) fail(new Error("No model is ready yet: load the page again in a moment."));
   } catch (error) {
     fail(error);
   }
