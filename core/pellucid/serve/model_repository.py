@@ -13,7 +13,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeAlias
@@ -35,6 +35,9 @@ ONLY_VERSION = "1"
 
 MANY = 1000
 """The outputs of a model whose shape does not say how many it has."""
+
+_FEW = {"step_count": 4, "max_steps": 4, "path_count": 2, "max_paths": 4, "num_samples": 20}
+"""What a model is warmed up with, at most, by the fields of methods."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -239,14 +242,33 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
 
 
 def warm(model: LoadedModel) -> None:
-    """Compile what requests need, so that the first does not wait, nor any other thread does it."""
+    """Compile what requests need, so that the first does not wait, nor any other thread does it.
+
+    What is compiled is the same for few steps, samples or paths as for many.
+    """
     if model.compiler.predictor is not None:
         return  # nothing is compiled, and the predictor need not be there yet
     for gradients in (True, False):
         with contextlib.suppress(PellucidError):  # whoever asks for it will be told
             model.compiler.model(gradients=gradients)
     with contextlib.suppress(PellucidError):  # zeros are no instance for every model
-        model.explain([_blank(model.inputs)])
+        briefly(model).explain([_blank(model.inputs)])
+
+
+def briefly(model: LoadedModel) -> LoadedModel:
+    """Return the same model, explained by as little as its method can do with."""
+    method = model.parameters.method
+    few = {
+        it.name: min(getattr(method, it.name), _FEW[it.name])
+        for it in fields(method)
+        if it.name in _FEW
+    }
+    noisy = getattr(method, "smooth_grad", None)
+    if noisy is not None:
+        few["smooth_grad"] = replace(noisy, noisy_sample_count=1)
+    parameters = replace(model.parameters, method=replace(method, **few))
+    explainers = (replace(it, parameters=parameters) for it in model.explainers)
+    return replace(model, explainers=tuple(explainers))
 
 
 def _blank(inputs: Sequence[InputInfo]) -> Instance:

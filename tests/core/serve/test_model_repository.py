@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from serving import Running, Stub, serving, until
 
+from pellucid.api import load
 from pellucid.errors import ModelError, SpecError
 from pellucid.notices import Message
 from pellucid.saved_model.fingerprint import Stamp, stamp
@@ -119,8 +121,8 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 class Numbered(Stub):
     """A model that says which load it is."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__()
+    def __init__(self, number: int = 0, **parts: Any) -> None:
+        super().__init__(**parts)
         self.gate.set()
         self.number = number
 
@@ -241,3 +243,37 @@ def test_a_real_model_is_loaded_anew(tmp_path: Path) -> None:
         until(lambda: len(running.said) == 2)
         assert "the one before goes on answering" in str(running.said[1])
         assert baseline() != before
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("digits", {"method": "lime", "samples": 20000}),
+        ("digits", {"method": "integrated-gradients", "steps": 5000, "noisy_samples": 500}),
+        ("wine", {"method": "sampled-shapley", "paths": 5000}),
+        ("wine", {"method": "sampled-shapley", "tolerance": 1e-9, "max_steps": 5000}),
+        ("wine", {"method": "integrated-gradients", "tolerance": 1e-12, "max_steps": 5000}),
+    ],
+)
+def test_a_model_is_warmed_up_with_little(name: str, settings: dict[str, Any]) -> None:
+    model = load(SAMPLES / name / "model", warn=lambda it: None, **settings)
+    rows = 0
+    served = model.explainer.model
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(served, name)
+            if not callable(found):
+                return found
+
+            def counted(*given: Any, **named: Any) -> Any:
+                nonlocal rows
+                if given and isinstance(given[0], dict):
+                    rows += max(len(it) for it in given[0].values())
+                return found(*given, **named)
+
+            return counted
+
+    explainer = replace(model.explainer, model=Counted())
+    model_repository.warm(replace(model, explainers=(explainer,)))
+    assert 0 < rows < 500
