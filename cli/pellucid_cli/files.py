@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,22 @@ def write(path: Path, data: bytes, *, force: bool) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+@contextmanager
+def written_here(path: Path) -> Iterator[Path]:
+    """Give the file to write for `path`; that of an address is put there when it is whole.
+
+    Raises OutputError.
+    """
+    address = address_of(path, OutputError)
+    if address is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
+        file = Path(folder, "whole")
+        yield file
+        put(address, file, OutputError)
 
 
 def _files(inputs: Iterable[Given], model: LoadedModel) -> Iterator[Given]:

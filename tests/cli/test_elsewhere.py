@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -42,6 +44,32 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "cache"
+
+
+def parsing_model(path: Path) -> None:
+    """A model that parses serialized examples of one number."""
+    from pellucid.runtime.engine.tensorflow import tf
+
+    def serve(examples: Any) -> Any:
+        parsed = tf.io.parse_example(examples, {"age": tf.io.FixedLenFeature([], tf.float32)})
+        return {"y": tf.tanh(parsed["age"][:, None] * [[0.5, 0.25]])}
+
+    module = tf.Module()
+    module.serve = tf.function(
+        serve, input_signature=[tf.TensorSpec([None], tf.string, "examples")]
+    )
+    tf.saved_model.save(module, str(path), signatures=module.serve)
+
+
+def records(path: Path) -> None:
+    """Five serialized examples for that model."""
+    from pellucid.runtime.engine.tensorflow import tf
+
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for age in range(5):
+            value = tf.train.Feature(float_list=tf.train.FloatList(value=[age]))
+            features = tf.train.Features(feature={"age": value})
+            file.write(tf.train.Example(features=features).SerializeToString())
 
 
 def objects(store: Any, below: str) -> dict[str, bytes]:
@@ -193,6 +221,62 @@ def test_a_directory_stands_for_a_bucket(
     (tmp_path / "list").write_text("gs://gone/digits/images/two.png\n")
     batch = program("batch", named[0], "--files-from", "list", "-o", "o", *mapped, "--steps", 2)
     assert batch.code == 0, batch.err
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.parquet", "e.jsonl", "folder", "e.tfrecord"])
+def test_an_index_of_a_bucket_in_a_bucket_has_the_bytes_of_one_here(
+    name: str, program: Any, bucket: Any, samples: Path, tmp_path: Path
+) -> None:
+    model = samples / "wine" / "model"
+    rows = (samples / "wine/examples.csv").read_text().splitlines()[:8]
+    if name == "e.tfrecord":
+        model = tmp_path / "parses"
+        parsing_model(model)
+        records(tmp_path / name)
+    elif name == "e.parquet":
+        import pandas as pd
+
+        pd.read_csv(io.StringIO("\n".join(rows))).to_parquet(tmp_path / name)
+    elif name == "e.jsonl":
+        named = csv.DictReader(rows)
+        lines = [{k: v if k == "id" else float(v) for k, v in row.items()} for row in named]
+        (tmp_path / name).write_text("".join(json.dumps(it) + "\n" for it in lines))
+    else:
+        path = tmp_path / (name if name == "e.csv" else "folder/a/one.csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(rows))
+        if name == "folder":
+            more = tmp_path / "folder/two.csv"
+            more.write_text("\n".join([rows[0], *(f"more{it}" for it in rows[1:])]))
+    for path in [tmp_path / name, *(tmp_path / name).rglob("*")]:
+        if path.is_file():
+            bucket.put_file(str(path), f"s3://shelf/{name}/{path.relative_to(tmp_path)}")
+    far = f"s3://shelf/{name}/{name}"
+    there = f"s3://shelf/{name}.npz"
+    run = program("index", model, far, "-o", there)
+    assert run.code == 0, run.err
+    assert f"{there}: " in run.err
+    near = program("index", model, tmp_path / name, "-o", "near.npz")
+    assert near.code == 0, near.err
+    assert bucket.cat_file(there) == (tmp_path / "near.npz").read_bytes()
+    again = program("index", model, far, "-o", there)
+    assert (again.code, "exists" in again.err) == (2, True), again.err
+
+
+def test_an_index_lies_with_its_model(program: Any, bucket: Any, digits: Path, seven: Path) -> None:
+    model, pictures = "s3://shelf/digits/model", "s3://shelf/digits/images"
+    made = program("index", model, pictures)
+    assert made.code == 0, made.err
+    try:
+        assert f"{model}/examples.npz: 6 examples" in made.err
+        found = program("explain", model, seven, "--method", "examples")
+        assert found.code == 0, found.err
+        (first, *_) = json.loads(found.out)["explanations"][0]["neighbors"]
+        assert first["neighborId"] == "seven.png"
+        refused = program("index", model, pictures)
+        assert refused.code == 2 and f"{model}/examples.npz: exists" in refused.err
+    finally:
+        bucket.rm_file(f"{model}/examples.npz")
 
 
 def test_an_index_is_made_of_examples_in_a_bucket_and_in_its_metadata_only_if_mapped(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pellucid.remote import joined, place_of
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     MODEL_DIR,
@@ -80,13 +81,14 @@ def index(
     """
     from pellucid.errors import InstanceError
     from pellucid.examples import INDEX_FILE
-    from pellucid_cli.files import check_free
+    from pellucid_cli.files import check_free, written_here
     from pellucid_cli.output.progress import counted
 
-    if made.out is not None:
-        check_free(made.out, force=made.force)
+    out = made.out or _beside(model_dir)
+    if out is not None:
+        check_free(out, force=made.force)
     loaded = load(console, model_dir, load_options(console, model, tables=tables))
-    path = made.out or loaded.directory / INDEX_FILE
+    path = out or loaded.directory / INDEX_FILE
     check_free(path, force=made.force)
     failed: list[InstanceError] = []
 
@@ -94,10 +96,10 @@ def index(
         failed.append(error)
         console.warn(error.notice)
 
-    with counted("indexing", console) as advance:
+    with written_here(path) as file, counted("indexing", console) as advance:
         found = loaded.index(
             list(examples) or None,
-            path,
+            file,
             latent=made.latent,
             modality=made.modality,
             query=made.query,
@@ -107,9 +109,18 @@ def index(
         )
     if not console.quiet:
         say(
-            f"{path}: {len(found)} examples, {found.vectors.shape[1]} numbers each from "
+            f"{place_of(path)}: {len(found)} examples, {found.vectors.shape[1]} numbers each from "
             f"'{found.origin.latent}', {found.measure}"
         )
     if failed:
         say(f"{len(failed)} examples failed")
         raise click.exceptions.Exit(1)
+
+
+def _beside(model_dir: Path) -> Path | None:
+    """Return the address of the index of a model that lies elsewhere, None for other models."""
+    from pellucid.examples import INDEX_FILE
+    from pellucid.saved_model import address_of_folder
+
+    address = address_of_folder(model_dir)
+    return None if address is None else Path(joined(address, INDEX_FILE))

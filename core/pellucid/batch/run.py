@@ -22,7 +22,6 @@ from pellucid.batch.rendering import Wanted
 from pellucid.batch.resume import done_blocks, plan_document, refuse_changes
 from pellucid.batch.worker import About
 from pellucid.errors import OutputError
-from pellucid.files import shown
 from pellucid.inputs import takes_texts
 from pellucid.inputs.found import Inputs, root_of
 from pellucid.notices import Message, Notice, Where, Words, python_words
@@ -167,8 +166,8 @@ class Run:
                 watcher.warns(message)
         given = replace(self._given, texts=takes_texts(engine.about.inputs))
         plan, changed = self._planned(folder, engine, given)
-        if watcher is not None and given.left_out:
-            _say_left_out(watcher, given.left_out)
+        if watcher is not None and given.notice is not None:
+            watcher.notes(given.notice)
         outcome.total = plan.owned
         if summary := ({} if folder.plan() else folder.summary()):
             outcome.failed = summary["failed"]
@@ -272,13 +271,6 @@ def _tell(watcher: Watcher, finished: Finished, told: set[str]) -> None:
         if str(said.message) not in told:
             told.add(str(said.message))
             (watcher.warns if said.warning else watcher.notes)(said.message)
-
-
-def _say_left_out(watcher: Watcher, folders: Sequence[str]) -> None:
-    """Say which folders that were read hold what an earlier run wrote."""
-    more = f", here and in {len(folders) - 1:,} more folders" if len(folders) > 1 else ""
-    what = f"what an earlier run wrote is left out{more}"
-    watcher.notes(Notice(what, Where(file=shown(folders[0]))))
 
 
 def _assemble(folder: Folder, plan: Plan, shard: int, missing: list[int]) -> None:

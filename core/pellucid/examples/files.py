@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,9 @@ from pellucid.inputs import (
     Instance,
     OnError,
     read_file,
+    takes_texts,
 )
-from pellucid.inputs.found import Inputs, is_input, place_below
+from pellucid.inputs.found import Inputs, place_below
 from pellucid.notices import Warn, Where
 from pellucid.printable import encodable, printable
 from pellucid.remote import address_of, is_folder
@@ -45,7 +45,7 @@ def read_examples(
     beside = replace(beside, kept=(*beside.kept, *EXTRAS))
     several = len(paths) > 1 or any(map(is_folder, paths))
     for path in paths:
-        for file, within in _files(path):
+        for file, within in _files(path, warn, texts=takes_texts(inputs)):
             found = _read(file, inputs, on_error=on_error, warn=warn, beside=beside)
             while True:
                 try:
@@ -105,28 +105,16 @@ def _read(file: Path, inputs: Sequence[InputInfo], **options: Any) -> Iterator[I
     yield from read_file(file, inputs, **options)
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str]]:
+def _files(path: Path, warn: Warn | None, *, texts: bool) -> Iterator[tuple[Path, str]]:
     """Yield the files that a path leads to, each with its path in the folder that was named."""
     address = address_of(path, InstanceError)
-    if address is not None:
-        for it in Inputs(named=[address]):
-            yield Path(it.path), place_below(it.path, address)
-        return
-    if not path.is_dir():
+    if address is None and not path.is_dir():
         yield path, path.name
         return
-    found = False
-    for directory, directories, files in os.walk(path):
-        directories.sort()
-        for name in sorted(files):
-            if name[0] != "." and is_input(name):
-                found = True
-                file = Path(directory, name)
-                yield file, file.relative_to(path).as_posix()
-    if not found:
-        raise InstanceError(
-            "holds no example",
-            where=Where(file=str(path)),
-            hint="examples are pictures, and .json, .jsonl, .csv, .tsv, .parquet, .tfrecord and "
-            ".npy files",
-        )
+    found = Inputs(named=[address or str(path)], texts=texts)
+    for it in found:
+        file = Path(it.path)
+        within = file.relative_to(path).as_posix() if address is None else None
+        yield file, within or place_below(it.path, str(address))
+    if warn is not None and found.notice is not None:
+        warn(found.notice)

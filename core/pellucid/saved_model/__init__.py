@@ -10,7 +10,13 @@ from pellucid.saved_model.batch_axis import (
 )
 from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
-from pellucid.saved_model.directory import MODEL_NAMES, brought, model_file, strays
+from pellucid.saved_model.directory import (
+    MODEL_NAMES,
+    address_of_folder,
+    brought,
+    model_file,
+    strays,
+)
 from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
 from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import (
@@ -63,6 +69,7 @@ __all__ = [
     "Signature",
     "Stamp",
     "TensorInfo",
+    "address_of_folder",
     "attributes_of",
     "batch_of_signature",
     "brought",

@@ -9,7 +9,7 @@ from pathlib import Path
 from pellucid.errors import ModelError, UnsafeModelError, meant, refuse_remote
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Hint, Notice, Warn, Where
-from pellucid.remote import address_of, file_copy, folder_copy, shown_address
+from pellucid.remote import address_of, file_copy, folder_copy, name_in, shown_address
 
 MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
 LABEL_FILES = (
@@ -33,12 +33,19 @@ def brought(model: str | Path, say: Warn) -> Path:
     address = address_of(model, ModelError)
     if address is None:
         return Path(model)
-    if address.lower().partition("?")[0].endswith((".keras", ".h5")):
+    if address_of_folder(model) is None:
         return file_copy(address, ModelError)
     copy, there = folder_copy(address, MODEL_NAMES, _FOLDERS, ModelError)
     if not there:
         say(Notice(f"copied to {copy}", Where(file=shown_address(address))))
     return copy
+
+
+def address_of_folder(model: str | Path) -> str | None:
+    """Return the address of a SavedModel elsewhere, None for a file there, and for what is here."""
+    address = address_of(model, ModelError)
+    is_file = name_in(address).lower().endswith((".keras", ".h5")) if address else True
+    return None if is_file else address
 
 
 def model_file(directory: Path) -> Path:

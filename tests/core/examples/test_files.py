@@ -108,7 +108,18 @@ def test_a_bucket_without_its_package_says_what_to_install() -> None:
         ids(Path("gs://bucket/examples.jsonl"))
 
 
+def test_a_folder_is_read_in_the_order_of_batch_without_what_a_run_wrote(tmp_path: Path) -> None:
+    for name in ("z.jsonl", "a/x.jsonl", "b/summary.json", "b/table.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        lines(tmp_path / name, {"x": [1, 2]})
+    (tmp_path / "b/.batch").mkdir()
+    said: list[object] = []
+    found = [name for name, _ in read_examples([tmp_path], VECTOR, warn=said.append)]
+    assert found == ["a/x.jsonl:1", "z.jsonl:1"]
+    assert [str(it) for it in said] == [f"{tmp_path / 'b'}: what an earlier run wrote is left out"]
+
+
 def test_a_folder_without_examples_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(InstanceError, match="holds no example"):
+    with pytest.raises(InstanceError, match="holds no input"):
         ids(tmp_path)

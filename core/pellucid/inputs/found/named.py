@@ -24,7 +24,7 @@ from pellucid.inputs.csv import SEPARATED
 from pellucid.inputs.files import TEXT, suffix_of
 from pellucid.inputs.parquet import PARQUET
 from pellucid.inputs.readers import IMAGE_SUFFIXES
-from pellucid.notices import Where
+from pellucid.notices import Notice, Where
 from pellucid.remote import (
     MAGIC,
     Found,
@@ -105,6 +105,16 @@ class Inputs:
         anything = replace(self, texts=True)
         for name in self.named:
             next(anything._under(name))
+
+    @property
+    def notice(self) -> Notice | None:
+        """What is left out, as far as the names have been asked for, None for nothing."""
+        if not self.left_out:
+            return None
+        others = len(self.left_out) - 1
+        more = f", here and in {others:,} more folders" if others else ""
+        what = f"what an earlier run wrote is left out{more}"
+        return Notice(what, Where(file=shown(self.left_out[0])))
 
     def _all(self) -> Iterator[Input]:
         for name in self.named:
