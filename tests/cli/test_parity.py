@@ -191,3 +191,52 @@ def test_what_cannot_be_compared_is_said_and_costs_itself(
     assert found["count"] == 3 and len(found["failed"]) == 2
     assert "is answered by an error: late" in found["failed"][1]
     assert program("parity", samples / "wine" / "model").code == 2
+
+
+def test_a_recorded_prediction_is_compared_without_an_explanation(
+    program: Any, samples: Path, recorded: Recorded
+) -> None:
+    import pellucid
+
+    folder, model = recorded("wine"), samples / "wine" / "model"
+    request = json.loads((folder / "a.request.json").read_text())
+    said = [np.asarray(it).tolist() for it in pellucid.load(model).predict(request["instances"])]
+    exchange = {"path": "/v1/models/wine:predict", "request": request}
+    answer = {"predictions": said}
+    (folder / "b.json").write_text(json.dumps({**exchange, "response": answer}))
+    run = program("parity", model, folder, "--format", "json")
+    assert run.code == 0, run.err
+    assert json.loads(run.out)["kinds"]["prediction"]["exact"] == len(said)
+    answer["predictions"][0] = [0.0 for _ in said[0]]
+    (folder / "b.json").write_text(json.dumps({**exchange, "response": answer}))
+    run = program("parity", model, folder, "--format", "json")
+    assert run.code == 1 and json.loads(run.out)["kinds"]["prediction"]["differs"] == 1
+
+
+def test_more_outputs_than_are_explained_here_are_not_passed_over(
+    program: Any, samples: Path, recorded: Recorded
+) -> None:
+    folder = recorded("wine")
+    path = folder / "a.response.json"
+    answer = json.loads(path.read_text())
+    for explanation in answer["explanations"]:
+        (label,) = explanation["attributions_by_label"]
+        del label["label_index"]
+        explanation["attributions_by_label"].append(label)
+    path.write_text(json.dumps(answer))
+    run = program("parity", samples / "wine" / "model", folder)
+    assert run.code == 1 and "differ in label choice" in run.out.decode()
+
+
+@pytest.mark.parametrize("key", ["explanationSpecOverride", "explanation_spec_override"])
+def test_outputs_that_a_request_chose_are_no_difference_of_choice(
+    program: Any, samples: Path, recorded: Recorded, key: str
+) -> None:
+    folder = recorded("wine")
+    path = folder / "a.request.json"
+    request = json.loads(path.read_text())
+    path.write_text(json.dumps({**request, key: {"parameters": {"outputIndices": [2]}}}))
+    model = samples / "wine" / "model"
+    run = program("explain", model, path, "-o", folder / "a.response.json", "--force")
+    assert run.code == 0, run.err
+    assert program("parity", model, folder).code == 0

@@ -174,3 +174,43 @@ def test_an_answer_of_another_kind_is_refused_with_what_it_has() -> None:
             parse_answer(response, Where())
         assert said in str(error.value)
     assert parse_answer({"error": {"message": "late"}}, Where()).error == "late"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label_index": float("inf")}, "has the index inf"),
+        ({"example_score": "high"}, "in the place of a score"),
+        ({"attributions": {"x": {"b64_jpeg": "é"}}}, "is no base64"),
+    ],
+)
+def test_what_no_service_writes_is_refused_in_a_sentence(change: dict[str, Any], said: str) -> None:
+    label = {**ANSWER["explanations"][0]["attributions_by_label"][0], **change}
+    with pytest.raises(InstanceError, match=said):
+        parse_answer({"explanations": [{"attributions_by_label": [label]}]}, Where())
+
+
+def test_an_explanation_of_nothing_is_refused_and_nan_is_a_number() -> None:
+    with pytest.raises(InstanceError, match="explains no output"):
+        parse_answer({"explanations": [{"attributions_by_label": []}]}, Where())
+    label = {**ANSWER["explanations"][0]["attributions_by_label"][0], "approx_error": "NaN"}
+    answer = parse_answer({"explanations": [{"attributions_by_label": [label]}]}, Where())
+    assert np.isnan(answer.instances[0][0].approx_error)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "said"),
+    [
+        (503, {"text": "<html>busy</html>"}, "is answered by an error: 503"),
+        (200, {"text": "é", "encoding": "base64"}, "has an answer that is no text"),
+    ],
+)
+def test_answers_in_a_har_file_that_are_none_say_what_they_are(
+    tmp_path: Path, status: int, content: dict[str, Any], said: str
+) -> None:
+    request = {"url": "https://x/m:explain?key=K", "postData": {"text": json.dumps(REQUEST)}}
+    entry = {"request": request, "response": {"status": status, "content": content}}
+    path = tmp_path / "kept.har"
+    path.write_text(json.dumps({"log": {"entries": [entry]}}))
+    (found,) = read_recorded(path)
+    assert isinstance(found, InstanceError) and said in str(found)

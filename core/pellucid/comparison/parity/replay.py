@@ -25,6 +25,7 @@ from pellucid.errors import InstanceError
 from pellucid.explain import LabelAttribution
 from pellucid.inputs import InputInfo, Instance, decode_picture, read_request
 from pellucid.metadata import ExplainOptions, Visualization, call_settings
+from pellucid.metadata.documents import OVERRIDES
 from pellucid.model import Array
 from pellucid.notices import Where
 
@@ -186,6 +187,9 @@ def _of_labels(
     if case.prediction is not None:
         yield from _predictions(case.prediction, explanation.answer, tolerances)
     yield from _choice(case, explanation.prediction)
+    said_of, ours_of = len(case.labels), len(explanation.labels)
+    if case.labels and said_of != ours_of:
+        yield differing("outputs", "label choice", f"{said_of} outputs", f"{ours_of} outputs")
     for said, label in zip(case.labels, explanation.labels, strict=False):
         at = label.name or ",".join(map(str, label.index)) or label.output
         yield from _of_label(at, case, said, label, explanations, tolerances, visualization)
@@ -197,7 +201,12 @@ def _choice(case: Case, prediction: Array) -> Iterator[Field]:
     Only where the request did not say which.
     """
     indices = [it.index for it in case.labels]
-    if None in indices or prediction.size < 2 or "explanationSpecOverride" in case.request:
+    if (
+        not indices
+        or None in indices
+        or prediction.size < 2
+        or any(it in case.request for it in OVERRIDES)
+    ):
         return
     order = np.argsort(-np.asarray(prediction, np.float64).ravel(), kind="stable")[: len(indices)]
     ours = [tuple(int(i) for i in np.unravel_index(it, prediction.shape)) for it in order.tolist()]

@@ -7,7 +7,6 @@ Python client write them), and the ``masks`` of KServe's LIME explainer.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,8 @@ from pellucid.model import Array
 from pellucid.notices import Where
 
 AI_PLATFORM, VERTEX, KSERVE = "ai-platform", "vertex", "kserve"
+PREDICTED = "predicted"
+"""The form of an answer that explains nothing."""
 _PICTURES = ("b64_jpeg", "b64_png", "b64")
 
 
@@ -73,11 +74,13 @@ def parse_answer(response: Mapping[str, Any], where: Where) -> Answer:
     if isinstance(explanations, Mapping):
         explanations = [explanations]
     place = where.below("explanations")
+    predictions = response.get("predictions")
+    said = tuple(predictions) if isinstance(predictions, list) else None
+    if said and "explanations" not in response:
+        return Answer(form=PREDICTED, instances=((),) * len(said), predictions=said)
     if not isinstance(explanations, list) or not explanations:
         what = "is no list of explanations" if "explanations" in response else "is not there"
         raise InstanceError(what, where=place, hint=_KNOWN)
-    predictions = response.get("predictions")
-    said = tuple(predictions) if isinstance(predictions, list) else None
     first = explanations[0] if isinstance(explanations[0], Mapping) else {}
     if "masks" in first:
         found = [_masks(it, place.below(f"[{i}]")) for i, it in enumerate(explanations)]
@@ -102,6 +105,8 @@ def _labels(explanation: Any, key: str, form: str, where: Where) -> Iterator[Ans
     found = explanation.get(key) if isinstance(explanation, Mapping) else None
     if not isinstance(found, list):
         raise InstanceError("is no list of attributions", where=where.below(key), hint=_KNOWN)
+    if not found:
+        raise InstanceError("explains no output", where=where.below(key))
     for i, it in enumerate(found):
         here = where.below(f"{key}[{i}]")
         if not isinstance(it, Mapping):
@@ -141,9 +146,9 @@ def _label(it: Mapping[str, Any], form: str, where: Where) -> AnsweredLabel:
             features[feature] = _array(value, here)
     return AnsweredLabel(
         index=_index(index, where), name=None if name is None else str(name),
-        output=None if output is None else str(output), score=_number(score),
-        baseline_score=_number(base), approx_error=_number(error), features=features,
-        pictures=pictures,
+        output=None if output is None else str(output), score=_number(score, where),
+        baseline_score=_number(base, where), approx_error=_number(error, where),
+        features=features, pictures=pictures,
     )  # fmt: skip
 
 
@@ -155,12 +160,21 @@ def _index(written: Any, where: Where) -> tuple[int, ...] | None:
         if isinstance(written, list | tuple):
             return tuple(int(it) for it in written)
         return () if int(written) == -1 else (int(written),)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InstanceError(f"has the index {written!r}", where=where) from None
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _number(value: Any, where: Where) -> float | None:
+    """Return a number, None if it was not said; of JSON, NaN and infinities are strings."""
+    if value is None:
+        return None
+    if (isinstance(value, int | float) and not isinstance(value, bool)) or value in _NO_NUMBERS:
+        return float(value)
+    raise InstanceError(f"has {kind_of(value)} in the place of a score", where=where)
+
+
+_NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
+"""As Protocol Buffers write them in JSON."""
 
 
 def _array(value: Any, where: Where) -> Array:
@@ -180,7 +194,7 @@ def _picture(value: Any, where: Where) -> Array | None:
         raise InstanceError(f"has {listed or 'no keys'}, and no picture", where=where)
     try:
         data = base64.b64decode(str(value[key]))
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and so is what is not ASCII
         raise InstanceError("is no base64", where=where.below(key)) from None
     return np.asarray(decode_picture(data, where.below(key)).convert("RGB"))
 

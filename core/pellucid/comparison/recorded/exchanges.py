@@ -12,7 +12,6 @@ Nothing is searched in headers: whatever they hold is passed over.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,10 +219,13 @@ def _of_entry(entry: Any, where: Where) -> Exchange | None:
     if content.get("encoding") == "base64":
         try:
             said = base64.b64decode(said, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no UTF-8
             raise InstanceError("has an answer that is no text", where=where) from None
     if not explains and '"explanations"' not in said:
         return None
+    status = response.get("status")
+    if isinstance(status, int) and status >= 400:
+        raise InstanceError(f"is answered by an error: {status} {said[:200]}", where=where)
     pair = {
         "request": parse_json(asked, where.below("request")),
         "response": parse_json(said, where.below("response")),

@@ -11,7 +11,7 @@ from pellucid.metadata.documents.files import (
     read_text,
 )
 from pellucid.metadata.documents.json_positions import Path, path_text, printable, quoted
-from pellucid.metadata.documents.overrides import overridden
+from pellucid.metadata.documents.overrides import OVERRIDES, overridden
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata, parse_visualization
 from pellucid.metadata.documents.serialize import dump_metadata
@@ -19,6 +19,7 @@ from pellucid.metadata.spellings import spelled
 
 __all__ = [
     "MOST",
+    "OVERRIDES",
     "Finding",
     "Left",
     "Path",

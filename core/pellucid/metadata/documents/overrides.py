@@ -25,7 +25,7 @@ from pellucid.metadata.spellings import snake
 from pellucid.notices import Where
 from pellucid.problems import Problem, Severity
 
-OVERRIDE = "explanationSpecOverride"
+OVERRIDES = ("explanationSpecOverride", "explanation_spec_override")
 
 
 def overridden(
@@ -39,7 +39,7 @@ def overridden(
     a value out of range, an input that is not there, and a baseline that names a file, which no
     request may.
     """
-    for key in (OVERRIDE, "explanation_spec_override"):
+    for key in OVERRIDES:
         if request.get(key) is not None:
             override = _object(request[key], key, ("parameters", "metadata", "examplesOverride"))
             if override.get("parameters") is not None:
