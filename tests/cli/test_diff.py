@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -119,7 +120,7 @@ def test_bounds_decide_the_exit_code_and_are_tests_for_a_ci_system(
     assert [suite.get(it) for it in ("tests", "failures", "errors")] == ["2", "1", "0"]
     failed = [it.get("name") for it in suite if it.find("failure") is not None]
     assert failed == ["share is at most 0.01"]
-    for wrong in ("share", "shares=1", "share=x"):
+    for wrong in ("share", "shares=1", "share=x", "share=nan", "share=-1", "share=inf"):
         run = program("diff", one, two, table, "--fail-over", wrong)
         assert run.code == 2 and "--fail-over" in run.err
 
@@ -161,6 +162,78 @@ def test_instances_that_fail_cost_themselves_and_are_named(
     assert found["count"] == 39 and not found["same"]
     (failed,) = found["failed"]
     assert failed["who"] == "both" and failed["number"] == 2 and "income" in failed["why"]
+    assert failed["name"].endswith("rows.csv:4.income") and "rows.csv" not in failed["why"]
+
+
+def test_where_nothing_is_compared_the_first_reason_is_said(
+    program: Any, tmp_path: Path, table: Path
+) -> None:
+    one = columns(np.array([2.0, 1.0]), tmp_path / "one", NAMES[:2])
+    run = program("diff", one, one, table)  # with a column that none takes
+    assert run.code == 1 and "1 of 1 instances were not compared" in run.err
+    assert "'noise'" in run.err
+
+
+def vector(last: Callable[[Any], Any], directory: Path) -> Path:
+    """A model of one vector x [3], without names."""
+    import tensorflow as tf
+
+    class Model(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")])
+        def __call__(self, x: Any) -> Any:
+            return {"y": last(x)}
+
+    module = Model()
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": module.__call__})
+    return directory
+
+
+def test_attributions_that_vanish_have_moved_wholly(
+    program: Any, tmp_path: Path, table: Path
+) -> None:
+    import tensorflow as tf
+
+    one = vector(lambda x: tf.reduce_sum(x, axis=1, keepdims=True), tmp_path / "one")
+    dead = vector(lambda x: 0 * tf.reduce_sum(x, axis=1, keepdims=True), tmp_path / "dead")
+    run = program("diff", one, dead, table, "--fail-over", "share=0.5", "--format", "json")
+    assert run.code == 1 and "share is 1, over 0.5" in run.err
+    assert json.loads(run.out)["share"] == 1
+
+
+def test_one_vector_is_called_as_its_table_calls_it_and_a_measurement_does_not_flip(
+    program: Any, tmp_path: Path, table: Path
+) -> None:
+    import tensorflow as tf
+
+    one, two = (
+        vector(lambda x, w=w: 10 * tf.reduce_sum(x * w, axis=1, keepdims=True), tmp_path / name)
+        for name, w in (("one", [2.0, 1.0, 0.0]), ("two", [1.0, 1.0, 1.0]))
+    )  # fmt: skip
+    run = program("diff", one, two, table, "-o", tmp_path / "report")
+    assert run.code == 0, run.err
+    said = run.out.decode()
+    assert "noise" in said and "x[" not in said
+    assert "a measurement, which has no prediction that flips" in said
+    assert "No prediction flips" not in said
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "noise" in page and "x[2]" not in page
+
+
+def test_a_single_probability_flips_at_one_half_and_has_two_classes(
+    program: Any, tmp_path: Path, table: Path
+) -> None:
+    import tensorflow as tf
+
+    one, two = (
+        vector(lambda x, w=w: tf.sigmoid(tf.reduce_sum(x * w, axis=1, keepdims=True)),
+               tmp_path / name)
+        for name, w in (("one", [2.0, 1.0, 0.0]), ("two", [-2.0, -1.0, 0.0]))
+    )  # fmt: skip
+    found = json.loads(program("diff", one, two, table, "--format", "json").out)
+    assert found["flips"] == 1
+    rows = np.loadtxt(table, delimiter=",", skiprows=1) @ [2, 1, 0] > 0
+    said = [it["first"]["label"].endswith("> 0.5") for it in found["instances"]]
+    assert said == rows.tolist() and len(found["classes"]) == 2
 
 
 def test_models_without_a_common_input_or_class_are_refused(

@@ -10,7 +10,7 @@ from pellucid.api.loaded_model import LoadedModel
 from pellucid.api.loading import LoadOptions, load, load_model
 from pellucid.api.reproducing import Again, Saved, read_saved
 from pellucid.api.smoke_test import smoke_test
-from pellucid.api.tables import TableSettings
+from pellucid.api.tables import TableSettings, named_after
 
 __all__ = [
     "Again",
@@ -23,6 +23,7 @@ __all__ = [
     "compared",
     "load",
     "load_model",
+    "named_after",
     "of_all_methods",
     "read_saved",
     "refuse_means",

@@ -46,9 +46,12 @@ def share_moved(first: Mapping[str, float], second: Mapping[str, float]) -> floa
     """Return the share of the attribution that lies elsewhere: ½ Σ |p − q| over all elements.
 
     p and q are the elements' shares of Σ |attribution|, so that 0 is the same distribution and 1
-    two without a common element: the total variation distance. NaN where a map has no shares.
+    two without a common element: the total variation distance. Where one map has no shares, since
+    it is zero, all of the other's moved; NaN where neither has any.
     """
-    if not first or not second:
+    if not first and not second:
         return NOT_KNOWN
+    if not first or not second:
+        return 1.0
     names = {**first, **second}
     return 0.5 * math.fsum(abs(first.get(it, 0.0) - second.get(it, 0.0)) for it in names)

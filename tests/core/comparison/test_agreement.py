@@ -42,4 +42,5 @@ def test_what_lies_elsewhere_is_half_of_all_that_moved() -> None:
     assert share_moved({"a": 0.75, "b": 0.25}, {"a": 0.25, "c": 0.75}) == pytest.approx(0.75)
     assert share_moved({"a": 1.0}, {"b": 1.0}) == 1.0
     assert share_moved({"a": 1.0}, {"a": 1.0}) == 0.0
-    assert math.isnan(share_moved({}, {"a": 1.0}))
+    assert share_moved({}, {"a": 1.0}) == share_moved({"a": 1.0}, {}) == 1.0
+    assert math.isnan(share_moved({}, {}))

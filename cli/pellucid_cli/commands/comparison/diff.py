@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,8 @@ def _bounds(values: tuple[str, ...]) -> dict[str, float]:
             raise click.BadParameter(f"'{written}' is not KEY=VALUE, as in share=0.1,flips=0.01")
         if name not in _KEYS:
             raise click.BadParameter(f"'{name}' is none of {', '.join(_KEYS)}")
+        if not 0 <= bounds[name] < math.inf:
+            raise click.BadParameter(f"'{written}' is no bound: it is a number from 0 on")
     return bounds
 
 
@@ -172,7 +175,7 @@ def _missed(found: Diff, bounds: Mapping[str, float]) -> str | None:
         for name, bound in bounds.items()
         if found.bound(name) > bound
     ]
-    if not found.count:
+    if not found.count and not found.failed:
         said.append("nothing was compared")
     elif found.failed:
         one = found.failed[0]

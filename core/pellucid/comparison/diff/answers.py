@@ -51,15 +51,31 @@ class Answers:
         return float(gaps.max(initial=0.0)) if np.isfinite(gaps).all() else float("nan")
 
     @property
+    def divided_at(self) -> float | None:
+        """What divides the answers of single scores; None of others, and of measurements."""
+        if self.middle is not None or not self._single:
+            return self.middle if self._single else None
+        pairs = np.array(self._single)
+        return UNIT if ((pairs >= 0) & (pairs <= 1)).all() else None
+
+    @property
+    def measured(self) -> bool:
+        """Whether answers are measurements, which have no prediction that flips."""
+        return bool(self._single) and self.divided_at is None
+
+    @property
+    def sides(self) -> list[tuple[str, str]]:
+        """What both say of each instance, beside the name of their output: ``" > 0.5"``, or ""."""
+        middle = self.divided_at
+        if middle is None:
+            return [("", "")] * (len(self._single) or len(self._flips))
+        return [
+            (f" {'>' if one > middle else '≤'} {middle:g}",
+             f" {'>' if other > middle else '≤'} {middle:g}")
+            for one, other in self._single
+        ]  # fmt: skip
+
+    @property
     def flips(self) -> list[bool]:
         """Whether the prediction flips, of each instance."""
-        if not self._single:
-            return self._flips
-        pairs = np.array(self._single)
-        middle = self.middle
-        if middle is None and ((pairs >= 0) & (pairs <= 1)).all():
-            middle = UNIT
-        if middle is None:
-            return [False] * len(pairs)
-        above = pairs > middle
-        return [bool(one != other) for one, other in above]
+        return [one != other for one, other in self.sides] if self._single else self._flips

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pellucid.api import LoadedModel
 from pellucid.comparison.diff.matching import Matched
 from pellucid.comparison.elements import map_of
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.inputs import InputInfo, Instance, to_picture
+from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array
 from pellucid.visualize import parts, texts
 
@@ -33,29 +33,29 @@ class Pictured:
     elements: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-Half: TypeAlias = tuple[LoadedModel, Instance, Explanation, LabelAttribution]
-"""A model, an instance as it reads it, and its explanation of a label."""
+Half: TypeAlias = tuple[ExplanationMetadata, Instance, Explanation, LabelAttribution]
+"""What a model's features are, an instance as it reads it, and its explanation of a label."""
 
 
 def pictured(number: int, moved: float, first: Half, second: Half, matched: Matched) -> Pictured:
     """Return what is to be looked at, by the first model's names."""
     halves = (first, second)
-    planes = [map_of(label, model.metadata) for model, _, _, label in halves]
+    planes = [map_of(label, metadata) for metadata, _, _, label in halves]
     picture, maps = None, None
     if planes[0] is not None and planes[1] is not None:
         picture = _picture(first[0], first[2], planes[0][0])
         maps = (planes[0][1], planes[1][1])
     written = [
-        texts(explanation, label, model.metadata, record.value)
-        for model, record, explanation, label in halves
+        texts(explanation, label, metadata, record.value)
+        for metadata, record, explanation, label in halves
     ]
     words = None
     if written[0] and written[1]:
         one, other = ((found[0].words, found[0].attributions) for found in written)
         words = (one, other)
     own = [
-        {part.name: part.attribution for part in parts(explanation, label, model.metadata)}
-        for model, _, explanation, label in halves
+        {part.name: part.attribution for part in parts(explanation, label, metadata)}
+        for metadata, _, explanation, label in halves
     ]
     theirs = {matched.named(name): value for name, value in own[1].items()}
     return Pictured(
@@ -64,9 +64,9 @@ def pictured(number: int, moved: float, first: Half, second: Half, matched: Matc
     )  # fmt: skip
 
 
-def _picture(model: LoadedModel, explanation: Explanation, feature: str) -> Array | None:
+def _picture(metadata: ExplanationMetadata, explanation: Explanation, feature: str) -> Array | None:
     """Return the picture that the first model saw, as it is drawn."""
-    (spec,) = (it for it in model.metadata.inputs if it.name == feature)
+    (spec,) = (it for it in metadata.inputs if it.name == feature)
     tensor = explanation.inputs.get(feature)
     if tensor is None or tensor.ndim < 2:
         return None

@@ -101,10 +101,11 @@ class Diff:
     """Two models on the same instances: what they say, and why.
 
     `notes` are sentences on the whole of it; `controls` are other trainings of the first model on
-    the same instances, which differ from it by chance.
+    the same instances, which differ from it by chance. Where answers are `measured`, none flips.
     """
 
     instances: tuple[Compared, ...]
+    measured: bool = False
     failed: tuple[Failed, ...] = ()
     notes: tuple[str, ...] = ()
     shown: tuple[Pictured, ...] = ()

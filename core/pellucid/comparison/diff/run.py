@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from pellucid import __version__
-from pellucid.api import LoadedModel, block_size, refuse_means
+from pellucid.api import LoadedModel, block_size, named_after, refuse_means
 from pellucid.comparison.agreement import Agreement, agreement, share_moved
 from pellucid.comparison.diff.answers import Answers
 from pellucid.comparison.diff.matching import Classes, Matched, match
@@ -202,9 +202,14 @@ class _Run:
         assert isinstance(record, Instance) and isinstance(their_record, Instance)
         assert self.answers is not None
         first, features = mine.labels[0], self.matched.features
-        shares = shares_of(mine, first, self.first.metadata, record.value)
-        theirs = shares_of(own, label, self.second.metadata, their_record.value)
-        # TODO words of the second: own.words are those of its own explanation, the same text.
+        halves = (
+            (named_after(self.first.metadata, [record]), record, mine, first),
+            (named_after(self.second.metadata, [their_record]), their_record, own, label),
+        )
+        shares, theirs = (
+            shares_of(explanation, one, metadata, read.value)
+            for metadata, read, explanation, one in halves
+        )
         theirs = {self.matched.named(element): share for element, share in theirs.items()}
         alike = _alike(first, label, features)
         row = Compared(
@@ -222,19 +227,16 @@ class _Run:
         self.instances.append(row)
         full = len(self.shown) == MOST_SHOWN
         if np.isfinite(row.moved) and not (full and row.moved <= self.shown[-1].moved):
-            halves = (self.first, record, mine, first), (self.second, their_record, own, label)
             self.shown.append(pictured(number, row.moved, *halves, self.matched))
             self.shown.sort(key=lambda it: (-it.moved, it.number))
             del self.shown[MOST_SHOWN:]
 
     def result(self) -> Diff:
         """Return what was found."""
-        flips = self.answers.flips if self.answers is not None else []
         parameters = self.first.parameters
         return Diff(
-            instances=tuple(
-                replace(it, flipped=flip) for it, flip in zip(self.instances, flips, strict=True)
-            ),
+            instances=tuple(self._answered()),
+            measured=self.answers is not None and self.answers.measured,
             failed=tuple(self.failed),
             notes=tuple(self._notes()),
             shown=tuple(self.shown),
@@ -249,6 +251,17 @@ class _Run:
                 seed=self.first.explainer.seed,
             ),
         )
+
+    def _answered(self) -> Iterator[Compared]:
+        """Yield the instances, with what is known once all answers are."""
+        if self.answers is None:
+            return
+        for it, flip, (one, other) in zip(
+            self.instances, self.answers.flips, self.answers.sides, strict=True
+        ):
+            first = replace(it.first, label=f"{it.first.label}{one}")
+            second = replace(it.second, label=f"{it.second.label}{other}")
+            yield replace(it, flipped=flip, first=first, second=second)
 
     def _notes(self) -> Iterator[str]:
         yield from (f"{it}." for it in self.matched.said)
@@ -271,8 +284,10 @@ def _failed(number: int, name: str, *found: object) -> Failed:
     errors = {who: it for who, it in zip(("first", "second"), found, strict=True)
               if isinstance(it, InstanceError)}  # fmt: skip
     who = "both" if len(errors) == 2 else next(iter(errors))
-    notice = next(iter(errors.values())).notice
-    return Failed(number=number, name=name, who=who, why=replace(notice, hint=None).sentence())
+    notice = replace(next(iter(errors.values())).notice, hint=None)
+    if str(notice.where).startswith(name):  # it is said once, and exactly
+        name, notice = str(notice.where), replace(notice, where=Where())
+    return Failed(number=number, name=name, who=who, why=notice.sentence())
 
 
 def _side(own: LabelAttribution, label: LabelAttribution, shares: Mapping[str, float]) -> Side:

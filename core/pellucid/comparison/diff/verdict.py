@@ -21,6 +21,8 @@ class Diff(Protocol):
     @property
     def same(self) -> bool: ...
     @property
+    def measured(self) -> bool: ...
+    @property
     def furthest(self) -> tuple[float, float]: ...
     @property
     def instances(self) -> Sequence[Any]: ...
@@ -61,13 +63,16 @@ def sentences(found: Diff) -> Iterator[str]:
     yield from _elements(found)
     yield from _beyond_controls(found)
     if found.count < LEAST:
-        yield f"{_instances(found.count)} are too few to tell a change from chance."
+        verb = "is" if found.count == 1 else "are"
+        yield f"{_instances(found.count)} {verb} too few to tell a change from chance."
     elif found.count < TOO_FEW:
         yield f"{_instances(found.count)} are few: from {TOO_FEW} on intervals can be relied on."
 
 
 def _flips(found: Diff) -> str:
     flips = found.flips
+    if found.measured:
+        return "The answer is a measurement, which has no prediction that flips."
     if not flips:
         return f"No prediction flips, of {found.count:,}."
     ways = Counter((it.first.label, it.second.label) for it in flips).most_common(MOST)
