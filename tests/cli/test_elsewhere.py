@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from clusters import local_cluster
 from places import SAMPLES
 from stores import s3_server
 
@@ -82,7 +83,7 @@ def objects(store: Any, below: str) -> dict[str, bytes]:
     return {**found, "summary.json": json.dumps(summary).encode()}
 
 
-def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_two_processes(
+def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_processes_and_on_a_cluster(
     program: Any, bucket: Any, samples: Path, tmp_path: Path
 ) -> None:
     command = [
@@ -106,6 +107,11 @@ def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_two_processes(
     assert two.code == 0, two.err
     assert "copied" not in two.err
     assert objects(bucket, "two") == objects(bucket, "one")
+    with local_cluster(1) as cluster:
+        where = ("--scheduler", cluster.scheduler_address)
+        three = program(*command, "-o", "s3://shelf/three", *where)
+    assert three.code == 0, three.err
+    assert objects(bucket, "three") == objects(bucket, "one")
     here = program(*command[:2], samples / "digits/images", *command[3:], "-o", "here")
     assert here.code == 0, here.err
     line = bucket.cat_file("s3://shelf/one/explanation.results-00000-of-00001").splitlines()[0]

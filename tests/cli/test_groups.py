@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import validate
+from PIL import Image
 
+from clusters import local_cluster
 from pellucid.metadata import published_schema
 from pellucid.model import Array
 
@@ -60,6 +62,15 @@ def trained(pictures: Array, labels: Array, directory: Path) -> None:
     (directory / "explanation_metadata.json").write_text(json.dumps(METADATA))
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, timings aside."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    summary = json.loads(found["summary.json"])
+    del summary["timing"]
+    return {**found, "summary.json": json.dumps(summary).encode()}
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_a_watermark_is_a_group_of_its_own_and_clean_pictures_have_none(
     program: Any, tmp_path: Path, marked: bool
@@ -96,3 +107,30 @@ def test_a_watermark_is_a_group_of_its_own_and_clean_pictures_have_none(
     numbers = [int(name.partition("[")[2].rstrip("]")) for name in group["inputs"]]
     assert len(numbers) == group["count"] and group["inputs"][0] == group["medoid"]
     assert marks[numbers].mean() >= 0.95 and len(numbers) >= 0.95 * marks.sum()
+
+
+def test_truth_and_groups_of_a_cluster_are_those_of_one_process(
+    program: Any, tmp_path: Path
+) -> None:
+    pictures, labels, _ = digits(marked=True)
+    trained(pictures, labels, tmp_path / "model")
+    chosen = np.flatnonzero(labels >= 2)[::2]
+    for number in chosen:
+        folder = tmp_path / f"in/{labels[number]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = np.round(pictures[number, ..., 0] * 255).astype(np.uint8)
+        Image.fromarray(picture).save(folder / f"{number:04d}.png")
+    command = ["batch", tmp_path / "model", tmp_path / "in", "--steps", 3, "--truth", "folder"]
+    command += ["--block-size", 16, "--write", "csv"]
+    run = program(*command, "-o", tmp_path / "one")
+    assert run.code == 0, run.err
+    with local_cluster(2) as cluster:
+        where = ("--scheduler", cluster.scheduler_address)
+        there = program(*command, "-o", tmp_path / "two", *where)
+    assert there.code == 0, there.err
+    expected = contents(tmp_path / "one")
+    assert contents(tmp_path / "two") == expected
+    summary = json.loads(expected["summary.json"])
+    assert summary["truth"]["count"] == len(chosen)
+    assert summary["groups"]["class [3]"]["finding"] and summary["findings"]
+    assert "summary/00.groups.class [3].png" in expected
