@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -127,6 +128,22 @@ def test_a_model_that_cannot_be_loaded_is_exit_2(program: Any, tmp_path: Path) -
     (tmp_path / "saved_model.pb").write_bytes(b"nothing")
     run = program("serve", "--port", 0, f"odd={tmp_path}")
     assert run.code == 2 and run.err.startswith("error: ")
+
+
+def test_models_as_tensorflow_serving_has_them(forks: Forks, program: Any, tmp_path: Path) -> None:
+    (tmp_path / "models" / "wine").mkdir(parents=True)
+    lost = program("serve", "--model-base", tmp_path / "models")
+    assert lost.code == 2 and "has no versions: models lie there as" in lost.err
+    (tmp_path / "model.config").write_text("model_config_list {\n  confg {}\n}\n")
+    wrong = program("serve", "--model-config", tmp_path / "model.config")
+    assert wrong.code == 2 and "model.config:2:3: is no model.config" in wrong.err
+    shutil.copytree(WINE, tmp_path / "models" / "wine" / "3")
+    twice = program("serve", WINE, "--model-base", tmp_path / "models")
+    assert twice.code == 2 and "two models are called 'wine'" in twice.err
+    with started(forks, "--model-base", tmp_path / "models") as (_, url):
+        until_ready(url)
+        status = ask(f"{url}/v1/models/wine/versions/3")[1]["model_version_status"]
+        assert [it["version"] for it in status] == ["3"]
 
 
 def test_an_address_that_others_reach_needs_a_token(

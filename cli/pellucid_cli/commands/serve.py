@@ -13,6 +13,8 @@ from pellucid_cli.options.kserve import KServeOptions, kserve_options, models_an
 from pellucid_cli.options.serve import (
     ServeOptions,
     access_log_of,
+    based_models,
+    is_based,
     limits_of,
     serve_options,
 )
@@ -28,10 +30,12 @@ from pellucid_cli.options.shared import (
 from pellucid_cli.streams import put
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pellucid import LoadedModel
     from pellucid.api import LoadOptions
     from pellucid.metadata import ExplainOptions
-    from pellucid.serve import Guard
+    from pellucid.serve import Guard, ModelEntry
 
 
 @click.command(short_help="Answer explain and predict requests over HTTP.")
@@ -52,18 +56,20 @@ def serve(
     """Answer explain and predict requests over HTTP, as KServe, AI Platform and Vertex did.
 
     A model is named after its directory, or NAME; NAME/VERSION=MODEL_DIR gives it versions, and so
-    does a directory of model directories. Prints its address on stdout, one line of JSON for each
-    request on stderr, and stops at SIGTERM when what was asked is answered.
+    does a directory of model directories; --model-base takes models as TensorFlow Serving does.
+    Prints its address on stdout, one line of JSON for each request on stderr, and stops at SIGTERM
+    when what was asked is answered.
     """
-    models, asked = models_and_predictor(models, kserve, model.predictor)
-    model = replace(model, predictor=asked)
+    if models or not is_based(serving):
+        models, asked = models_and_predictor(models, kserve, model.predictor)
+        model = replace(model, predictor=asked)
     _check_installed()
     from pellucid.serve import model_entries, server
 
     guard = _guard(serving)
-    entries = model_entries(models, console.warn)
+    entries = [*model_entries(models, console.warn), *based_models(serving, console.warn)]
     if len(entries) > 1:
-        _check_several(model)
+        _check_several(entries, model)
     settings = server.ServerSettings(
         limits=limits_of(serving),
         guard=guard,
@@ -114,10 +120,13 @@ def _guard(serving: ServeOptions) -> Guard:
     return Guard(token, serving.host, serving.allowed_host)
 
 
-def _check_several(model: ModelOptions) -> None:
-    """Raise SpecError for what can be said of a single model only."""
+def _check_several(entries: Sequence[ModelEntry], model: ModelOptions) -> None:
+    """Raise SpecError for what can be said of a single model only, and for two of one name."""
     from pellucid.errors import SpecError
 
+    for k, entry in enumerate(entries):
+        if entry.name in [it.name for it in entries[:k]]:
+            raise SpecError(f"two models are called '{entry.name}'")
     for name in ("metadata", "signature", "output"):
         if getattr(model, name) is not None:
             hint = "serve the others by a server of their own"

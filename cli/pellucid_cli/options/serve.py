@@ -14,7 +14,8 @@ import click
 from pellucid_cli.options.records import record
 
 if TYPE_CHECKING:
-    from pellucid.serve import Limits
+    from pellucid.notices import Warn
+    from pellucid.serve import Limits, ModelEntry
 
 MEBIBYTE = 2**20
 
@@ -23,6 +24,8 @@ MEBIBYTE = 2**20
 class ServeOptions:
     """Where a server listens, whom it lets in, and what it takes."""
 
+    model_base: Path | None
+    model_config: Path | None
     host: str
     port: int
     token_file: Path | None
@@ -41,6 +44,19 @@ class ServeOptions:
 serve_options = record(
     "serving",
     ServeOptions,
+    click.option(
+        "--model-base",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Serve models laid out as for TensorFlow Serving, DIR/NAME/1, DIR/NAME/2: the newest "
+        "version of each, also where versions come and go while the server runs.",
+    ),
+    click.option(
+        "--model-config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Serve what TensorFlow Serving's model.config names, with its version policies.",
+    ),
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
     click.option(
         "--port",
@@ -120,6 +136,21 @@ serve_options = record(
         "alone, no headers, on this machine.",
     ),
 )
+
+
+def is_based(serving: ServeOptions) -> bool:
+    """Whether models are laid out as for TensorFlow Serving."""
+    return serving.model_base is not None or serving.model_config is not None
+
+
+def based_models(serving: ServeOptions, say: Warn) -> list[ModelEntry]:
+    """Return the models that are laid out as for TensorFlow Serving. Raises PellucidError."""
+    from pellucid.serve import base_entries, config_entries
+
+    found = [] if serving.model_base is None else base_entries(serving.model_base)
+    if serving.model_config is not None:
+        found += config_entries(serving.model_config, say)
+    return found
 
 
 def limits_of(serving: ServeOptions) -> Limits:

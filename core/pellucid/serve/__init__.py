@@ -10,6 +10,16 @@ from __future__ import annotations
 
 from pellucid.serve.auth import Guard, is_loopback, read_token
 from pellucid.serve.limits import Limits
-from pellucid.serve.model_repository import model_entries
+from pellucid.serve.model_repository import ModelEntry, model_entries
+from pellucid.serve.tf_serving import base_entries, config_entries
 
-__all__ = ["Guard", "Limits", "is_loopback", "model_entries", "read_token"]
+__all__ = [
+    "Guard",
+    "Limits",
+    "ModelEntry",
+    "base_entries",
+    "config_entries",
+    "is_loopback",
+    "model_entries",
+    "read_token",
+]

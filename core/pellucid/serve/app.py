@@ -26,6 +26,7 @@ from pellucid.serve.open_inference import OpenInference
 from pellucid.serve.protocols import PROTOCOLS, protocol_of
 from pellucid.serve.protocols.openapi import PLACE, document
 from pellucid.serve.protocols.protocol import Protocol, Target
+from pellucid.serve.tf_serving.endpoints import ServingMetadata
 from pellucid.serve.ui.page import Page
 
 VERBS = ("explain", "predict")
@@ -82,6 +83,7 @@ def application(
         Route("/readyz", _ready_of(handler), methods=["GET"]),
         Route("/metrics", _guarded(handler, _metrics), methods=["GET"]),
         Route("/openapi.json", _guarded(handler, _openapi), methods=["GET"]),
+        *ServingMetadata(handler).routes,
         *OpenInference(handler).routes,
         *Page(handler).routes,
     ]

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +29,7 @@ from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
 from pellucid.serve.model_repository import Loaded, ModelRepository
 from pellucid.serve.offload import OffloadPool
+from pellucid.serve.protocols.columns import columns_of, rows_of
 from pellucid.serve.protocols.protocol import Protocol, Target
 from pellucid.serve.recording import Recorder
 
@@ -41,12 +42,14 @@ class Read:
     """A request that was understood: its instances, and the model as it wants it explained.
 
     `key` is the same for requests that can be computed together, `most` how many instances at once.
+    `columns` tells that what was asked in columns is answered in columns.
     """
 
     instances: tuple[Instance, ...]
     model: LoadedModel
     key: object
     most: int
+    columns: bool = False
 
 
 class Handler:
@@ -162,7 +165,8 @@ class Handler:
                 answers = await self.batcher.ask(
                     read.key, read.model.predict, read.instances, read.most
                 )
-                document = protocol.predicted(predictions(answers), target)
+                rows = predictions(answers)
+                document = columns_of(rows) if read.columns else protocol.predicted(rows, target)
                 return await self.offload.do(len(body), lambda: encode(document, indent=False))
             explanations = await self.explain(read)
             labels = [label for explanation in explanations for label in explanation.labels]
@@ -191,6 +195,9 @@ class Handler:
         if not isinstance(document, dict):  # a list of records is a file's way, no protocol's
             what = 'a request is an object, {"instances": […]}, got '
             raise InstanceError(what + kind_of(document))
+        columns = protocol.columnar and "inputs" in document and "instances" not in document
+        if columns:
+            document = rows_of(document, loaded.model.inputs)
         instances = document.get("instances")
         if isinstance(instances, list):
             self.limits.check_count(len(instances))  # before any of them is looked at
@@ -202,7 +209,8 @@ class Handler:
                 where=Where(path="signature_name"),
             )
         own = {k: v for k, v in request.parameters.items() if k in protocol.override}
-        return self.wanted(request.instances, own, loaded, protocol, target)
+        wanted = self.wanted(request.instances, own, loaded, protocol, target)
+        return replace(wanted, columns=columns)
 
     def wanted(
         self,

@@ -29,6 +29,8 @@ from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
 
 Load: TypeAlias = Callable[[Path], LoadedModel]
+Policy: TypeAlias = Callable[[Sequence[int]], set[int]]
+"""Which of the numbered versions that are there are served."""
 
 ONLY_VERSION = "1"
 """What the version of a model directory without versions is called."""
@@ -39,6 +41,7 @@ MANY = 1000
 _FEW = {"step_count": 4, "max_steps": 4, "path_count": 2, "max_paths": 4, "num_samples": 20}
 """What a model is warmed up with, at most, by the fields of methods."""
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -77,17 +80,32 @@ class Version:
 
 @dataclass(slots=True)
 class ModelEntry:
-    """A name that is served, and its versions; the last in natural order is the default."""
+    """A name that is served, and its versions; the last in natural order is the default.
+
+    With a `policy`, versions are folders with numbers, and it says which of them are served.
+    """
 
     name: str
     root: Path
     versions: dict[str, Version] = field(default_factory=dict)
+    policy: Policy | None = None
 
     @property
     def default(self) -> Version:
         """The newest version that is loaded, or the newest if none is yet."""
         newest = sorted(self.versions.values(), key=lambda v: _natural(v.name), reverse=True)
         return next((v for v in newest if v.loaded is not None), newest[0])
+
+    @property
+    def wanted(self) -> set[str]:
+        """The versions that are to be loaded, whether anybody has asked for them or not.
+
+        None is while no version is there: what was loaded last goes on answering.
+        """
+        if self.policy is None:
+            return {max(self.versions, key=_natural)}
+        there = numbered(self.root)
+        return {there[number].name for number in self.policy(list(there))}
 
 
 class ModelRepository:
@@ -150,7 +168,10 @@ class ModelRepository:
     async def load_all(self) -> None:
         """Load the default version of each model. Raises what the loading raises."""
         for model in self.models.values():
-            await self._handler(model, model.default, _stamp(model.default.directory))
+            for name in sorted(model.wanted, key=_natural, reverse=True):
+                version = model.versions.get(name)
+                if version is not None:
+                    await self._handler(model, version, _stamp(version.directory))
 
     async def watch(self, seconds: float) -> None:
         """Look every so often for directories that changed, and load those anew."""
@@ -160,16 +181,27 @@ class ModelRepository:
                 await self._look(model)
 
     async def _look(self, model: ModelEntry) -> None:
-        _find_versions(model, self._say)
-        newest = max(model.versions.values(), key=lambda v: _natural(v.name))
+        find_versions(model, self._say)
+        wanted = model.wanted
         for version in list(model.versions.values()):
-            used = version is newest or version.loaded is not None
+            used = version.name in wanted or (model.policy is None and version.loaded is not None)
             now = _stamp(version.directory)
             # A directory that is being written looks different each time: it is left alone.
             settled, version.seen = now == version.seen, now
             before = version.loaded.stamp if version.loaded is not None else None
             if used and now and settled and now not in (before, version.refused):
                 await self._load_anew(model, version, now)
+        if model.policy is not None:
+            self._drop(model, wanted)
+
+    def _drop(self, model: ModelEntry, wanted: set[str]) -> None:
+        """Serve no more what the policy does not want, once all that it wants can answer."""
+        found = [model.versions.get(name) for name in wanted]
+        if not found or any(it is None or it.loaded is None for it in found):
+            return
+        for name in [it for it in model.versions if it not in wanted]:
+            if model.versions.pop(name).loaded is not None:
+                self._say(Notice(f"version {name} is served no more", Where(name=model.name)))
 
     async def _load_anew(self, model: ModelEntry, version: Version, now: Stamp) -> None:
         try:
@@ -221,12 +253,7 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
         path = named if is_address(named) else brought(named, say)
         name, _, version = label.partition("/")
         for part in (name, *([version] if version else [])):
-            if not _NAME.fullmatch(part):
-                raise SpecError(
-                    f"'{part}' cannot be the name of a model: letters, digits, '.', '_' and '-' "
-                    "can",
-                    hint=f"write name={path}",
-                )
+            check_name(part, path)
         if name in models and not (version and version not in models[name].versions):
             hint = f"name one of them: name={path}"
             raise SpecError(f"two models are called '{label}'", hint=hint)
@@ -235,10 +262,19 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
             key = version or ONLY_VERSION
             model.versions[key] = Version(key, path)
         else:
-            _find_versions(model, say)
+            find_versions(model, say)
         if not model.versions:
             model_file(path)  # says what is there instead
     return list(models.values())
+
+
+def check_name(name: str, path: Path) -> None:
+    """Raise SpecError for what cannot be the name of a model or a version."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"'{name}' cannot be the name of a model: letters, digits, '.', '_' and '-' can",
+            hint=f"write name={path}",
+        )
 
 
 def warm(model: LoadedModel) -> None:
@@ -303,15 +339,27 @@ def _has_model(directory: Path) -> bool:
     return any((directory / name).is_file() for name in MODEL_NAMES)
 
 
-def _find_versions(model: ModelEntry, say: Warn) -> None:
+def numbered(root: Path) -> dict[int, Path]:
+    """Return the folders with a model whose names are numbers, as TensorFlow Serving's are."""
+    try:
+        found = [it for it in root.iterdir() if _NUMBER.fullmatch(it.name) and _has_model(it)]
+    except OSError:
+        return {}
+    return {int(it.name): it for it in sorted(found)}
+
+
+def find_versions(model: ModelEntry, say: Warn) -> None:
     """Add the sub-directories that hold a model, if the directory itself does not."""
     if not model.root.is_dir() or any(v.directory == model.root for v in model.versions.values()):
         return
     inside = model.root.resolve()
+    wanted = model.wanted if model.policy is not None else None
     for directory in sorted(model.root.iterdir()):
         if directory.name in model.versions or not _has_model(directory):
             continue
         if not _NAME.fullmatch(directory.name):
+            continue
+        if wanted is not None and directory.name not in wanted:
             continue
         if not directory.resolve().is_relative_to(inside):
             what = f"leads out of {model.root}, and is not served"

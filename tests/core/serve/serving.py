@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import OutputSpec
 from pellucid.notices import Message
 from pellucid.saved_model.reader import Signature, TensorInfo
-from pellucid.serve.model_repository import model_entries
+from pellucid.serve.model_repository import ModelEntry, model_entries
 from pellucid.serve.server import ServerSettings, address, listen, run
 
 
@@ -84,6 +84,7 @@ def until(true: Callable[[], object]) -> None:
 @contextmanager
 def serving(
     *models: str,
+    entries: Sequence[ModelEntry] = (),
     settings: ServerSettings = ServerSettings(poll=0),
     load: Callable[[Path], Any] = lambda directory: load_model(
         directory, warn=lambda sentence: None
@@ -99,7 +100,7 @@ def serving(
     def serve() -> None:
         try:
             run(
-                model_entries(models, running.said.append),
+                [*model_entries(models, running.said.append), *entries],
                 load,
                 listening,
                 settings,

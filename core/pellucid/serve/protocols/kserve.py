@@ -1,9 +1,10 @@
 """KServe's V1 protocol: ``/v1/models/NAME``, ``:predict`` and ``:explain``.
 
-Readiness is that of a model: 200 and ``"ready": true``, or 503. Errors are ``{"error": "…"}``. A
-request with a key of KServe's explainer (``top_labels``, ``num_samples``, …) is answered by LIME in
-its form, and so is every request to a model that is served with LIME; texts, which that explainer
-did not know, are answered as by AI Platform.
+TensorFlow Serving's REST API has the same paths, beside ``/v1/models/NAME/versions/N``, the same
+rows, and columns. Readiness is that of a model: 200 and ``"ready": true``, or 503. Errors are
+``{"error": "…"}``. A request with a key of KServe's explainer (``top_labels``, ``num_samples``, …)
+is answered by LIME in its form, and so is every request to a model that is served with LIME; texts,
+which that explainer did not know, are answered as by AI Platform.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from pellucid.api import Explanations, LoadedModel
 from pellucid.metadata import KSERVE_KEYS
 from pellucid.responses import of_patches
+from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import Protocol, Target
 
@@ -25,7 +27,8 @@ class KServe(Protocol):
     name = "kserve"
     title = "KServe V1"
     full = HTTPStatus.SERVICE_UNAVAILABLE
-    paths = ("/v1/models/{target}",)
+    columnar = True
+    paths = ("/v1/models/{target}", "/v1/models/{model}/versions/{target}")
     override = KSERVE_KEYS
 
     def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
@@ -44,6 +47,24 @@ class KServe(Protocol):
         return {"predictions": list(predictions)}
 
     def described(self, model: ModelEntry, target: Target) -> tuple[int, dict[str, Any]]:
-        ready = model.default.loaded is not None
+        found = model.default
+        if target.version is not None:
+            if target.version not in model.versions:
+                what = f"model '{model.name}' has no version '{target.version[:50]}'"
+                raise HttpError(HTTPStatus.NOT_FOUND, what)
+            found = model.versions[target.version]
+        ready = found.loaded is not None
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, {"name": model.name, "ready": ready}
+        shown = model.versions.values() if target.version is None else [found]
+        return status, {
+            "name": model.name,
+            "ready": ready,
+            "model_version_status": [
+                {
+                    "version": it.name,
+                    "state": "START" if it.loaded is None else "AVAILABLE",
+                    "status": {"error_code": "OK", "error_message": ""},
+                }
+                for it in shown
+            ],
+        }

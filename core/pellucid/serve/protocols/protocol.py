@@ -46,6 +46,8 @@ class Protocol(ABC):
     error_form: ClassVar[ErrorForm] = PLAIN_ERROR
     answers_wrong_instances: ClassVar[bool] = False
     """Whether a call with a wrong instance succeeds all the same, and is answered by an error."""
+    columnar: ClassVar[bool] = False
+    """Whether ``{"inputs": …}``, an array for each input, is a request, too."""
     paths: ClassVar[tuple[str, ...]]
     """Templates; the last part is ``{target}``, a name with or without ``:verb``."""
     override: ClassVar[tuple[str, ...]]

@@ -44,7 +44,7 @@ def test_it_lists_every_path_that_answers(running: Running, document: Any) -> No
             assert running.get(place).status == 200, path
         else:
             assert running.post(place, WINES).status == 200, path
-    assert len(document["paths"]) == 4 + 3 * 5
+    assert len(document["paths"]) == 4 + 3 * 6
 
 
 def test_a_request_is_described_as_the_model_takes_it(running: Running, document: Any) -> None:

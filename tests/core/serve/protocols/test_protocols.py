@@ -136,7 +136,12 @@ def test_a_version_is_chosen_and_the_newest_is_the_default(wine: Running) -> Non
 
 def test_get_describes_a_model(wine: Running) -> None:
     assert wine.get("/v1/models").json == {"models": ["wine", "digits", "code_or_prose", "cellar"]}
-    assert wine.get("/v1/models/wine").json == {"name": "wine", "ready": True}
+    available = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    assert wine.get("/v1/models/wine").json == {
+        "name": "wine",
+        "ready": True,
+        "model_version_status": [{"version": "1", **available}],
+    }
     version = wine.get("/v1/projects/p/models/cellar").json["defaultVersion"]
     assert version["name"] == "projects/p/models/cellar/versions/v10" and version["isDefault"]
     other = wine.get("/v1/projects/p/models/cellar/versions/v9").json
@@ -147,7 +152,7 @@ def test_get_describes_a_model(wine: Running) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/healthz"])
 def test_it_is_alive(wine: Running, path: str) -> None:
-    assert wine.get(path).json == {"status": "alive"}
+    assert wine.get(path, Accept="application/json").json == {"status": "alive"}
 
 
 def test_an_instance_that_fails_is_each_protocol_s_error(wine: Running) -> None:
