@@ -206,7 +206,8 @@ def test_what_the_readme_shows_names_the_hook_and_the_inputs_of_the_action() -> 
     blocks = re.findall(
         r"^```yaml\n(.*?)^```$", (ROOT / "cli" / "README.md").read_text("utf-8"), re.M | re.S
     )
-    hook, action, gitlab = map(yaml.safe_load, blocks)
+    comparison, hook, action, gitlab = map(yaml.safe_load, blocks)
+    assert comparison[-1]["run"].startswith("pellucid diff ")
     (shown,) = hook["repos"][0]["hooks"]
     (real,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert shown["id"] == real["id"]
