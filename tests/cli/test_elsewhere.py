@@ -172,6 +172,13 @@ def test_one_input_that_is_gone_costs_one_line(program: Any, bucket: Any, tmp_pa
             2,
             "is not on this machine; copy it here and name",
         ),
+        (
+            ("index", "MODEL", "PICTURE", "-o", "https://b/i.npz"),
+            2,
+            "nothing is written to a server",
+        ),
+        (("index", "MODEL", "PICTURE", "-o", "s3://none/i.npz"), 2, "there is no bucket 'none'"),
+        (("index", "https://b/m", "PICTURE"), 2, "https://b/m: a server of the web does not list"),
         (("explain", "MODEL", "PICTURE", "--map", "gs://b"), 2, "'gs://b' is not ADDRESS=DIR"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pellucid.remote import joined, place_of
+from pellucid.remote import is_web, joined, place_of
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     MODEL_DIR,
@@ -123,4 +123,6 @@ def _beside(model_dir: Path) -> Path | None:
     from pellucid.saved_model import address_of_folder
 
     address = address_of_folder(model_dir)
-    return None if address is None else Path(joined(address, INDEX_FILE))
+    if address is None or is_web(address):  # of which loading says what is wrong
+        return None
+    return Path(joined(address, INDEX_FILE))
