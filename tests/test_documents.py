@@ -214,7 +214,7 @@ def test_the_commands_run(
 @pytest.mark.parametrize("session", SESSIONS, ids=str)
 def test_a_session_runs(session: Block, shell: Shell) -> None:
     # Somebody else may have the ports of the document, such as this test in another checkout.
-    found = r"(?<=--port )\d+|(?<=--http_port )\d+|(?<=localhost:)\d+"
+    found = r"(?<=--port )\d+|(?<=--http_port )\d+|(?<=AIP_HTTP_PORT=)\d+|(?<=localhost:)\d+"
     with ExitStack() as stack:
         ports = {
             port: str(stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1])

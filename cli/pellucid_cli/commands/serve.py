@@ -27,6 +27,7 @@ from pellucid_cli.options.shared import (
     method_options,
     verbosity_options,
 )
+from pellucid_cli.options.vertex import PREFIX, Container, container_of
 from pellucid_cli.streams import put
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pellucid import LoadedModel
     from pellucid.api import LoadOptions
     from pellucid.metadata import ExplainOptions
-    from pellucid.serve import Guard, ModelEntry
+    from pellucid.serve import Guard, ModelEntry, server
 
 
 @click.command(short_help="Answer explain and predict requests over HTTP.")
@@ -58,25 +59,24 @@ def serve(
     A model is named after its directory, or NAME; NAME/VERSION=MODEL_DIR gives it versions, and so
     does a directory of model directories; --model-base takes models as TensorFlow Serving does.
     Prints its address on stdout, one line of JSON for each request on stderr, and stops at SIGTERM
-    when what was asked is answered.
+    when what was asked is answered. In a custom container of Vertex AI, the variables AIP_* say
+    where it listens, and what it serves.
     """
+    container = container_of()
+    if container is not None:
+        models = container.models(models, named=kserve.model_name is not None)
+        serving = container.serving(serving)
+        console.say(container.said(models, serving))
     if models or not is_based(serving):
         models, asked = models_and_predictor(models, kserve, model.predictor)
         model = replace(model, predictor=asked)
     _check_installed()
     from pellucid.serve import model_entries, server
 
-    guard = _guard(serving)
+    settings = _settings(serving, container)
     entries = [*model_entries(models, console.warn), *based_models(serving, console.warn)]
     if len(entries) > 1:
-        _check_several(entries, model)
-    settings = server.ServerSettings(
-        limits=limits_of(serving),
-        guard=guard,
-        poll=serving.reload_every,
-        drain=serving.drain,
-        record=serving.record,
-    )
+        _check_several(entries, model, container)
     options = load_options(console, model, method)
     port = serving.port if kserve.http_port is None else kserve.http_port
     listening = server.listen(serving.host, port)
@@ -107,6 +107,20 @@ def _loaded(console: Console, directory: Path, options: LoadOptions) -> LoadedMo
     return replace(model, warn=lambda message: None, pixels=pixels)
 
 
+def _settings(serving: ServeOptions, container: Container | None) -> server.ServerSettings:
+    """Return how the server runs. Raises a usage error."""
+    from pellucid.serve import server
+
+    return server.ServerSettings(
+        limits=limits_of(serving),
+        guard=_guard(serving),
+        poll=serving.reload_every,
+        drain=serving.drain,
+        record=serving.record,
+        container=None if container is None else container.routes,
+    )
+
+
 def _guard(serving: ServeOptions) -> Guard:
     """Return who asks for the token. Raises a usage error where others need none to get in."""
     from pellucid.serve import Guard, is_loopback, read_token
@@ -120,10 +134,15 @@ def _guard(serving: ServeOptions) -> Guard:
     return Guard(token, serving.host, serving.allowed_host)
 
 
-def _check_several(entries: Sequence[ModelEntry], model: ModelOptions) -> None:
+def _check_several(
+    entries: Sequence[ModelEntry], model: ModelOptions, container: Container | None
+) -> None:
     """Raise SpecError for what can be said of a single model only, and for two of one name."""
     from pellucid.errors import SpecError
 
+    if container is not None:
+        what = f"a container of Vertex AI answers for one model, and its {PREFIX}* are set"
+        raise SpecError(what, hint="name one model, or unset them")
     for k, entry in enumerate(entries):
         if entry.name in [it.name for it in entries[:k]]:
             raise SpecError(f"two models are called '{entry.name}'")

@@ -263,7 +263,7 @@ class LoadedModel:
         method, specs = self.parameters.method, self.metadata.inputs
         chosen = noise_chosen(method, specs)
         if chosen is not None:
-            self.pixels.note(chosen)
+            self.pixels.say_once(chosen)
         for notice in noise_warnings(method, specs):
             self.warn(notice)
 

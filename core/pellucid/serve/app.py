@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT, AccessLog
 from pellucid.serve.auth import Guard
+from pellucid.serve.container import ContainerRoutes, VertexContainer
 from pellucid.serve.handler import Handler
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.metrics import CONTENT_TYPE
@@ -41,12 +42,14 @@ def application(
     poll: float,
     loaded: Callable[[], object],
     failed: Callable[[BaseException], object],
+    container: ContainerRoutes | None = None,
 ) -> AccessLog:
     """Return the ASGI application of a server.
 
     It loads the models when it starts, and calls `loaded` when they answer; `failed` is called with
     what is wrong with one of them, or with whatever else makes going on pointless. Every `poll`
-    seconds it looks for directories that changed (0: never).
+    seconds it looks for directories that changed (0: never). The paths of a `container` go before
+    all others.
     """
 
     @asynccontextmanager
@@ -72,7 +75,8 @@ def application(
             handler.batcher.close()
             handler.close()
 
-    routes = [
+    routes = [] if container is None else VertexContainer(handler, container).routes
+    routes += [
         Route(path, _Endpoint(handler, protocol), methods=METHODS)
         for protocol in PROTOCOLS
         for path in protocol.paths

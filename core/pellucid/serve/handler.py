@@ -191,7 +191,12 @@ class Handler:
 
     def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
-        document = parse_json(body)
+        return self.read_document(parse_json(body), loaded, protocol, target)
+
+    def read_document(
+        self, document: object, loaded: Loaded, protocol: Protocol, target: Target
+    ) -> Read:
+        """Return what a parsed body asks for. Raises InstanceError, SpecError and HttpError."""
         if not isinstance(document, dict):  # a list of records is a file's way, no protocol's
             what = 'a request is an object, {"instances": […]}, got '
             raise InstanceError(what + kind_of(document))

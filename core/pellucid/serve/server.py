@@ -23,6 +23,7 @@ from pellucid.serve.app import application
 from pellucid.serve.auth import Guard
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.connection import Connection
+from pellucid.serve.container import ContainerRoutes
 from pellucid.serve.handler import Handler
 from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
@@ -35,13 +36,17 @@ KEEP_ALIVE = 65
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """How a server runs; `poll` and `drain` are seconds, `record` is a folder for exchanges."""
+    """How a server runs; `poll` and `drain` are seconds, `record` is a folder for exchanges.
+
+    `container` are the paths of a Vertex AI custom container, which serves a single model.
+    """
 
     limits: Limits = Limits()
     guard: Guard = Guard()
     poll: float = 2.0
     drain: float = 30.0
     record: Path | None = None
+    container: ContainerRoutes | None = None
 
 
 _ROUNDS = 5
@@ -147,7 +152,7 @@ async def _run(
     metrics = Metrics()
     batcher = Batcher(metrics.block)
     repository = ModelRepository(models, load, batcher, say=say, on_reload=metrics.reloaded)
-    recorder = None if settings.record is None else Recorder(settings.record, say)
+    recorder = _recorder(settings, say)
     handler = Handler(repository, batcher, settings.limits, settings.guard, metrics, recorder)
     failures: list[BaseException] = []
 
@@ -158,7 +163,14 @@ async def _run(
         failures.append(error)
         server.end()
 
-    app = application(handler, write_log, poll=settings.poll, loaded=on_ready, failed=failed)
+    app = application(
+        handler,
+        write_log,
+        poll=settings.poll,
+        loaded=on_ready,
+        failed=failed,
+        container=settings.container,
+    )
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -177,3 +189,10 @@ async def _run(
     if failures:
         raise failures[0]
     return server.interrupted
+
+
+def _recorder(settings: ServerSettings, say: Warn) -> Recorder | None:
+    if settings.record is None:
+        return None
+    own = () if settings.container is None else (settings.container.predict,)
+    return Recorder(settings.record, say, own)

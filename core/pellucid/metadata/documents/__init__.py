@@ -11,7 +11,7 @@ from pellucid.metadata.documents.files import (
     read_text,
 )
 from pellucid.metadata.documents.json_positions import Path, path_text, printable, quoted
-from pellucid.metadata.documents.overrides import OVERRIDES, overridden
+from pellucid.metadata.documents.overrides import OVERRIDES, overridden, parameters_of_call
 from pellucid.metadata.documents.parameters import parse_parameters
 from pellucid.metadata.documents.parse import parse_metadata, parse_visualization
 from pellucid.metadata.documents.serialize import dump_metadata
@@ -27,6 +27,7 @@ __all__ = [
     "dump_metadata",
     "locate",
     "overridden",
+    "parameters_of_call",
     "parse_metadata",
     "parse_parameters",
     "parse_visualization",

@@ -43,7 +43,8 @@ def overridden(
         if request.get(key) is not None:
             override = _object(request[key], key, ("parameters", "metadata", "examplesOverride"))
             if override.get("parameters") is not None:
-                parameters = _parameters(override["parameters"], key, metadata, parameters)
+                place = f"{key}.parameters"
+                parameters = parameters_of_call(override["parameters"], place, metadata, parameters)
             if override.get("examplesOverride") is not None:
                 parameters = _examples(override["examplesOverride"], key, parameters)
             if override.get("metadata") is not None:
@@ -51,11 +52,12 @@ def overridden(
     return metadata, parameters
 
 
-def _parameters(
+def parameters_of_call(
     value: object, where: str, metadata: ExplanationMetadata, before: ExplanationParameters
 ) -> ExplanationParameters:
+    """Return parameters as a request wants them, which has `value` at `where`. Raises SpecError."""
     findings: list[Finding] = []
-    path = (where, "parameters")
+    path = tuple(where.split("."))
     names = [spec.name for spec in metadata.inputs]
     value = plain(value, findings, path)
     made = read_parameters(value, findings, path, base=before, inputs=names)
@@ -64,7 +66,7 @@ def _parameters(
     if type(made.method) is not type(before.method):
         raise SpecError(
             f"the method is {before.method.name} and a request cannot change it",
-            where=Where(path=f"{where}.parameters"),
+            where=Where(path=where),
             hint=f"{made.method.name} needs a deployment of its own",
         )
     if made.top_k != before.top_k and made.output_indices is before.output_indices:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from pellucid.api import Explanations, LoadedModel
 from pellucid.metadata import Dialect
@@ -22,11 +22,11 @@ class Vertex(Protocol):
     title = "Vertex AI"
     full = HTTPStatus.TOO_MANY_REQUESTS
     error_form = GOOGLE_ERROR
-    paths = (
+    paths: ClassVar[tuple[str, ...]] = (
         "/v1/projects/{project}/locations/{location}/endpoints/{target}",
         "/v1beta1/projects/{project}/locations/{location}/endpoints/{target}",
     )
-    override = ("explanationSpecOverride", "explanation_spec_override")
+    override: ClassVar[tuple[str, ...]] = ("explanationSpecOverride", "explanation_spec_override")
 
     def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
         return model.requested({key: request[key] for key in self.override if key in request})

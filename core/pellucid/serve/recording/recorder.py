@@ -6,7 +6,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pellucid.errors import OutputError
@@ -21,14 +21,16 @@ _NUMBERED = re.compile(r"(\d{6,})\.json\Z")
 class Recorder:
     """Keeps exchanges in a folder, ``000001.json`` and so on; any thread may hand one over.
 
-    A service goes on when its recording cannot: `warn` is told once why, and nothing more is kept.
+    `also` are paths that are asked of a model, beside those that are called so by every service. A
+    service goes on when its recording cannot: `warn` is told once why, and nothing more is kept.
     Raises OutputError where the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, warn: Warn) -> None:
+    def __init__(self, folder: Path, warn: Warn, also: Collection[str] = ()) -> None:
         self.folder = folder
         self.kept = 0
         self._warn = warn
+        self._also = also
         self._lock = threading.Lock()
         self._broken = False
         try:
@@ -44,7 +46,8 @@ class Recorder:
     def take(self, path: str, request: bytes, status: int, response: bytes) -> None:
         """Keep an exchange of JSON objects, unless it failed or asks no model."""
         path = path.partition("?")[0]
-        if self._broken or not 200 <= status < 300 or PATHS.match(path) is None:
+        asks = path in self._also or PATHS.match(path) is not None
+        if self._broken or not 200 <= status < 300 or not asks:
             return
         asked, said = _object(request), _object(response)
         if asked is None or said is None:
