@@ -28,7 +28,7 @@ from pellucid_cli.options.shared import (
     verbosity_options,
 )
 from pellucid_cli.options.vertex import PREFIX, Container, container_of
-from pellucid_cli.streams import put
+from pellucid_cli.streams import put, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,8 @@ def serve(
     when what was asked is answered. In a custom container of Vertex AI, the variables AIP_* say
     where it listens, and what it serves.
     """
+    if serving.print_deploy is not None:
+        return _print_deploy(serving.print_deploy)
     container = container_of()
     if container is not None:
         models = container.models(models, named=kserve.model_name is not None)
@@ -75,8 +77,7 @@ def serve(
 
     settings = _settings(serving, container)
     entries = [*model_entries(models, console.warn), *based_models(serving, console.warn)]
-    if len(entries) > 1:
-        _check_several(entries, model, container)
+    _check_several(entries, model, container)
     options = load_options(console, model, method)
     port = serving.port if kserve.http_port is None else kserve.http_port
     listening = server.listen(serving.host, port)
@@ -94,6 +95,12 @@ def serve(
         )
     if interrupted:
         raise click.exceptions.Exit(130)
+
+
+def _print_deploy(kind: str) -> None:
+    from pellucid.serve import deployment
+
+    write(deployment(kind))
 
 
 def _loaded(console: Console, directory: Path, options: LoadOptions) -> LoadedModel:
@@ -131,13 +138,15 @@ def _guard(serving: ServeOptions) -> Guard:
             f"{serving.host} can be reached by others: give --token-file, or --insecure to do "
             "without"
         )
-    return Guard(token, serving.host, serving.allowed_host)
+    return Guard(token, serving.host, serving.allowed_host, open_metrics=serving.metrics_open)
 
 
 def _check_several(
     entries: Sequence[ModelEntry], model: ModelOptions, container: Container | None
 ) -> None:
     """Raise SpecError for what can be said of a single model only, and for two of one name."""
+    if len(entries) < 2:
+        return
     from pellucid.errors import SpecError
 
     if container is not None:

@@ -39,6 +39,8 @@ class ServeOptions:
     reload_every: float
     drain: float
     record: Path | None
+    metrics_open: bool
+    print_deploy: str | None
 
 
 serve_options = record(
@@ -134,6 +136,12 @@ serve_options = record(
         metavar="DIR",
         help="Keep what is asked and answered as files in DIR, which pellucid parity reads: bodies "
         "alone, no headers, on this machine.",
+    ),
+    click.option("--metrics-open", is_flag=True, help="Let /metrics be read without the token."),
+    click.option(
+        "--print-deploy",
+        type=click.Choice(["docker", "compose", "kubernetes", "kserve", "vertex"]),
+        help="Print a file to deploy the server with, and stop.",
     ),
 )
 

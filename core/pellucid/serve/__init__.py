@@ -9,16 +9,19 @@ models and loads them anew when their directories change.
 from __future__ import annotations
 
 from pellucid.serve.auth import Guard, is_loopback, read_token
+from pellucid.serve.deploy import DEPLOYMENTS, deployment
 from pellucid.serve.limits import Limits
 from pellucid.serve.model_repository import ModelEntry, model_entries
 from pellucid.serve.tf_serving import base_entries, config_entries
 
 __all__ = [
+    "DEPLOYMENTS",
     "Guard",
     "Limits",
     "ModelEntry",
     "base_entries",
     "config_entries",
+    "deployment",
     "is_loopback",
     "model_entries",
     "read_token",

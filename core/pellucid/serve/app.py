@@ -85,7 +85,11 @@ def application(
         Route("/v1/models", _guarded(handler, _models), methods=["GET"]),
         Route("/healthz", _alive, methods=["GET"]),
         Route("/readyz", _ready_of(handler), methods=["GET"]),
-        Route("/metrics", _guarded(handler, _metrics), methods=["GET"]),
+        Route(
+            "/metrics",
+            _guarded(handler, _metrics, open_to_all=handler.guard.open_metrics),
+            methods=["GET"],
+        ),
         Route("/openapi.json", _guarded(handler, _openapi), methods=["GET"]),
         *ServingMetadata(handler).routes,
         *OpenInference(handler).routes,
@@ -173,10 +177,13 @@ def _target(request: Request) -> Target:
     return Target(resource, model or name, version, verb or None)
 
 
-def _guarded(handler: Handler, answer: Callable[[Handler], Response]) -> Callable[[Request], Any]:
+def _guarded(
+    handler: Handler, answer: Callable[[Handler], Response], *, open_to_all: bool = False
+) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            handler.guard.check(request.headers)
+            if not open_to_all:
+                handler.guard.check(request.headers)
         except HttpError as http_error:
             return _json({"error": http_error.message}, http_error.status, http_error.headers)
         return answer(handler)

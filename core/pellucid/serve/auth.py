@@ -27,12 +27,14 @@ class Guard:
     """Lets requests through that bring the token, if there is one, and come by a known name.
 
     `bound` is the address that the server is bound to; `hosts` are further names by which it may be
-    asked, ``*.example.com`` any below one, ``*`` any at all.
+    asked, ``*.example.com`` any below one, ``*`` any at all. `open_metrics` lets everybody read
+    ``/metrics``.
     """
 
     token: str | None = None
     bound: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
+    open_metrics: bool = False
 
     def check_host(self, hosts: Sequence[str], version: str) -> None:
         """Raise HttpError for a ``Host`` that is not this server's, or more than one.
