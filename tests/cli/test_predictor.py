@@ -70,7 +70,7 @@ def test_the_address_of_a_predictor_stands_for_its_model(
     assert f"{url}: no explanation_metadata.json; inferred from signature" in run.err
     refused = program("index", url, request_file)
     assert refused.code == 2
-    assert "is not on this machine" in refused.err
+    assert "nothing is written to a server of the web" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ from pellucid.metadata import (
     ExplanationMetadata,
     ExplanationParameters,
     InputSpec,
-    Lime,
     Modality,
-    SampledShapley,
     given_settings,
     setting_names,
     with_settings,
@@ -89,9 +87,12 @@ def for_predictor(
     else:
         # What only one method has chooses it.
         own = {*given_settings(options.settings)} - {*setting_names(ExplanationParameters().method)}
-        lime, shapley = Lime(), SampledShapley()
-        only_lime = own & ({*setting_names(lime)} - {*setting_names(shapley)})
-        method = lime if only_lime or _is_picture(metadata, meta_graph, signature) else shapley
+        able = [it for it in METHODS.values() if it.effort is not None and not it.uses_gradients]
+        of_patches = next(it for it in able if it().shown_patches is not None)
+        other = next(it for it in able if it is not of_patches)
+        only_patches = own & ({*setting_names(of_patches)} - {*setting_names(other)})
+        picture = only_patches or _is_picture(metadata, meta_graph, signature)
+        method = of_patches() if picture else other()
         say(Notice(f"{method.title} explains what a predictor says, as it gives no gradients"))
         return ExplanationParameters(method=method)
     check_asked(predictor, method)

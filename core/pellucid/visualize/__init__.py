@@ -37,6 +37,7 @@ from pellucid.visualize.overview import (
     words,
 )
 from pellucid.visualize.panel import encode, file_of
+from pellucid.visualize.readable import variations
 from pellucid.visualize.series import Series, SeriesDrawing, draw_series, series_of
 from pellucid.visualize.terminal import character_picture, half_blocks
 from pellucid.visualize.text_highlight import grounds
@@ -93,5 +94,6 @@ __all__ = [
     "spots",
     "texts",
     "top_words",
+    "variations",
     "words",
 ]

@@ -8,12 +8,20 @@ chosen is rounded and said, so that it can be written down and gives the same pi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from pellucid.metadata import Visualization, VisualizationType
+from pellucid.metadata import (
+    ColorMap,
+    OverlayType,
+    Percentile,
+    Polarity,
+    Visualization,
+    VisualizationType,
+)
 from pellucid.model import Array
 from pellucid.visualize.overlay import highlighted, signed_plane
 
@@ -72,3 +80,45 @@ def words(settings: Visualization) -> list[str]:
     """Return settings as ``key=value``, as they are written."""
     names = ("blur_sigma", "clip_below_percentile")
     return [f"{name}={getattr(settings, name):g}" for name in names]
+
+
+def variations() -> Iterator[tuple[str, list[tuple[str, Visualization]]]]:
+    """Yield kinds of settings, with those of each kind in words and as what they change."""
+    yield (
+        "percentile reading",
+        [_named(f"percentile {it.value}", percentile=it) for it in Percentile],
+    )
+    yield "polarity", [_named(f"polarity {it.value}", polarity=it) for it in Polarity]
+    yield "type", [_named(f"type {it.value}", type=it) for it in VisualizationType]
+    yield "overlay", [_named(f"overlay {it.value}", overlay_type=it) for it in OverlayType]
+    yield "color map", [_named(f"color map {it.value}", color_map=it) for it in ColorMap]
+    yield (
+        "clip below",
+        [
+            _named(f"clip below {it:g}", clip_below_percentile=it)
+            for it in (62.0, 70.0, 0.0, 30.0, 50.0, 80.0, 90.0, 95.0)
+        ],
+    )
+    yield (
+        "clip above",
+        [
+            _named(f"clip above {it:g}", clip_above_percentile=it)
+            for it in (99.9, 100.0, 99.0, 95.0)
+        ],
+    )
+    yield (
+        "percentile reading and clip",
+        [
+            _named(
+                f"percentile {one.value}, clip below {it:g}",
+                percentile=one,
+                clip_below_percentile=it,
+            )
+            for one in Percentile
+            for it in (62.0, 70.0, 0.0, 30.0, 50.0, 80.0)
+        ],
+    )
+
+
+def _named(said: str, **settings: Any) -> tuple[str, Visualization]:
+    return said, Visualization(**settings)

@@ -17,18 +17,14 @@ from pellucid.comparison.parity.replay import Replayed, replay
 from pellucid.errors import PellucidError
 from pellucid.metadata import (
     METHODS,
-    ColorMap,
     ExplainOptions,
     Modality,
-    OverlayType,
-    Percentile,
     PixelSettings,
-    Polarity,
     Quadrature,
     Visualization,
-    VisualizationType,
     call_settings,
 )
+from pellucid.visualize import variations
 
 STEPS = (50, 20, 25, 10, 100, 30, 64, 32, 40, 200, 16, 128, 15, 5, 60, 75, 80, 150, 250, 256, 300,
          500, 8, 3, 1000)  # fmt: skip
@@ -220,9 +216,9 @@ class Search:
             yield (
                 "method",
                 [
-                    _call(f"{METHODS[it].title} instead of {method.title}", method=it)
-                    for it in ("integrated-gradients", "xrai")
-                    if it != method.name
+                    _call(f"{it.title} instead of {method.title}", method=it.name)
+                    for it in METHODS.values()
+                    if it.uses_gradients and it.name != method.name
                 ],
             )
 
@@ -273,34 +269,8 @@ class Search:
                 yield _load(f"the output '{name}' instead of '{own}'", output=name)
 
     def _of_pictures(self) -> Iterator[tuple[str, Iterable[Setting]]]:
-        """Yield ways of drawing: one setting changed, then two that go together."""
-        yield (
-            "percentile reading",
-            [_drawn(f"percentile {it.value}", percentile=it) for it in Percentile],
-        )
-        yield "polarity", [_drawn(f"polarity {it.value}", polarity=it) for it in Polarity]
-        yield "type", [_drawn(f"type {it.value}", type=it) for it in VisualizationType]
-        yield "overlay", [_drawn(f"overlay {it.value}", overlay_type=it) for it in OverlayType]
-        yield "color map", [_drawn(f"color map {it.value}", color_map=it) for it in ColorMap]
-        yield (
-            "clip below",
-            [
-                _drawn(f"clip below {it:g}", clip_below_percentile=it)
-                for it in (62.0, 70.0, 0.0, 30.0, 50.0, 80.0, 90.0, 95.0)
-            ],
-        )
-        yield (
-            "clip above",
-            [
-                _drawn(f"clip above {it:g}", clip_above_percentile=it)
-                for it in (99.9, 100.0, 99.0, 95.0)
-            ],
-        )
-        yield "percentile reading and clip", [
-            _drawn(f"percentile {one.value}, clip below {it:g}", percentile=one,
-                   clip_below_percentile=it)
-            for one in Percentile for it in (62.0, 70.0, 0.0, 30.0, 50.0, 80.0)
-        ]  # fmt: skip
+        for kind, changed in variations():
+            yield kind, [Setting(said=(said,), visualization=it) for said, it in changed]
 
 
 def _call(said: str, **settings: Any) -> Setting:
@@ -309,10 +279,6 @@ def _call(said: str, **settings: Any) -> Setting:
 
 def _load(said: str, **settings: Any) -> Setting:
     return Setting(said=(said,), load=settings)
-
-
-def _drawn(said: str, **settings: Any) -> Setting:
-    return Setting(said=(said,), visualization=Visualization(**settings))
 
 
 def _furthest(fields: Sequence[Field], kinds: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ from pellucid.predictor.settings import Predictor, PredictorProtocol
 from pellucid.predictor.wires.kserve_v1 import KServeV1
 from pellucid.predictor.wires.open_inference import OpenInference
 from pellucid.predictor.wires.tf_serving import TensorFlowServing
-from pellucid.predictor.wires.vertex import Vertex
+from pellucid.predictor.wires.vertex import VertexWire
 from pellucid.predictor.wires.wire import Wire
 from pellucid.saved_model import Signature
 
@@ -14,7 +14,7 @@ _WIRES: dict[PredictorProtocol, type[Wire]] = {
     PredictorProtocol.KSERVE_V1: KServeV1,
     PredictorProtocol.OIP_V2: OpenInference,
     PredictorProtocol.TF_SERVING: TensorFlowServing,
-    PredictorProtocol.VERTEX: Vertex,
+    PredictorProtocol.VERTEX: VertexWire,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pellucid.predictor.wires.kserve_v1 import KServeV1
 
 
-class Vertex(KServeV1):
+class VertexWire(KServeV1):
     """Rows as JSON, at the address that was given."""
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,16 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pellucid.api import Explanations, LoadedModel
+from pellucid.api import Explanations
 from pellucid.inputs import parse_json
 from pellucid.metadata import Dialect
-from pellucid.metadata.documents import parameters_of_call
 from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT
 from pellucid.serve.container.requests import PARAMETERS, wishes_of
 from pellucid.serve.handler import Handler, Read
 from pellucid.serve.model_repository import Loaded
-from pellucid.serve.protocols import Vertex
+from pellucid.serve.protocols import InContainer
 from pellucid.serve.protocols.protocol import Target
 
 
@@ -44,26 +42,12 @@ class Asked:
     places: tuple[int, ...]
 
 
-class _Protocol(Vertex):
-    """Vertex AI's answers and errors; the settings of a call are its ``parameters``."""
-
-    name = "vertex-container"
-    paths = ()
-    override = (PARAMETERS,)
-
-    def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
-        if PARAMETERS not in request:
-            return model
-        made = parameters_of_call(request[PARAMETERS], PARAMETERS, model.metadata, model.parameters)
-        return model.configured(parameters=made)
-
-
 class VertexContainer:
     """Health and predictions of the one model that is served, where Vertex AI asks for them."""
 
     def __init__(self, handler: Handler, places: ContainerRoutes) -> None:
         self._handler = handler
-        self._protocol = _Protocol()
+        self._protocol = InContainer()
         self.routes = [
             Route(places.health, self._health, methods=["GET"]),
             Route(places.predict, self._predict, methods=["POST"]),

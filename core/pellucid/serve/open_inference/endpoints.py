@@ -23,7 +23,7 @@ from pellucid.serve.handler import Handler
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import Loaded
 from pellucid.serve.open_inference.requests import Wanted, read, written
-from pellucid.serve.protocols import KServe
+from pellucid.serve.protocols import protocol_named
 from pellucid.serve.protocols.protocol import Target
 
 NAME = "oip-v2"
@@ -38,7 +38,7 @@ class OpenInference:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._protocol = KServe()  # whose errors and explanations are the same
+        self._protocol = protocol_named("kserve")  # whose errors and explanations are the same
         self.routes = [
             Route("/v2", self._guarded(self._server), methods=["GET"]),
             Route("/v2/health/live", self._live, methods=["GET"]),

@@ -7,12 +7,26 @@ from itertools import takewhile
 from pellucid.serve.protocols.ai_platform import AiPlatform
 from pellucid.serve.protocols.kserve import KServe
 from pellucid.serve.protocols.protocol import Protocol
-from pellucid.serve.protocols.vertex import Vertex
+from pellucid.serve.protocols.vertex import InContainer, Vertex
 
-__all__ = ["PROTOCOLS", "AiPlatform", "KServe", "Protocol", "Vertex", "protocol_of"]
+__all__ = [
+    "PROTOCOLS",
+    "AiPlatform",
+    "InContainer",
+    "KServe",
+    "Protocol",
+    "Vertex",
+    "protocol_named",
+    "protocol_of",
+]
 
 PROTOCOLS: tuple[Protocol, ...] = (KServe(), AiPlatform(), Vertex())
 """All of them; the first one answers for paths that are none of theirs."""
+
+
+def protocol_named(name: str) -> Protocol:
+    """Return a protocol by its name."""
+    return next(it for it in PROTOCOLS if it.name == name)
 
 
 def protocol_of(path: str) -> Protocol:

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 
 from pellucid.api import Explanations, LoadedModel
 from pellucid.metadata import Dialect
+from pellucid.metadata.documents import parameters_of_call
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import ModelEntry
 from pellucid.serve.protocols.protocol import GOOGLE_ERROR, Protocol, Target, google_error
 
 DEPLOYED_MODEL = "local"
+PARAMETERS = "parameters"
 
 
 class Vertex(Protocol):
@@ -53,3 +55,17 @@ class Vertex(Protocol):
 
     def refused(self, http_error: HttpError) -> tuple[int, dict[str, Any]]:
         return http_error.status, google_error(http_error)
+
+
+class InContainer(Vertex):
+    """Vertex AI's answers and errors; the settings of a call are its ``parameters``."""
+
+    name = "vertex-container"
+    paths = ()
+    override = (PARAMETERS,)
+
+    def configured(self, model: LoadedModel, request: Mapping[str, object]) -> LoadedModel:
+        if PARAMETERS not in request:
+            return model
+        made = parameters_of_call(request[PARAMETERS], PARAMETERS, model.metadata, model.parameters)
+        return model.configured(parameters=made)
