@@ -124,6 +124,7 @@ def _settings(serving: ServeOptions, container: Container | None) -> server.Serv
         poll=serving.reload_every,
         drain=serving.drain,
         record=serving.record,
+        metrics_port=serving.metrics_port,
         container=None if container is None else container.routes,
     )
 

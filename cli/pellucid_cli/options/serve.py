@@ -40,6 +40,7 @@ class ServeOptions:
     drain: float
     record: Path | None
     metrics_open: bool
+    metrics_port: int | None
     print_deploy: str | None
 
 
@@ -138,6 +139,11 @@ serve_options = record(
         "alone, no headers, on this machine.",
     ),
     click.option("--metrics-open", is_flag=True, help="Let /metrics be read without the token."),
+    click.option(
+        "--metrics-port",
+        type=click.IntRange(1, 65535),
+        help="Answer /metrics at this port, too, without the token.",
+    ),
     click.option(
         "--print-deploy",
         type=click.Choice(["docker", "compose", "kubernetes", "kserve", "vertex"]),

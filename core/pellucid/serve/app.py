@@ -200,8 +200,6 @@ def _openapi(handler: Handler) -> Response:
 
 
 def _metrics(handler: Handler) -> Response:
-    for model in handler.repository.models.values():
-        handler.metrics.ready.labels(model.name).set(model.default.loaded is not None)
     return Response(handler.metrics.text(), media_type=CONTENT_TYPE)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -9,8 +12,12 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     generate_latest,
+    start_http_server,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+
+from pellucid.errors import OutputError
+from pellucid.notices import Where
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -66,9 +73,34 @@ class Metrics:
         self.blocks.observe(rows)
         self.device_seconds.inc(seconds)
 
+    def watch(self, model: str, ready: Callable[[], bool]) -> None:
+        """Ask whether a model answers whenever somebody wants to know."""
+        self.ready.labels(model).set_function(ready)
+
     def reloaded(self, model: str, well: bool) -> None:
         """Count a model that was loaded anew, or could not be."""
         self.reloads.labels(model, "loaded" if well else "refused").inc()
+
+    @contextmanager
+    def listening(self, host: str, port: int | None) -> Iterator[None]:
+        """Answer with them at a port of their own, to everybody, until the block ends.
+
+        None is no port. Raises OutputError.
+        """
+        if port is None:
+            yield
+            return
+        try:
+            server, thread = start_http_server(port, host, self._kept)
+        except OSError as error:
+            what = f"cannot listen there: {error.strerror}"
+            raise OutputError(what, where=Where(name=f"{host}:{port}")) from error
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
     def text(self) -> bytes:
         """Return them all in Prometheus' text format."""

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -47,6 +48,7 @@ class ServerSettings:
     drain: float = 30.0
     record: Path | None = None
     container: ContainerRoutes | None = None
+    metrics_port: int | None = None
 
 
 _ROUNDS = 5
@@ -139,6 +141,18 @@ def run(
     return uvloop.run(work)
 
 
+def _is_ready(model: ModelEntry) -> bool:
+    return model.default.loaded is not None
+
+
+def _metrics_apart(
+    metrics: Metrics, models: list[ModelEntry], listening: socket.socket, port: int | None
+) -> contextlib.AbstractContextManager[None]:
+    for model in models:
+        metrics.watch(model.name, partial(_is_ready, model))
+    return metrics.listening(listening.getsockname()[0], port)
+
+
 async def _run(
     models: list[ModelEntry],
     load: Load,
@@ -155,9 +169,6 @@ async def _run(
     recorder = _recorder(settings, say)
     handler = Handler(repository, batcher, settings.limits, settings.guard, metrics, recorder)
     failures: list[BaseException] = []
-
-    def drain() -> None:
-        handler.draining = True
 
     def failed(error: BaseException) -> None:
         failures.append(error)
@@ -183,9 +194,10 @@ async def _run(
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
-    server = EndingServer(config, drain)
+    server = EndingServer(config, partial(setattr, handler, "draining", True))
     on_start(server.end)
-    await server.serve(sockets=[listening])
+    with listening, _metrics_apart(metrics, models, listening, settings.metrics_port):
+        await server.serve(sockets=[listening])
     if failures:
         raise failures[0]
     return server.interrupted

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import yaml
 from serving import serving
 
+from pellucid.errors import OutputError
 from pellucid.serve import DEPLOYMENTS, deployment
 from pellucid.serve.auth import Guard
 from pellucid.serve.server import ServerSettings
@@ -140,3 +143,19 @@ def test_metrics_are_open_where_that_is_said(open_metrics: bool) -> None:
         assert run.get("/metrics").status == (200 if open_metrics else 401)
         assert run.get("/v1/models").status == 401
         assert run.get("/healthz").status == run.get("/readyz").status == 200
+
+
+def test_metrics_have_a_port_of_their_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    settings = ServerSettings(guard=Guard("secret"), metrics_port=port)
+    with serving(f"wine={SAMPLES / 'wine' / 'model'}", settings=settings) as run:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as found:
+            assert b'pellucid_model_ready{model="wine"} 1.0' in found.read()
+        assert run.get("/metrics").status == 401
+    with (  # the port is free again, and then taken
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(OutputError, match="cannot listen there"),
+        serving(f"wine={SAMPLES / 'wine' / 'model'}", settings=settings),
+    ):
+        pass

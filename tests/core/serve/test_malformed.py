@@ -123,7 +123,9 @@ def sent(running: Running, seeds: range) -> Counter[int]:
     for seed in seeds:
         method, path, data, headers = request(random.Random(seed))
         connection.putrequest(method, path.replace(" ", "%20"), skip_accept_encoding=True)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+        # Whoever does not say what it accepts gets the page at /, which is no JSON.
+        always = {"Accept": "application/json", "Content-Length": str(len(data))}
+        for name, value in {**headers, **always}.items():
             connection.putheader(name, value)
         connection.endheaders(data)
         answer = connection.getresponse()
