@@ -207,7 +207,9 @@ def test_what_the_readme_shows_names_the_hook_and_the_inputs_of_the_action() -> 
         r"^```yaml\n(.*?)^```$", (ROOT / "cli" / "README.md").read_text("utf-8"), re.M | re.S
     )
     comparison, hook, action, gitlab = map(yaml.safe_load, blocks)
-    assert comparison[-1]["run"].startswith("pellucid diff ")
+    diff = yaml.safe_load((ROOT / ".github/actions/diff/action.yml").read_text("utf-8"))
+    assert ".github/actions/diff@" in comparison[0]["uses"]
+    assert set(comparison[0]["with"]) <= set(diff["inputs"])
     (shown,) = hook["repos"][0]["hooks"]
     (real,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert shown["id"] == real["id"]

@@ -240,3 +240,49 @@ def test_outputs_that_a_request_chose_are_no_difference_of_choice(
     run = program("explain", model, path, "-o", folder / "a.response.json", "--force")
     assert run.code == 0, run.err
     assert program("parity", model, folder).code == 0
+
+
+def test_the_answer_that_the_documents_print_is_that_of_the_model_it_implies(
+    program: Any, tmp_path: Path
+) -> None:
+    """AI Platform's documents print the answer of a notebook: a duration, by ten columns.
+
+    Its attributions are those of a line from 0 to 1 through the weights that they are; its score is
+    0.1 % from their sum, which its approx_error says.
+    """
+    import tensorflow as tf
+
+    printed = [
+        -0.0, 1.501250445842743, 4.4058547498107075, 0.016078486742916454, -0.03749384209513669,
+        -0.0, -0.2621846305120581, -0.0, -0.0, 0.0,
+    ]  # fmt: skip
+    label = {
+        "approx_error": 0.001017811509478243,
+        "attributions": {"data": printed},
+        "baseline_score": 14.049912452697754,
+        "example_score": 19.667699813842773,
+        "label_index": 0,
+        "output_name": "duration",
+    }
+
+    class Duration(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 10), tf.float32, name="data")])
+        def __call__(self, data: Any) -> Any:
+            return {"duration": data @ tf.constant(printed)[:, tf.newaxis] + 14.049912452697754}
+
+    module = Duration()
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.__call__)
+    exchange = {
+        "request": {"instances": [{"data": [1.0] * 10}]},
+        "response": {"explanations": [{"attributions_by_label": [label]}]},
+    }
+    (tmp_path / "a.json").write_text(json.dumps(exchange))
+    run = program("parity", tmp_path / "model", tmp_path / "a.json", "--format", "json")
+    assert run.code == 0, run.err
+    fields = {it["path"]: it for it in json.loads(run.out)["answers"][0]["fields"]}
+    assert fields["duration: data"]["verdict"] == "exact"
+    assert fields["duration: baseline score"]["verdict"] == "exact"
+    assert fields["duration: score"]["difference"] == pytest.approx(3e-4, rel=0.1)
+    strict = program("parity", tmp_path / "model", tmp_path / "a.json", "--tolerance", 1e-4)
+    assert strict.code == 1
+    assert "No setting explains that scores differ by 0.00029" in strict.out.decode()

@@ -191,7 +191,7 @@ def _of_labels(
     if case.labels and said_of != ours_of:
         yield differing("outputs", "label choice", f"{said_of} outputs", f"{ours_of} outputs")
     for said, label in zip(case.labels, explanation.labels, strict=False):
-        at = label.name or ",".join(map(str, label.index)) or label.output
+        at = label.called
         yield from _of_label(at, case, said, label, explanations, tolerances, visualization)
 
 
