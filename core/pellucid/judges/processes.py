@@ -1,7 +1,8 @@
 """Judges in processes of this machine, as those of a batch: begun anew, with a share of it each.
 
-Each has two groups of instances at most, one in the works and one that waits, so that as many are
-read ahead as can be judged soon; what they find comes back in the order of the groups.
+Each has one group of instances at a time: whoever judges reads nothing meanwhile, and one who sends
+it more, while it sends what it found, would wait for ever. What they find comes back in the order
+of the groups.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pellucid.notices import Where
 from pellucid.runtime.engine import cores, parallel_batches_here
 
 AHEAD = 2
+"""Groups for each process that may be found, or in the works, before the first of them is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +72,8 @@ def _judged(workers: list[_Worker], groups: Iterable[Group], directory: Path) ->
     done: dict[int, Findings] = {}
     more = True
     while True:
-        for worker in sorted(workers, key=lambda it: len(it.asked)):
-            while more and len(worker.asked) < AHEAD and asked - given < AHEAD * len(workers):
+        for worker in workers:
+            if more and not worker.asked and asked - given < AHEAD * len(workers):
                 group = next(source, None)
                 more = group is not None
                 if group is not None:
@@ -97,6 +99,10 @@ def _tell(worker: _Worker, what: object, directory: Path) -> None:
     try:
         worker.child.connection.send(what)
     except OSError as error:
+        if worker.child.connection.poll():  # it said why before it ended
+            _, said = _heard(worker, directory)
+            if isinstance(said, BaseException):
+                raise said from error
         raise _ended(worker, directory) from error
 
 
