@@ -140,12 +140,6 @@ def _elsewhere(
             "the mean is that of all instances, and several processes have some of them each",
             hint="judge in one process, or save the mean of some as mean.npy and name that file",
         )
-    from pellucid.metadata import Modality
-
-    if any(it.modality is Modality.IMAGE for it in model.metadata.inputs):
-        # Seen to wait without end in a few of many runs, for a reason that was not found.
-        what = "pictures are judged in one process, which uses all processors"
-        raise SpecError(what, hint="leave out --jobs")
     asked = Asked(
         directory=model.directory,
         options=options,

@@ -108,8 +108,7 @@ report_options = record(
         "-j",
         "--jobs",
         type=click.IntRange(1),
-        help="Judge tables and texts in N processes, each with the model and a share of the "
-        "processors.",
+        help="Judge in N processes, each with the model and a share of the processors.",
     ),
     click.option(
         "--fail-under",

@@ -72,6 +72,10 @@ def _judged(workers: list[_Worker], groups: Iterable[Group], directory: Path) ->
     done: dict[int, Findings] = {}
     more = True
     while True:
+        # First, since what may be asked for ahead counts from what was not given yet.
+        while given in done:
+            yield done.pop(given)
+            given += 1
         for worker in workers:
             if more and not worker.asked and asked - given < AHEAD * len(workers):
                 group = next(source, None)
@@ -80,10 +84,7 @@ def _judged(workers: list[_Worker], groups: Iterable[Group], directory: Path) ->
                     _tell(worker, (asked, group), directory)
                     worker.asked.append(asked)
                     asked += 1
-        while given in done:
-            yield done.pop(given)
-            given += 1
-        if not more and given == asked:
+        if not any(it.asked for it in workers):
             return
         heard = wait([it.child.connection for it in workers if it.asked])
         for worker in workers:
