@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_two_packages_and_nothing_generic(wheel: Path) -> No
         "pellucid/gallery/static/gallery.css",
         "pellucid/gallery/static/gallery.js",
         "pellucid/gallery/static/theme.css",
-        "pellucid/evaluate/page/static/evaluation.html",
+        "pellucid/evaluate/page/static/report.html",
         "pellucid/evaluate/page/static/evaluation.css",
         "pellucid/evaluate/page/static/evaluation.js",
         f"pellucid-{__version__}.dist-info/licenses/LICENSE",

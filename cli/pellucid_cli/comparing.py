@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pellucid.errors import InstanceError, OutputError, refuse_remote
 from pellucid.notices import Message, Where
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pellucid import LoadedModel
     from pellucid.comparison import Given, Read, Reading
     from pellucid.notices import Warn
+
+
+Found = TypeVar("Found", bound="Compared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,38 @@ def check_report(folder: Path, names: Iterable[str], *, force: bool) -> None:
         raise OutputError("is not a folder", where=Where(file=str(folder)))
     for name in names if folder.is_dir() else ():
         check_free(folder / name, force=force)
+
+
+class Compared(Protocol):
+    """What came of a comparison."""
+
+    def json(self) -> bytes:
+        """Return all of it as JSON."""
+        ...
+
+
+def deliver(
+    found: Found,
+    out: Path | None,
+    form: str,
+    files: Mapping[str, Callable[[Found], bytes]],
+    printed: Mapping[str, Callable[[Found], str]],
+) -> None:
+    """Write `files` into the folder `out`, if there is one, and print what `form` asks for.
+
+    After a table comes where its page is.
+    """
+    from pellucid.evaluate import PAGE, write_files
+    from pellucid_cli.streams import put, write, write_bytes
+
+    if out is not None:
+        write_files({name: make(found) for name, make in files.items()}, out)
+    if form == "json":
+        write_bytes(found.json() + b"\n")
+        return
+    write(printed[form](found))
+    if form == "table" and out is not None:
+        put(str(out / PAGE))
 
 
 def given_to(

@@ -32,14 +32,8 @@ class Template:
 
 
 @cache
-def read_template(
-    package: str, page: str, style: str, scripts: Sequence[str], *, look: str = ""
-) -> Template:
-    """Return the page in the folder ``static`` of a package, in the colours of all pages.
-
-    Style and scripts are those of the package `look`, by default of the same.
-    """
-    look = look or package
+def read_template(package: str, page: str, style: str, scripts: Sequence[str]) -> Template:
+    """Return the page in the folder ``static`` of a package, in the colours of all pages."""
 
     def read(owner: str, name: str) -> str:
         return resources.files(owner).joinpath("static").joinpath(name).read_text(encoding="utf-8")
@@ -47,8 +41,8 @@ def read_template(
     def hashed(text: str) -> bytes:
         return b"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest())
 
-    styles = "\n" + "\n".join([read(_HOME, "theme.css"), read(look, style)])
-    script = "\n" + "\n".join([read(_HOME, "theme.js"), *(read(look, it) for it in scripts)])
+    styles = "\n" + "\n".join([read(_HOME, "theme.css"), read(package, style)])
+    script = "\n" + "\n".join([read(_HOME, "theme.js"), *(read(package, it) for it in scripts)])
     parts = re.split(r"\{\{([a-z ]+)\}\}", read(package, page))
     return Template(
         parts,

@@ -146,26 +146,14 @@ def _bounds(values: tuple[str, ...]) -> dict[str, float]:
 
 
 def _deliver(found: Diff, report: DiffOptions) -> None:
-    from pellucid_cli.streams import put, write, write_bytes
+    from pellucid.comparison import diff_page
+    from pellucid.evaluate import PAGE
+    from pellucid_cli.comparing import deliver
+    from pellucid_cli.output.comparison import diff_junit, diff_table
 
-    if report.out is not None:
-        from pellucid.comparison import diff_page
-        from pellucid.evaluate import PAGE, write_files
-
-        write_files({PAGE: diff_page(found), "diff.json": found.json() + b"\n"}, report.out)
-    if report.form == "json":
-        write_bytes(found.json() + b"\n")
-        return
-    if report.form == "junit":
-        from pellucid_cli.output.comparison import diff_junit
-
-        write(diff_junit(found, report.fail_over))
-        return
-    from pellucid_cli.output.comparison import diff_table
-
-    write(diff_table(found))
-    if report.out is not None:
-        put(str(report.out / PAGE))
+    files = {PAGE: diff_page, "diff.json": lambda it: it.json() + b"\n"}
+    printed = {"table": diff_table, "junit": lambda it: diff_junit(it, report.fail_over)}
+    deliver(found, report.out, report.form, files, printed)
 
 
 def _missed(found: Diff, bounds: Mapping[str, float]) -> str | None:

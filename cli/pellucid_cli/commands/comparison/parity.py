@@ -132,21 +132,13 @@ def _exchanges(recorded: tuple[Path, ...]) -> Iterator[Exchange | InstanceError]
 
 
 def _deliver(found: Parity, report: ParityOptions) -> None:
-    from pellucid_cli.streams import put, write, write_bytes
-
-    if report.out is not None:
-        from pellucid.comparison import parity_page
-        from pellucid.evaluate import PAGE, write_files
-
-        write_files({PAGE: parity_page(found), "parity.json": found.json() + b"\n"}, report.out)
-    if report.form == "json":
-        write_bytes(found.json() + b"\n")
-        return
+    from pellucid.comparison import parity_page
+    from pellucid.evaluate import PAGE
+    from pellucid_cli.comparing import deliver
     from pellucid_cli.output.comparison import parity_table
 
-    write(parity_table(found))
-    if report.out is not None:
-        put(str(report.out / PAGE))
+    files = {PAGE: parity_page, "parity.json": lambda it: it.json() + b"\n"}
+    deliver(found, report.out, report.form, files, {"table": parity_table})
 
 
 def _missed(found: Parity) -> str | None:

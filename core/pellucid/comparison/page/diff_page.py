@@ -10,9 +10,21 @@ from pellucid.comparison.diff.pictured import Pictured
 from pellucid.comparison.diff.result import Compared, Diff
 from pellucid.comparison.diff.shifts import Shift
 from pellucid.comparison.diff.verdict import percent, points
-from pellucid.comparison.page.parts import filled, section, table
+from pellucid.comparison.page.parts import table
 from pellucid.evaluate import Interval, short
-from pellucid.evaluate.page import Markup, bar, ground, joined, levels, name_of, pressed, tag
+from pellucid.evaluate.page import (
+    Markup,
+    bar,
+    facts,
+    framed,
+    ground,
+    joined,
+    levels,
+    name_of,
+    pressed,
+    section,
+    tag,
+)
 from pellucid.model import Array
 from pellucid.visualize import draw_change, draw_ranks
 
@@ -28,24 +40,28 @@ def diff_page(found: Diff) -> bytes:
     """Return the page, UTF-8: one file, opened from disk, with nothing fetched."""
     count = f"{found.count:,} instance{'s' * (found.count != 1)}"
     failed = f", {len(found.failed):,} not compared" if found.failed else ""
-    return filled(
+    return framed(
         title=f"{found.made.first} and {found.made.second}",
         heading=[name_of(found.made.first), " and ", name_of(found.made.second)],
         counts=f"Two models, on {count}{failed}. A is the first, B the second.",
         verdict=found.verdict,
         notes=found.notes,
         sections=_sections(found),
-        provenance=[
-            ("A", found.made.first),
-            ("B", found.made.second),
-            ("Fingerprints", ", ".join(it for it in found.made.fingerprints if it)),
-            ("Controls", ", ".join(it.made.second for it in found.controls)),
-            ("Method", found.made.method),
-            ("Seed", str(found.made.seed)),
-            ("Pellucid", found.made.program),
-            ("TensorFlow", found.made.tensorflow),
+        made=[
+            facts(
+                [
+                    ("A", found.made.first),
+                    ("B", found.made.second),
+                    ("Fingerprints", ", ".join(it for it in found.made.fingerprints if it)),
+                    ("Controls", ", ".join(it.made.second for it in found.controls)),
+                    ("Method", found.made.method),
+                    ("Seed", str(found.made.seed)),
+                    ("Pellucid", found.made.program),
+                    ("TensorFlow", found.made.tensorflow),
+                ]
+            )
         ],
-        files="Every instance’s numbers are in diff.json.",
+        files=["Every instance’s numbers are in diff.json."],
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pellucid.comparison.page.parts import filled, section, table
+from pellucid.comparison.page.parts import table
 from pellucid.comparison.parity import Field, Parity, Row, Verdict
 from pellucid.evaluate import short
-from pellucid.evaluate.page import Markup, name_of, pressed, tag
+from pellucid.evaluate.page import Markup, facts, framed, name_of, pressed, section, tag
 
 MOST_FIELDS, MOST_FAILED = 200, 100
 
@@ -16,25 +16,29 @@ def parity_page(found: Parity) -> bytes:
     """Return the page, UTF-8: one file, opened from disk, with nothing fetched."""
     count = f"{len(found.rows):,} answer{'s' * (len(found.rows) != 1)}"
     failed = f", {len(found.failed):,} not compared" if found.failed else ""
-    return filled(
+    return framed(
         title=f"{found.model} beside recorded answers",
         heading=[name_of(found.model), " beside recorded answers"],
         counts=f"{count}{failed}",
         verdict=found.verdict,
         notes=found.notes,
         sections=_sections(found),
-        provenance=[
-            ("Model", found.model),
-            ("Fingerprint", found.fingerprint),
-            ("Method", found.method),
-            (
-                "Tolerance",
-                f"{found.tolerances.numbers:g}, of pictures {found.tolerances.pictures:g}",
-            ),
-            ("Pellucid", found.program),
-            ("TensorFlow", found.tensorflow),
+        made=[
+            facts(
+                [
+                    ("Model", found.model),
+                    ("Fingerprint", found.fingerprint),
+                    ("Method", found.method),
+                    (
+                        "Tolerance",
+                        f"{found.tolerances.numbers:g}, of pictures {found.tolerances.pictures:g}",
+                    ),
+                    ("Pellucid", found.program),
+                    ("TensorFlow", found.tensorflow),
+                ]
+            )
         ],
-        files="Every field is in parity.json.",
+        files=["Every field is in parity.json."],
     )
 
 

@@ -1,46 +1,10 @@
-"""What the pages of comparisons are made of: the frame, sections and tables."""
+"""The tables of the pages of comparisons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pellucid.evaluate.page import Markup, joined, name_of, tag
-from pellucid.gallery import read_template
-
-
-def filled(
-    *,
-    title: str,
-    heading: Iterable[str],
-    counts: str,
-    verdict: Iterable[str],
-    notes: Iterable[str],
-    sections: Iterable[Markup],
-    provenance: Iterable[tuple[str, str]],
-    files: str,
-) -> bytes:
-    """Return a page, UTF-8; what stands for a text is escaped, what is `Markup` already is not."""
-    template = read_template(
-        "pellucid.comparison.page", "comparison.html", "evaluation.css", ("evaluation.js",),
-        look="pellucid.evaluate.page",
-    )  # fmt: skip
-    facts = [(tag("dt", name), tag("dd", name_of(value))) for name, value in provenance if value]
-    gaps = {
-        "title": joined([title]),
-        "heading": joined(heading),
-        "counts": joined([counts]),
-        "verdict": tag("ul", (tag("li", it) for it in verdict)),
-        "notes": joined(tag("p", it, class_="note") for it in notes),
-        "sections": joined(sections),
-        "provenance": tag("dl", *facts, class_="facts"),
-        "files": joined([files]),
-    }
-    return template.filled(**{name: it.encode() for name, it in gaps.items()})
-
-
-def section(title: str, *children: str | Iterable[str]) -> Markup:
-    """Return a section with its heading."""
-    return tag("section", tag("h2", title), *children)
+from pellucid.evaluate.page import Markup, name_of, tag
 
 
 def table(

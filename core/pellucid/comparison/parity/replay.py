@@ -262,13 +262,10 @@ def _of_label(
     for name, values in said.features.items():
         if name in label.features:
             own = np.asarray(label.features[name], np.float64)
-            error = SPREAD * np.asarray(label.errors.get(name, 0.0), np.float64)
-            if not explanations.parameters.method.sampled:
-                error = np.zeros(())
-            known = values.size == own.size
+            known = label.errors.get(name) if explanations.parameters.method.sampled else None
             yield numbers(
                 f"{at}: {name}", "attribution", values, own, tolerances, scale=float(max(sizes)),
-                error=error.reshape(own.shape) if known and error.size == own.size else 0.0,
+                error=0.0 if known is None else SPREAD * np.asarray(known, np.float64),
             )  # fmt: skip
     if said.pictures:
         yield from _of_pictures(at, case, said, label, explanations, tolerances, visualization)

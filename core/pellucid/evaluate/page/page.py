@@ -11,38 +11,49 @@ from collections.abc import Iterator
 
 from pellucid.evaluate.page.cases import SHOWN_SHARE, cases, judged_by
 from pellucid.evaluate.page.curves import curves
-from pellucid.evaluate.page.markup import Markup, joined, name_of, tag
+from pellucid.evaluate.page.frame import facts, framed, section
+from pellucid.evaluate.page.markup import Markup, name_of, tag
 from pellucid.evaluate.page.numbers import numbers
 from pellucid.evaluate.result import Evaluation, Judged
-from pellucid.gallery import read_template
 
 ALIKE = (
     f"All maps are drawn alike, since what is judged is the order of the pixels: the {SHOWN_SHARE} "
     "% that rank highest are green, the higher the brighter. Choose a picture to make it large."
 )
 
+HOW_SURE = (
+    "Means over the instances, with 95 % intervals by bootstrap. A number is bold where the "
+    "interval of its paired difference from the next best is all on one side of zero."
+)
+
 
 def page_of(found: Evaluation) -> bytes:
     """Return the page, UTF-8."""
-    template = read_template(
-        "pellucid.evaluate.page", "evaluation.html", "evaluation.css", ("evaluation.js",)
-    )
     model = found.provenance.model or "a model"
-    gaps = {
-        "title": joined([f"May explanations of {model} be believed?"]),
-        "heading": joined(["May explanations of ", name_of(model), " be believed?"]),
-        "counts": joined([_counts(found)]),
-        "verdict": tag("ul", (tag("li", it) for it in found.verdict)),
-        "notes": joined(tag("p", it, class_="note") for it in found.notes),
-        "numbers": numbers(found),
-        "curves": _section("Curves", curves(found)) if found.curves else Markup(""),
-        "cases": _cases(found),
-        "meanings": _meanings(found),
-        "missing": _missing(found),
-        "candidates": joined(_candidate(it) for it in found.candidates if not it.control),
-        "provenance": _provenance(found),
-    }
-    return template.filled(**{name: it.encode() for name, it in gaps.items()})
+    own = (it for it in found.candidates if not it.control)
+    return framed(
+        title=f"May explanations of {model} be believed?",
+        heading=["May explanations of ", name_of(model), " be believed?"],
+        counts=_counts(found),
+        verdict=found.verdict,
+        notes=found.notes,
+        sections=_sections(found),
+        made=[_provenance(found), *map(_candidate, own)],
+        files=[
+            "Every instance’s number is in ", tag("code", "evaluation.json"),
+            ", the curves are in ", tag("code", "curves.npz"),
+            ", the maps in ", tag("code", "maps.npz"), ".",
+        ],
+    )  # fmt: skip
+
+
+def _sections(found: Evaluation) -> Iterator[Markup]:
+    yield section("Candidates by metrics", numbers(found), tag("p", HOW_SURE, class_="soft"))
+    if found.curves:
+        yield section("Curves", curves(found))
+    yield _cases(found)
+    yield section("What the metrics mean and cannot mean", _meanings(found))
+    yield _missing(found)
 
 
 def _counts(found: Evaluation) -> str:
@@ -50,10 +61,6 @@ def _counts(found: Evaluation) -> str:
     instances = "1 instance" if n == 1 else f"{n:,} instances"
     who = "1 candidate" if own == 1 else f"{own} candidates"
     return f"{who} beside {len(found.candidates) - own} controls, on {instances}"
-
-
-def _section(title: str, *children: str) -> Markup:
-    return tag("section", tag("h2", title), *children)
 
 
 def _cases(found: Evaluation) -> Markup:
@@ -65,7 +72,7 @@ def _cases(found: Evaluation) -> Markup:
         said += ALIKE
     else:
         said += "Bars and colours are scaled by the largest of a candidate's own attributions."
-    return _section("Where candidates disagree most", tag("p", said, class_="soft"), *sections)
+    return section("Where candidates disagree most", tag("p", said, class_="soft"), *sections)
 
 
 def _meanings(found: Evaluation) -> Markup:
@@ -96,7 +103,7 @@ def _missing(found: Evaluation) -> Markup:
     wide = tag(
         "div", table, class_="wide", tabindex=0, role="region", aria_label="What was left out"
     )
-    return _section("What was left out", wide)
+    return section("What was left out", wide)
 
 
 def _candidate(judged: Judged) -> Markup:
@@ -115,23 +122,18 @@ def _candidate(judged: Judged) -> Markup:
 
 
 def _provenance(found: Evaluation) -> Markup:
-    return tag("dl", *_facts(found), class_="facts")
-
-
-def _facts(found: Evaluation) -> Iterator[Markup]:
     it = found.provenance
-    for name, value in (
-        ("Model", it.model),
-        ("Fingerprint", it.fingerprint),
-        ("Output", it.output),
-        ("Rather than", it.why_not),
-        ("Baseline", it.baseline),
-        ("Stages", str(it.stages)),
-        ("Repeats", it.repeats),
-        ("Seed", str(it.seed)),
-        ("Pellucid", it.program),
-        ("TensorFlow", it.tensorflow),
-    ):
-        if value:
-            yield tag("dt", name)
-            yield tag("dd", name_of(value))
+    return facts(
+        (
+            ("Model", it.model),
+            ("Fingerprint", it.fingerprint),
+            ("Output", it.output),
+            ("Rather than", it.why_not),
+            ("Baseline", it.baseline),
+            ("Stages", str(it.stages)),
+            ("Repeats", it.repeats),
+            ("Seed", str(it.seed)),
+            ("Pellucid", it.program),
+            ("TensorFlow", it.tensorflow),
+        )
+    )
