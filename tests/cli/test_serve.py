@@ -9,9 +9,8 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 import tiny_pictures
 from forked import Forks
 from places import SAMPLES
+from waiting import until
 
 WINE = SAMPLES / "wine" / "model"
 
@@ -59,14 +59,6 @@ def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
 
 def until_ready(url: str) -> None:
     until(lambda: ask(f"{url}/readyz")[0] == 200)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what is bound to happen."""
-    end = time.monotonic() + 300
-    while not true():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

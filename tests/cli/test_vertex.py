@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from forked import Forks
 from pellucid_cli.options.vertex import container_of
 from places import ROOT, SAMPLES
 from venvs import environment_with
+from waiting import until
 
 WINE = SAMPLES / "wine" / "model"
 REQUEST = json.loads((SAMPLES / "wine" / "instances.json").read_text())
@@ -36,11 +36,7 @@ def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
 
 
 def until_healthy(url: str, **headers: str) -> None:
-    """Wait for what is bound to happen."""
-    end = time.monotonic() + 300
-    while ask(url, **headers)[0] != 200:
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.05)
+    until(lambda: ask(url, **headers)[0] == 200)
 
 
 def free_port() -> int:

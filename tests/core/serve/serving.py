@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from pellucid.notices import Message
 from pellucid.saved_model.reader import Signature, TensorInfo
 from pellucid.serve.model_repository import ModelEntry, model_entries
 from pellucid.serve.server import ServerSettings, address, listen, run
+from waiting import until as until
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,6 @@ class Running:
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.ask("POST", path, body, names)
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for what is bound to happen; that it does not happen for long is a failure."""
-    end = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.005)
 
 
 @contextmanager
