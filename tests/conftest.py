@@ -27,6 +27,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+# The program asks TensorFlow for silence before it imports it; here Keras may be the first to.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 # TensorFlow makes very many objects that live long: looking through them all the time for garbage
 # takes a tenth of the time of the tests.
 gc.set_threshold(10_000, 10, 10)
