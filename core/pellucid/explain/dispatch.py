@@ -13,7 +13,7 @@ from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.features import is_picture
 from pellucid.explain.series import series_labels
 from pellucid.explain.texts import is_string, lime_of_strings, shapley_of_words
-from pellucid.inputs import InputInfo, to_picture
+from pellucid.inputs import shown_picture
 from pellucid.metadata import (
     Attributing,
     ExplanationMetadata,
@@ -182,7 +182,7 @@ def _lime(
         rows = list(group)
         one = {name: value[rows[:1]] for name, value in x.items()}
         patches = superpixels.superpixels(
-            _picture(spec, one[spec.name][0]), method.segmentation_alg
+            shown_picture(spec, one[spec.name][0]), method.segmentation_alg
         )
         try:
             (found,) = lime.lime(
@@ -229,26 +229,13 @@ def _regions(
             for row, instance in enumerate(instances):
                 if instance not in known:
                     known[instance] = superpixels.superpixels(
-                        _picture(spec, x[spec.name][row]), Segmentation.SLIC
+                        shown_picture(spec, x[spec.name][row]), Segmentation.SLIC
                     )
             regions[spec.name] = np.stack([known[instance] for instance in instances])
     if not regions:
         what = "regions are of pictures, and no explained input is one"
         raise SpecError(what, where=Where(path="players"))
     return regions
-
-
-def _picture(spec: InputSpec, tensor: Array) -> Array:
-    """Return an explained tensor as the picture it shows, uint8 [h, w, 3]."""
-    info = InputInfo(
-        name=spec.name,
-        dtype=tensor.dtype.name,
-        shape=tensor.shape,
-        domain=spec.domain,
-        pixel_layout=spec.pixel_layout,
-        batch=False,
-    )
-    return to_picture(tensor, info)
 
 
 def assert_never(method: NoReturn) -> NoReturn:

@@ -15,7 +15,7 @@ from pellucid.inputs.files import (
     text_in,
 )
 from pellucid.inputs.held import is_frame, is_series, open_columns, open_frame
-from pellucid.inputs.images import image_input_of, to_picture, to_tensor
+from pellucid.inputs.images import image_input_of, shown_picture, to_tensor
 from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
 from pellucid.inputs.instances import Said, made_of, same_shapes, set_aside, tried
 from pellucid.inputs.parquet import PARQUET, open_parquet, pyarrow_parquet
@@ -94,11 +94,11 @@ __all__ = [
     "serialized_example",
     "set_aside",
     "shape_text",
+    "shown_picture",
     "stack",
     "suffix_of",
     "takes_texts",
     "text_in",
-    "to_picture",
     "to_tensor",
     "tried",
 ]

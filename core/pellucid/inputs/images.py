@@ -15,7 +15,7 @@ from PIL import Image
 
 from pellucid.errors import InstanceError, meant
 from pellucid.inputs.input_info import InputInfo
-from pellucid.metadata import Domain
+from pellucid.metadata import Domain, InputSpec
 from pellucid.model import Array
 from pellucid.notices import Where
 
@@ -144,6 +144,19 @@ def to_picture(values: Array, info: InputInfo) -> Array:
         unit = unit[..., ::-1]
     pixels = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+
+def shown_picture(spec: InputSpec, tensor: Array) -> Array:
+    """Return an explained tensor as the picture that it shows, uint8 [h, w, 3], as `to_picture`."""
+    info = InputInfo(
+        name=spec.name,
+        dtype=tensor.dtype.name,
+        shape=tensor.shape,
+        domain=spec.domain,
+        pixel_layout=spec.pixel_layout,
+        batch=False,
+    )
+    return to_picture(tensor, info)
 
 
 def _unit(values: Array, info: InputInfo) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.explain import Explanation, LabelAttribution, Results
-from pellucid.inputs import InputInfo, to_picture
+from pellucid.inputs import shown_picture
 from pellucid.metadata import (
     ColorMap,
     ExplanationMetadata,
@@ -136,7 +136,7 @@ def draw_images(
         if photo is not None:
             below = np.asarray(photo.convert("RGB"))
         else:
-            below = tensor_picture(tensor, spec)
+            below = shown_picture(spec, tensor)
         if enlarge:
             below, plane = _enlarged(below, plane)
         drawings[spec.name] = Drawing(
@@ -214,19 +214,6 @@ def _empty(attribution: Array, visualization: Visualization) -> str | None:
         return "nothing to show: the attribution is 0 everywhere"
     sign = "negative" if visualization.polarity is Polarity.NEGATIVE else "positive"
     return f"nothing to show: no attribution is {sign}"
-
-
-def tensor_picture(tensor: Array, spec: InputSpec) -> Array:
-    """Return an explained image tensor as uint8 [h, w, 3]."""
-    info = InputInfo(
-        name=spec.name,
-        dtype=tensor.dtype.name,
-        shape=tensor.shape,
-        domain=spec.domain,
-        pixel_layout=spec.pixel_layout,
-        batch=False,
-    )
-    return to_picture(tensor, info)
 
 
 def _plane(value: Array) -> Array:

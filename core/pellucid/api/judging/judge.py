@@ -14,8 +14,8 @@ from pellucid.api.judging.masks import Masks
 from pellucid.api.judging.subjects import (
     Explaining,
     elements_of,
-    shown_picture,
     subject_of_record,
+    subject_picture,
     values_of,
 )
 from pellucid.errors import InstanceError, PellucidError, PredictorError, SpecError
@@ -200,7 +200,7 @@ class Judge:
         self.found.show(
             Shown(
                 number=number, spread=spread, maps=maps, elements=elements,
-                picture=shown_picture(self.model, trial.subject),
+                picture=subject_picture(self.model, trial.subject),
             )
         )  # fmt: skip
 

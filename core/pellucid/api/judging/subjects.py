@@ -24,7 +24,7 @@ from pellucid.explain import (
     is_picture,
     targets_of,
 )
-from pellucid.inputs import InputInfo, Instance, stack, to_picture
+from pellucid.inputs import InputInfo, Instance, shown_picture, stack
 from pellucid.metadata import (
     Attributing,
     ExplainOptions,
@@ -173,17 +173,12 @@ def picture_of(model: Explaining, specs: Sequence[InputSpec], x: Tensors) -> Pic
     return Picture(feature=spec.name, size=size, channels=axis, low=low, high=high)
 
 
-def shown_picture(model: Explaining, subject: Subject) -> Array | None:
+def subject_picture(model: Explaining, subject: Subject) -> Array | None:
     """Return the picture that an instance shows, uint8 [h, w, 3], None if it is none."""
     if subject.picture is None:
         return None
     (spec,) = (it for it in model.explainer.metadata.inputs if it.name == subject.picture.feature)
-    tensor = subject.game.x[spec.name][0]
-    info = InputInfo(
-        name=spec.name, dtype=tensor.dtype.name, shape=tensor.shape, domain=spec.domain,
-        pixel_layout=spec.pixel_layout, batch=False,
-    )  # fmt: skip
-    return to_picture(tensor, info)
+    return shown_picture(spec, subject.game.x[spec.name][0])
 
 
 def values_of(explanation: Explanation, subject: Subject) -> dict[str, Array]:

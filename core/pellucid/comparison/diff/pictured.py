@@ -9,7 +9,7 @@ from typing import TypeAlias
 from pellucid.comparison.diff.matching import Matched
 from pellucid.comparison.elements import map_of
 from pellucid.explain import Explanation, LabelAttribution
-from pellucid.inputs import InputInfo, Instance, to_picture
+from pellucid.inputs import Instance, shown_picture
 from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array
 from pellucid.visualize import parts, texts
@@ -70,8 +70,4 @@ def _picture(metadata: ExplanationMetadata, explanation: Explanation, feature: s
     tensor = explanation.inputs.get(feature)
     if tensor is None or tensor.ndim < 2:
         return None
-    info = InputInfo(
-        name=feature, dtype=tensor.dtype.name, shape=tensor.shape, domain=spec.domain,
-        pixel_layout=spec.pixel_layout, batch=False,
-    )  # fmt: skip
-    return to_picture(tensor, info)
+    return shown_picture(spec, tensor)
