@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pellucid_cli.options.evaluate import instances_of
+from pellucid_cli.options.evaluate import instances_of, stages_option
 from pellucid_cli.options.shared import (
     MODEL_DIR,
     Console,
@@ -49,13 +49,7 @@ if TYPE_CHECKING:
     help="What to judge by; the first decides [default: road for pictures, else "
     "insertion,deletion].",
 )
-@click.option(
-    "--stages",
-    type=click.IntRange(1),
-    default=20,
-    show_default=True,
-    help="Equal shares in which elements go or come.",
-)
+@stages_option(20)
 @click.option("--limit", type=click.IntRange(1), help="Take the first N instances only.")
 @click.option(
     "--format",

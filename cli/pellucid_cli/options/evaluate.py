@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pellucid_cli.options.records import record
+from pellucid_cli.options.records import Command, Decorator, record
 
 if TYPE_CHECKING:
     from pellucid import LoadedModel
@@ -49,6 +49,40 @@ class ReportOptions:
         return None if self.out is None else Journal(self.out, self.force)
 
 
+def stages_option(default: int) -> Callable[[Command], Command]:
+    """Return ``--stages``, of which there are so many where nobody says."""
+    return click.option(
+        "--stages",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        help="Equal shares in which elements go or come.",
+    )
+
+
+def report_output(
+    printed: str,
+    *,
+    forms: Sequence[str] = ("table", "json"),
+    force: str = "Overwrite a report that exists.",
+) -> tuple[Decorator[Command], ...]:
+    """Return the options of where a report goes and what of it is `printed`, in these forms."""
+    return (
+        click.option(
+            "-o", "--out", type=click.Path(path_type=Path), help="Write a report into this folder."
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(forms),
+            default=forms[0],
+            show_default=True,
+            help=f"What is printed: {printed}.",
+        ),
+        click.option("--force", is_flag=True, help=force),
+    )
+
+
 judge_options = record(
     "judging",
     JudgeOptions,
@@ -66,13 +100,7 @@ judge_options = record(
         "infidelity, max_sensitivity, sic, aic, road, sufficiency, comprehensiveness, inside, "
         "completeness, seed, randomization [default: the first two; inside with --masks].",
     ),
-    click.option(
-        "--stages",
-        type=click.IntRange(1),
-        default=50,
-        show_default=True,
-        help="Equal shares in which elements go or come.",
-    ),
+    stages_option(50),
     click.option(
         "--repeats",
         type=click.Choice(["few", "all"]),
@@ -92,18 +120,10 @@ judge_options = record(
 report_options = record(
     "report",
     ReportOptions,
-    click.option(
-        "-o", "--out", type=click.Path(path_type=Path), help="Write a report into this folder."
+    *report_output(
+        "a table and what follows from it, or every instance's number",
+        force="Overwrite a report that exists, or start over.",
     ),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        show_default=True,
-        help="What is printed: a table and what follows from it, or every instance's number.",
-    ),
-    click.option("--force", is_flag=True, help="Overwrite a report that exists, or start over."),
     click.option(
         "-j",
         "--jobs",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid_cli.failing import fail
+from pellucid_cli.options.evaluate import report_output
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     Console,
@@ -49,19 +50,11 @@ class DiffOptions:
 @record(
     "report",
     DiffOptions,
-    click.option(
-        "-o", "--out", type=click.Path(path_type=Path), help="Write a report into this folder."
+    *report_output(
+        "tables and what follows from them, every instance's numbers, or JUnit XML with a test for "
+        "each bound",
+        forms=("table", "json", "junit"),
     ),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "json", "junit"]),
-        default="table",
-        show_default=True,
-        help="What is printed: tables and what follows from them, every instance's numbers, or "
-        "JUnit XML with a test for each bound.",
-    ),
-    click.option("--force", is_flag=True, help="Overwrite a report that exists."),
     click.option(
         "--fail-over",
         multiple=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pellucid_cli.failing import fail
+from pellucid_cli.options.evaluate import report_output
 from pellucid_cli.options.records import record
 from pellucid_cli.options.shared import (
     MODEL_DIR,
@@ -47,18 +48,7 @@ class ParityOptions:
 @record(
     "report",
     ParityOptions,
-    click.option(
-        "-o", "--out", type=click.Path(path_type=Path), help="Write a report into this folder."
-    ),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        show_default=True,
-        help="What is printed: a table and what follows from it, or every field.",
-    ),
-    click.option("--force", is_flag=True, help="Overwrite a report that exists."),
+    *report_output("a table and what follows from it, or every field"),
     click.option(
         "--tolerance",
         type=click.FloatRange(0),
