@@ -80,20 +80,31 @@ def on_cluster(
             about = _loaded(client, name)
 
         def explain(blocks: Iterable[Block]) -> Iterator[Finished]:
-            try:
+            with _asking(client):
                 yield from _explain(client, name, blocks, stop, waiting)
-            except (OSError, RuntimeError) as error:
-                # A client that has given up closes itself, and refuses what is asked of it then.
-                if isinstance(error, RuntimeError) and client.status != "closed":
-                    raise
-                raise PellucidError(f"{LOST} ({error})", hint=ON) from error
 
         width = AHEAD * sum(client.nthreads().values())
         yield Engine(about=about, explain=explain, blocks=width)
     finally:
-        with suppress(OSError, RuntimeError):  # there may be nobody any more
+        with suppress(PellucidError), _asking(client):  # there may be nobody any more
             client.unregister_worker_plugin(name)
         client.close()
+
+
+@contextmanager
+def _asking(client: Any) -> Iterator[None]:
+    """Say in one way that the scheduler is gone, whatever a client raises that has lost it.
+
+    One that has given up closes itself, and has no scheduler from some moment on: what is asked of
+    it meanwhile fails by a missing attribute.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, AttributeError) as error:
+        if not isinstance(error, OSError) and client.status not in ("closing", "closed"):
+            raise
+        reason = "" if isinstance(error, AttributeError) else f" ({error})"
+        raise PellucidError(f"{LOST}{reason}", hint=ON) from error
 
 
 def _connected(address: str | None, file: str | None, seconds: float) -> Any:

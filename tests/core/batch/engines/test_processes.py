@@ -22,7 +22,7 @@ from made import Made, MadeWork, contents, engine, table
 
 from clusters import local_cluster
 from pellucid.batch import Engine, Finished, Run, in_this_process
-from pellucid.batch.engines.cluster import _silent, on_cluster
+from pellucid.batch.engines.cluster import LOST, _asking, _silent, on_cluster
 from pellucid.batch.engines.processes import environments, in_processes
 from pellucid.errors import PellucidError
 from pellucid.notices import Message
@@ -236,6 +236,27 @@ def test_a_scheduler_that_goes_away_ends_the_run_which_can_go_on(
         with pytest.raises(PellucidError, match="connection to the scheduler is lost"):
             explained(source, tmp_path / "two", dask(found), Killing(leave))
     assert explained(source, tmp_path / "two", engine()) == alone
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        ("closing", AttributeError("'NoneType' object has no attribute 'x'"), LOST),
+        ("closed", RuntimeError("Client is closed"), f"{LOST} (Client is closed)"),
+        ("running", OSError("gone"), f"{LOST} (gone)"),
+    ],
+)
+def test_whatever_fails_of_a_client_that_has_lost_its_scheduler_is_said_in_one_way(
+    status: str, error: Exception, said: str
+) -> None:
+    with pytest.raises(PellucidError) as raised, _asking(SimpleNamespace(status=status)):
+        raise error
+    assert raised.value.what == said
+
+
+def test_what_fails_of_a_client_at_work_is_a_fault() -> None:
+    with pytest.raises(AttributeError), _asking(SimpleNamespace(status="running")):
+        raise AttributeError
 
 
 @dataclass(frozen=True)
