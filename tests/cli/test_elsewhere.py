@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from clusters import local_cluster
+from pellucid.inputs.found import Inputs
+from pellucid.inputs.found.elsewhere import Below
 from places import SAMPLES
 from stores import s3_server
 
@@ -120,6 +122,39 @@ def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_processes_and_on_a_clu
     assert found.pop("instance") == "s3://shelf/digits/images/eight.png"
     wanted.pop("instance")
     assert found == wanted
+
+
+@pytest.mark.parametrize("ahead", [1, 1000])
+def test_a_bucket_is_read_in_the_order_of_a_directory_without_what_runs_wrote(
+    ahead: int, bucket: Any, tmp_path: Path
+) -> None:
+    names = [
+        "a/1.png",
+        "a-b.png",
+        "a.png",
+        "a b/2.png",
+        ".h/3.png",
+        "run/a.png",
+        "run/summary.json",
+    ]
+    names += [
+        "run/explanation.results-00000-of-00001",
+        "run/overlays/1.png",
+        "run/.batch/x",
+        "z.png",
+    ]
+    for name in names:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1")
+        bucket.pipe_file(f"s3://shelf/tree/{name}", b"1")
+    here = Inputs(named=[str(tmp_path / "in")])
+    expected = [it.path.removeprefix(f"{tmp_path}/in/") for it in here]
+    left_out: list[str] = []
+    found = Below("s3://shelf/tree", "", ["s3://shelf/tree"], left_out, ahead)
+    assert [it.address.removeprefix("s3://shelf/tree/") for it in found] == expected
+    assert expected == ["a/1.png", "a b/2.png", "a-b.png", "a.png", "z.png"]
+    assert left_out == ["s3://shelf/tree/run"] and len(here.left_out) == 1
 
 
 def test_one_input_that_is_gone_costs_one_line(program: Any, bucket: Any, tmp_path: Path) -> None:

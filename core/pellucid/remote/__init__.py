@@ -20,17 +20,15 @@ from pellucid.remote.addresses import (
     shown_address,
 )
 from pellucid.remote.copies import cache_folder, file_copy, folder_copy, outline
+from pellucid.remote.listing import beginning, beside, listed, matching
 from pellucid.remote.maps import Map, mapped
 from pellucid.remote.objects import (
     MAGIC,
     Found,
-    beside,
     copied,
     fetch,
     find,
     is_folder,
-    listed,
-    matching,
     put,
     read,
     refuse_web,
@@ -43,6 +41,7 @@ __all__ = [
     "Found",
     "Map",
     "address_of",
+    "beginning",
     "beside",
     "cache_folder",
     "common_root",

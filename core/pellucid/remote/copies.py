@@ -20,7 +20,8 @@ from pellucid.files import make_folder, open_file, sync_folder
 from pellucid.files import sync as sync_file
 from pellucid.notices import Where
 from pellucid.remote.addresses import is_safe_name, is_web, joined, public, shown_address
-from pellucid.remote.objects import Found, beside, fetch, find, listed, together
+from pellucid.remote.listing import beside, listed
+from pellucid.remote.objects import Found, fetch, find, together
 
 MOST = 10_000
 """Of more files than these, no model is made."""

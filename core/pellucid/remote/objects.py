@@ -1,4 +1,4 @@
-"""Objects of a store: found, listed in the order of their names, read whole, and put whole.
+"""Objects of a store: found, read whole, and put whole.
 
 An object is there as a whole or not at all: what is put appears when all of it has come, and of
 what is read less than all is an error.
@@ -20,12 +20,9 @@ from typing import Any, TypeVar
 from pellucid.errors import PellucidError
 from pellucid.notices import Where
 from pellucid.remote.addresses import (
-    PACKAGES,
     address_of,
     is_web,
-    joined,
     name_in,
-    scheme_of,
     shown_address,
 )
 from pellucid.remote.stores import AbsentError, LostError, asked
@@ -69,92 +66,6 @@ def find(address: str, error: type[PellucidError]) -> Found | None:
     return found_of(address, info)
 
 
-def listed(
-    address: str, error: type[PellucidError], avoided: str = "", *, hidden: bool = False
-) -> Iterator[Found]:
-    """Yield the objects below a folder, by their names.
-
-    What is `avoided` is left out, and what is `hidden` unless that is asked for.
-
-    Names come as the store gives them, a page or a folder at a time. Raises `error`.
-    """
-    address = address.rstrip("/")
-    if is_web(address):
-        what = "a server of the web does not list what is in a folder"
-        raise error(what, where=Where(file=shown_address(address)), hint="name the files in it")
-    within = _pages(address, error) if PACKAGES[scheme_of(address)] == "s3fs" else None
-    stem = address + "/"
-    for it in _walk(address, error) if within is None else within:
-        parts = it.address[len(stem) :].split("/")
-        seen = hidden or not any(part.startswith(".") for part in parts)
-        if seen and not (avoided and it.address.startswith(avoided.rstrip("/") + "/")):
-            yield it
-
-
-def matching(pattern: str, error: type[PellucidError], avoided: str = "") -> Iterator[Found]:
-    """Yield the objects whose names match a pattern; ``*`` ends at a slash, ``**`` does not."""
-    from fsspec.utils import glob_translate
-
-    scheme, _, rest = pattern.partition("://")
-    parts = rest.split("/")
-    plain = next(n for n, part in enumerate(parts) if MAGIC.search(part))
-    wanted = re.compile(glob_translate(rest), re.DOTALL)
-    below = f"{scheme}://" + "/".join(parts[:plain])
-    for it in listed(below, error, avoided):
-        if wanted.match(it.address.partition("://")[2]):
-            yield it
-
-
-def beside(address: str, error: type[PellucidError]) -> list[Found]:
-    """Return the objects and the folders in a folder, by their names, without what is below."""
-    try:
-        found = asked(address, lambda store: store.ls(address, detail=True), error, missing="")
-    except AbsentError:
-        return []
-    own = address.partition("://")[2].strip("/")
-    entries = [
-        found_of(joined(address, name.rpartition("/")[2]), info)
-        for info in found
-        if (name := info["name"].rstrip("/")).strip("/") != own
-        and not (info["type"] != "directory" and info["name"].endswith("/"))
-    ]
-    # A folder comes where the names below it do.
-    return sorted(entries, key=lambda it: it.address + "/" * it.folder)
-
-
-def _pages(address: str, error: type[PellucidError]) -> Iterator[Found]:
-    """Yield what is below an address of S3, which lists a thousand names at a time, sorted."""
-    scheme, (bucket, _, key) = scheme_of(address), address.partition("://")[2].partition("/")
-    more: dict[str, str] = {}
-    while True:
-        page = asked(
-            address,
-            lambda store, more=more: store.call_s3(  # type: ignore[misc]
-                "list_objects_v2",
-                Bucket=bucket,
-                Prefix=f"{key}/" if key else "",
-                **store.req_kw,
-                **more,
-            ),
-            error,
-        )
-        for it in page.get("Contents", ()):
-            if not it["Key"].endswith("/"):
-                yield found_of(f"{scheme}://{bucket}/{it['Key']}", {**it, "size": it["Size"]})
-        if not page.get("IsTruncated"):
-            return
-        more = {"ContinuationToken": page["NextContinuationToken"]}
-
-
-def _walk(address: str, error: type[PellucidError]) -> Iterator[Found]:
-    """Yield what is below an address, listed a folder at a time."""
-    for it in beside(address, error):
-        if it.folder:
-            yield from _walk(it.address, error)
-        else:
-            yield it
-
-
 def found_of(address: str, info: dict[str, Any]) -> Found:
     """Return the object that a store tells this of."""
     size = info.get("size")
@@ -176,7 +87,7 @@ def read(address: str, error: type[PellucidError], size: int = -1) -> bytes:
         _check(len(data), size)
         return data
 
-    return asked(address, whole, error)
+    return asked(address, whole, error, in_one=True)
 
 
 @contextmanager

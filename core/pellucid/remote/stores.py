@@ -55,16 +55,19 @@ class LostError(OSError):
     """An object of which less came than there is."""
 
 
-def store_of(address: str) -> Any:
-    """Return the file system of an address. Raises DependencyError that says what to install."""
+def store_of(address: str, *, in_one: bool = False) -> Any:
+    """Return the file system of an address, which reads an object `in_one` request if that is said.
+
+    Raises DependencyError that says what to install.
+    """
     try:
-        return _store(scheme_of(address))
+        return _store(scheme_of(address), in_one)
     except DependencyError as error:
         raise error.at(Where(file=shown_address(address))) from error
 
 
 @cache
-def _store(scheme: str) -> Any:
+def _store(scheme: str, in_one: bool) -> Any:
     try:
         import fsspec
     except ModuleNotFoundError as error:
@@ -75,7 +78,10 @@ def _store(scheme: str) -> Any:
         what = f"addresses of {scheme}:// need the package {package}"
         raise DependencyError(what, hint=f"type pip install {package}")
     # What was listed before may have changed since, and a long list would stay in memory.
-    options = {} if scheme == "memory" else {"use_listings_cache": False}
+    options: dict[str, Any] = {} if scheme == "memory" else {"use_listings_cache": False}
+    if in_one and package == "s3fs":
+        # Else it asks for the size of each object first, to read those that are large in parts.
+        options["max_concurrency"] = 1
     return fsspec.filesystem(scheme, **options)
 
 
@@ -85,13 +91,14 @@ def asked(
     error: type[PellucidError],
     *,
     missing: str = "there is no such object",
+    in_one: bool = False,
 ) -> T:
     """Return what a store answers, asked again for a while where it is busy or out of reach.
 
-    Raises `error` with what went wrong, `missing` where the object is not there; where that is
-    "", AbsentError; and DependencyError.
+    Objects are read `in_one` request, if that is said. Raises `error` with what went wrong,
+    `missing` where the object is not there; where that is "", AbsentError; and DependencyError.
     """
-    store = store_of(address)
+    store = store_of(address, in_one=in_one)
     for pause in (*PAUSES, None):
         try:
             return question(store)

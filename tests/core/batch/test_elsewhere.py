@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from made import contents, engine, table
 
 from pellucid.batch import Run
 from pellucid.errors import OutputError
+from pellucid.inputs.found import Inputs, is_input
+from pellucid.inputs.found.elsewhere import Below
 from pellucid.remote import cache_folder
 
 OUT = "memory://bucket/out"
@@ -165,12 +168,51 @@ def test_inputs_elsewhere_are_explained_as_those_here(
     assert b"memory://bucket/in/b/broken.jsonl:2" in found["errors.jsonl"]
 
 
+TREE = (
+    *("a-b.csv", "a.csv", "a/c.csv", "a/d/e.csv", "a b/f.csv", ".hidden/g.csv", "h/.i.csv"),
+    *("h/run/explanation.results-00000-of-00001", "h/run/summary.json", "h/run/j.csv"),
+    *(
+        "h/run/overlays/k.png",
+        "h/run/overlays/deep/l.png",
+        "h/m.csv",
+        "broken off/.batch/plan.json",
+    ),
+    *("broken off/n.csv", "no run/summary.json", "z/o.csv", "zz/errors.jsonl"),
+)
+RUN = ("explanation.results-00000-of-00001", "summary.json", "errors.jsonl", "overlays/p.png")
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 1000])
+@pytest.mark.parametrize("run", [(), RUN], ids=["none there", "a run there"])
+def test_inputs_elsewhere_are_those_of_the_same_folder_here_in_their_order(
+    ahead: int, run: tuple[str, ...], memory: Any, tmp_path: Path
+) -> None:
+    for name in (*TREE, *run):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1")
+        memory.pipe_file(f"memory://bucket/in/{name}", b"1")
+    here = Inputs(named=[str(tmp_path / "in")])
+    expected = [os.path.relpath(it.path, tmp_path / "in") for it in here]
+    left_out: list[str] = []
+    found = Below("memory://bucket/in/", "", ["memory://bucket/in/"], left_out, ahead)
+    names = [it.address.removeprefix("memory://bucket/in/") for it in found]
+    assert [it for it in names if is_input(it)] == expected
+    assert expected[:4] == ["a/c.csv", "a/d/e.csv", "a b/f.csv", "a-b.csv"]
+    folders = [os.path.relpath(it, tmp_path / "in") for it in here.left_out]
+    assert [os.path.relpath(it, "memory://bucket/in") for it in left_out] == folders
+    assert folders == [*(["."] if run else []), "broken off", "h/run"]
+
+
 def test_an_output_folder_within_the_inputs_is_none_of_them(source: Path, memory: Any) -> None:
     memory.pipe_file("memory://bucket/a.csv", (source / "a.csv").read_bytes())
     first = carry_out(Path("memory://bucket"))
     memory.pipe_file(f"{OUT}/overlays/b.csv", b"a,b,c")
-    run = Run(named=("memory://bucket",), out=Path("memory://bucket/new"), force=True)
-    assert run.carry_out(engine()).total > first.total == 5
+    assert carry_out(Path("memory://bucket")).total == first.total == 5
+    run = Run(named=("memory://bucket",), out=Path("memory://bucket/new"))
+    assert run.carry_out(engine()).total == first.total
+    pattern = Run(named=("memory://bucket/**/*.csv",), out=Path("memory://bucket/other"))
+    assert pattern.carry_out(engine()).total > first.total
 
 
 def test_keys_that_lead_elsewhere_write_nothing_outside(memory: Any, tmp_path: Path) -> None:

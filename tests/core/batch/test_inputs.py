@@ -98,6 +98,15 @@ def test_what_an_earlier_run_wrote_is_no_input_and_is_named(tree: Path) -> None:
     assert "b/overlays/2.png.png" in paths(tree, "")  # which nobody says a run wrote
 
 
+def test_a_pattern_does_not_find_what_is_written(tree: Path) -> None:
+    (tree / "b/out/overlays").mkdir(parents=True)
+    (tree / "b/out/overlays/2.png").write_bytes(b"")
+    avoided = {"avoided": os.path.realpath(tree / "b/out")}
+    assert paths(tree, "**/*.png", **avoided) == ["b/10.png", "b/2.png"]
+    assert paths(tree, "b/*", **avoided) == ["b/10.png", "b/2.png"]
+    assert paths(tree, "b/out/*/*.png", **avoided) == ["b/out/overlays/2.png"]
+
+
 def test_a_pipe_is_not_waited_for(tree: Path) -> None:
     os.mkfifo(tree / "b/pipe.png")
     (pipe,) = (it for it in Inputs(named=[str(tree / "b")]) if it.path.endswith("pipe.png"))

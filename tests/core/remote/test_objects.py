@@ -143,7 +143,7 @@ def test_missing_credentials_say_which_to_set(monkeypatch: pytest.MonkeyPatch) -
         def info(self, address: str) -> None:
             raise NoCredentialsError("Unable to locate credentials")
 
-    monkeypatch.setattr(stores, "_store", lambda scheme: Store())
+    monkeypatch.setattr(stores, "_store", lambda *_: Store())
     said = r"^s3://b/k: there are no credentials for s3://; set AWS_ACCESS_KEY_ID"
     with pytest.raises(InstanceError, match=said):
         find("s3://b/k", InstanceError)

@@ -10,20 +10,21 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from pellucid.errors import InstanceError
 from pellucid.files import NO_FILE, open_file, shown
-from pellucid.inputs.csv import SEPARATED
 from pellucid.inputs.files import TEXT, suffix_of
-from pellucid.inputs.parquet import PARQUET
-from pellucid.inputs.readers import IMAGE_SUFFIXES
+from pellucid.inputs.found.elsewhere import Below
+from pellucid.inputs.found.places import plain_part
+from pellucid.inputs.found.kinds import is_input
+from pellucid.inputs.found.runs import holds_run, is_of_run
 from pellucid.notices import Notice, Where
 from pellucid.remote import (
     MAGIC,
@@ -31,24 +32,13 @@ from pellucid.remote import (
     address_of,
     find,
     is_web,
-    listed,
     matching,
     place_of,
     shown_address,
     together,
 )
 
-TEXT_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson", *SEPARATED))
-SUFFIXES = IMAGE_SUFFIXES | TEXT_SUFFIXES | {".npy", PARQUET}
 STDIN = "<stdin>"
-TREES = ("overlays", "thumbnails", "originals", "attributions", "summary")
-"""The folders that a run writes below its own."""
-
-OUTPUTS = frozenset(
-    (*TREES, "errors.jsonl", "summary.json", "table.csv", "table.jsonl", "table.parquet")
-)
-_RESULTS = re.compile(r"explanation\.results-\d{5}-of-\d{5}$")
-
 AT_A_TIME = 256
 """How many names of a list are looked up together."""
 
@@ -140,7 +130,7 @@ class Inputs:
 
     def _elsewhere(self, address: str) -> Iterator[Input]:
         """Yield the object that is called so, or those below it, or those that match."""
-        found, avoided = find(address, InstanceError), self.avoided or ""
+        found, avoided = find(address, InstanceError), _beside(self.avoided or "", address)
         if found is not None and not found.folder:
             yield _of_store(found)
         elif found is None and MAGIC.search(address) and not is_web(address):
@@ -153,22 +143,28 @@ class Inputs:
             what = "there is no such object or folder"
             raise InstanceError(what, where=Where(file=shown_address(address)))
         else:
-            below = map(_of_store, listed(address, InstanceError, avoided))
-            inputs = (it for it in below if self._takes(it.path))
+            below = Below(address, avoided, self.named, self.left_out)
+            inputs = (it for it in map(_of_store, below) if self._takes(it.path))
             yield from self._some(inputs, shown_address(address))
 
     def _takes(self, name: str) -> bool:
         return is_input(name) or (self.texts and suffix_of(name) == TEXT)
 
     def _matching(self, pattern: str) -> Iterator[Input]:
-        matches = sorted(glob.glob(pattern, recursive=True))
+        written = cache(self._is_written)
+        inside = written(plain_part(pattern))
+        matches = [
+            name
+            for name in sorted(glob.glob(pattern, recursive=True))
+            if inside or not written(os.path.dirname(name))
+        ]
         if not matches:
             raise InstanceError("matches no file", where=Where(file=shown(pattern)))
         deep = "**" in pattern
         for name in matches:
             if not os.path.isdir(name):
                 yield _input(name)
-            elif not deep:  # ** has found what is in it already
+            elif not deep and not self._is_avoided(name):  # ** has found what is in it already
                 yield from self._walk(name)
 
     def _some(self, found: Iterator[Input], name: str) -> Iterator[Input]:
@@ -211,23 +207,10 @@ class Inputs:
     def _is_avoided(self, directory: str) -> bool:
         return self.avoided is not None and os.path.realpath(directory) == self.avoided
 
-
-def holds_run(names: Sequence[str]) -> bool:
-    """Whether a folder of such names is one that a run writes or has written."""
-    return ".batch" in names or ("summary.json" in names and any(map(_RESULTS.match, names)))
-
-
-def is_of_run(name: str) -> bool:
-    """Whether a run writes something of this name into its folder."""
-    return name in OUTPUTS or bool(_RESULTS.match(name))
-
-
-def is_input(name: str) -> bool:
-    """Whether a file in a folder is an input by its name; pictures are not compressed again."""
-    suffix = suffix_of(name)
-    if suffix.startswith(".tfrecord"):
-        return True
-    return suffix in (TEXT_SUFFIXES if name.lower().endswith(".gz") else SUFFIXES)
+    def _is_written(self, directory: str) -> bool:
+        """Whether a directory is the one that is avoided, or lies in it."""
+        path = os.path.realpath(directory)
+        return self.avoided is not None and f"{path}{os.sep}".startswith(f"{self.avoided}{os.sep}")
 
 
 def names_in(file: BinaryIO, *, null: bool) -> Iterator[str]:
@@ -252,6 +235,12 @@ def _of_store(found: Found) -> Input:
         modified=found.version,
         source=shown_address(found.address),
     )
+
+
+def _beside(avoided: str, address: str) -> str:
+    """Return the folder that is avoided below an address, "" where the address lies in it."""
+    inside = f"{address.rstrip('/')}/".startswith(f"{avoided.rstrip('/')}/")
+    return "" if inside else avoided
 
 
 def _is_address(name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from pellucid.errors import InstanceError
 from pellucid.files import fitting, shown
+from pellucid.inputs.found.kinds import is_input
 from pellucid.remote import MAGIC, address_of, common_root, parts_below
 
 
@@ -25,9 +26,7 @@ def root_of(named: Sequence[str], listed: Iterable[str]) -> str:
             addresses = [common_root([*addresses, _folder_of(address)])]
             continue
         if glob.has_magic(name) and not os.path.lexists(name):
-            parts = name.split(os.sep)
-            plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-            name = os.sep.join(parts[:plain]) or (os.sep if parts[0] == "" else os.curdir)
+            name = plain_part(name)
         path = os.path.abspath(name)
         path = path if os.path.isdir(path) else os.path.dirname(path)
         try:
@@ -37,6 +36,13 @@ def root_of(named: Sequence[str], listed: Iterable[str]) -> str:
     if root is None and addresses and addresses[0]:
         return addresses[0]
     return root or os.getcwd()
+
+
+def plain_part(pattern: str) -> str:
+    """Return the directory that all that matches a pattern is below."""
+    parts = pattern.split(os.sep)
+    plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return os.sep.join(parts[:plain]) or (os.sep if parts[0] == "" else os.curdir)
 
 
 def place_below(path: str, root: str) -> str:
@@ -60,8 +66,6 @@ def _beneath(path: str, root: str) -> str:
 
 def _folder_of(address: str) -> str:
     """Return the address of the folder that is named, or that holds the object that is."""
-    from pellucid.inputs.found.named import is_input
-
     scheme, _, rest = address.partition("://")
     parts = rest.rstrip("/").split("/")
     magic = next((n for n, part in enumerate(parts) if MAGIC.search(part)), None)
