@@ -22,8 +22,8 @@ from pellucid.errors import InstanceError
 from pellucid.files import NO_FILE, open_file, shown
 from pellucid.inputs.files import TEXT, suffix_of
 from pellucid.inputs.found.elsewhere import Below
-from pellucid.inputs.found.places import plain_part
 from pellucid.inputs.found.kinds import is_input
+from pellucid.inputs.found.places import plain_part
 from pellucid.inputs.found.runs import holds_run, is_of_run
 from pellucid.notices import Notice, Where
 from pellucid.remote import (
