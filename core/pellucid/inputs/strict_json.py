@@ -9,13 +9,13 @@ from pellucid.errors import InstanceError
 from pellucid.notices import Where
 
 
-def parse_json(text: str | bytes, where: Where = Where()) -> object:
+def parse_json(text: str | bytes | memoryview, where: Where = Where()) -> object:
     """Return the value of JSON text; no key may be written twice.
 
     Raises InstanceError with the place: `where` is the file and, of one of its lines, the line that
     the text begins on and the instance that it is.
     """
-    if isinstance(text, bytes):
+    if not isinstance(text, str):
         text = decode_text(text, where if where.file else Where(file="the request"))
     text = text.removeprefix("\ufeff")
     if not text.strip():
@@ -48,10 +48,10 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "a number" if isinstance(value, int | float) else "something")
 
 
-def decode_text(data: bytes, where: Where) -> str:
+def decode_text(data: bytes | memoryview, where: Where) -> str:
     """Return UTF-8 text. Raises InstanceError with the byte that is none."""
     try:
-        return data.decode("utf-8-sig")
+        return str(data, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InstanceError(
             f"not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})", where=where

@@ -51,7 +51,7 @@ MOST_PATCHES = 10
 # Of a score in float32: what the same row may change by in another batch.
 ROUNDING = 1e-6
 # Painted pictures that are held at a time; more would leave the processor's caches.
-PICTURE_BYTES = 2**24
+PICTURE_BYTES = 2**25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def lime(
     samples from ``RandomState([seed, i])``, as the `lime` package would.
 
     Rows that are drawn twice are asked once. Memory, beside the model's: a bit for each patch and
-    sample several times over, and pictures of 16 MB. Raises InstanceError if hiding patches makes
+    sample several times over, and pictures of 32 MB. Raises InstanceError if hiding patches makes
     the output NaN or infinite, ValueError for segments that do not fit. Source: arXiv 1602.04938.
     """
     numbers = range(len(x[feature])) if numbers is None else numbers

@@ -50,16 +50,18 @@ def dtype_of(datatype: object) -> str:
     return _DTYPES[datatype]
 
 
-def to_bytes(values: Array, datatype: str) -> bytes:
-    """Return an array's elements as raw bytes."""
+def to_bytes(values: Array, datatype: str) -> bytes | memoryview:
+    """Return an array's elements as raw bytes; they may be those of the array itself."""
     if datatype == "BYTES":
         items = (it if isinstance(it, bytes) else str(it).encode() for it in values.ravel())
         return b"".join(part for it in items for part in (struct.pack("<I", len(it)), it))
     if datatype == "BF16":
         words = np.ascontiguousarray(values, "<f4").view("<u4")
         rounded = words + 0x7FFF + (words >> 16 & 1)  # to the nearest, ties to even
-        return np.where(np.isnan(values), 0x7FC0, rounded >> 16).astype("<u2").tobytes()
-    return np.ascontiguousarray(values, _little(datatype)).tobytes()
+        values = np.where(np.isnan(values), 0x7FC0, rounded >> 16)
+        return values.astype("<u2").tobytes()
+    raw = np.ascontiguousarray(values, _little(datatype))
+    return raw.reshape(-1).view(np.uint8).data if raw.size else b""
 
 
 def from_bytes(data: bytes | memoryview, datatype: str, shape: Sequence[int]) -> Array:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import urllib3
@@ -36,6 +36,10 @@ BROKEN_TRIES, BUSY_TRIES = 4, 6
 BUSY = (429, 503)
 LARGEST_ANSWER = 2**26
 _CHUNK = 2**16
+
+
+Body: TypeAlias = bytes | Sequence[bytes | memoryview]
+"""A request's body, whole or in parts that are sent one after the other from where they lie."""
 
 
 class TooLargeError(Exception):
@@ -140,7 +144,7 @@ class Connection:
         self,
         call: Call,
         path: str,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Return the answer to a GET, or to a POST of `body`, whatever its status.
@@ -149,6 +153,8 @@ class Connection:
         while: predictions change nothing. Raises PredictorError, Cancelled, TooLargeError.
         """
         sent = {"Accept": "application/json", **(headers or {})}
+        if body is not None and not isinstance(body, bytes):
+            sent["Content-Length"] = str(sum(map(len, body)))
         token = self.predictor.token()
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -172,17 +178,16 @@ class Connection:
                 return answer
             call.sleep(wait)
 
-    def _once(
-        self, call: Call, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
+    def _once(self, call: Call, path: str, body: Body | None, headers: Mapping[str, str]) -> Answer:
         if call.abandoned:
             raise self._left(call)
         _here.call = call
         left = max(0.001, call.left)
+        sent: Any = body  # parts that lie in memory are sent as well as bytes
         response = self._pool.urlopen(
             "GET" if body is None else "POST",
             self._prefix + path,
-            body=body,
+            body=sent,
             headers=dict(headers),
             retries=False,
             redirect=False,

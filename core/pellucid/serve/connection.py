@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
+import httptools
+import numpy as np
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pellucid.serve.access_log import AccessLog
@@ -22,6 +27,70 @@ HEAD_SECONDS = 20.0
 """How long they may take, from the first byte on, and how long a new connection may be silent."""
 LEFT_BYTES = 2**20
 """How much of a body that nobody reads any more is passed over before the connection is closed."""
+Body: TypeAlias = bytes | memoryview
+WHOLE = "pellucid.whole_body"
+"""Where a request's scope has `Connection.whole_body`."""
+ALIGNED = 64
+"""TensorFlow computes from where numbers lie if it is at a multiple of so many bytes."""
+
+
+class WholeBody(asyncio.BufferedProtocol):
+    """Reads the rest of a body into the place where it stays, `data`.
+
+    `arrived` is told how many bytes have come and answers whether there is room for more; `done` is
+    true once the whole is there, false when there is no room, and raises ClientDisconnect.
+    """
+
+    def __init__(
+        self, owner: Connection, data: memoryview, there: bytes, arrived: Callable[[int], bool]
+    ) -> None:
+        self._owner, self._cycle, self._arrived = owner, owner.cycle, arrived
+        self._data, self._spare = data, memoryview(b"")
+        self._filled = len(there)
+        self._size = len(data)
+        data[: len(there)] = there
+        self.done: asyncio.Future[bool] = owner.loop.create_future()
+        if not arrived(len(there)):
+            self._drop()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go."""
+        left = self._size - self._filled
+        return self._spare[:left] if self._spare else self._data[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Count what has come; what nobody waits for any more is passed over for a while."""
+        self._filled += nbytes
+        if self._cycle.response_complete:
+            if self._owner.pass_over(nbytes):
+                return
+        elif not self.done.done() and not self._arrived(nbytes):
+            self._drop()
+        if self._filled == self._size:
+            self._owner.go_on()
+            self._end(True)
+
+    def _drop(self) -> None:
+        self._spare, self._data = memoryview(bytearray(LEFT_BYTES // 16)), memoryview(b"")
+        self._end(False)
+
+    def _end(self, well: bool) -> None:
+        if not self.done.done():
+            self.done.set_result(well)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits that there is nobody."""
+        self._owner.connection_lost(exc)
+        if not self.done.done():
+            self.done.set_exception(ClientDisconnect())
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        self._owner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        self._owner.resume_writing()
 
 
 class Connection(HttpToolsProtocol):
@@ -84,14 +153,60 @@ class Connection(HttpToolsProtocol):
         self._head, self._left, self._around = None, 0, 0
         self._stop_clock()
         super().on_headers_complete()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[WHOLE] = partial(self.whole_body, self.cycle)
+
+    def whole_body(
+        self, cycle: Any, size: int, head: int, arrived: Callable[[int], bool]
+    ) -> tuple[memoryview, asyncio.Future[bool]] | None:
+        """Have a body of `size` bytes read into one place, and return that: see `WholeBody`.
+
+        What follows its first `head` bytes is aligned. None where it has come already.
+        """
+        if cycle is not self.cycle or not cycle.more_body or cycle.disconnected:
+            return None
+        there, cycle.body = bytes(cycle.body), type(cycle.body)()
+        room = np.empty(size + ALIGNED, np.uint8)
+        start = -(room.ctypes.data + head) % ALIGNED
+        data = room.data[start : start + size]
+        if cycle.waiting_for_100_continue:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        reader = WholeBody(self, data, there, arrived)
+        self._read_by(reader)
+        return data, reader.done
+
+    def go_on(self) -> None:
+        """Read what comes after a body that was read into one place."""
+        # Of the body, the parser before has seen the beginning, and waits for the rest.
+        self.parser = httptools.HttpRequestParser(self)
+        if hasattr(self.parser, "set_dangerous_leniencies"):  # as uvicorn has it
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._read_by(self)
+        self._head = 0
+        if self.cycle.response_complete:
+            self._stop_clock()
+            return
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def _read_by(self, protocol: asyncio.BaseProtocol) -> None:
+        self.flow.pause_reading()
+        self.transport.set_protocol(protocol)
+        self.flow.resume_reading()
+
+    def pass_over(self, count: int) -> bool:
+        """Whether so many bytes that nobody reads any more are too many, and this is the end."""
+        self._left += count
+        if self._left > LEFT_BYTES:
+            self.transport.close()
+        return self._left > LEFT_BYTES
 
     def on_body(self, body: bytes) -> None:
         """Pass over what nobody reads, for a while."""
         self._around = max(0, self._around - 8 * len(body))
         if self.cycle.response_complete:
-            self._left += len(body)
-            if self._left > LEFT_BYTES:
-                self.transport.close()
+            self.pass_over(len(body))
             return
         super().on_body(body)
 

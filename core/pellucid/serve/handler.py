@@ -19,10 +19,12 @@ from pellucid.errors import InstanceError, PellucidError, SpecError
 from pellucid.inputs import Instance, kind_of, parse_json, read_request
 from pellucid.metadata import ExplanationMetadata
 from pellucid.notices import Where
+from pellucid.open_inference import HEADER_LENGTH
 from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT, Visit
 from pellucid.serve.auth import Guard
 from pellucid.serve.batcher import Batcher
+from pellucid.serve.connection import WHOLE, Body
 from pellucid.serve.deadline import Deadline
 from pellucid.serve.http_errors import CLIENT_GONE, HttpError, http_error_of
 from pellucid.serve.limits import Limits
@@ -35,6 +37,8 @@ from pellucid.serve.recording import Recorder
 
 TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
 """Headers in which clients and proxies say how long they wait, and their unit in seconds."""
+LARGE = 2**17
+"""A body of so many bytes is read into one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Handler:
         self,
         request: Request,
         protocol: Protocol,
-        handle: Callable[[bytes], Awaitable[bytes]],
+        handle: Callable[[Body], Awaitable[bytes]],
     ) -> Response:
         """Return what `handle`, given the body, makes of a request, in time, or why not.
 
@@ -126,13 +130,13 @@ class Handler:
                 media_type="application/json",
             )
 
-    async def _record(self, request: Request, body: bytes, data: bytes) -> None:
+    async def _record(self, request: Request, body: Body, data: bytes) -> None:
         """Keep an answer with its request, if that is asked for."""
         recorder = self.recorder
         if recorder is not None and request.method == "POST":
             path = request.url.path
             await self.offload.do(
-                len(body) + len(data), lambda: recorder.take(path, body, HTTPStatus.OK, data)
+                len(body) + len(data), lambda: recorder.take(path, bytes(body), HTTPStatus.OK, data)
             )
 
     @contextmanager
@@ -149,7 +153,7 @@ class Handler:
     async def ask(self, request: Request, protocol: Protocol, target: Target) -> Response:
         """Answer ``:explain`` or ``:predict``."""
 
-        async def handle(body: bytes) -> bytes:
+        async def handle(body: Body) -> bytes:
             visit: Visit = request.scope[VISIT]
             loaded = await self.repository.find(target.model, target.version)
             visit.model = target.model
@@ -189,7 +193,7 @@ class Handler:
             tuple(items), read.instances, model.metadata, model.parameters, model.provenance
         )
 
-    def read(self, body: bytes, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
+    def read(self, body: Body, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
         return self.read_document(parse_json(body), loaded, protocol, target)
 
@@ -241,7 +245,7 @@ class Handler:
         key = (loaded.generation, target.verb, protocol.name if own else "", _canonical(own))
         return Read(instances, model, key, most)
 
-    async def _received(self, request: Request, protocol: Protocol, seconds: float) -> bytes:
+    async def _received(self, request: Request, protocol: Protocol, seconds: float) -> Body:
         """Return the body of a request; one that has begun to come is taken to the end."""
         if self.draining:
             raise HttpError(
@@ -269,7 +273,7 @@ class Handler:
                 retry_after=wait,
             )
 
-    async def _body(self, request: Request, protocol: Protocol) -> bytes:
+    async def _body(self, request: Request, protocol: Protocol) -> Body:
         """Return the body of a request that has a place when it is there, too."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise HttpError(
@@ -278,6 +282,10 @@ class Handler:
         size = 0
         parts: list[bytes] = []
         try:
+            whole = await self._in_one_place(request, protocol)
+            if whole is not None:
+                await self._check_place(request, protocol)
+                return whole
             async for part in request.stream():
                 size += len(part)
                 self._bytes += len(part)
@@ -295,6 +303,34 @@ class Handler:
             self._bytes -= size
         await self._check_place(request, protocol)
         return b"".join(parts)
+
+    async def _in_one_place(self, request: Request, protocol: Protocol) -> Body | None:
+        """Return a large body of known length, read into the place where it stays, if it can be."""
+        length = request.headers.get("content-length", "")
+        read = request.scope.get(WHOLE)
+        if read is None or not length.isdecimal() or not LARGE <= int(length) <= self.limits.body:
+            return None
+        size = 0
+
+        def arrived(count: int) -> bool:
+            nonlocal size
+            size += count
+            self._bytes += count
+            return self._bytes - size <= self.limits.bodies
+
+        try:
+            head = request.headers.get(HEADER_LENGTH, "")
+            begun = read(int(length), int(head) if head.isdecimal() else 0, arrived)
+            if begun is None:
+                return None
+            body, done = begun
+            if await done:
+                return body  # type: ignore[no-any-return]
+            del body, begun
+            await self._check_place(request, protocol, own=size)
+            raise self._too_large()
+        finally:
+            self._bytes -= size
 
     async def _discard(self, request: Request) -> None:
         """Read what is still coming, up to a point: who is still sending does not see an answer."""

@@ -18,14 +18,14 @@ from pellucid.open_inference import (
     from_json,
     to_bytes,
 )
-from pellucid.predictor.connection import Answer, Call, Connection
+from pellucid.predictor.connection import Answer, Body, Call, Connection
 from pellucid.predictor.settings import Predictor
 from pellucid.predictor.wires.json_values import as_json, dump, json_bytes_of
 from pellucid.predictor.wires.wire import Wire
 from pellucid.saved_model import Signature
 
-_WORD = 8
-"""Numbers behind a head of so many bytes, or a multiple, are read from where they lie."""
+_WORD = 64
+"""Numbers behind a head of so many bytes, or a multiple, can be computed with where they lie."""
 
 
 class OpenInference(Wire):
@@ -61,8 +61,8 @@ class OpenInference(Wire):
                 self._binary = isinstance(said, list) and BINARY_EXTENSION in said
             return self._binary
 
-    def _request(self, rows: Tensors, *, binary: bool) -> tuple[bytes, dict[str, str]]:
-        inputs, parts = list[dict[str, Any]](), list[bytes]()
+    def _request(self, rows: Tensors, *, binary: bool) -> tuple[Body, dict[str, str]]:
+        inputs, parts = list[dict[str, Any]](), list[bytes | memoryview]()
         for key, values in rows.items():
             datatype = datatype_of(self.signature.inputs[key].dtype)
             tensor: dict[str, Any] = {
@@ -84,7 +84,7 @@ class OpenInference(Wire):
             return head, {"Content-Type": "application/json"}
         head += b" " * (-len(head) % _WORD)
         headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(head))}
-        return b"".join([head, *parts]), headers
+        return [head, *parts], headers
 
     def _outputs(self, answer: Answer) -> dict[str, Any]:
         written = answer.headers.get(HEADER_LENGTH, "")

@@ -15,6 +15,7 @@ from pellucid.inputs import parse_json
 from pellucid.metadata import Dialect
 from pellucid.responses import encode, predictions
 from pellucid.serve.access_log import VISIT
+from pellucid.serve.connection import Body
 from pellucid.serve.container.requests import PARAMETERS, wishes_of
 from pellucid.serve.handler import Handler, Read
 from pellucid.serve.model_repository import Loaded
@@ -63,7 +64,7 @@ class VertexContainer:
         handler, visit = self._handler, request.scope[VISIT]
         visit.protocol, visit.verb = self._protocol.name, "predict"
 
-        async def handle(body: bytes) -> bytes:
+        async def handle(body: Body) -> bytes:
             (name,) = handler.repository.models
             loaded = await handler.repository.find(name, None)
             visit.model = name
@@ -91,7 +92,7 @@ class VertexContainer:
 
         return await handler.answer(request, self._protocol, handle)
 
-    def _read(self, body: bytes, name: str, loaded: Loaded) -> Asked:
+    def _read(self, body: Body, name: str, loaded: Loaded) -> Asked:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
         model, protocol = loaded.model, self._protocol
         names = {*(info.name for info in model.inputs), *model.beside.names}

@@ -19,9 +19,11 @@ from pellucid.open_inference import BINARY_EXTENSION, HEADER_LENGTH, datatype_of
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
 from pellucid.serve.batcher import ROWS
+from pellucid.serve.connection import Body
 from pellucid.serve.handler import Handler
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import Loaded
+from pellucid.serve.offload import LARGE
 from pellucid.serve.open_inference.requests import Wanted, read, written
 from pellucid.serve.protocols import protocol_named
 from pellucid.serve.protocols.protocol import Target
@@ -124,7 +126,7 @@ class OpenInference:
     async def _infer(self, request: Request) -> Response:
         headers: dict[str, str] = {}
 
-        async def handle(body: bytes) -> bytes:
+        async def handle(body: Body) -> bytes:
             name, loaded, wanted = await self._read(request, body, "infer")
             infos = loaded.model.compiler.signature.outputs
             model = loaded.model
@@ -132,8 +134,10 @@ class OpenInference:
             def ask(requests: list[Mapping[str, Array]]) -> Sequence[Answer]:
                 return _answers(requests, model.compiler.signature_outputs)
 
-            # A request is asked as a whole, and beside others only while they are few rows.
-            most = max(1, ROWS // wanted.rows)
+            # A request is asked as a whole, and beside others only while they are few small rows:
+            # to put large ones together costs more than it saves.
+            large = sum(it.nbytes for it in wanted.tensors.values()) >= LARGE
+            most = 1 if large else max(1, ROWS // wanted.rows)
             key = (loaded.generation, "infer")
             (found,) = await self._handler.batcher.ask(key, ask, [wanted.tensors], most)
             version = request.path_params.get("version") or _version(self._handler, name)
@@ -152,7 +156,7 @@ class OpenInference:
         return response
 
     async def _explain(self, request: Request) -> Response:
-        async def handle(body: bytes) -> bytes:
+        async def handle(body: Body) -> bytes:
             name, loaded, wanted = await self._read(request, body, "explain")
             inputs, own = loaded.model.inputs, dict(wanted.parameters)
             own.pop("binary_data_output", None)
@@ -176,7 +180,7 @@ class OpenInference:
 
         return await self._handler.answer(request, self._protocol, handle)
 
-    async def _read(self, request: Request, body: bytes, verb: str) -> tuple[str, Loaded, Wanted]:
+    async def _read(self, request: Request, body: Body, verb: str) -> tuple[str, Loaded, Wanted]:
         """Return the model, what of it is loaded, and what a body asks of it."""
         visit = request.scope[VISIT]
         visit.protocol, visit.verb = NAME, verb

@@ -23,6 +23,7 @@ from pellucid.open_inference import (
     to_json,
 )
 from pellucid.saved_model import TensorInfo
+from pellucid.serve.connection import Body
 from pellucid.serve.http_errors import HttpError
 
 
@@ -42,7 +43,7 @@ class Wanted:
 
 
 def read(
-    body: bytes,
+    body: Body,
     header_length: str | None,
     inputs: Sequence[InputInfo],
     outputs: Sequence[str],
@@ -81,7 +82,7 @@ def read(
     return Wanted(tensors, rows.pop(), asked, None if found is None else str(found), parameters)
 
 
-def _parts(body: bytes, header_length: str | None) -> tuple[bytes, memoryview]:
+def _parts(body: Body, header_length: str | None) -> tuple[Body, memoryview]:
     if header_length is None:
         return body, memoryview(b"")
     if not header_length.isdecimal() or int(header_length) > len(body):
@@ -159,7 +160,7 @@ def written(
 
     Raises InstanceError for what JSON cannot hold.
     """
-    outputs, parts = list[dict[str, Any]](), list[bytes]()
+    outputs, parts = list[dict[str, Any]](), list[Body]()
     for name, binary in wanted.outputs.items():
         datatype = datatype_of(infos[name].dtype)
         tensor: dict[str, Any] = {

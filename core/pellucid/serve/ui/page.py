@@ -33,6 +33,7 @@ from pellucid.metadata.documents import parse_visualization
 from pellucid.notices import Where
 from pellucid.responses import encode
 from pellucid.serve.access_log import VISIT
+from pellucid.serve.connection import Body
 from pellucid.serve.handler import Handler, Read
 from pellucid.serve.http_errors import HttpError
 from pellucid.serve.model_repository import Loaded
@@ -152,7 +153,7 @@ class Page:
         visit.protocol, visit.verb = "page", "explain"
         offload = self._handler.offload
 
-        async def handle(body: bytes) -> bytes:
+        async def handle(body: Body) -> bytes:
             document = await offload.do(len(body), lambda: parse_json(body))
             if not isinstance(document, Mapping):
                 raise SpecError("the request must be an object")
