@@ -234,6 +234,14 @@ def test_the_commands_know_the_type_of_everything(module: str) -> None:
     assert "Any" not in {*names}
 
 
+def test_every_room_has_its_line_in_the_plan_of_the_house() -> None:
+    rooms = {name.split(".")[1] for name in SOURCES if name.startswith("pellucid.")}
+    text = (ROOT / "core" / "README.md").read_text("utf-8")
+    rows = text.partition("| room |")[2].partition("\n\n")[0].splitlines()
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert told == rooms
+
+
 def test_every_file_says_what_it_is_for() -> None:
     silent = [m for m in SOURCES if not ast.get_docstring(tree(m))]
     assert not silent
