@@ -176,14 +176,30 @@ def _lime(
             + ", ".join(f"'{s.name}' {list(x[s.name].shape[1:])}" for s in specs),
             hint=Hint("use {method:sampled-shapley}"),
         )
-    spec = images[0]
+    return _lime_of_pictures(
+        model, x, baselines[0], target, images[0], method,
+        seed=seed, numbers=numbers, instances=instances,
+    )  # fmt: skip
+
+
+def _lime_of_pictures(
+    model: Model,
+    x: Tensors,
+    baseline: Tensors,
+    target: Array,
+    spec: InputSpec,
+    method: Lime,
+    *,
+    seed: int,
+    numbers: Sequence[int],
+    instances: Sequence[int],
+) -> Attribution:
     heats, errors, segments, r_squared, stability = [], [], [], [], []
     for _, group in groupby(range(len(target)), lambda row: instances[row]):
         rows = list(group)
         one = {name: value[rows[:1]] for name, value in x.items()}
-        patches = superpixels.superpixels(
-            shown_picture(spec, one[spec.name][0]), method.segmentation_alg
-        )
+        picture = shown_picture(spec, one[spec.name][0])
+        patches = superpixels.superpixels(picture, method.segmentation_alg)
         try:
             (found,) = lime.lime(
                 model, one, spec.name, [patches], method,
@@ -199,7 +215,7 @@ def _lime(
         stability.append(found.stability)
     everything = np.arange(len(target))
     score = model.outputs(x)[everything, target]
-    start = {spec.name: np.broadcast_to(baselines[0][spec.name], x[spec.name].shape)}
+    start = {spec.name: np.broadcast_to(baseline[spec.name], x[spec.name].shape)}
     baseline_score = model.outputs({**x, **start})[everything, target]
     baseline_scores.check_baseline(baseline_score, 0, target)
     return Attribution(

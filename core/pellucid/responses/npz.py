@@ -55,87 +55,25 @@ def pack(
     For instance i and its label j (in the order of the explanation): ``i/j/values/FEATURE``
     float64, ``i/j/index`` int64, ``i/j/scores`` float64 [score, baseline_score, approx_error] (NaN
     where undefined), ``i/j/errors/NAME`` where the method knows them, with XRAI
-    ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not
-    the same as the values; ``i/inputs/FEATURE``, the tensor that was explained, and
-    ``i/given/FEATURE`` where the model was given another; ``i/prediction``, and ``i/outputs/NAME``
-    where the model has several; ``i/picture``, the
-    bytes of the picture's file; ``i/request/INPUT`` what the model was given where none of these
-    is that; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
-    float64. ``pellucid.json`` holds the metadata, the method, names and words,
-    as UTF-8; settings that warnings advise are written in `words`. `chosen` tells the visualization
-    settings that nobody wrote and that are chosen for a label, ``key=value`` by feature.
+    ``i/j/ranks/FEATURE``, and ``i/j/features/NAME`` where that is not the same as the values;
+    ``i/inputs/FEATURE``, the tensor that was explained, and ``i/given/FEATURE`` where the model was
+    given another; ``i/prediction``, and ``i/outputs/NAME`` where the model has several;
+    ``i/picture``, the bytes of the picture's file; ``i/request/INPUT`` what the model was given
+    where none of these is that; with examples, ``i/neighbors/ids`` and ``i/neighbors/distances``
+    float64. ``pellucid.json`` holds the metadata, the method, names and words, as UTF-8; settings
+    that warnings advise are written in `words`. `chosen` tells the visualization settings that
+    nobody wrote and that are chosen for a label, ``key=value`` by feature.
     """
     arrays: dict[str, Array] = {}
-    instances = []
-    metadata = explanations.metadata
-    images = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
-    for i, (explanation, instance) in enumerate(
-        zip(explanations, explanations.instances, strict=True)
-    ):
-        texts = {}
-        arrays[f"{i}/prediction"] = np.asarray(explanation.prediction)
-        for name, tensor in explanation.inputs.items():
-            if tensor.dtype != object:
-                arrays[f"{i}/inputs/{name}"] = tensor
-        said = {}
-        for name, tensor in explanation.outputs.items():
-            if tensor.dtype == object:
-                said[name] = _text(tensor).tolist()
-            else:
-                arrays[f"{i}/outputs/{name}"] = tensor
-        for name, tensor in explanation.given.items():
-            if name in images or tensor is explanation.inputs.get(name):
-                continue
-            if tensor.dtype == object:
-                texts[name] = _text(tensor).tolist()
-            else:
-                arrays[f"{i}/given/{name}"] = tensor
-        if explanation.neighbors is not None:
-            arrays[f"{i}/neighbors/ids"] = np.array([it.id for it in explanation.neighbors])
-            distances = [it.distance for it in explanation.neighbors]
-            arrays[f"{i}/neighbors/distances"] = np.array(distances)
-        for j, label in enumerate(explanation.labels):
-            error = np.nan if label.approx_error is None else label.approx_error
-            arrays[f"{i}/{j}/index"] = np.array(label.index, np.int64)
-            arrays[f"{i}/{j}/scores"] = np.array([label.score, label.baseline_score, error])
-            for kind in _ARRAYS:
-                for name, value in getattr(label, kind).items():
-                    if kind != "features" or not _same(value, label.values.get(name)):
-                        arrays[f"{i}/{j}/{kind}/{name}"] = value
-        if instance.encoded is not None:
-            arrays[f"{i}/picture"] = np.frombuffer(instance.encoded, np.uint8)
-        instances.append(
-            {
-                "source": instance.source,
-                "value": _said(instance),
-                "request": saved_tensors(instance, explanation, str(i), arrays),
-                "pictures": list(instance.pictures),
-                "names": None if instance.names is None else list(instance.names),
-                "beside": dict(instance.extras),
-                "index": instance.index,
-                "upright": not _decoded_by_model(instance),
-                "given": texts,
-                "outputs": list(explanation.outputs),
-                "texts": said,
-                "warnings": [it.sentence(words) for it in explanation.warnings],
-                "pixels": explanation.pixels,
-                "held": list(explanation.held),
-                "baseline": explanation.baseline,
-                "words": {name: [it.text, it.spans] for name, it in explanation.words.items()},
-                "labels": [
-                    {
-                        "output": label.output,
-                        "name": label.name,
-                        "features": list(label.features),
-                        "evaluations": label.evaluations,
-                        "single": label.single,
-                        "diagnostics": label.diagnostics,
-                        "chosen": {name: list(it) for name, it in chosen(label).items()},
-                    }
-                    for label in explanation.labels
-                ],
-            }
-        )
+    metadata, saved = explanations.metadata, explanations.instances
+    instances = [
+        _packed(arrays, str(i), explanation, instance, metadata)
+        | {
+            "warnings": [it.sentence(words) for it in explanation.warnings],
+            "labels": [_of_label(label, chosen(label)) for label in explanation.labels],
+        }
+        for i, (explanation, instance) in enumerate(zip(explanations, saved, strict=True))
+    ]
     document: dict[str, Any] = {
         "format": FORMAT,
         "metadata": dump_metadata(_drawn(metadata)),
@@ -150,6 +88,92 @@ def pack(
     out = BytesIO()
     np.savez(out, **arrays)  # type: ignore[arg-type]
     return out.getvalue()
+
+
+def _packed(
+    arrays: dict[str, Array],
+    place: str,
+    explanation: Explanation,
+    instance: Instance,
+    metadata: ExplanationMetadata,
+) -> dict[str, Any]:
+    """Add the arrays of instance number `place`; return what the document says of it."""
+    arrays[f"{place}/prediction"] = np.asarray(explanation.prediction)
+    for name, tensor in explanation.inputs.items():
+        if tensor.dtype != object:
+            arrays[f"{place}/inputs/{name}"] = tensor
+    said = {}
+    for name, tensor in explanation.outputs.items():
+        if tensor.dtype == object:
+            said[name] = _text(tensor).tolist()
+        else:
+            arrays[f"{place}/outputs/{name}"] = tensor
+    texts = _add_given(arrays, place, explanation, metadata)
+    if explanation.neighbors is not None:
+        arrays[f"{place}/neighbors/ids"] = np.array([it.id for it in explanation.neighbors])
+        distances = [it.distance for it in explanation.neighbors]
+        arrays[f"{place}/neighbors/distances"] = np.array(distances)
+    for j, label in enumerate(explanation.labels):
+        _add_label(arrays, f"{place}/{j}", label)
+    if instance.encoded is not None:
+        arrays[f"{place}/picture"] = np.frombuffer(instance.encoded, np.uint8)
+    return {
+        "source": instance.source,
+        "value": _said(instance),
+        "request": saved_tensors(instance, explanation, place, arrays),
+        "pictures": list(instance.pictures),
+        "names": None if instance.names is None else list(instance.names),
+        "beside": dict(instance.extras),
+        "index": instance.index,
+        "upright": not _decoded_by_model(instance),
+        "given": texts,
+        "outputs": list(explanation.outputs),
+        "texts": said,
+        "warnings": [],  # in the words of who asks
+        "pixels": explanation.pixels,
+        "held": list(explanation.held),
+        "baseline": explanation.baseline,
+        "words": {name: [it.text, it.spans] for name, it in explanation.words.items()},
+    }
+
+
+def _add_given(
+    arrays: dict[str, Array], place: str, explanation: Explanation, metadata: ExplanationMetadata
+) -> dict[str, Any]:
+    """Add what the model was given for the features; return what of it is text."""
+    images = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
+    texts = {}
+    for name, tensor in explanation.given.items():
+        if name in images or tensor is explanation.inputs.get(name):
+            continue
+        if tensor.dtype == object:
+            texts[name] = _text(tensor).tolist()
+        else:
+            arrays[f"{place}/given/{name}"] = tensor
+    return texts
+
+
+def _add_label(arrays: dict[str, Array], place: str, label: LabelAttribution) -> None:
+    error = np.nan if label.approx_error is None else label.approx_error
+    arrays[f"{place}/index"] = np.array(label.index, np.int64)
+    arrays[f"{place}/scores"] = np.array([label.score, label.baseline_score, error])
+    for kind in _ARRAYS:
+        for name, value in getattr(label, kind).items():
+            if kind != "features" or not _same(value, label.values.get(name)):
+                arrays[f"{place}/{kind}/{name}"] = value
+
+
+def _of_label(label: LabelAttribution, chosen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return what the document says of a label."""
+    return {
+        "output": label.output,
+        "name": label.name,
+        "features": list(label.features),
+        "evaluations": label.evaluations,
+        "single": label.single,
+        "diagnostics": label.diagnostics,
+        "chosen": {name: list(it) for name, it in chosen.items()},
+    }
 
 
 def unpack(data: bytes, where: str) -> Results:
