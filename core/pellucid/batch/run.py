@@ -128,14 +128,15 @@ class Run:
                 with folder.claimed(), spared():
                     self._in(folder, engine, outcome, watcher)
             except OSError as error:
-                done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
                 raise OutputError(
                     f"cannot be written: {error.strerror or error}",
                     where=Where(file=str(error.filename or self.out)),
-                    hint=f"{done}, and the same command goes on from there"
-                    if outcome.total
-                    else "",
+                    hint=_goes_on(outcome),
                 ) from error
+            except OutputError as error:
+                if error.hint:
+                    raise
+                raise OutputError(error.what, where=error.where, hint=_goes_on(outcome)) from error
         return outcome
 
     def estimated(self, opened: Opened) -> Estimate:
@@ -263,6 +264,14 @@ class Run:
         if self.max_errors is not None and outcome.failed > self.max_errors:
             outcome.stopped = "too many failures"
         return outcome.stopped is not None
+
+
+def _goes_on(outcome: Outcome) -> str:
+    """Return what is done of a run that cannot write any more, "" before it has begun."""
+    if not outcome.total:
+        return ""
+    done = f"{outcome.done:,} of {outcome.total:,} inputs are done"
+    return f"{done}, and the same command goes on from there"
 
 
 def _tell(watcher: Watcher, finished: Finished, told: set[str]) -> None:
