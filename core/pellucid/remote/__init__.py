@@ -19,7 +19,7 @@ from pellucid.remote.addresses import (
     public,
     shown_address,
 )
-from pellucid.remote.copies import cache_folder, file_copy, folder_copy, outline
+from pellucid.remote.copies import cache_folder, file_copy, files_of, folder_copy, outline
 from pellucid.remote.listing import beginning, beside, listed, matching
 from pellucid.remote.maps import Map, mapped
 from pellucid.remote.objects import (
@@ -48,6 +48,7 @@ __all__ = [
     "copied",
     "fetch",
     "file_copy",
+    "files_of",
     "find",
     "folder_copy",
     "is_folder",

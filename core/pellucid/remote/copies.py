@@ -53,6 +53,15 @@ def folder_copy(
     The files in it are copied, and of the folders in it, all that is below `folders`. Raises
     `error` where it is none, or holds names that would lead out of the copy.
     """
+    names = files_of(address, marks, folders, error)
+    copy, there = _copy(address.rstrip("/"), names, error)
+    return copy.parents[names[0][0].count("/")], there
+
+
+def files_of(
+    address: str, marks: Sequence[str], folders: Sequence[str], error: type[PellucidError]
+) -> list[tuple[str, Found]]:
+    """Return what would be copied of a folder, each with its name. Raises `error`."""
     address = address.rstrip("/")
     where = Where(file=shown_address(address))
     if is_web(address):
@@ -79,8 +88,7 @@ def folder_copy(
         if not is_safe_name(name):
             what = "has a name that no file of a model can have here"
             raise error(what, where=Where(file=shown_address(it.address)))
-    copy, there = _copy(address, names, error)
-    return copy.parents[names[0][0].count("/")], there
+    return names
 
 
 def outline(address: str, folder: Path, whole: Callable[[str], bool]) -> None:

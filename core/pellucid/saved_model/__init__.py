@@ -12,12 +12,14 @@ from pellucid.saved_model.calls import reachable
 from pellucid.saved_model.class_names import ClassNames, find_class_names
 from pellucid.saved_model.directory import (
     MODEL_NAMES,
+    Stamp,
     address_of_folder,
     brought,
     model_file,
+    stamp_of_address,
     strays,
 )
-from pellucid.saved_model.fingerprint import Stamp, fingerprint, stamp
+from pellucid.saved_model.fingerprint import fingerprint, stamp
 from pellucid.saved_model.label_files import class_names_of, label_files, told_apart
 from pellucid.saved_model.nodes import (
     CALLS,
@@ -94,6 +96,7 @@ __all__ = [
     "resolve_tensor",
     "shape_of",
     "stamp",
+    "stamp_of_address",
     "strays",
     "table_version",
     "tensor_info",

@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from pellucid.errors import ModelError, UnsafeModelError, meant, refuse_remote
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Hint, Notice, Warn, Where
-from pellucid.remote import address_of, file_copy, folder_copy, name_in, shown_address
+from pellucid.remote import (
+    address_of,
+    file_copy,
+    files_of,
+    find,
+    folder_copy,
+    name_in,
+    shown_address,
+)
 
+Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
+"""Files by their names, with their sizes and times, or, elsewhere, versions."""
 MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
 LABEL_FILES = (
     *("labels.txt", "class_names.txt", "classes.txt", "labels.json", "class_names.json"),
@@ -39,6 +50,20 @@ def brought(model: str | Path, say: Warn) -> Path:
     if not there:
         say(Notice(f"copied to {copy}", Where(file=shown_address(address))))
     return copy
+
+
+def stamp_of_address(address: str) -> Stamp:
+    """Return what changes whenever a file of a model elsewhere is written.
+
+    Raises ModelError where there is no model, and where that cannot be known.
+    """
+    if address_of_folder(address) is not None:
+        files = files_of(address, MODEL_NAMES, _FOLDERS, ModelError)
+        return tuple((name, it.size, it.version) for name, it in files)
+    found = find(address, ModelError)
+    if found is None:
+        raise ModelError("there is no such object", where=Where(file=shown_address(address)))
+    return ((name_in(address), found.size, found.version),)
 
 
 def address_of_folder(model: str | Path) -> str | None:

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TypeAlias
 
 from pellucid.files import open_file
-from pellucid.saved_model.directory import MODEL_NAMES, model_file
-
-Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
-"""Files by their names, with their sizes and times."""
+from pellucid.saved_model.directory import MODEL_NAMES, Stamp, model_file
 
 CHUNK = 2**20
 

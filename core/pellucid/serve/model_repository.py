@@ -24,7 +24,8 @@ from pellucid.inputs import InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Notice, Warn, Where
 from pellucid.predictor import is_address
-from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp
+from pellucid.remote import address_of, place_of
+from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp, stamp_of_address
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
 
@@ -68,14 +69,17 @@ class Version:
     """One version of a model: where it is, and what of it is loaded.
 
     `seen` is what its directory looked like last, and `refused` what it looked like when it could
-    not be loaded.
+    not be loaded. Of one elsewhere, `source` is the address, and `directory` the copy in use; it is
+    `lost` while the store does not answer.
     """
 
     name: str
     directory: Path
+    source: str | None = None
     loaded: Loaded | None = None
     seen: Stamp = ()
     refused: Stamp | None = None
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -171,7 +175,7 @@ class ModelRepository:
             for name in sorted(model.wanted, key=_natural, reverse=True):
                 version = model.versions.get(name)
                 if version is not None:
-                    await self._handler(model, version, _stamp(version.directory))
+                    await self._handler(model, version, _stamp(version))
 
     async def watch(self, seconds: float) -> None:
         """Look every so often for directories that changed, and load those anew."""
@@ -185,7 +189,7 @@ class ModelRepository:
         wanted = model.wanted
         for version in list(model.versions.values()):
             used = version.name in wanted or (model.policy is None and version.loaded is not None)
-            now = _stamp(version.directory)
+            now = await self._looked_at(model, version)
             # A directory that is being written looks different each time: it is left alone.
             settled, version.seen = now == version.seen, now
             before = version.loaded.stamp if version.loaded is not None else None
@@ -203,8 +207,28 @@ class ModelRepository:
             if model.versions.pop(name).loaded is not None:
                 self._say(Notice(f"version {name} is served no more", Where(name=model.name)))
 
+    async def _looked_at(self, model: ModelEntry, version: Version) -> Stamp:
+        if version.source is None:
+            return _stamp(version)
+        try:
+            found = await asyncio.to_thread(stamp_of_address, version.source)
+        except PellucidError as error:
+            if not version.lost:
+                what = "cannot be looked at for changes, and goes on answering as it is"
+                self._say(error.notice.under(what).at(name=model.name))
+            version.lost = True
+            return ()
+        version.lost = False
+        return found
+
     async def _load_anew(self, model: ModelEntry, version: Version, now: Stamp) -> None:
         try:
+            if version.source is not None:
+                copy = await asyncio.to_thread(brought, version.source, lambda message: None)
+                if copy == version.directory and version.loaded is not None:
+                    version.loaded = replace(version.loaded, stamp=now)
+                    return
+                model.root = version.directory = copy
             await self._handler(model, version, now)
         except (PellucidError, OSError) as error:
             version.refused = now
@@ -213,7 +237,8 @@ class ModelRepository:
             self._say(_reason(error).under(what).at(name=model.name))
             self._on_reload(model.name, False)
         else:
-            self._say(Notice(f"loaded anew from {version.directory}", Where(name=model.name)))
+            what = f"loaded anew from {place_of(version.source or version.directory)}"
+            self._say(Notice(what, Where(name=model.name)))
             self._on_reload(model.name, True)
 
     async def _load_now(self, model: ModelEntry, version: Version) -> None:
@@ -221,7 +246,7 @@ class ModelRepository:
             if version.loaded is not None:
                 return
             try:
-                await self._handler(model, version, _stamp(version.directory))
+                await self._handler(model, version, _stamp(version))
             except (PellucidError, OSError) as error:
                 place = f"{model.name}, version {version.name}"
                 self._say(_reason(error).under("cannot be loaded").at(name=place))
@@ -260,7 +285,7 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
         model = models.setdefault(name, ModelEntry(name, path))
         if version or _has_model(path) or is_address(path) or path.suffix == ".json":
             key = version or ONLY_VERSION
-            model.versions[key] = Version(key, path)
+            model.versions[key] = Version(key, path, None if path == named else address_of(named))
         else:
             find_versions(model, say)
         if not model.versions:
@@ -317,8 +342,9 @@ def _blank(inputs: Sequence[InputInfo]) -> Instance:
     return read_request({"instances": [values]}, inputs).instances[0]
 
 
-def _stamp(directory: Path) -> Stamp:
-    return stamp(directory, METADATA_FILE)
+def _stamp(version: Version) -> Stamp:
+    """Return what its directory looks like; of a copy that is known once the store was asked."""
+    return stamp(version.directory, METADATA_FILE) if version.source is None else ()
 
 
 def _reason(error: PellucidError | OSError) -> Notice:

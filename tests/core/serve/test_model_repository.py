@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from serving import Running, Stub, serving, until
 from pellucid.api import load
 from pellucid.errors import ModelError, SpecError
 from pellucid.notices import Message
-from pellucid.saved_model.fingerprint import Stamp, stamp
+from pellucid.saved_model import Stamp, stamp
 from pellucid.serve import model_repository
 from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings
@@ -189,6 +189,63 @@ def test_a_directory_that_goes_away_leaves_its_model(
         shutil.rmtree(cats)
         looked()
         assert said_by(running) == 1 and running.said == []
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The store of ``memory://``, which is asked once, and copied to a cache of the test."""
+    import fsspec
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("pellucid.remote.stores.PAUSES", ())
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+
+
+def test_a_model_elsewhere_takes_the_place_of_the_old_one_when_it_changes(memory: Any) -> None:
+    address = "memory://bucket/cats"
+    memory.pipe_file(f"{address}/saved_model.pb", b"")
+    memory.pipe_file(f"{address}/variables/variables.index", b"1")
+    with serving(address, settings=POLL, load=Loads()) as running:
+        assert said_by(running) == 1
+        running.said.clear()  # where it was copied to
+        memory.pipe_file(f"{address}/variables/variables.index", b"2")
+        until(lambda: said_by(running) == 2)
+        assert list(map(str, running.said)) == [f"cats: loaded anew from {address}"]
+        memory.pipe_file(f"{address}/saved_model.pb", b"bad")
+        until(lambda: len(running.said) == 2)
+        said = str(running.said[-1])
+        assert said.startswith("cats: changed, but cannot be loaded, the one before goes on")
+        memory.pipe_file(f"{address}/saved_model.pb", b"good")
+        until(lambda: said_by(running) == 3)
+
+
+def test_a_store_that_does_not_answer_leaves_its_model_and_is_said_once(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "memory://bucket/cats"
+    memory.pipe_file(f"{address}/saved_model.pb", b"")
+    asked: list[str] = []
+
+    def lost(self: Any, path: str, **options: Any) -> Any:
+        asked.append(path)
+        raise ConnectionResetError("reset by peer")
+
+    with serving(address, settings=POLL, load=Loads()) as running:
+        running.said.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(memory), "ls", lost)
+            until(lambda: len(asked) > 3)
+        (said,) = map(str, running.said)
+        assert said.startswith("cats: cannot be looked at for changes, and goes on answering as it")
+        assert "the connection was lost in the middle (reset by peer)" in said
+        assert said_by(running) == 1
+        memory.pipe_file(f"{address}/saved_model.pb", b"good")
+        until(lambda: said_by(running) == 2)
 
 
 def test_a_new_version_becomes_the_default(tmp_path: Path) -> None:
