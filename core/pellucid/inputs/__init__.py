@@ -14,6 +14,7 @@ from pellucid.inputs.files import (
     takes_texts,
     text_in,
 )
+from pellucid.inputs.grids import GridReader
 from pellucid.inputs.held import is_frame, is_series, open_columns, open_frame
 from pellucid.inputs.images import image_input_of, shown_picture, to_tensor
 from pellucid.inputs.input_info import BEYOND_BFLOAT16, InputInfo, Missing, shape_text
@@ -53,6 +54,7 @@ __all__ = [
     "TEXT",
     "TIME",
     "Beside",
+    "GridReader",
     "InputInfo",
     "Instance",
     "Missing",

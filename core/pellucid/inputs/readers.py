@@ -51,6 +51,7 @@ from pellucid.inputs.records import is_tfrecord
 from pellucid.inputs.strict_json import decode_text, kind_of, parse_json
 from pellucid.inputs.tables import open_table_file, read_csv, read_table, read_tfrecord
 from pellucid.inputs.tensors import check_names, is_binary, plain, to_array
+from pellucid.model import Rows, TensorsOfRow
 from pellucid.notices import Notice, Warn, Where
 from pellucid.remote import place_of
 
@@ -88,8 +89,13 @@ def read_request(
     "Instances can include named inputs (as objects) or can contain only unlabeled values." One bare
     object for `instances` is read as a list of one and costs a warning. What is `beside` the inputs
     is set aside. Raises `InstanceError` with the path, as
-    ``instances[3].image[0]``.
+    ``instances[3].image[0]``. In the place of values there may be `Rows` of what they are.
     """
+    if isinstance(document, Mapping) and isinstance(rows := document.get("instances"), Rows):
+        others = {key: value for key, value in document.items() if key != "instances"}
+        count = len(next(iter(rows.values())))
+        made = (Instance(None, TensorsOfRow(rows, row), row, source) for row in range(count))
+        return Request(instances=tuple(made), parameters=others)
     values, rest, warnings = read_request_values(document, source)
     named = [isinstance(value, Mapping) and not is_binary(value) for value in values]
 

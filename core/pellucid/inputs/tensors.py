@@ -74,6 +74,11 @@ def to_array(value: object, info: InputInfo, where: Where = Where()) -> Array:
     raise InstanceError(f"{_wants(info)}, got {got}", where=where, hint=hint)
 
 
+def numbers_of(leaves: list[Any], info: InputInfo) -> Array:
+    """Return JSON numbers as those of an input, [n]. Raises `InstanceError`."""
+    return _numbers(leaves, (len(leaves),), info, Where())
+
+
 def to_arrays(rows: Sequence[Sequence[object]], info: InputInfo) -> Array | None:
     """Return the values of n instances for k inputs that want the same, [k, n, …].
 

@@ -52,7 +52,7 @@ class Predictor:
     route: str = ""
     timeout: float = 60.0
     connections: int = 4
-    request_bytes: int = 2**23
+    request_bytes: int = 15 * 2**20
     token_file: Path | None = None
     ca_file: Path | None = None
 

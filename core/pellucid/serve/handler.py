@@ -16,8 +16,9 @@ from starlette.responses import Response
 
 from pellucid.api import Explanations, LoadedModel
 from pellucid.errors import InstanceError, PellucidError, SpecError
-from pellucid.inputs import Instance, kind_of, parse_json, read_request
+from pellucid.inputs import Beside, Instance, kind_of, parse_json, read_request
 from pellucid.metadata import ExplanationMetadata
+from pellucid.model import Rows
 from pellucid.notices import Where
 from pellucid.open_inference import HEADER_LENGTH
 from pellucid.responses import encode, predictions
@@ -31,7 +32,7 @@ from pellucid.serve.limits import Limits
 from pellucid.serve.metrics import Metrics
 from pellucid.serve.model_repository import Loaded, ModelRepository
 from pellucid.serve.offload import OffloadPool
-from pellucid.serve.protocols.columns import columns_of, rows_of
+from pellucid.serve.protocols.columns import columns_of, from_grid, rows_of
 from pellucid.serve.protocols.protocol import Protocol, Target
 from pellucid.serve.recording import Recorder
 
@@ -195,7 +196,12 @@ class Handler:
 
     def read(self, body: Body, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
-        return self.read_document(parse_json(body), loaded, protocol, target)
+        grid = None
+        if target.verb == "predict" and isinstance(body, memoryview):
+            if loaded.model.beside == Beside():
+                grid = from_grid(body, loaded.grids, columnar=protocol.columnar)
+        document = parse_json(body) if grid is None else grid
+        return self.read_document(document, loaded, protocol, target)
 
     def read_document(
         self, document: object, loaded: Loaded, protocol: Protocol, target: Target
@@ -208,6 +214,8 @@ class Handler:
         if columns:
             document = rows_of(document, loaded.model.inputs)
         instances = document.get("instances")
+        if isinstance(instances, Rows):
+            self.limits.check_count(len(next(iter(instances.values()))))
         if isinstance(instances, list):
             self.limits.check_count(len(instances))  # before any of them is looked at
         request = read_request(document, loaded.model.inputs, beside=loaded.model.beside)

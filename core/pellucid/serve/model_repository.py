@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from pellucid.api import LoadedModel
 from pellucid.errors import PellucidError, SpecError, did_you_mean
-from pellucid.inputs import InputInfo, Instance, read_request
+from pellucid.inputs import GridReader, InputInfo, Instance, read_request
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Notice, Warn, Where
 from pellucid.predictor import is_address
@@ -53,6 +53,10 @@ class Loaded:
     model: LoadedModel
     generation: int
     stamp: Stamp
+    grids: GridReader = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "grids", GridReader(self.model.inputs))
 
     @property
     def outputs(self) -> int:

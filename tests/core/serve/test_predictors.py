@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from serving import Running, serving, until
 
 import pellucid
+from pellucid.inputs import read_image
+from pellucid.inputs.grids import GridWriter
 from pellucid.predictor import PredictorSettings
 from pellucid.serve.limits import Limits
 from pellucid.serve.server import ServerSettings
@@ -47,6 +51,55 @@ def test_a_predictor_of_ours_is_explained_as_the_model_itself(
         for name, value in mine.labels[0].features.items():
             # Other companies of rows round otherwise.
             assert theirs.labels[0].features[name] == pytest.approx(value, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("path", "protocol"),
+    [("/v1/models/photos", None), ("/v1/models/photos", "tf-serving"), ("/v2/models/photos", None)],
+)
+def test_a_picture_is_explained_as_by_the_model_itself(path: str, protocol: str | None) -> None:
+    photos = SAMPLES / "photos"
+    settings: dict[str, Any] = {"method": "lime", "samples": 60, "warn": unheard}
+    here = pellucid.load(photos / "model", **settings)
+    pictures = [
+        read_image(photos / "images" / f"{name}.jpg", here.inputs) for name in ("cat", "rocket")
+    ]
+    with serving(f"photos={photos / 'model'}") as running:
+        asked = PredictorSettings(url=running.url + path, protocol=protocol)
+        there = pellucid.load(photos / "model", predictor=asked, **settings)
+        found = there.explain(pictures)
+    for mine, theirs in zip(here.explain(pictures), found, strict=True):
+        assert mine.labels[0].name == theirs.labels[0].name
+        np.testing.assert_allclose(
+            theirs.labels[0].features["image"], mine.labels[0].features["image"], atol=1e-6
+        )
+
+
+def test_rows_of_a_grid_are_predicted_and_refused_as_any_others() -> None:
+    photos = SAMPLES / "photos"
+    picture = read_image(photos / "images" / "cat.jpg", pellucid.load(photos / "model").inputs)
+    rows = np.stack([picture.tensors["image"], np.zeros((224, 224, 3), np.float32)])
+    text = bytes(GridWriter(rows.shape[1:], rows.dtype).write(rows))
+    grid = b'{"instances":[  ' + text + b"]}"
+    columns = b'{"inputs":{"image":[    ' + text + b"]}}"
+    settings = ServerSettings(poll=0, limits=replace(Limits(), instances=2))
+    with serving(f"photos={photos / 'model'}", settings=settings) as running:
+        path = "/v1/models/photos:predict"
+        plain = running.post(path, {"instances": rows.tolist()}).json
+        assert np.shape(plain["predictions"]) == (2, 7)
+        assert running.post(path, grid).json == plain
+        assert running.post(path, columns).json == {"outputs": plain["predictions"]}
+        for wrong, status in (
+            (grid.replace(b'"instances"', b'"instancez"'), 400),
+            (grid.replace(b"0.0 ", b"0.x ", 1), 400),
+            (grid.replace(b"]}", b'],"signature_name":"other"}'), 400),
+            (b'{"instances":[  ' + text + b",       " + text + b"]}", 413),
+        ):
+            compact = b"".join(wrong.split())
+            answers = [running.post(path, body) for body in (wrong, compact)]
+            assert [it.status for it in answers] == [status, status]
+            said = {re.sub(r"column \d+", "column", it.json["error"]) for it in answers}
+            assert len(said) == 1
 
 
 class Explainer:

@@ -98,7 +98,9 @@ def parts_of(several: Sequence[Mapping[str, Array]]) -> list[Part]:
 
 
 def _taken(arrays: Tensors, numbers: list[int], name: str) -> Array:
-    found: Array = arrays[name][numbers]
+    first, last = numbers[0], numbers[-1] + 1
+    run = numbers == [*range(first, last)]  # what stands together need not be copied
+    found: Array = arrays[name][first:last] if run else arrays[name][numbers]
     return found
 
 

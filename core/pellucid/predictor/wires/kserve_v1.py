@@ -10,13 +10,19 @@ from typing import Any
 
 from pellucid.errors import SpecError
 from pellucid.model import Array, Tensors
-from pellucid.predictor.connection import Call, Connection
-from pellucid.predictor.wires.json_values import as_json, dump, json_bytes_of
+from pellucid.predictor.connection import Body, Call, Connection
+from pellucid.predictor.settings import Predictor
+from pellucid.predictor.wires.json_values import RowTexts, as_json, dump
 from pellucid.predictor.wires.wire import Wire
+from pellucid.saved_model import Signature
 
 
 class KServeV1(Wire):
     """Rows as JSON."""
+
+    def __init__(self, predictor: Predictor, signature: Signature, *, batched: bool) -> None:
+        super().__init__(predictor, signature, batched=batched)
+        self._texts = RowTexts(predictor.request_bytes)
 
     @property
     def path(self) -> str:
@@ -24,10 +30,13 @@ class KServeV1(Wire):
         return f"/v1/models/{self.predictor.model}{self.predictor.version_path}:predict"
 
     def row_bytes(self, rows: Tensors) -> int:
-        return json_bytes_of(rows)
+        return self._texts.row_bytes(rows)
 
     def ask(self, connection: Connection, call: Call, rows: Tensors) -> dict[str, Array]:
-        body = dump({"instances": self._instances(rows)})
+        body: Body | None = None
+        if self.batched:
+            body = self._texts.grid(rows, b'{"instances":[', b"]}")
+        body = body or dump({"instances": self._instances(rows)})
         answer = connection.ask(call, self.path, body, {"Content-Type": "application/json"})
         predictions = self.document(answer).get("predictions")
         if not isinstance(predictions, list):

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.errors import InstanceError
-from pellucid.inputs import InputInfo, is_binary, kind_of
+from pellucid.inputs import GridReader, InputInfo, is_binary, kind_of, parse_json
+from pellucid.model import Rows
 from pellucid.notices import Where
 
 
@@ -18,6 +19,8 @@ def rows_of(request: Mapping[str, Any], inputs: Sequence[InputInfo]) -> dict[str
     """Return a request in columns as one in rows. Raises InstanceError."""
     given = request["inputs"]
     rest = {key: value for key, value in request.items() if key != "inputs"}
+    if isinstance(given, Rows):  # that were read already
+        return {**rest, "instances": given}
     if not isinstance(given, Mapping) or is_binary(given):
         if len(inputs) > 1:
             names = ", ".join(it.name for it in inputs)
@@ -47,6 +50,20 @@ def rows_of(request: Mapping[str, Any], inputs: Sequence[InputInfo]) -> dict[str
         )
     rows = [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
     return {**rest, "instances": rows}
+
+
+def from_grid(body: memoryview, grids: GridReader, *, columnar: bool) -> dict[str, Any] | None:
+    """Return a request whose rows, or one column, were read as a grid; None if they are none."""
+    found = grids.read(body)
+    document = None if found is None else parse_json(found[0])
+    if found is None or not isinstance(document, dict):
+        return None
+    (name,) = found[1]
+    key, given = "instances", document.get("instances")
+    if columnar and given is None:
+        key, given = "inputs", document.get("inputs")
+        given = given.get(name) if isinstance(given, dict) and len(given) == 1 else given
+    return {**document, key: found[1]} if given == [] else None
 
 
 def columns_of(rows: Sequence[Any]) -> dict[str, Any]:
