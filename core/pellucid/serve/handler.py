@@ -196,10 +196,9 @@ class Handler:
 
     def read(self, body: Body, loaded: Loaded, protocol: Protocol, target: Target) -> Read:
         """Return what a body asks for. Raises InstanceError, SpecError and HttpError."""
-        grid = None
-        if target.verb == "predict" and isinstance(body, memoryview):
-            if loaded.model.beside == Beside():
-                grid = from_grid(body, loaded.grids, columnar=protocol.columnar)
+        grid, alone = None, loaded.model.beside == Beside()
+        if target.verb == "predict" and alone and isinstance(body, memoryview):
+            grid = from_grid(body, loaded.grids, columnar=protocol.columnar)
         document = parse_json(body) if grid is None else grid
         return self.read_document(document, loaded, protocol, target)
 

@@ -7,20 +7,19 @@ loaded leaves the old one where it is, and says so.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import math
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeAlias
 
 from pellucid.api import LoadedModel
 from pellucid.errors import PellucidError, SpecError, did_you_mean
-from pellucid.inputs import GridReader, InputInfo, Instance, read_request
+from pellucid.inputs import GridReader
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Notice, Warn, Where
 from pellucid.predictor import is_address
@@ -28,6 +27,7 @@ from pellucid.remote import address_of, place_of
 from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp, stamp_of_address
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
+from pellucid.serve.warm_up import warm
 
 Load: TypeAlias = Callable[[Path], LoadedModel]
 Policy: TypeAlias = Callable[[Sequence[int]], set[int]]
@@ -38,9 +38,6 @@ ONLY_VERSION = "1"
 
 MANY = 1000
 """The outputs of a model whose shape does not say how many it has."""
-
-_FEW = {"step_count": 4, "max_steps": 4, "path_count": 2, "max_paths": 4, "num_samples": 20}
-"""What a model is warmed up with, at most, by the fields of methods."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -304,46 +301,6 @@ def check_name(name: str, path: Path) -> None:
             f"'{name}' cannot be the name of a model: letters, digits, '.', '_' and '-' can",
             hint=f"write name={path}",
         )
-
-
-def warm(model: LoadedModel) -> None:
-    """Compile what requests need, so that the first does not wait, nor any other thread does it.
-
-    What is compiled is the same for few steps, samples or paths as for many.
-    """
-    if model.compiler.predictor is not None:
-        return  # nothing is compiled, and the predictor need not be there yet
-    for gradients in (True, False):
-        with contextlib.suppress(PellucidError):  # whoever asks for it will be told
-            model.compiler.model(gradients=gradients)
-    with contextlib.suppress(PellucidError):  # zeros are no instance for every model
-        briefly(model).explain([_blank(model.inputs)])
-
-
-def briefly(model: LoadedModel) -> LoadedModel:
-    """Return the same model, explained by as little as its method can do with."""
-    method = model.parameters.method
-    few = {
-        it.name: min(getattr(method, it.name), _FEW[it.name])
-        for it in fields(method)
-        if it.name in _FEW
-    }
-    noisy = getattr(method, "smooth_grad", None)
-    if noisy is not None:
-        few["smooth_grad"] = replace(noisy, noisy_sample_count=1)
-    parameters = replace(model.parameters, method=replace(method, **few))
-    explainers = (replace(it, parameters=parameters) for it in model.explainers)
-    return replace(model, explainers=tuple(explainers))
-
-
-def _blank(inputs: Sequence[InputInfo]) -> Instance:
-    values = {}
-    for info in inputs:
-        value: object = "" if info.is_string else False if info.dtype == "bool" else 0
-        for size in reversed(info.instance_shape or ()):
-            value = [value] * (1 if size is None else size)
-        values[info.name] = value
-    return read_request({"instances": [values]}, inputs).instances[0]
 
 
 def _stamp(version: Version) -> Stamp:
