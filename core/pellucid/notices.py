@@ -12,6 +12,7 @@ names settings by their Python keywords, in braces, and an edge writes them as i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from string import Formatter
@@ -78,12 +79,14 @@ class Where:
 class Advice:
     """A setting that is advised, by the keyword of `command`, or of the call that was made.
 
-    A `value` of None is for people to choose.
+    A `value` of None is for people to choose. It is `determined` where it stands behind "another"
+    or "a", so that it can have no article of its own.
     """
 
     name: str
     value: Any = None
     command: str = ""
+    determined: bool = field(default=False, compare=False)
 
 
 Words: TypeAlias = Callable[[Advice], str]
@@ -148,6 +151,9 @@ class Hint:
         return self.sentence()
 
 
+_DETERMINED = re.compile(r".*\b(a|an|another|each|every|its|no|the)\s+", re.DOTALL)
+
+
 def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Advice]:
     for text, named, value, _ in Formatter().parse(template):
         if text:
@@ -158,7 +164,8 @@ def _parts(template: str, values: Mapping[str, Any]) -> Iterator[str | Advice]:
             yield str(values[named])
         else:
             command, _, name = named.rpartition(".")
-            yield Advice(name, _value(value or "", values), command)
+            determined = _DETERMINED.fullmatch(text) is not None
+            yield Advice(name, _value(value or "", values), command, determined)
 
 
 def _value(written: str, values: Mapping[str, Any]) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from hints import settings
+from hints import hints, settings
 from pellucid.api import LoadedModel, load
 from pellucid.errors import InstanceError, ModelError, PellucidError, SpecError
 from pellucid.linter import draft_metadata
@@ -87,6 +88,15 @@ def test_each_edge_has_its_words_for_a_setting(
     hint = Hint(template, given=("a", "b"), word="{brace}")
     assert str(hint) == python
     assert server in (None, hint.sentence(server_words))
+
+
+def test_a_setting_of_a_server_has_one_article() -> None:
+    said = Hint("raise {steps} or choose another {baseline}").sentence(server_words)
+    assert said == (
+        "raise the server's setting 'steps' or choose another 'baseline' in the server's settings"
+    )
+    twice = re.compile(r"\b(a|an|another|each|every|its|no|the) (the|its)\b")
+    assert not [it for it in hints().values() if twice.search(it.sentence(server_words))]
 
 
 def test_settings_are_found_in_a_hint_and_can_be_those_of_a_command() -> None:

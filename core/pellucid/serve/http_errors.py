@@ -71,4 +71,6 @@ def server_words(setting: Advice) -> str:
     value = "" if setting.value is None else f" {setting.value}"
     if setting.command:
         return f"'{setting.name}'{value} of pellucid {setting.command.replace('_', '-')}"
+    if setting.determined:
+        return f"'{setting.name}'{value} in the server's settings"
     return f"the server's setting '{setting.name}'{value}"
