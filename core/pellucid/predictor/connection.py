@@ -216,13 +216,13 @@ class Connection:
         if isinstance(error, ReadTimeoutError) or call.left <= 0:
             raise self._late() from error
         if isinstance(error, SSLError):
-            what = "its certificate or its TLS cannot be trusted: " + _reason(error)
+            what = "its certificate or its TLS cannot be trusted: " + reason_of(error)
             raise PredictorError(what, where=self.predictor.where) from error
         if tries < BROKEN_TRIES:
             return
         unreachable = isinstance(error, NewConnectionError | ConnectTimeoutError)
         what = "cannot be reached: " if unreachable else "breaks off its answers: "
-        raise PredictorError(what + _reason(error), where=self.predictor.where) from error
+        raise PredictorError(what + reason_of(error), where=self.predictor.where) from error
 
     def _left(self, call: Call) -> Exception:
         return self._late() if call.late else Cancelled()
@@ -237,7 +237,7 @@ def _seconds(retry_after: str | None) -> float:
     return float(written) if written.isdecimal() and len(written) < 6 else 0.0
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the innermost reason of an error of urllib3's, in the words of the system."""
     seen: BaseException = error
     while True:

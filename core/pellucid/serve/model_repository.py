@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pellucid.api import LoadedModel
-from pellucid.errors import PellucidError, SpecError, did_you_mean
+from pellucid.errors import ModelError, PellucidError, SpecError, did_you_mean
 from pellucid.inputs import GridReader
 from pellucid.metadata import METADATA_FILE
-from pellucid.notices import Notice, Warn, Where
+from pellucid.notices import Message, Notice, Warn, Where
 from pellucid.predictor import is_address
 from pellucid.remote import address_of, place_of
 from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp, stamp_of_address
@@ -257,6 +257,13 @@ class ModelRepository:
                 ) from error
 
     async def _handler(self, model: ModelEntry, version: Version, now: Stamp) -> None:
+        if version.source is not None and version.loaded is None:
+            said: list[Message] = []
+            copy = await asyncio.to_thread(brought, version.source, said.append)
+            model.root = version.directory = copy
+            for message in said:
+                self._say(message)
+
         def load() -> LoadedModel:
             loaded = self._load(version.directory)
             warm(loaded)
@@ -271,12 +278,12 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
     """Return the models of ``[NAME[/VERSION]=]MODEL_DIR`` arguments, in their order.
 
     A directory without ``saved_model.pb`` whose sub-directories have one is a model with versions.
-    One elsewhere is copied here, once. Raises ModelError and SpecError.
+    One elsewhere is copied here when it is loaded. Raises ModelError and SpecError.
     """
     models: dict[str, ModelEntry] = {}
     for argument in written:
-        label, named = _split(argument)
-        path = named if is_address(named) else brought(named, say)
+        label, path = _split(argument)
+        source = None if is_address(path) else address_of(path, ModelError)
         name, _, version = label.partition("/")
         for part in (name, *([version] if version else [])):
             check_name(part, path)
@@ -284,9 +291,10 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
             hint = f"name one of them: name={path}"
             raise SpecError(f"two models are called '{label}'", hint=hint)
         model = models.setdefault(name, ModelEntry(name, path))
-        if version or _has_model(path) or is_address(path) or path.suffix == ".json":
+        is_one = source is not None or is_address(path) or path.suffix == ".json"
+        if version or is_one or _has_model(path):
             key = version or ONLY_VERSION
-            model.versions[key] = Version(key, path, None if path == named else address_of(named))
+            model.versions[key] = Version(key, path, source)
         else:
             find_versions(model, say)
         if not model.versions:

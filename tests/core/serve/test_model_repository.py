@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import Running, Stub, serving, until
+from serving import Running, Stub, listen, serving, until
 
 from pellucid.api import load
 from pellucid.errors import ModelError, SpecError
 from pellucid.notices import Message
-from pellucid.saved_model import Stamp, stamp
+from pellucid.saved_model import Stamp, brought, stamp
 from pellucid.serve import model_repository
 from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings
@@ -222,6 +223,48 @@ def test_a_model_elsewhere_takes_the_place_of_the_old_one_when_it_changes(memory
         assert said.startswith("cats: changed, but cannot be loaded, the one before goes on")
         memory.pipe_file(f"{address}/saved_model.pb", b"good")
         until(lambda: said_by(running) == 3)
+
+
+def test_the_port_is_open_while_a_model_elsewhere_is_copied_here(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "memory://bucket/cats"
+    memory.pipe_file(f"{address}/saved_model.pb", b"")
+    ports: list[int] = []
+    seen: dict[str, int] = {}
+
+    def listening(host: str, port: int) -> Any:
+        found = listen(host, port)
+        ports.append(found.getsockname()[1])
+        return found
+
+    def bringing(model: str, say: Any) -> Any:
+        for path in ("/healthz", "/readyz", "/v1/models/cats", "/v2/health/ready"):
+            connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=60)
+            connection.request("GET", path)
+            seen[path] = connection.getresponse().status
+            connection.close()
+        return brought(model, say)
+
+    monkeypatch.setattr("serving.listen", listening)
+    monkeypatch.setattr(model_repository, "brought", bringing)
+    with serving(address, settings=ServerSettings(poll=0), load=Loads()) as running:
+        assert running.get("/readyz").status == 200
+        assert said_by(running) == 1
+    assert seen == {
+        "/healthz": 200,
+        "/readyz": 503,
+        "/v1/models/cats": 503,
+        "/v2/health/ready": 503,
+    }
+
+
+def test_a_model_that_is_not_at_its_address_ends_the_server(memory: Any) -> None:
+    with (
+        pytest.raises(ModelError, match="memory://bucket/cats"),
+        serving("memory://bucket/cats", load=Loads()),
+    ):
+        pass
 
 
 def test_a_store_that_does_not_answer_leaves_its_model_and_is_said_once(

@@ -18,7 +18,7 @@ from pellucid.comparison.recorded import Exchange, read_recorded
 from pellucid.errors import OutputError, SpecError
 from pellucid.notices import Message
 from pellucid.serve.auth import Guard
-from pellucid.serve.proxy import Proxy, run_proxy
+from pellucid.serve.proxy import Proxy, proxy, run_proxy
 from pellucid.serve.recording import Recorder
 from pellucid.serve.server import ServerSettings, address, listen
 from places import SAMPLES
@@ -128,12 +128,24 @@ def test_errors_and_what_is_no_exchange_are_passed_on_and_not_kept(
 def test_a_service_that_is_down_or_cuts_its_answer_is_a_502(tmp_path: Path) -> None:
     with standing_in() as service, proxied(service.url, tmp_path) as running:
         service.answer = lambda asked: Reply({"explanations": []}, cut=3)
-        assert running.post(EXPLAIN, REQUEST).status == 502
+        found = running.post(EXPLAIN, REQUEST)
+        assert found.status == 502
+        assert found.json["error"].startswith(f"{service.url} breaks off its answer: ")
     with proxied(service.url, tmp_path) as running:
         found = running.post(EXPLAIN, REQUEST)
-        assert found.status == 502 and "does not answer" in found.json["error"]
+        assert found.status == 502
+        assert found.json["error"] == f"{service.url} cannot be reached: Connection refused"
         assert running.ask("GET", "/", None, {"Host": "evil.example"}).status == 403
     assert kept(tmp_path) == []
+
+
+def test_a_service_that_is_late_is_a_504(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "READ_SECONDS", 0.2)
+    with standing_in() as service, proxied(service.url, tmp_path) as running:
+        service.answer = lambda asked: None
+        found = running.post(EXPLAIN, REQUEST)
+    assert found.status == 504
+    assert found.json["error"] == f"{service.url} does not answer within 0.2 s"
 
 
 def test_numbers_go_on_and_a_folder_that_fails_stops_the_recording_alone(

@@ -21,10 +21,17 @@ import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from pellucid.errors import SpecError
 from pellucid.notices import Where
+from pellucid.predictor.connection import reason_of
 from pellucid.responses import encode
 from pellucid.serve.auth import Guard
 from pellucid.serve.http_errors import HttpError
@@ -93,8 +100,7 @@ class Proxy:
                 self._threads, self._ask, request.method, url, headers, body
             )
         except HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            return _error(HTTPStatus.BAD_GATEWAY, f"{self.target} does not answer: {reason}")
+            return _error(*self._failed(error))
         if request.method == "POST":
             await loop.run_in_executor(
                 self._threads, self._keep, path, _plain(body, request.headers), found
@@ -107,6 +113,18 @@ class Proxy:
         ]
         made.raw_headers.append((b"content-length", str(len(found.data)).encode()))
         return made
+
+    def _failed(self, error: HTTPError) -> tuple[int, str]:
+        """Return the status and the sentence of a service that gives no answer."""
+        if isinstance(error, NewConnectionError | ConnectTimeoutError):
+            return HTTPStatus.BAD_GATEWAY, f"{self.target} cannot be reached: {reason_of(error)}"
+        if isinstance(error, ReadTimeoutError):
+            what = f"{self.target} does not answer within {READ_SECONDS:g} s"
+            return HTTPStatus.GATEWAY_TIMEOUT, what
+        if isinstance(error, SSLError):
+            what = f"the certificate or the TLS of {self.target} cannot be trusted"
+            return HTTPStatus.BAD_GATEWAY, f"{what}: {reason_of(error)}"
+        return HTTPStatus.BAD_GATEWAY, f"{self.target} breaks off its answer: {reason_of(error)}"
 
     def _ask(
         self, method: str, url: str, headers: urllib3.HTTPHeaderDict, body: bytes
