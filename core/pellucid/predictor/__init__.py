@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pellucid.predictor.memory import remembering
+from pellucid.predictor.reasons import reason_of
 from pellucid.predictor.settings import (
     TOKEN_VARIABLE,
     Predictor,
@@ -32,6 +33,7 @@ __all__ = [
     "gradients_refused",
     "is_address",
     "read_signatures",
+    "reason_of",
     "remembering",
     "restored",
 ]

@@ -28,6 +28,7 @@ from urllib3.exceptions import (
 from pellucid.cancellation import Cancelled
 from pellucid.errors import PredictorError
 from pellucid.files import check_regular
+from pellucid.predictor.reasons import reason_of
 from pellucid.predictor.settings import Predictor
 
 CONNECT_SECONDS = 5.0
@@ -235,17 +236,3 @@ class Connection:
 def _seconds(retry_after: str | None) -> float:
     written = (retry_after or "").strip()
     return float(written) if written.isdecimal() and len(written) < 6 else 0.0
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the innermost reason of an error of urllib3's, in the words of the system."""
-    seen: BaseException = error
-    while True:
-        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
-        inner = inner if isinstance(inner, BaseException) else None
-        inner = inner or next((it for it in seen.args if isinstance(it, BaseException)), None)
-        if inner is None or inner is seen:
-            break
-        seen = inner
-    found = getattr(seen, "verify_message", None) or getattr(seen, "strerror", None)
-    return str(found or seen or type(seen).__name__)

@@ -31,7 +31,7 @@ from urllib3.exceptions import (
 
 from pellucid.errors import SpecError
 from pellucid.notices import Where
-from pellucid.predictor.connection import reason_of
+from pellucid.predictor import reason_of
 from pellucid.responses import encode
 from pellucid.serve.auth import Guard
 from pellucid.serve.http_errors import HttpError
