@@ -16,7 +16,7 @@ from pellucid.examples import ExampleSearch, Neighbor
 from pellucid.explain.baselines import Baselines, mean_of
 from pellucid.explain.chosen_baseline import BaselineKind, ChosenBaseline
 from pellucid.explain.dispatch import attribute, check_finite
-from pellucid.explain.features import Companions, Labels, has_nan, index_of, sparse_of
+from pellucid.explain.features import Companions, Labels, has_nan, sparse_of
 from pellucid.explain.held import (
     GradientFacts,
     RecordLists,
@@ -34,10 +34,10 @@ from pellucid.explain.served_model import ServedModel
 from pellucid.explain.targets import (
     Asked,
     Contrast,
+    Outputs,
     check_scores,
     contrast_of,
-    name_at,
-    output_text,
+    placed,
     targets_of,
 )
 from pellucid.explain.texts import (
@@ -76,14 +76,6 @@ NOTHING_BLURRED = Notice(
 )
 # The instance itself has been taken by then.
 CHANGED = "the method puts a baseline in the place of parts of it, or goes from one to the other"
-
-
-def _placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
-    """Return an error with the place of its instance, if it is known and not said already."""
-    row = 0 if len(set(numbers)) == 1 else error.row
-    if row is None or error.where.instance is not None:
-        return error
-    return (error.under(why) if why else error).at(instance=numbers[row])
 
 
 def _rows_of(tensors: Tensors) -> Iterator[Tensors]:
@@ -134,89 +126,100 @@ class Explainer:
             x = self.model.encode(inputs)
             self._refuse_missing(x)  # which may have been in a record
             prediction = self.model.predict(x)
-            near = self._neighbors(request)
-            attributes = not isinstance(method, Examples)
-            names = self.names(request) if attributes else None
+            if isinstance(method, Examples):
+                return self._like(x, prediction, self._neighbors(request, method))
+            names = self.names(request)
             contrast = self.contrast(prediction, names)
-            chosen = targets_of(prediction, self.parameters, contrast) if attributes else []
+            chosen = targets_of(prediction, self.parameters, contrast)
         except InstanceError as error:
-            raise _placed(error, numbers) from error
-        scores = np.asarray(prediction, np.float64).reshape(n, -1)
-        if isinstance(method, Examples):
-            general = self._of_the_model(x, scores)
-            return [
-                Explanation(
-                    prediction=prediction[i],
-                    labels=(),
-                    inputs={s.name: x[s.name][i, ...] for s in self.metadata.inputs if s.name in x},
-                    warnings=general,
-                    general=general,
-                    neighbors=near[i],
-                )
-                for i in range(n)
-            ]
-
-        def named(target: int) -> str:
-            index = index_of(target, prediction.shape[1:])
-            return output_text(self.metadata.output.name, index, name_at(names, index))
-
-        ranked = self.parameters.output_indices is None
-        lost = np.any([has_nan(value) for value in request.values()], axis=0)
+            raise placed(error, numbers) from error
+        outputs = Outputs(self.metadata.output.name, prediction, names, contrast)
+        asked = outputs.asked(x, inputs, chosen, numbers)
         needed = chosen if contrast is None else [np.append(c, contrast.target) for c in chosen]
-        check_scores(prediction, needed, named, numbers, ranked=ranked, lost=lost)
-        row = np.repeat(np.arange(n), [len(c) for c in chosen])
-        target = np.concatenate(chosen).astype(np.int64)
-        asked = Asked(x, inputs, scores, row, target, numbers, contrast)
+        lost = np.any([has_nan(value) for value in request.values()], axis=0)
+        ranked = self.parameters.output_indices is None
+        check_scores(prediction, needed, outputs.called, numbers, ranked=ranked, lost=lost)
         try:
-            attribution, baselines, leaping, texts = self._attribution(method, asked, named)
+            return self._explanations(method, asked, outputs)
         except Apart:
             return self._alone(request, numbers)
+
+    def _like(
+        self, x: Tensors, prediction: Array, near: Sequence[tuple[Neighbor, ...]]
+    ) -> list[Explanation]:
+        """Return the explanations of instances by what they are like."""
+        names = [spec.name for spec in self.metadata.inputs if spec.name in x]
+        scores = np.asarray(prediction, np.float64).reshape(len(prediction), -1)
+        general = self._of_the_model(x, scores)
+        return [
+            Explanation(
+                prediction=said,
+                labels=(),
+                inputs={name: x[name][i, ...] for name in names},
+                warnings=general,
+                general=general,
+                neighbors=found,
+            )
+            for i, (said, found) in enumerate(zip(prediction, near, strict=True))
+        ]
+
+    def _explanations(
+        self, method: Attributing, asked: Asked, outputs: Outputs
+    ) -> list[Explanation]:
+        """Return what a method says of each instance. Raises Apart where it must go alone."""
+        x, inputs, specs = asked.x, asked.inputs, self.metadata.inputs
+        n, shape = len(outputs.prediction), outputs.prediction.shape[1:]
+        attribution, baselines, leaping, texts = self._attribution(method, asked, outputs.called)
+        explained = [s.name for s in specs if s.name in x]
+        lost, beside, said = self._held(method, attribution, explained)
+        said = [*texts.said, *said, *[NOTHING_BLURRED] * baselines.blurs_nothing(x)]
+        if asked.contrast is not None and self._ranks_several:
+            called = asked.contrast.called
+            said.append(Notice(f"{called} is what others are compared with, and left out"))
+        general = (*self._of_the_model(x, asked.scores), *said, *windows_said(specs, x, method))
+        from_what = baselines.said(x) or starts_said(self._behind)
+        facts, noise = self._facts, baselines.may_be_noise(x)
         axes: dict[str, int | None] = {
             name: inputs[key].ndim - 1 for name, key in self.input_keys.items() if key in inputs
         }
-        specs = self.metadata.inputs
-        explained = [s.name for s in specs if s.name in x]
-        lost = [name for name in explained if name not in attribution.values]
-        unreached = self._without_gradient()
-        out = {*lost, *unreached}
-        lost = [it for it in explained if it in out]
-        beside = self._beside()
-        held = held_notice(lost, beside, method, explicit=self.explicit, unreached=unreached)
-        said = [*texts.said, *filter(None, [held])]
-        said += [NOTHING_BLURRED] * baselines.blurs_nothing(x)
-        if contrast is not None and ranked and self.parameters.top_k not in (None, 1):
-            said.append(Notice(f"{contrast.called} is what others are compared with, and left out"))
-        general = (*self._of_the_model(x, scores), *said, *windows_said(specs, x, method))
-        from_what = baselines.said(x) or starts_said(self._behind)
-        facts, noise = self._facts, baselines.may_be_noise(x)
-        shape, gradients = prediction.shape[1:], self._gradients
         made = Labels(
-            self.metadata, attribution, shape, names, axes, gradients=gradients, contrast=contrast
-        )
+            self.metadata, attribution, shape, outputs.names, axes,
+            gradients=self._gradients, contrast=asked.contrast,
+        )  # fmt: skip
         seen, given = rows_of(x, explained, n), given_rows(inputs, self.input_keys, n)
         numbers_alone = made.as_they_are is not None and not texts.cuts
         tabular = numbers_alone and all_numbers(specs, seen[0].arrays, given[0].arrays)
         result = []
         for i in range(n):
-            places, read = np.flatnonzero(row == i), read_of(self.tokens, inputs, i)
+            places, read = np.flatnonzero(asked.row == i), read_of(self.tokens, inputs, i)
             sparse, tokens = sparse_of(self.companions, inputs, i), self._tokens(read, inputs, x, i)
             labels = tuple(made.made(int(j), sparse, tokens) for j in places)
             notices = warnings_of(labels, method, facts, [leaping[j] for j in places], noise=noise)
             result.append(
                 Explanation(
-                    prediction=prediction[i],
-                    labels=labels,
-                    inputs=seen[i],
-                    given=given[i],
-                    warnings=(*general, *notices, *unseen_said(read)),
-                    general=general,
-                    held=(*lost, *beside),
-                    baseline=from_what,
+                    prediction=outputs.prediction[i], labels=labels, inputs=seen[i], given=given[i],
+                    warnings=(*general, *notices, *unseen_said(read)), general=general,
+                    held=(*lost, *beside), baseline=from_what,
                     words=texts.cuts[i] if texts.cuts else cuts_of(tokens),
                     tabular=tabular and not tokens,
                 )
-            )
+            )  # fmt: skip
         return result
+
+    def _held(
+        self, method: Attributing, attribution: Attribution, explained: Sequence[str]
+    ) -> tuple[list[str], list[str], list[Notice]]:
+        """Return the features that have no values, inputs that are no feature, and what is said."""
+        unreached = self._without_gradient()
+        out = {*unreached, *(name for name in explained if name not in attribution.values)}
+        lost, beside = [it for it in explained if it in out], self._beside()
+        held = held_notice(lost, beside, method, explicit=self.explicit, unreached=unreached)
+        return lost, beside, [] if held is None else [held]
+
+    @property
+    def _ranks_several(self) -> bool:
+        asked = self.parameters
+        return asked.output_indices is None and asked.top_k not in (None, 1)
 
     def _alone(self, request: Tensors, numbers: Sequence[int]) -> list[Explanation]:
         ones = zip(_rows_of(request), numbers, strict=True)
@@ -269,9 +272,9 @@ class Explainer:
             )  # fmt: skip
         except baseline_scores.BaselineError as error:
             refusal = baselines.refused(error, x, named(error.target), words=bool(texts.cuts))
-            raise _placed(refusal, rows) from error
+            raise placed(refusal, rows) from error
         except InstanceError as error:
-            raise _placed(error, rows, CHANGED) from error
+            raise placed(error, rows, CHANGED) from error
         check_finite(attribution, rows)
         if stepped:
             refuse_step(attribution, self.model)
@@ -341,16 +344,13 @@ class Explainer:
                 for part in _rows_of(request) if self._one_by_one else [request]:
                     found.append(self.model.encode(self.model.preprocess(part)))
             except InstanceError as error:
-                raise _placed(error, places) from error
+                raise placed(error, places) from error
         explained = [spec.name for spec in self.metadata.inputs if spec.name in found[0]]
         mean = mean_of(found, self._moved(explained))
         said = f"the mean of {sum(map(len, numbers))} instances"
         return replace(self, mean=mean, baseline=replace(self.baseline, said=said))
 
-    def _neighbors(self, request: Tensors) -> list[tuple[Neighbor, ...]]:
-        method = self.parameters.method
-        if not isinstance(method, Examples):
-            return []
+    def _neighbors(self, request: Tensors, method: Examples) -> list[tuple[Neighbor, ...]]:
         if self.examples is None:
             raise SpecError("there are no examples to find neighbours among")
         return self.examples.neighbors(request, method)

@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid.errors import InstanceError, SpecError
 from pellucid.explain.results import LabelAttribution, rows_of
-from pellucid.explain.targets import Contrast, name_at
+from pellucid.explain.targets import Contrast, index_of, name_at
 from pellucid.explain.texts import Tokens, apart
 from pellucid.files import open_file, read_bytes
 from pellucid.metadata import (
@@ -287,11 +287,6 @@ def _from_file(path: str, shape: tuple[int, ...], dtype: np.dtype, spec: InputSp
     except (OSError, ValueError) as error:
         what = f"baseline file {path}: {error}"
         raise SpecError(what, where=Where(path=f"inputs.{spec.name}")) from error
-
-
-def index_of(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the place of a flat index in an output of one instance; () where that is a scalar."""
-    return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
 
 
 @dataclass(frozen=True)

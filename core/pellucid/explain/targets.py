@@ -50,6 +50,51 @@ class Asked:
         return np.asarray(found - self.scores[self.row, self.contrast.target])
 
 
+def index_of(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the place of a flat index in an output of one instance; () where that is a scalar."""
+    return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the model says of n instances, `prediction` [n, …], and what its outputs are called.
+
+    `name` is the tensor's, `names` are those of its elements, where they have some; `contrast` is
+    what the explained ones are compared with, if they are.
+    """
+
+    name: str
+    prediction: Array
+    names: Nested | Array | None
+    contrast: Contrast | None
+
+    @property
+    def scores(self) -> Array:
+        """All of them, float64 [n, outputs]."""
+        return np.asarray(self.prediction, np.float64).reshape(len(self.prediction), -1)
+
+    def called(self, target: int) -> str:
+        """Return what a sentence calls the output of this flat index."""
+        index = index_of(target, self.prediction.shape[1:])
+        return output_text(self.name, index, name_at(self.names, index))
+
+    def asked(
+        self, x: Tensors, inputs: Tensors, chosen: Sequence[Array], numbers: Sequence[int]
+    ) -> Asked:
+        """Return what a method is asked of each instance: its `chosen` outputs, flat indices."""
+        row = np.repeat(np.arange(len(chosen)), [len(c) for c in chosen])
+        target = np.concatenate(chosen).astype(np.int64)
+        return Asked(x, inputs, self.scores, row, target, numbers, self.contrast)
+
+
+def placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
+    """Return an error with the place of its instance, if it is known and not said already."""
+    row = 0 if len(set(numbers)) == 1 else error.row
+    if row is None or error.where.instance is not None:
+        return error
+    return (error.under(why) if why else error).at(instance=numbers[row])
+
+
 def targets_of(
     prediction: Array, parameters: ExplanationParameters, contrast: Contrast | None = None
 ) -> list[Array]:
