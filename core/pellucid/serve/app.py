@@ -90,7 +90,7 @@ def application(
             _guarded(handler, _metrics, open_to_all=handler.guard.open_metrics),
             methods=["GET"],
         ),
-        Route("/openapi.json", _guarded(handler, _openapi), methods=["GET"]),
+        Route("/openapi.json", _guarded(handler, _openapi_of(container)), methods=["GET"]),
         *ServingMetadata(handler).routes,
         *OpenInference(handler).routes,
         *Page(handler).routes,
@@ -195,8 +195,13 @@ def _models(handler: Handler) -> Response:
     return _json({"models": list(handler.repository.models)})
 
 
-def _openapi(handler: Handler) -> Response:
-    return _json(document(handler.repository, PROTOCOLS, handler.limits))
+def _openapi_of(container: ContainerRoutes | None) -> Callable[[Handler], Response]:
+    places = None if container is None else (container.health, container.predict)
+
+    def described(handler: Handler) -> Response:
+        return _json(document(handler.repository, PROTOCOLS, handler.limits, places))
+
+    return described
 
 
 def _metrics(handler: Handler) -> Response:

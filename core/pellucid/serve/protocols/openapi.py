@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.inputs import BEYOND_BFLOAT16, InputInfo
+from pellucid.open_inference import datatype_of
 from pellucid.serve.limits import Limits
 from pellucid.serve.model_repository import ModelRepository
-from pellucid.serve.protocols.protocol import PLAIN_ERROR, Protocol
+from pellucid.serve.protocols.protocol import GOOGLE_ERROR, PLAIN_ERROR, Protocol
 
 Schema = dict[str, Any]
 
@@ -40,13 +41,34 @@ _SCHEMAS: dict[str, Schema] = {
         "properties": {"predictions": {"type": "array"}},
         "required": ["predictions"],
     },
+    "Tensors": {
+        "type": "object",
+        "description": "Tensors of the Open Inference Protocol, one for each output.",
+        "properties": {
+            "model_name": {"type": "string"},
+            "outputs": {
+                "type": "array",
+                "items": {"type": "object", "required": ["name", "shape", "datatype"]},
+            },
+        },
+        "required": ["model_name", "outputs"],
+    },
 }
+_V2 = "oip-v2"
 # What a request can be told instead of an answer.
 _HTTP_ERRORS = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504)
 
 
-def document(repository: ModelRepository, protocols: Sequence[Protocol], limits: Limits) -> Schema:
-    """Return the document, OpenAPI 3.1: a model that is not loaded yet takes anything."""
+def document(
+    repository: ModelRepository,
+    protocols: Sequence[Protocol],
+    limits: Limits,
+    container: tuple[str, str] | None = None,
+) -> Schema:
+    """Return the document, OpenAPI 3.1: a model that is not loaded yet takes anything.
+
+    `container` are the paths of health and predictions in a container of Vertex AI.
+    """
     paths: dict[str, Schema] = {
         "/healthz": {"get": _got("Whether the server is alive", {"type": "object"})},
         "/readyz": {"get": _got("Whether all models are ready", {"type": "object"})},
@@ -56,6 +78,9 @@ def document(repository: ModelRepository, protocols: Sequence[Protocol], limits:
     for protocol in protocols:
         for template in protocol.paths:
             paths.update(_paths(repository, protocol, template, limits))
+    paths.update(_open_inference(repository))
+    if container is not None:
+        paths.update(_container(*container, limits))
     errors = dict([PLAIN_ERROR, *(protocol.error_form for protocol in protocols)])
     titles = [protocol.title for protocol in protocols]
     return {
@@ -97,6 +122,66 @@ def _paths(
                     f"{path}:{verb}",
                     {**shared, "post": _asked(protocol, model.name, said, schema)},
                 )
+
+
+def _open_inference(repository: ModelRepository) -> Iterator[tuple[str, Schema]]:
+    """Yield the paths of the Open Inference Protocol, and TensorFlow Serving's of metadata."""
+    yield "/v2", {"get": _got("The server, and the extensions it has", {"type": "object"})}
+    yield "/v2/health/live", {"get": _got("Whether the server is alive", {"type": "object"})}
+    yield "/v2/health/ready", {"get": _got("Whether all models are ready", {"type": "object"})}
+    for model in repository.models.values():
+        for name in (None, *model.versions):
+            below = model.name if name is None else f"{model.name}/versions/{name}"
+            found = model.default if name is None else model.versions[name]
+            takes = _got(f"{model.name}: what it takes and gives", {"type": "object"})
+            yield f"/v1/models/{below}/metadata", {"get": takes}
+            yield f"/v2/models/{below}", {"get": takes}
+            ready = _got(f"{model.name}: whether it is ready", {"type": "object"})
+            yield f"/v2/models/{below}/ready", {"get": ready}
+            schema = tensors_schema(None if found.loaded is None else found.loaded.model.inputs)
+            for verb, said in (("infer", "Tensors"), ("explain", "Explanations")):
+                post = _posted(_V2, f"{verb} by {model.name}", said, schema, PLAIN_ERROR.name)
+                yield f"/v2/models/{below}/{verb}", {"post": post}
+
+
+def tensors_schema(inputs: Sequence[InputInfo] | None) -> Schema:
+    """Return the schema of a request of the Open Inference Protocol, as JSON.
+
+    That `data` have as many elements as `shape` says, no schema can say.
+    """
+    tensors: list[Schema] = [
+        {
+            "type": "object",
+            "properties": {
+                "name": {"const": info.name},
+                "datatype": {"const": datatype_of(info.dtype)},
+                "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+                "data": {"type": "array"},
+            },
+            "required": ["name", "datatype", "shape"],
+        }
+        for info in inputs or ()
+    ]
+    each: Schema = {"type": "array", "items": {"anyOf": tensors} if tensors else {"type": "object"}}
+    if inputs is not None:
+        each |= {"minItems": len(inputs), "maxItems": len(inputs)}
+    return {
+        "type": "object",
+        "properties": {"inputs": each, "parameters": {"type": "object"}},
+        "required": ["inputs"],
+    }
+
+
+def _container(health: str, predict: str, limits: Limits) -> Iterator[tuple[str, Schema]]:
+    """Yield the paths of a container of Vertex AI, which may be one."""
+    request = request_schema(None, limits)
+    request["properties"]["parameters"] = {"type": "object"}
+    ready = _got("Whether the model is ready", {"type": "object"})
+    said = "predictions, and explanations where they are asked for"
+    asked = _posted("vertex", said, "Predictions", request, GOOGLE_ERROR.name)
+    found: dict[str, Schema] = {health: {"get": ready}}
+    found[predict] = found.get(predict, {}) | {"post": asked}
+    yield from found.items()
 
 
 def request_schema(inputs: Sequence[InputInfo] | None, limits: Limits) -> Schema:
@@ -160,20 +245,25 @@ def _leaf(info: InputInfo) -> Schema:
 
 
 def _asked(protocol: Protocol, model: str, said: str, request: Schema) -> Schema:
-    answer: Schema = {"$ref": f"#/components/schemas/{said}"}
+    verb = said.lower().removesuffix("s")
+    what = f"a {verb} for each instance, by {model}"
+    found = _posted(protocol.name, what, said, request, protocol.error_form.name)
     if protocol.answers_wrong_instances:
         # "It contains a single error entry", and the call has succeeded all the same.
-        answer = {"oneOf": [answer, {"$ref": f"#/components/schemas/{PLAIN_ERROR.name}"}]}
-    verb = said.lower().removesuffix("s")
+        forms = [{"$ref": f"#/components/schemas/{it}"} for it in (said, PLAIN_ERROR.name)]
+        found["responses"]["200"] = _response("The answer", {"oneOf": forms})
+    return found
+
+
+def _posted(protocol: str, what: str, said: str, request: Schema, error: str) -> Schema:
+    """Return what is asked by POST and answered as one schema says, or as another does."""
+    answer: Schema = {"$ref": f"#/components/schemas/{said}"}
     return {
-        "summary": f"{protocol.name}: a {verb} for each instance, by {model}",
-        "tags": [protocol.name],
+        "summary": f"{protocol}: {what}",
+        "tags": [protocol],
         "security": [{}, {"token": []}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
-        "responses": {
-            "200": _response("The answer", answer),
-            **_refused(protocol.error_form.name),
-        },
+        "responses": {"200": _response("The answer", answer), **_refused(error)},
     }
 
 

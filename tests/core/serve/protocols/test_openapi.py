@@ -12,12 +12,19 @@ import jsonschema
 import pytest
 from serving import Running, serving
 
+from pellucid.serve.container import ContainerRoutes
 from pellucid.serve.limits import Limits
 from pellucid.serve.server import ServerSettings
 from places import SAMPLES
 from venvs import environment_with
 
 WINES = json.loads((SAMPLES / "wine" / "instances.json").read_text())
+TENSORS = {
+    "inputs": [
+        {"name": name, "shape": [1, 1], "datatype": "FP32", "data": [value]}
+        for name, value in WINES["instances"][0].items()
+    ]
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +50,40 @@ def test_it_lists_every_path_that_answers(running: Running, document: Any) -> No
         if "get" in item:
             assert running.get(place).status == 200, path
         else:
-            assert running.post(place, WINES).status == 200, path
-    assert len(document["paths"]) == 4 + 3 * 6
+            body = TENSORS if path.startswith("/v2/") else WINES
+            assert running.post(place, body).status == 200, path
+    # Of V2, three of the server and four of a model, which has one version; and its metadata.
+    assert len(document["paths"]) == 4 + 3 * 6 + 3 + 2 * 5
+
+
+def test_tensors_are_described_as_the_model_takes_them(running: Running, document: Any) -> None:
+    schema = request_schema(document, "/v2/models/wine/infer")
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(TENSORS, schema)
+    first, *others = TENSORS["inputs"]
+    for wrong in (
+        {},
+        {"inputs": others},
+        {"inputs": [{**first, "name": "much"}, *others]},
+        {"inputs": [{**first, "datatype": "FP64"}, *others]},
+        {"inputs": [{**first, "shape": "1"}, *others]},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+        assert running.post("/v2/models/wine/infer", wrong).status == 400
+
+
+@pytest.mark.parametrize("routes", [("/health", "/predict"), ("/one", "/one")])
+def test_the_paths_of_a_container_are_listed_and_answer(routes: tuple[str, str]) -> None:
+    health, predict = routes
+    settings = ServerSettings(poll=0, container=ContainerRoutes(health=health, predict=predict))
+    with serving(f"model={SAMPLES / 'wine' / 'model'}", settings=settings) as running:
+        paths = running.get("/openapi.json").json["paths"]
+        assert "get" in paths[health] and running.get(health).status == 200
+        content = paths[predict]["post"]["requestBody"]["content"]
+        asked = {**WINES, "parameters": {"explain": True}}
+        jsonschema.validate(asked, content["application/json"]["schema"])
+        assert running.post(predict, asked).status == 200
 
 
 def test_a_request_is_described_as_the_model_takes_it(running: Running, document: Any) -> None:
