@@ -74,7 +74,8 @@ class BreakingProxy:
             handler.send_response(503)
             handler.send_header("Content-Length", str(len(_SLOW_DOWN)))
             handler.end_headers()
-            handler.wfile.write(_SLOW_DOWN)
+            if handler.command != "HEAD":
+                handler.wfile.write(_SLOW_DOWN)
             return
         if holds and broken != HOLD_AFTER:
             self._hold(handler, times)

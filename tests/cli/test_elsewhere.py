@@ -214,6 +214,16 @@ def test_one_input_that_is_gone_costs_one_line(program: Any, bucket: Any, tmp_pa
         ),
         (("index", "MODEL", "PICTURE", "-o", "s3://none/i.npz"), 2, "there is no bucket 'none'"),
         (("index", "https://b/m", "PICTURE"), 2, "https://b/m: a server of the web does not list"),
+        (
+            ("batch", "MODEL", "s3://No_b!/x", "-o", "o"),
+            1,
+            "'No_b!' cannot be the name of a bucket",
+        ),
+        (
+            ("explain", "MODEL", "PICTURE", "--baseline", "s3://shelf/b.npy"),
+            2,
+            "s3://shelf/b.npy: is not on this machine; copy it here and name the copy",
+        ),
         (("explain", "MODEL", "PICTURE", "--map", "gs://b"), 2, "'gs://b' is not ADDRESS=DIR"),
     ],
 )

@@ -25,6 +25,8 @@ from breaking_proxy import (
     breaking_proxy,
 )
 from forked import Forks
+from pellucid.errors import InstanceError
+from pellucid.remote import read
 from places import SAMPLES
 from stores import s3_server
 from waiting import until
@@ -153,6 +155,17 @@ def test_connections_that_break_change_nothing(
     assert run.code == 1, run.err
     proxy.starts_over({})
     assert contents(store) == expected
+
+
+def test_a_store_is_asked_again_by_the_program_and_its_package_but_not_by_all_between(
+    proxy: BreakingProxy, store: Any
+) -> None:
+    """Their numbers are multiplied: five times botocore's, which are five, made minutes."""
+    proxy.starts_over(dict.fromkeys(range(1, 1000), BUSY))
+    with pytest.raises(InstanceError, match=r"the server is busy \(503\), also when it was asked"):
+        read("s3://shelf/in/0/00.png", InstanceError)
+    assert len(proxy.asked) <= 5
+    proxy.starts_over({})
 
 
 @pytest.mark.parametrize("part", [0.3, 0.9])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import SpecError, meant
+from pellucid.errors import SpecError, meant, refuse_remote
 from pellucid.files import read_text
 from pellucid.metadata import (
     Baseline,
@@ -135,6 +135,7 @@ def _parsed(text: str) -> Any:
 
 def _of_file(path: Path, metadata: ExplanationMetadata) -> Any:
     """Return what a file says: itself, where it is an array or a picture. Raises SpecError."""
+    refuse_remote(path, SpecError)
     if not path.is_file():
         words = ", ".join(_KINDS)
         near = meant(str(path), _KINDS)

@@ -40,6 +40,7 @@ _NO_CREDENTIALS = frozenset(
      "DefaultCredentialsError", "ClientAuthenticationError", "ProfileNotFound", "RefreshError",
      "TokenRetrievalError", "UnauthorizedSSOTokenError", "SSOTokenLoadError")
 )  # fmt: skip
+_NO_BUCKET_NAME = ("Invalid bucket name", "InvalidBucketName", "specified bucket is not valid")
 _SETTING = {
     "s3fs": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "gcsfs": "set GOOGLE_APPLICATION_CREDENTIALS, or type gcloud auth application-default login",
@@ -82,7 +83,10 @@ def _store(scheme: str, in_one: bool) -> Any:
     if in_one and package == "s3fs":
         # Else it asks for the size of each object first, to read those that are large in parts.
         options["max_concurrency"] = 1
-    return fsspec.filesystem(scheme, **options)
+    store = fsspec.filesystem(scheme, **options)
+    if package == "s3fs":
+        store.retries = 1  # its own are five times those of botocore, and ours come on top
+    return store
 
 
 def asked(
@@ -154,8 +158,10 @@ def _kind(error: BaseException) -> str:
         return "credentials"
     if names & {"NoSuchBucket", "ContainerNotFound"} or "NoSuchBucket" in texts:
         return "bucket"
-    busy = (errno.EBUSY, errno.EAGAIN)
-    if status in _BUSY or any(getattr(it, "errno", None) in busy for it in _chain(error)):
+    if any(it in texts for it in _NO_BUCKET_NAME):
+        return "bucket name"
+    busy = any(getattr(it, "errno", None) in (errno.EBUSY, errno.EAGAIN) for it in _chain(error))
+    if busy or status in _BUSY or "ResponseParserError" in names:
         return "busy"
     if status in (401, 403) or "PermissionError" in names:
         return "refused"
@@ -176,6 +182,7 @@ def _said(error: BaseException, address: str, missing: str) -> tuple[str, str]:
     return {
         "credentials": (f"there are no credentials for {scheme}://", setting),
         "bucket": (f"there is no bucket '{printable(bucket)}'", "is it that of another endpoint?"),
+        "bucket name": (f"'{printable(bucket)}' cannot be the name of a bucket", ""),
         "busy": (f"the server is busy{code}, also when it was asked {times} times", ""),
         "refused": (f"access is refused{code}", setting),
         "cut": (f"the connection was lost in the middle ({_reason(error)})", ""),
