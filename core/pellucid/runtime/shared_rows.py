@@ -35,7 +35,7 @@ def alike(tensors: Sequence[Array]) -> Array:
     seen = Counter(keys)
     for row, key in enumerate(keys):
         if seen[key] > 1:
-            keys[row] = _digest(rows, row)
+            keys[row] = digest(rows, row)
     numbers: dict[bytes, int] = {}
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.intp)
 
@@ -45,11 +45,12 @@ def _bits(rows: Array) -> Array:
     return np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)
 
 
-def _digest(rows: Sequence[Array], row: int) -> bytes:
-    digest = blake2b(digest_size=16)
+def digest(rows: Sequence[Array], row: int) -> bytes:
+    """Return what tells a row of tensors [n, m] from all that differ in a bit."""
+    found = blake2b(digest_size=16)
     for it in rows:
-        digest.update(pickle.dumps(it[row].tolist()) if it.dtype == object else it[row].tobytes())
-    return digest.digest()
+        found.update(pickle.dumps(it[row].tolist()) if it.dtype == object else it[row].tobytes())
+    return found.digest()
 
 
 @dataclass(frozen=True, slots=True)

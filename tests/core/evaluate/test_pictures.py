@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from judged import of_picture
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import Delaunay
 from small_network import (
     SIZE,
     gray_pictures,
@@ -123,11 +125,34 @@ def test_pictures_are_blurred_as_pair_blurs_them() -> None:
     assert np.array_equal(judged.blurred(picture, whole), picture)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.75])
-def test_pictures_are_blurred_as_scipy_interpolates(share: float) -> None:
-    """To the bit, with pixels in patches and alone, and no pixel changes that is seen."""
-    from scipy.interpolate import LinearNDInterpolator
+def possible(pixels, points, corners, place):
+    """What a pixel is by each triangle around it that a Delaunay triangulation may have.
 
+    `corners` are those of one of them. All pixels on the circle through them are one cell, which
+    any of its triangles may be a part of.
+    """
+    a, b, c = corners.astype(float)
+    system = 2 * np.array([b - a, c - a])
+    centre = np.linalg.solve(system, [b @ b - a @ a, c @ c - a @ a])
+    far = np.linalg.norm(points - centre, axis=1)
+    radius = np.linalg.norm(a - centre)
+    assert (far > radius - 1e-9).all()  # as Delaunay has it
+    for three in combinations(points[far < radius + 1e-9], 3):
+        try:
+            shares = np.linalg.solve(np.vstack([np.transpose(three), np.ones(3)]), [*place, 1])
+        except np.linalg.LinAlgError:
+            continue
+        if (shares > -1e-9).all():
+            yield shares @ pixels[tuple(np.transpose(three))].astype(float)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.75])
+def test_pictures_are_interpolated_in_triangles_of_delaunay(share: float) -> None:
+    """With pixels in patches and alone, and no pixel changes that is seen.
+
+    Where pixels of a grid are on one circle, there are several triangulations, and any is right;
+    where there is one, each pixel is what SciPy interpolates.
+    """
     generator = np.random.default_rng(3)
     picture = generator.integers(0, 256, (23, 31, 3)).astype(np.uint8)
     patch = np.add.outer(np.arange(23), np.arange(31)) < 55 * share
@@ -135,10 +160,18 @@ def test_pictures_are_blurred_as_scipy_interpolates(share: float) -> None:
     found = judged.blurred(picture, seen)
     assert np.array_equal(found[seen], picture[seen])
     seen[[0, 0, -1, -1], [0, -1, 0, -1]] = True
-    between = LinearNDInterpolator(np.argwhere(seen), picture[seen].astype(np.float64))
-    expected = picture.astype(np.float32)
-    expected[~seen] = between(np.argwhere(~seen))
-    assert np.array_equal(found, np.round(expected).astype(np.uint8))
+    points, others = np.argwhere(seen), np.argwhere(~seen)
+    triangulation = Delaunay(points)
+    corners = points[triangulation.simplices[triangulation.find_simplex(others)]]
+    by_scipy = LinearNDInterpolator(triangulation, picture[seen].astype(float))(others)
+    only = 0
+    for place, three, expected in zip(others, corners, by_scipy, strict=True):
+        values = np.array([*possible(picture, points, three, place)])
+        distance = np.abs(values - found[tuple(place)]).max(axis=1)
+        assert distance.min() <= 0.5 + 1e-6, (place, values, found[tuple(place)])
+        assert np.abs(values - expected).max(axis=1).min() < 1e-6
+        only += len(values) == 1
+    assert only > len(others) / 3
 
 
 def test_sizes_are_those_of_a_lossless_webp() -> None:

@@ -36,6 +36,7 @@ from pellucid.inputs import Instance
 from pellucid.model import Array
 from pellucid.notices import Message
 from pellucid.predictor import remembering
+from pellucid.runtime import recalling
 
 
 @dataclass(kw_only=True)
@@ -56,6 +57,7 @@ class Judge:
     models: dict[str, Explaining] = field(default_factory=dict)
 
     @remembering()
+    @recalling()
     def judge(self, some: Sequence[tuple[int, Instance]]) -> Findings:
         """Return what is found of a few instances, which are explained together."""
         self.found, self.models = Findings(), {}

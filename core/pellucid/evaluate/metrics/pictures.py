@@ -17,6 +17,8 @@ import io
 import numpy as np
 from PIL import Image, features
 
+from pellucid.evaluate.metrics.filling import filled
+from pellucid.evaluate.metrics.triangles import blurred
 from pellucid.evaluate.subject import Picture, Subject, best_first
 from pellucid.evaluate.trial import HIGHER, LOWER, Found, Measure, Metric, Settings, Trial
 from pellucid.model import Array
@@ -30,60 +32,9 @@ THRESHOLDS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.13, 0.21, 0.34,
 SEEN = 0.01
 """The share of the pixels that the blurred picture is made of."""
 POINTS = 100
+EFFORT = 75
+"""That of compression, of 100: PAIR's 100 takes three times as long for 1 % less."""
 TOGETHER = 16
-
-
-def filled(planes: Array, gone: Array, noise: Array) -> Array:
-    """Return a picture [h, w, c] whose pixels `gone`, bool [h, w], come from their neighbours.
-
-    Each is the mean of the pixels around it, those beside it counting twice as much as those at its
-    corners, all at once; `noise` [gone, c] is added.
-    """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.linalg import splu
-
-    count = int(gone.sum())
-    number = np.full(gone.shape, -1)
-    number[gone] = np.arange(count)
-    weights = np.zeros(gone.shape)
-    known = np.zeros((count, planes.shape[2]))
-    rows, columns, values = [], [], []
-    for down in (-1, 0, 1):
-        for across in (-1, 0, 1):
-            if down == across == 0:
-                continue
-            weight = 1 / 6 if 0 in (down, across) else 1 / 12
-            here, there = _shifted(gone.shape, down, across)
-            weights[here] += weight
-            both = gone[here] & gone[there]
-            rows.append(number[here][both])
-            columns.append(number[there][both])
-            values.append(np.full(int(both.sum()), -weight))
-            edge = gone[here] & ~gone[there]
-            known[number[here][edge]] += weight * planes[there][edge]
-    rows.append(np.arange(count))
-    columns.append(np.arange(count))
-    values.append(weights[gone])
-    where = np.concatenate(rows), np.concatenate(columns)
-    system = coo_matrix((np.concatenate(values), where), shape=(count, count)).tocsc()
-    # The system is symmetric, which makes its solution a few times faster.
-    solved = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-    found = np.array(planes, np.float64)
-    found[gone] = solved.solve(known) + noise
-    return found
-
-
-def _shifted(
-    size: tuple[int, ...], down: int, across: int
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return where a pixel has the neighbour at a distance, and where these neighbours are."""
-
-    def pair(length: int, step: int) -> tuple[slice, slice]:
-        here = slice(max(0, -step), length - max(0, step))
-        return here, slice(here.start + step, here.stop + step)
-
-    (top, below), (left, right) = pair(size[0], down), pair(size[1], across)
-    return (top, left), (below, right)
 
 
 def best_pixels(values: Array, size: tuple[int, int], share: float) -> Array:
@@ -93,61 +44,11 @@ def best_pixels(values: Array, size: tuple[int, int], share: float) -> Array:
     return chosen.reshape(size)
 
 
-def blurred(pixels: Array, seen: Array) -> Array:
-    """Return a picture uint8 [h, w, c] that is interpolated from the pixels that are seen.
-
-    The four corners are seen in any case, so that all others lie between some that are.
-    """
-    from scipy.spatial import Delaunay
-
-    seen = seen.copy()
-    seen[[0, 0, -1, -1], [0, -1, 0, -1]] = True
-    if seen.all():
-        return pixels
-    points = np.argwhere(seen)
-    corners = points[Delaunay(points).simplices]
-    places, which, shares = _inside(corners)
-    values = pixels[tuple(np.moveaxis(corners, 2, 0))].astype(np.float64)  # [t, 3, c]
-    between = np.einsum("nk,nkc->nc", shares, values[which]).astype(np.float32)
-    found: Array = pixels.copy()
-    found[tuple(places.T)] = np.round(between)
-    found[seen] = pixels[seen]
-    return found
-
-
-def _inside(corners: Array) -> tuple[Array, Array, Array]:
-    """Return the pixels in triangles whose corners are pixels too, int [t, 3, 2].
-
-    That is their places [n, 2], the triangle of each [n], and what share each of its corners has in
-    it [n, 3]. SciPy looks for the triangle of each pixel instead, which takes a hundred times as
-    long: on a grid most are on an edge, where its search gives up and tries all.
-    """
-    whole = _cross(*np.moveaxis(corners, 1, 0))
-    some = np.flatnonzero(np.abs(whole) > 1)  # one of an area of ½ has nothing but corners
-    low = corners[some].min(axis=1)
-    height, width = (corners[some].max(axis=1) - low + 1).T
-    count = height * width
-    row = np.repeat(np.arange(len(some)), count)
-    number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    places = low[row] + np.stack([number // width[row], number % width[row]], axis=1)
-    one, two, three = np.moveaxis(corners[some][row], 1, 0)
-    pairs = ((two, three), (three, one), (one, two))
-    shares = np.stack([_cross(*pair, places) for pair in pairs], axis=1) / whole[some][row, None]
-    inside = (shares >= 0).all(axis=1)
-    return places[inside], some[row[inside]], shares[inside]
-
-
-def _cross(one: Array, two: Array, three: Array) -> Array:
-    """Return twice the signed area of triangles, [n, 2] each, [n]."""
-    a, b = two - one, three - one
-    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
-
-
 def information(pixels: Array) -> int:
     """Return the size of a picture as a lossless WebP, in bytes."""
     file = io.BytesIO()
     gray = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-    Image.fromarray(gray).save(file, "WEBP", lossless=True, quality=100)
+    Image.fromarray(gray).save(file, "WEBP", lossless=True, quality=EFFORT)
     return len(file.getvalue())
 
 
@@ -210,17 +111,32 @@ def _judge_information(trial: Trial, settings: Settings) -> Found:
         if reason:
             found.lacks(metric, "", reason)
     for name, values in trial.maps.items() if not all(reasons.values()) else ():
-        shown = [values >= np.quantile(values, 1 - it) for it in THRESHOLDS]
-        rows = np.stack([blurred(whole, it.reshape(picture.size) | seen) for it in shown])
-        outputs = _asked(subject, picture, _unit(picture, rows))
+        at, outputs = _restored(subject, whole, seen, values)
         between = {SIC: outputs[:, subject.target], AIC: _right(outputs, subject.target)}
-        at = np.array([sizes[0], *(information(it) for it in rows), sizes[1]], float)
         for metric, (low, high) in kinds.items():
             if not reasons[metric]:
-                curve = information_curve(at, np.array([low, *between[metric], high]))
+                scores = np.array([low, *between[metric], high])
+                curve = information_curve(np.array([sizes[0], *at, sizes[1]], float), scores)
                 found.put(metric, name, float(np.mean(curve[:-1] + curve[1:]) / 2))
                 found.curve(metric, name, curve)
     return found
+
+
+def _restored(
+    subject: Subject, whole: Array, seen: Array, values: Array
+) -> tuple[list[int], Array]:
+    """Return the sizes of the blurred pictures with the best pixels of a map [p], and all outputs.
+
+    A map in patches has the same best pixels at several shares: these are one picture.
+    """
+    picture, _ = _planes(subject)
+    shown = np.stack([values >= np.quantile(values, 1 - it) for it in THRESHOLDS])
+    distinct, place = np.unique(shown, axis=0, return_inverse=True)
+    rows = [blurred(whole, it.reshape(picture.size) | seen) for it in distinct]
+    outputs = _asked(subject, picture, _unit(picture, np.stack(rows)))
+    sizes = [information(it) for it in rows]
+    place = place.reshape(-1)
+    return [sizes[i] for i in place.tolist()], outputs[place]
 
 
 def _no_way(sizes: list[int], scores: Array) -> str:
