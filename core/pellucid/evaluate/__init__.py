@@ -7,6 +7,7 @@ from pellucid.evaluate.controls import CONTROLS, controls_of
 from pellucid.evaluate.metrics import (
     MEASURES,
     REPEATED,
+    SENSITIVITY,
     chosen_measures,
     rank_correlation,
     similarity,
@@ -28,7 +29,16 @@ from pellucid.evaluate.result import (
 )
 from pellucid.evaluate.statistics import LEAST, TOO_FEW, Interval, difference, interval
 from pellucid.evaluate.subject import Kind, Picture, Subject, subject_of
-from pellucid.evaluate.trial import Found, Measure, Metric, Repeats, Settings, Trial, leading
+from pellucid.evaluate.trial import (
+    RANDOMIZATION,
+    Found,
+    Measure,
+    Metric,
+    Repeats,
+    Settings,
+    Trial,
+    leading,
+)
 
 __all__ = [
     "CONTROLS",
@@ -36,7 +46,9 @@ __all__ = [
     "LEAST",
     "MEASURES",
     "PAGE",
+    "RANDOMIZATION",
     "REPEATED",
+    "SENSITIVITY",
     "TOO_FEW",
     "Candidate",
     "Evaluation",

@@ -55,6 +55,24 @@ def test_repeats_of_pictures_are_few_unless_all_are_asked_for(digits: Any, sampl
         digits.evaluate(given, chosen, REPEATED, repeats="some")
 
 
+def test_few_repeats_are_told_of_the_metrics_that_were_taken(digits: Any, samples: Path) -> None:
+    """Where nothing is repeated less, as by two seeds of few samples, nothing is told."""
+    given = pictures(digits, samples, 1)
+
+    def told(methods: str, metrics: str) -> str:
+        notes = digits.evaluate(given, methods, metrics).notes
+        return " ".join(it for it in notes if "Repeats" in it)
+
+    moved = told("ig:steps=2", "max_sensitivity")
+    assert "2 moved inputs" in moved and "weights" not in moved and "samples" not in moved
+    drawn = told("ig:steps=2", "randomization")
+    assert "weights drawn anew" in drawn and "moved" not in drawn
+    seeds = told("lime:slic:samples=200", "seed")
+    assert "maps of lime:slic:samples=200 are repeated with about 150 samples" in seeds
+    assert "moved" not in seeds and "weights" not in seeds
+    assert told("lime:slic:samples=100", "seed") == ""
+
+
 def test_a_repeat_of_fewer_samples_is_compared_with_a_map_of_as_many(
     digits: Any, samples: Path
 ) -> None:

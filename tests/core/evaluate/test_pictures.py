@@ -182,6 +182,20 @@ def test_sizes_are_those_of_a_lossless_webp() -> None:
     assert judged.information(picture[..., :1]) < judged.information(picture)
 
 
+def test_half_the_effort_of_compression_changes_sizes_by_2_percent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PAIR compresses with all of it, which takes three times as long."""
+    for picture, values, _ in islice(runs(), 2):
+        for share in THRESHOLDS:
+            seen = (values >= np.quantile(values, 1 - share)) | seen_pixels()
+            shown = judged.blurred(picture, seen)
+            found = judged.information(shown)
+            with monkeypatch.context() as all_of_it:
+                all_of_it.setattr(judged, "EFFORT", 100)
+                assert found == pytest.approx(judged.information(shown), rel=0.02)
+
+
 def sharp_subject(target=0):
     """A model that sees whether there are edges in the middle of a picture."""
     from small_network import sharpness

@@ -10,7 +10,9 @@ from pellucid.api.judging.findings import Findings
 from pellucid.api.judging.judge import Judge
 from pellucid.errors import SpecError
 from pellucid.evaluate import (
+    RANDOMIZATION,
     REPEATED,
+    SENSITIVITY,
     Candidate,
     Evaluation,
     Judged,
@@ -75,24 +77,27 @@ def _judged(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterat
 
 
 def _few(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterator[str]:
-    """Yield how often was repeated, where that is seldom."""
-    settings = judge.settings
+    """Yield how often was repeated, where that is seldom: of what was taken alone."""
+    settings, whole = judge.settings, Settings()
     taken = [it for it in REPEATED if found.values.get(it)]
     if not settings.samples or not taken:
         return
-    whole = Settings()
+    fewer = []
+    if SENSITIVITY in taken:
+        fewer.append(f"{settings.moves} moved inputs instead of {whole.moves}")
+    if RANDOMIZATION in taken:
+        fewer.append(f"all weights drawn anew at once instead of in {len(whole.depths)} steps")
+    said = [f"{', and '.join(fewer)}."] if fewer else []
     lighter = [it.name for it in there if judge.again.repeated(it.name, PIXELS) is not it]
-    drawn = (
-        f" Maps of {', '.join(lighter)} are repeated with about {settings.samples} samples, and "
-        "compared with one of as many."
-        if lighter
-        else ""
-    )
-    yield (
-        f"Repeats are few ({', '.join(taken)}): {settings.moves} moved inputs instead of "
-        f"{whole.moves}, and all weights drawn anew at once instead of in {len(whole.depths)} "
-        f"steps.{drawn} Repeats 'all' has all of them."
-    )
+    if lighter:
+        said.append(
+            f"{'Maps' if fewer else 'maps'} of {', '.join(lighter)} are repeated with about "
+            f"{settings.samples} samples, and compared with one of as many."
+        )
+    if said:
+        yield (
+            f"Repeats are few ({', '.join(taken)}): {' '.join(said)} Repeats 'all' has all of them."
+        )
 
 
 def _notes(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterator[str]:

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from pellucid.evaluate.metrics.chosen import MEASURES, REPEATED, chosen_measures
+from pellucid.evaluate.metrics.perturbed import SENSITIVITY
 from pellucid.evaluate.metrics.sanity import rank_correlation, similarity
 
-__all__ = ["MEASURES", "REPEATED", "chosen_measures", "rank_correlation", "similarity"]
+__all__ = [
+    "MEASURES",
+    "REPEATED",
+    "SENSITIVITY",
+    "chosen_measures",
+    "rank_correlation",
+    "similarity",
+]
