@@ -19,6 +19,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    DecodeError,
     HTTPError,
     NewConnectionError,
     ReadTimeoutError,
@@ -221,6 +222,9 @@ class Connection:
             raise PredictorError(what, where=self.predictor.where) from error
         if tries < BROKEN_TRIES:
             return
+        if isinstance(error, DecodeError):
+            what = "says that its answers are compressed, and they cannot be unpacked"
+            raise PredictorError(what, answered=True, where=self.predictor.where) from error
         unreachable = isinstance(error, NewConnectionError | ConnectTimeoutError)
         what = "cannot be reached: " if unreachable else "breaks off its answers: "
         raise PredictorError(what + reason_of(error), where=self.predictor.where) from error

@@ -36,7 +36,9 @@ def rows_of(asked: Asked, count: int) -> np.ndarray:
         (lambda it: Reply(b"<html>x", 500, HTML), "answers 500 with text/html"),
         (lambda it: Reply(b"<html>x", 200, HTML), "answers with text/html instead of JSON"),
         (lambda it: Reply(b'{"predictions": [[1'), "answers with what is no JSON"),
+        (lambda it: Reply(b"[" * 100_000), "answers with what is no JSON"),
         (lambda it: Reply(b"[]"), "answers with JSON that is no object"),
+        (lambda it: Reply(b"zz", headers={"Content-Encoding": "gzip"}), "cannot be unpacked"),
         (lambda it: Reply({"other": 1}), "answers without a list of predictions"),
         (lambda it: reply(it, rows_of(it, 1)), "gives 1 rows of output 'y' for 2"),
         (lambda it: reply(it, rows_of(it, 3)), "gives 3 rows of output 'y' for 2"),
@@ -179,7 +181,8 @@ def test_an_answer_that_breaks_off_is_asked_for_again(loads: Loads, stand_in: St
     stand_in.answer = answer
     np.testing.assert_allclose(loads().predict(ROWS), ROWS @ WEIGHTS, rtol=1e-6)
     stand_in.answer = lambda asked: Reply({"predictions": []}, cut=3)
-    with pytest.raises(PredictorError, match="breaks off its answers"):
+    said = "breaks off its answers: the rest of one is missing"
+    with pytest.raises(PredictorError, match=said):
         loads().predict(ROWS)
 
 

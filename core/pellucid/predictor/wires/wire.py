@@ -130,7 +130,10 @@ def _json(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except ValueError:
-        return json.loads(data)  # which knows NaN, as TensorFlow Serving writes it
+        try:
+            return json.loads(data)  # which knows NaN, as TensorFlow Serving writes it
+        except RecursionError:
+            raise ValueError("lists are nested too deeply") from None
 
 
 def _array_of(value: Any, info: TensorInfo) -> Array | None:
