@@ -33,10 +33,26 @@ class Rows(dict[str, Array]):
         return [*zip(*(it.ravel().tolist() for it in self.values()), strict=True)]
 
     @cached_property
+    def names(self) -> list[str]:
+        """The names, in their order."""
+        return [*self]
+
+    @cached_property
     def joined(self) -> Array | None:
         """All as one array, [k, n, …], None where they differ in shape."""
         alike = len({(it.shape, it.dtype) for it in self.values()}) == 1
         return np.stack([*self.values()]) if alike else None
+
+    @cached_property
+    def order(self) -> Array | None:
+        """The places of the names, those first whose number is the largest, int [n, k].
+
+        None where not all are single numbers.
+        """
+        if self.largest != 1 or self.joined is None:
+            return None
+        sizes = np.abs(self.joined.reshape(len(self), -1).T)
+        return np.argsort(-sizes, axis=1, kind="stable")
 
     @cached_property
     def largest(self) -> int:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from pellucid.batch.output_folder import ERRORS, SUMMARY, TABLE, Folder
 from pellucid.batch.plan import Plan
 from pellucid.batch.rendering import Wanted
@@ -91,5 +89,4 @@ def _entries(folder: Folder, plan: Plan) -> Iterator[Entry]:
                         yield Entry(name=it["name"], error=it["error"], row=row)
                     else:
                         line = results.readline()
-                        row = orjson.loads(line)
-                        yield Entry(name=it["name"], row=row, size=len(line), **it["shown"])
+                        yield Entry(name=it["name"], row=line, size=len(line), **it["shown"])

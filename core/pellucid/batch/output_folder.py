@@ -57,6 +57,7 @@ _SHOWN = {
     "approx_error?": (float, None),
     "truth?": (str, None),
     "predicted?": (str, None),
+    "brief?": str,
 }
 _RECORD = {
     "stamp": str,

@@ -19,10 +19,11 @@ from pellucid.batch.items import Item
 from pellucid.batch.records import Record, Said
 from pellucid.batch.truth import Truth, Verdict
 from pellucid.errors import FOREIGN, PellucidError
-from pellucid.explain import LabelAttribution
+from pellucid.explain import Explanation, LabelAttribution
 from pellucid.files import fitting, shown
+from pellucid.gallery import LEADING, brief
 from pellucid.inputs import Instance
-from pellucid.model import Array
+from pellucid.model import Array, TensorsOfRow
 from pellucid.notices import Notice
 from pellucid.remote import address_of
 from pellucid.responses import TableForm, encode, predictions, response, tidy_groups
@@ -128,12 +129,13 @@ def _record(
     made = _overlays(explanations, number, best, drawn, item, wanted)
     if made.overlays:
         line["overlays"] = made.overlays
+    result = encode(line, indent=False)
     return Record(
         name=item.name,
-        result=encode(line, indent=False),
+        result=result,
         table=b"" if wanted.table is None else _rows(explanations, number, item, wanted, verdict),
         files=(*arrays, *made.files),
-        shown=_shown(made, first, verdict),
+        shown=_shown(made, first, verdict) | _brief(explanation, line, len(result), wanted),
         verdict=verdict,
         maps=map_of(explanation, explanations.metadata),
         number=f"{item.number}",
@@ -156,6 +158,21 @@ def _shown(
         "approx_error": first.approx_error if first else None,
         **({"truth": verdict.truth, "predicted": verdict.label} if verdict else {}),
     }
+
+
+def _brief(
+    explanation: Explanation, line: Mapping[str, object], size: int, wanted: Wanted
+) -> dict[str, object]:
+    """Return what a full page of the gallery has of a row of many columns."""
+    if not explanation.tabular or not wanted.gallery or len(explanation.labels) != 1:
+        return {}
+    features = explanation.labels[0].features
+    if not isinstance(features, TensorsOfRow) or features.arrays.order is None:
+        return {}
+    names = features.arrays.names
+    leading = [names[place] for place in features.arrays.order[features.row, :LEADING].tolist()]
+    found = brief(line, leading, size)
+    return {} if found is None else {"brief": found.decode()}
 
 
 def _beside(instance: Instance) -> dict[str, object]:

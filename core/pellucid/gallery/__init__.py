@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pellucid.gallery.brief_rows import LEADING, brief
 from pellucid.gallery.page import INDEX, OVERVIEW, Entry, is_gallery, write_gallery
 from pellucid.gallery.run_folder import findings_in, knew_truth, read_entries
 from pellucid.gallery.template import Template, read_template
 
 __all__ = [
     "INDEX",
+    "LEADING",
     "OVERVIEW",
     "Entry",
     "Template",
+    "brief",
     "findings_in",
     "is_gallery",
     "knew_truth",

@@ -49,8 +49,8 @@ class Entry:
 
     `overlay`, `original` and `thumbnail` are paths relative to the folder of the page, with ``/``
     between their parts; `thumbnail` is a small overlay, at most 256 pixels. `row` is the line
-    of the results, without pictures, and `size` how many bytes that is, where it is known. `error`
-    says why the input failed, if it did. Where the truth is known, `truth` is the true label and
+    of the results, without pictures, read or not yet, and `size` how many bytes that is, where it
+    is known; `brief` is what a full page has of it, if that is known. `error` says why the input failed, if it did. Where the truth is known, `truth` is the true label and
     `predicted` what the model says.
     """
 
@@ -61,8 +61,9 @@ class Entry:
     label: str | None = None
     score: float | None = None
     approx_error: float | None = None
-    row: Mapping[str, object] = field(default_factory=dict)
+    row: Mapping[str, object] | bytes = field(default_factory=dict)
     size: int | None = None
+    brief: str | None = None
     error: str | None = None
     truth: str | None = None
     predicted: str | None = None
@@ -173,7 +174,7 @@ class _Page:
         )
         for column, value in zip(self._columns.values(), values, strict=True):
             column.append(value)
-        row = shortened(entry.row, max(ROW, self._left // 50), entry.size)
+        row = _row_of(entry, max(ROW, self._left // 50))
         self._left = max(0, self._left - len(row))
         self._rows.append(row)
 
@@ -216,6 +217,14 @@ class _Page:
         wrong = [None if one is None or one == other else other for one, other in self._verdicts]
         said, mistake = _numbered(wrong)
         return {"truths": truths, "truth": truth, "mistakes": said, "mistake": mistake}
+
+
+def _row_of(entry: Entry, limit: int) -> bytes:
+    """Return the row of an entry as JSON of about `limit` bytes at most."""
+    if entry.brief is not None and limit == ROW:
+        return entry.brief.encode()
+    row = orjson.loads(entry.row) if isinstance(entry.row, bytes) else entry.row
+    return shortened(row, limit, entry.size)
 
 
 def _numbered(names: Sequence[str | None]) -> tuple[list[str], list[int]]:

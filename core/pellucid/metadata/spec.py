@@ -8,6 +8,7 @@ dialect or on the method are filled in by `Visualization.resolved`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
@@ -288,7 +289,7 @@ class OutputSpec:
     index_name_mapping_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ExplanationMetadata:
     """Which tensors are features and which is the prediction.
 
@@ -309,6 +310,16 @@ class ExplanationMetadata:
     def outputs(self) -> tuple[OutputSpec, ...]:
         """All outputs to be explained, in the order of the document."""
         return (self.output, *self.others)
+
+    @cached_property
+    def pictures(self) -> tuple[str, ...]:
+        """The names of the inputs that are pictures."""
+        return tuple(it.name for it in self.inputs if it.modality is Modality.IMAGE)
+
+    @cached_property
+    def mapped(self) -> tuple[str, ...]:
+        """The names of the inputs whose elements have names."""
+        return tuple(it.name for it in self.inputs if it.index_feature_mapping is not None)
 
     def explaining(self, outputs: Sequence[OutputSpec]) -> ExplanationMetadata:
         """Return a copy that explains these outputs, at least one."""

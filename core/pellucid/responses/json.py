@@ -84,7 +84,7 @@ def diagnostics_json(
 
     "No key beyond the listed ones inside an attribution": clients would stumble over it.
     """
-    images = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
+    images = metadata.pictures
     said = [
         {
             **{k: value if np.isfinite(value) else None for k, value in label.diagnostics.items()},
@@ -134,11 +134,10 @@ def instance_json(ids: Sequence[str | None], number: int) -> dict[str, str]:
 
 def names_json(metadata: ExplanationMetadata, explanation: Explanation) -> dict[str, Any]:
     """Return what the elements of a vector are called, where attributions are a list of theirs."""
-    mapped = [spec.name for spec in metadata.inputs if spec.index_feature_mapping is not None]
     names = {
         feature: list(found)
         for label in explanation.labels
-        for feature in mapped
+        for feature in metadata.mapped
         if feature in label.features
         and (found := element_names(metadata, feature, label.features[feature])) is not None
     }

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from pellucid.api.predicting import AnyCompiler
 
 # Attributions of a block, in float64, have about so many bytes; more than 128 rows in one call save
-# one per cent, and the first results come later.
+# one per cent, and the first results come later. Rows of a table are explained so fast that what is
+# done once for a block is what costs.
 BLOCK_BYTES = 2**25
-LARGEST_BLOCK = 128
+LARGEST_BLOCK, ROWS_OF_TABLE = 128, 512
 # Where an instance takes seconds, a block is also what a crash may lose, and what is waited for.
 SLOW_BLOCK = 4
 UNKNOWN_SIZE = 2**18
@@ -42,7 +43,14 @@ def block_size(inputs: Sequence[InputInfo], method: BaseMethod) -> int:
     rows = max(1, BLOCK_BYTES // max(1, sum(sizes)))
     if method.takes_seconds(sum(sizes) // 8):
         rows = min(rows, SLOW_BLOCK)
-    return int(2 ** int(np.log2(min(rows, LARGEST_BLOCK))))
+    most = ROWS_OF_TABLE if all(map(_is_cell, inputs)) else LARGEST_BLOCK
+    return int(2 ** int(np.log2(min(rows, most))))
+
+
+def _is_cell(info: InputInfo) -> bool:
+    """Whether an instance has numbers of an input in a row of a table: one, or a vector."""
+    shape = info.instance_shape
+    return shape is not None and len(shape) < 2 and None not in shape and not info.is_string
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,10 +96,9 @@ def map_of(explanation: Explanation, metadata: ExplanationMetadata) -> dict[str,
     """
     if explanation.tabular:
         return {}
-    pictures = {spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE}
     for label in explanation.labels[:1]:
         for feature, values in label.features.items():
-            if feature in pictures and values.ndim in (2, 3):
+            if feature in metadata.pictures and values.ndim in (2, 3):
                 cells = cells_of(values)
                 return {class_key(label): cells} if cells.any() else {}
     return {}

@@ -72,7 +72,7 @@ def counted(
     """
     written = texts(explanation, label, metadata, value)
     texts_of = {text.feature for text in written}
-    mapped = {spec.name for spec in metadata.inputs if spec.index_feature_mapping is not None}
+    mapped = metadata.mapped
     columns, features = label.features, dict[str, Array]()
     if explanation.tabular and not mapped and isinstance(columns, TensorsOfRow):
         small = columns if columns.arrays.largest <= LARGEST else features
@@ -96,7 +96,7 @@ def counted(
             for text in written
             for word, weight in zip(text.words, text.attributions.tolist(), strict=True)
         ),
-        pictures=tuple(spec.name for spec in metadata.inputs if spec.modality is Modality.IMAGE),
+        pictures=metadata.pictures,
     )
 
 

@@ -72,7 +72,7 @@ def _columns(
         return None
     if features.arrays.largest != 1 or given.arrays.largest != 1:
         return None
-    if any(spec.index_feature_mapping is not None for spec in metadata.inputs):
+    if metadata.mapped:
         return None
     own = given.arrays.numbers[given.row]
     names = tuple(features.arrays)
