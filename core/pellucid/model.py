@@ -6,9 +6,10 @@ numpy; the compiled model answers the same ones and is tested against it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -96,6 +97,87 @@ class TensorsOfRow(Mapping[str, Array]):
         return dict(zip(self.arrays, row, strict=True))
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How tensors stand side by side in one array [n, m]: their names, and the shapes of a row."""
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def places(self) -> dict[str, tuple[slice, tuple[int, ...]]]:
+        """Where each tensor stands, and its shape."""
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
+        begins = [0, *ends[:-1]]
+        some = (slice(begin, end) for begin, end in zip(begins, ends, strict=True))
+        return dict(zip(self.names, zip(some, self.shapes, strict=True), strict=True))
+
+    def joined(self, tensors: Tensors) -> Array:
+        """Return the tensors [n, …] as one array [n, m]: the one that they are parts of, if any."""
+        if isinstance(tensors, Parted) and tensors.layout.places.keys() >= self.places.keys():
+            columns = _columns(tensors.layout, self)
+            return tensors.whole if columns is None else tensors.whole[:, columns]
+        flat = [tensors[name] for name in self.names]
+        flat = [it if it.ndim == 2 else it.reshape(len(it), -1) for it in flat]
+        return np.concatenate(flat, axis=1)
+
+
+@lru_cache(64)
+def _columns(layout: Layout, other: Layout) -> Array | None:
+    """Return the columns of one layout in the order of another, None where it is the same."""
+    if layout == other:
+        return None
+    places = np.arange(sum(map(math.prod, layout.shapes)))
+    return np.concatenate([places[layout.places[name][0]] for name in other.names])
+
+
+class Parted(Mapping[str, Array]):
+    """Tensors [n, …] that are parts of one array [n, m], by name, and `others` beside them."""
+
+    __slots__ = ("layout", "others", "whole")
+
+    def __init__(self, whole: Array, layout: Layout, others: Tensors | None = None) -> None:
+        self.whole, self.layout, self.others = whole, layout, others or {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.layout.places:
+            return self.others[name]
+        place, shape = self.layout.places[name]
+        return self.whole[:, place].reshape(len(self.whole), *shape)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.layout.names
+        yield from self.others
+
+    def __len__(self) -> int:
+        return len(self.layout.names) + len(self.others)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.layout.places or name in self.others
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The arrays that hold the tensors, [n, …]."""
+        return [self.whole, *self.others.values()]
+
+    def taken(self, rows: Array | slice) -> Parted:
+        """Return some of the rows."""
+        others = {name: value[rows] for name, value in self.others.items()}
+        return Parted(self.whole[rows], self.layout, others)
+
+
+def arrays_of(tensors: Tensors) -> list[Array]:
+    """Return the arrays that hold tensors [n, …], which may be fewer than these."""
+    return tensors.arrays if isinstance(tensors, Parted) else [*tensors.values()]
+
+
+def rows_taken(tensors: Tensors, rows: Array | slice) -> Tensors:
+    """Return some rows of tensors [n, …]."""
+    if isinstance(tensors, Parted):
+        return tensors.taken(rows)
+    return {name: value[rows] for name, value in tensors.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """What one method says about one output of n instances.
@@ -154,7 +236,7 @@ class Model(Protocol):
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
-    ) -> dict[str, Array]:
+    ) -> Tensors:
         """Return Σ_k w_k ∇f_t(start + a_k (stop − start)) for each of n straight paths.
 
         `start` and `stop` are [n, …]; `nodes` a and `weights` w are [m] or [n, m]; `target` t is

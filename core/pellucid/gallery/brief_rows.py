@@ -32,9 +32,9 @@ def brief(row: Mapping[str, Any], leading: Sequence[str], size: int) -> bytes | 
     if fewer is None:
         return None
     found = orjson.dumps(fewer)
-    if len(found) + _more(numbers, leading[_FEWER:]) <= ROW:
-        if len(orjson.dumps(_cut(row, leading, []))) <= ROW:
-            return None
+    shorter = len(found) + _more(numbers, leading[_FEWER:]) <= ROW
+    if shorter and len(orjson.dumps(_cut(row, leading, []))) <= ROW:
+        return None
     return found if len(found) <= 10 * ROW else None
 
 

@@ -50,8 +50,8 @@ class Entry:
     `overlay`, `original` and `thumbnail` are paths relative to the folder of the page, with ``/``
     between their parts; `thumbnail` is a small overlay, at most 256 pixels. `row` is the line
     of the results, without pictures, read or not yet, and `size` how many bytes that is, where it
-    is known; `brief` is what a full page has of it, if that is known. `error` says why the input failed, if it did. Where the truth is known, `truth` is the true label and
-    `predicted` what the model says.
+    is known, `brief` what a full page has of it. `error` says why the input failed, if it did.
+    Where the truth is known, `truth` is the true label and `predicted` what the model says.
     """
 
     name: str

@@ -8,9 +8,9 @@ dialect or on the method are filled in by `Visualization.resolved`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from pellucid.metadata.pixels import AssumedPixels, PixelLayout, PixelSource

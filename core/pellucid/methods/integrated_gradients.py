@@ -31,6 +31,7 @@ import numpy as np
 from pellucid.metadata import IntegratedGradients, Quadrature
 from pellucid.methods.adaptive import refine
 from pellucid.methods.baseline_scores import check_baseline, is_baseline
+from pellucid.methods.side_by_side import side_by_side
 from pellucid.model import Array, Attribution, Model, Tensors
 
 # numpy's are eigenvalues of a matrix: as exact as can be, and 5 s for 1,000 of them.
@@ -74,6 +75,15 @@ def integrated_gradients(
     Raises InstanceError for a baseline whose score is not finite.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
+    joined = None
+    if method.smooth_grad is None:  # noise is drawn feature by feature
+        joined = side_by_side(model, x, baselines, model.differentiable)
+    if joined is not None:
+        return joined.parted(
+            integrated_gradients(
+                joined.model, joined.x, joined.baselines, target, method, score=score, again=again
+            )
+        )
     target = np.asarray(target, np.int64)
     n = len(target)
     shifts = _noise(model, x, method, seed, range(n) if numbers is None else numbers)
@@ -191,6 +201,8 @@ def _integral(
     if not method.errors:
         return model.path_gradient(first, last, nodes, weights, target), {}, len(nodes)
     kept, share = nested(method.quadrature, method.step_count)
+    slope: Tensors
+    fewer: Tensors
     if share:
         part, rest = (
             model.path_gradient(first, last, nodes[some], weights[some], target)

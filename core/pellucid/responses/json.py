@@ -16,7 +16,7 @@ import orjson
 
 from pellucid.examples import Neighbor
 from pellucid.explain import Explanation, LabelAttribution, element_names
-from pellucid.metadata import ExplanationMetadata, Modality
+from pellucid.metadata import ExplanationMetadata
 from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array, TensorsOfRow
 

@@ -22,7 +22,7 @@ from pellucid.errors import (
     OutOfMemoryError,
     PellucidError,
 )
-from pellucid.model import Array, Obstacle, Tensors
+from pellucid.model import Array, Obstacle, Tensors, arrays_of, rows_taken
 from pellucid.notices import Hint, Where
 from pellucid.runtime.backends.base import Backend, CompileSpec, held
 from pellucid.runtime.backends.flat_graph import FlatGraphBackend, GraphFunction
@@ -221,23 +221,23 @@ class TensorFlowModel:
         return output[:, 0] if lone else output
 
     def outputs(self, x: Tensors) -> Array:
-        number = np.arange(len(any_of(x))) if self.random_ops else alike([*x.values()])
+        number = np.arange(len(any_of(x))) if self.random_ops else alike(arrays_of(x))
         _, first = np.unique(number, return_index=True)
-        some = x if len(first) == len(number) else {name: it[first] for name, it in x.items()}
+        some = x if len(first) == len(number) else rows_taken(x, first)
         found = self.predict(some).astype(np.float64).reshape(len(first), -1)
         return found if some is x else np.asarray(found[number])
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, nodes: Array, weights: Array, target: Array
-    ) -> dict[str, Array]:
+    ) -> Tensors:
         shape = len(target), np.shape(nodes)[-1]
         nodes, weights = (np.broadcast_to(a, shape).astype(np.float64) for a in (nodes, weights))
 
-        def ask(some: Array | slice) -> dict[str, Array]:
-            first, last = ({name: it[some] for name, it in end.items()} for end in (start, stop))
+        def ask(some: Array | slice) -> Tensors:
+            first, last = rows_taken(start, some), rows_taken(stop, some)
             rule = nodes[some], weights[some], target[some]
 
-            def run(backend: Backend) -> dict[str, Array]:
+            def run(backend: Backend) -> Tensors:
                 return path_gradient(backend, self._rows, first, last, *rule)
 
             return self._try(run, "path_gradient")
@@ -246,7 +246,7 @@ class TensorFlowModel:
         if known is None or self.random_ops:
             return ask(slice(None))
         rows = [*_sorted(start), *_sorted(stop), nodes, weights, target]
-        return known.asked(known.keys(self, "path", rows), ask)
+        return known.asked(known.keys(self, "path", rows), lambda some: {**ask(some)})
 
     def coalition_scores(
         self, x: Tensors, baseline: Tensors, masks: Tensors, target: Array

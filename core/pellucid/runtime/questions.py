@@ -23,21 +23,18 @@ def path_gradient(
     nodes: Array,
     weights: Array,
     target: Array,
-) -> dict[str, Array]:
+) -> Tensors:
     """Answer `Model.path_gradient`; `nodes` and `weights` are float64 [n, m]."""
-    starts = [start[o.name] for o in backend.operands if o.real]
-    stops = [stop[o.name] for o in backend.operands]
-    shared = shared_by(stops, [*starts, nodes, weights], target)
-    sums = {
-        name: np.zeros((len(shared.target), *np.shape(stop[name])[1:]))
-        for name in backend.gradients_reach()
-    }
+    names, joint = backend.reached()
+    start, stop = joint.arrays(start, real=True), joint.arrays(stop)
+    shared = shared_by([*stop.values()], [*start.values(), nodes, weights], target)
+    sums = {name: np.zeros((len(shared.target), *np.shape(stop[name])[1:])) for name in names}
     for paths, places in shared.groups():
         ends = (start, stop, nodes, weights)
         _add_sums(sums, backend, blocks, ends, (paths, places, shared.target[places]))
-    if np.array_equal(shared.place, np.arange(len(shared.target))):
-        return sums
-    return {name: value[shared.place] for name, value in sums.items()}
+    if not np.array_equal(shared.place, np.arange(len(shared.target))):
+        sums = {name: value[shared.place] for name, value in sums.items()}
+    return joint.apart(sums)
 
 
 def _add_sums(
@@ -58,9 +55,10 @@ def _add_sums(
         some = slice(p[0], p[-1] + 1)
         weight = weights[p, k]
         weight[block.count :] = 0.0
+        asked = _view(paths[some])
         return some, backend.path_gradients(
-            {o.name: start[o.name][_view(paths[some])] for o in backend.operands if o.real},
-            {o.name: stop[o.name][_view(paths[some])] for o in backend.operands},
+            {name: value[asked] for name, value in start.items()},
+            {name: value[asked] for name, value in stop.items()},
             (p - p[0]).astype(np.int32),
             nodes[p, k],
             weight,

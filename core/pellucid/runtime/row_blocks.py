@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.cancellation import check
 from pellucid.errors import InstanceError
-from pellucid.model import Array, Tensors
+from pellucid.model import Array, Tensors, rows_taken
 from pellucid.notices import Hint
 from pellucid.runtime.engine.failures import DATA, AllRefusedError
 from pellucid.runtime.engine.row_batches import (
@@ -76,7 +76,7 @@ class RowBlocks:
             whole = rows[-1] - rows[0] == len(rows) - 1  # then a view will do
             some = slice(rows[0], rows[-1] + 1) if whole else rows
             try:
-                found = question.ask({name: value[some] for name, value in x.items()})
+                found = question.ask(rows_taken(x, some))
             except DATA as error:
                 _blame(x, rows, question, batch, error)
                 raise

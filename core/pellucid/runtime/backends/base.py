@@ -10,19 +10,21 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.model import Array, Obstacle, Tensors
-from pellucid.notices import Hint
+from pellucid.errors import NotDifferentiableError
+from pellucid.model import Array, Tensors
+from pellucid.runtime.backends.compile_spec import CompileSpec as CompileSpec
+from pellucid.runtime.backends.compile_spec import held as held
 from pellucid.runtime.engine import kernels as kernels
-from pellucid.runtime.engine.failures import FAILURES, Unsupported
+from pellucid.runtime.engine.failures import FAILURES, NoGradient, Unsupported
+from pellucid.runtime.engine.joint import Joint
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.last_row import last_row, last_row_of
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
@@ -30,74 +32,7 @@ from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.engine.transposed_part import AffinePart
 from pellucid.runtime.graph.conditions import CONDITIONS
 from pellucid.runtime.graph.function_library import CALLS
-from pellucid.runtime.graph.reinitialise import Reinitialisation
-from pellucid.saved_model import Batch, is_shared
-
-
-def held(key: str) -> str:
-    """Return the name of the operand that holds a request input: no feature has such a name."""
-    return f"{key} (held)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileSpec:
-    """What is to be compiled; every tensor name is a flat name.
-
-    `request` maps the keys of a request to tensors, `explained` maps features to the tensors that
-    attributions are for (which may lie behind the request's), `output` is the explained output.
-    `parallel_batches` is how many blocks of rows may be computed at a time, by a thread each.
-    `obstacles` returns, for each feature, an operation that stops gradients on their way from the
-    output, by its flat name, and `squasher` the type of a softmax or sigmoid that the output comes
-    from: as far as the graph tells. `way_out` says what to do where no gradient reaches the
-    explained tensors. `trusted` tells that the model may touch more than tensors; `refuse_loader`
-    raises UnsafeModelError where it is not, and TensorFlow's own loader might do so: it is given
-    the reason why that has to take the model. `reinitialised` draws
-    weights anew. Some features are in the `records`, inputs by their keys, which are operands as
-    explained tensors are; `ends` has the inputs that a batch may not end with an empty one of, with
-    what makes a record one with values in all of its lists. `varying` tells that a tensor is as
-    long as each instance has it.
-    """
-
-    directory: Path
-    meta_graph: Any
-    signature_key: str
-    request: Mapping[str, str]
-    explained: Mapping[str, str]
-    output: str
-    batch: Batch = Batch()
-    device: str = "auto"
-    parallel_batches: int = 1
-    obstacles: Callable[[], Mapping[str, Obstacle]] = dict
-    squasher: Callable[[], str | None] = lambda: None
-    trusted: bool = False
-    refuse_loader: Callable[[str], None] = lambda reason: None
-    way_out: Callable[[], Hint | None] = lambda: None
-    reinitialised: Reinitialisation | None = None
-    records: Collection[str] = ()
-    ends: Mapping[str, bytes | None] = field(default_factory=dict)
-    varying: bool = False
-
-    @property
-    def computes(self) -> bool:
-        """Whether an explained tensor is none of the request's."""
-        return not set(self.explained.values()) <= set(self.request.values())
-
-    @property
-    def ends_of_operands(self) -> dict[str, bytes | None]:
-        """The `ends` by the names of operands, whether held or explained."""
-        features = {tensor: name for name, tensor in self.explained.items()}
-        return {features.get(self.request[key], held(key)): it for key, it in self.ends.items()}
-
-    @property
-    def takes_any_rows(self) -> bool:
-        """Whether a batch may have one row more."""
-        return self.batch.axis and self.batch.rows is None
-
-    @property
-    def checkpoint(self) -> str:
-        """The prefix of the checkpoint's files."""
-        return str(self.directory / "variables" / "variables")
-
+from pellucid.saved_model import is_shared
 
 Build: TypeAlias = Callable[[], tuple[list[Any], dict[str, Any]]]
 """Adds the ops of a question to the current graph; returns its arguments and named results."""
@@ -155,6 +90,33 @@ class Backend(Compiled):
 
     random_ops: tuple[str, ...] = ()
     _goes_forward_once = True
+
+    @cached_property
+    def joint(self) -> Joint:
+        """How operands are joined to be fed."""
+        return Joint(self.operands, join=self.compile_spec.batch.axis)
+
+    @cached_property
+    def _moved(self) -> Joint:
+        """How they are where a gradient is taken, which has to reach all that are joined."""
+        return self.joint
+
+    def _of_parts(self, rows: Mapping[str, Any]) -> Any:
+        """Return the output for rows of operands as they are fed, and remember both."""
+        parts = self.joint.parts(rows)
+        output = self._filled(parts)
+        self._asked_last = parts, output
+        return output
+
+    def _reaches_all(self) -> bool:
+        """Whether a gradient reaches each operand that was asked last, or the output needs none."""
+        parts, output = self._asked_last
+        some = [parts[o.name] for group in self.joint.groups.values() for o in group]
+        reaching = kernels.ancestors([output.op])
+        return all(
+            slope is not None or not any(op in reaching for op in part.consumers())
+            for part, slope in zip(some, tf.gradients(output, some), strict=True)
+        )
 
     @cached_property
     def conditional(self) -> bool:
@@ -215,7 +177,7 @@ class Backend(Compiled):
     def outputs(self, rows: Tensors) -> Array:
         """Return the output of each row, [r, …]."""
         call, _ = self._output_kernel()
-        return call(*(rows[o.name] for o in self.operands))[0]  # type: ignore[no-any-return]
+        return call(*self.joint.arrays(rows).values())[0]  # type: ignore[no-any-return]
 
     def ready(self) -> None:
         """Compile what every explanation asks; from then on `row_bytes` may be known."""
@@ -223,24 +185,31 @@ class Backend(Compiled):
 
     def _output_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         def build() -> tuple[list[Any], dict[str, Any]]:
-            x = self._arguments(self.operands)
-            output = kernels.outputs(self._filled, self.operands, self.compile_spec.batch, x)
+            x = self._arguments(self.joint.operands)
+            output = kernels.outputs(
+                self._of_parts, self.joint.operands, self.compile_spec.batch, x
+            )
             return list(x.values()), {"output": output}
 
         return self._compiled("outputs", build)
 
     def gradients_reach(self) -> frozenset[str]:
         """Return the explained operands that a gradient reaches."""
-        return frozenset(self._path_kernel()[1])
+        names, joint = self.reached()
+        return frozenset(it for name in names for it in joint.members(name))
+
+    def reached(self) -> tuple[tuple[str, ...], Joint]:
+        """Return the operands that are fed and that a gradient reaches, and how they are joined."""
+        _, names = self._path_kernel()
+        return names, self._moved
 
     def path_gradient(
         self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, target: Array
     ) -> dict[str, Array]:
-        """Answer `questions.path_gradient` for one block of rows."""
+        """Answer `questions.path_gradient` for one block of rows, of operands as they are fed."""
         call, names = self._path_kernel()
-        starts = (start[o.name] for o in self.operands if o.real)
-        stops = (stop[o.name] for o in self.operands)
-        return dict(zip(names, call(*starts, *stops, path, node, weight, target), strict=True))
+        ends = (*start.values(), *stop.values())
+        return dict(zip(names, call(*ends, path, node, weight, target), strict=True))
 
     def path_gradients(
         self, start: Tensors, stop: Tensors, path: Array, node: Array, weight: Array, targets: Array
@@ -253,9 +222,7 @@ class Backend(Compiled):
         if len(targets) > 1 and self._goes_forward_once:
             try:
                 call, names = self._targets_kernel()
-                starts = (start[o.name] for o in self.operands if o.real)
-                stops = (stop[o.name] for o in self.operands)
-                sums = call(*starts, *stops, path, node, weight, targets)
+                sums = call(*start.values(), *stop.values(), path, node, weight, targets)
                 return dict(zip(names, sums, strict=True))
             except tf.errors.ResourceExhaustedError:
                 raise
@@ -302,12 +269,26 @@ class Backend(Compiled):
             start, stop, rows = self._path_arguments()
             rows.append(tf.compat.v1.placeholder(tf.int64, [None]))
             sums = kernels.path_gradient(
-                *(self._filled, self.operands, self.compile_spec.batch, start, stop, *rows),
+                *(self._of_parts, self._moved.operands, self.compile_spec.batch),
+                *(start, stop, *rows),
                 part=self.affine_part,
             )
             return [*start.values(), *stop.values(), *rows], sums
 
-        return self._compiled("path_gradient", build)
+        def build_joined() -> tuple[list[Any], dict[str, Any]]:
+            """Build it of operands that are joined, unless a gradient does not reach all of them.
+
+            Which one it does not reach, and why, is found out of operands that stand alone.
+            """
+            if self._moved.groups:
+                with suppress(NotDifferentiableError, NoGradient):
+                    found = build()
+                    if self._reaches_all():
+                        return found
+                self._moved = Joint(self.operands, join=False)
+            return build()
+
+        return self._compiled("path_gradient", build_joined)
 
     def _targets_kernel(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         _, names = self._path_kernel()
@@ -316,7 +297,8 @@ class Backend(Compiled):
             start, stop, rows = self._path_arguments()
             rows.append(tf.compat.v1.placeholder(tf.int64, [None, None]))
             sums = kernels.path_gradients(
-                *(names, self._filled, self.operands, self.compile_spec.batch, start, stop, *rows),
+                *(names, self._of_parts, self._moved.operands, self.compile_spec.batch),
+                *(start, stop, *rows),
                 part=self.affine_part,
             )
             return [*start.values(), *stop.values(), *rows], sums
@@ -325,10 +307,10 @@ class Backend(Compiled):
 
     def _path_arguments(self) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
         """Return both ends of paths, and for each row its path, its node and its weight."""
-        start = self._arguments([o for o in self.operands if o.real])
+        start = self._arguments([o for o in self._moved.operands if o.real])
         types = (tf.int32, tf.float64, tf.float64)
         rows = [tf.compat.v1.placeholder(t, [None]) for t in types]
-        return start, self._arguments(self.operands), rows
+        return start, self._arguments(self._moved.operands), rows
 
     def _arguments(self, operands: Iterable[Operand]) -> dict[str, Any]:
         return {o.name: tf.compat.v1.placeholder(o.dtype, o.rows) for o in operands}

@@ -25,8 +25,10 @@ from pellucid.runtime.backends.devices import device_scope, session_config
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine.affine_prefix import affine_prefix
 from pellucid.runtime.engine.failures import FAILURES, NETWORK, Unsupported, sentence
+from pellucid.runtime.engine.joint import Joint, Parts
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
 from pellucid.runtime.engine.transposed_part import AffinePart
+from pellucid.runtime.graph.concatenated import Concatenated, concatenated
 from pellucid.runtime.graph.conditions import decided_by_values
 from pellucid.runtime.graph.effects import changes_state, makes_state, random_ops
 from pellucid.runtime.graph.flat_graph import FlatGraph, identity_of, missing_ops, node_of
@@ -193,7 +195,7 @@ class FlatGraphBackend(FlatSession, Backend):
         self.open([*self._boundary, *cuts, *(f"^{name}" for name in self._waits)], self._moving)
         self.operands = self.describe()
         # What the operations `network/…` are given, which were imported first.
-        self._asked: dict[str, Any] = {}
+        self._asked: Mapping[str, Any] = {}
 
     @cached_property
     def conditional(self) -> bool:
@@ -210,7 +212,10 @@ class FlatGraphBackend(FlatSession, Backend):
         output = self.graph.get_tensor_by_name(NETWORK + self._output)
         found = affine_prefix(
             [op for op in self.graph.get_operations() if op.name.startswith(NETWORK)],
-            [self._asked[o.name] for o in self.operands if o.real],
+            [
+                *(self._asked[o.name] for o in self.operands if o.real),
+                *self._joined_in(self._asked).values(),
+            ],
             output,
         )
         if found.saved <= 0 or output.dtype not in (tf.float32, tf.float64):
@@ -221,10 +226,12 @@ class FlatGraphBackend(FlatSession, Backend):
         definition, cuts = self.flat.graph_def_of(nodes), {*self.tensors.values()}
 
         def answers(rows: Mapping[str, Any]) -> list[Any]:
-            given = {self.tensors[name]: row for name, row in rows.items()}
+            parts = self.joint.parts(rows)
+            given = {self.tensors[name]: row for name, row in parts.items()}
             get = self.graph.get_tensor_by_name
             outside = {t for t in read if t in cuts or node_of(t) not in nodes}
             replaced = {t: given[t] if t in given else get(t) for t in outside}
+            replaced |= {t: it for t, it in self._joined_in(parts).items() if t in read}
             found: list[Any] = tf.import_graph_def(
                 definition, input_map=replaced, return_elements=names, name=NETWORK.rstrip("/")
             )
@@ -244,6 +251,7 @@ class FlatGraphBackend(FlatSession, Backend):
         tensors = ((self.tensors[name], row) for name, row in rows.items())
         replaced = {tensor: row for tensor, row in tensors if tensor in self._read}
         replaced |= {t: self.graph.get_tensor_by_name(t) for t in self._boundary}
+        replaced |= self._joined_in(rows)
         for name in self._waits:
             with tf.control_dependencies([self.graph.get_operation_by_name(name)]):
                 replaced[f"^{name}"] = tf.constant(0)
@@ -254,6 +262,31 @@ class FlatGraphBackend(FlatSession, Backend):
             name=NETWORK.rstrip("/"),
         )
         return output
+
+    @cached_property
+    def _concatenated(self) -> Concatenated | None:
+        """What the network reads of operands side by side."""
+        flat = {o.name: self.tensors[o.name] for o in self.operands if len(o.shape or ()) == 1}
+
+        def value_of(tensor: str) -> Any:
+            return tf.get_static_value(self.graph.get_tensor_by_name(tensor))
+
+        outside = self._boundary
+        return concatenated(
+            self.flat, self._moving_nodes, flat, lambda t: value_of(t) if t in outside else None
+        )
+
+    @cached_property
+    def joint(self) -> Joint:
+        found = self._concatenated
+        order = () if found is None else found.names
+        return Joint(self.operands, join=self.compile_spec.batch.axis, order=order)
+
+    def _joined_in(self, rows: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what rows are joined in already, which need not be parted and joined again."""
+        found = self._concatenated
+        whole = rows.wholes.get(found.names) if found and isinstance(rows, Parts) else None
+        return {} if found is None or whole is None else {found.tensor: whole}
 
     def _state_waited_for(self, still: set[str], moving: set[str]) -> set[str]:
         """Return the nodes of `still` that a node of `moving` waits for because of their effects.

@@ -26,6 +26,7 @@ from pellucid.runtime.backends.base import (
 from pellucid.runtime.backends.devices import device_scope
 from pellucid.runtime.backends.judged_files import judged_directory
 from pellucid.runtime.engine.failures import Unsupported
+from pellucid.runtime.engine.joint import Joint
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.effects import random_ops
 from pellucid.saved_model import is_shared
@@ -103,10 +104,10 @@ class FunctionBackend(Backend):
 
         return call
 
-    def gradients_reach(self) -> frozenset[str]:
+    def reached(self) -> tuple[tuple[str, ...], Joint]:
         if self._keys is None:
             refuse_calls(self._function.graph.get_operations())
-        return super().gradients_reach()
+        return super().reached()
 
     def _encode_inside(self, request: Tensors) -> dict[str, Array]:
         """Run a TensorFlow 1 graph from its request tensors to tensors behind them."""

@@ -28,6 +28,7 @@ from pellucid.runtime.backends.judged_files import judged_directory
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import Unsupported
+from pellucid.runtime.engine.joint import Joint
 from pellucid.runtime.engine.tensorflow import tf
 from pellucid.runtime.graph.effects import random_ops
 from pellucid.runtime.graph.flat_graph import node_of
@@ -71,6 +72,10 @@ class V1LoaderBackend(SessionGraph, Backend):
         return tf.compat.v1.Session(
             graph=self.graph, config=session_config(self.compile_spec.device)
         )
+
+    @cached_property
+    def joint(self) -> Joint:
+        return Joint(self.operands, join=False)
 
     def network(self, rows: dict[str, Any]) -> Any:
         return self._output

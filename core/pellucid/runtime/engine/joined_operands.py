@@ -52,7 +52,7 @@ def parted(tensor: Any, group: Sequence[Sized]) -> dict[str, Any]:
         return {group[0].name: tensor}
     parts = tf.split(tensor, [*map(_size, group)], 1)
     return {
-        it.name: tf.reshape(part, [-1, *(it.shape or ())])
+        it.name: part if len(it.shape or ()) == 1 else tf.reshape(part, [-1, *(it.shape or ())])
         for it, part in zip(group, parts, strict=True)
     }
 

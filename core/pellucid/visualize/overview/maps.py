@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.explain import Explanation
-from pellucid.metadata import ExplanationMetadata, Modality
+from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array
 from pellucid.visualize.overview.numbers import chance, class_key
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid.explain import Explanation, LabelAttribution, element_names
-from pellucid.metadata import ExplanationMetadata, Modality
+from pellucid.metadata import ExplanationMetadata
 from pellucid.model import Array, Rows, TensorsOfRow
 from pellucid.visualize.named_parts import texts
 from pellucid.visualize.overview.spots import LARGEST, Spots, whole_texts
