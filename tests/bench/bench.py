@@ -161,6 +161,7 @@ def main() -> int:
         lambda: labels.labels(turns),
         lambda: networks.networks(3, quick),
         lambda: many_inputs.many_inputs(turns),
+        lambda: many_inputs.hundred(3, quick),
         lambda: methods.xrai(turns, not quick),
         lambda: methods.lime(turns, not quick),
         lambda: methods.shapley(turns, not quick),
