@@ -31,7 +31,7 @@ import numpy as np
 from pellucid.metadata import IntegratedGradients, Quadrature
 from pellucid.methods.adaptive import refine
 from pellucid.methods.baseline_scores import check_baseline, is_baseline
-from pellucid.methods.side_by_side import side_by_side
+from pellucid.methods.joined import side_by_side
 from pellucid.model import Array, Attribution, Model, Tensors
 
 # numpy's are eigenvalues of a matrix: as exact as can be, and 5 s for 1,000 of them.
