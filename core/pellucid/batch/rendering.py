@@ -127,8 +127,7 @@ def _record(
         "explanation": body["explanations"][0],
     }
     made = _overlays(explanations, number, best, drawn, item, wanted)
-    if made.overlays:
-        line["overlays"] = made.overlays
+    line |= {"overlays": made.overlays} if made.overlays else {}
     result = encode(line, indent=False)
     return Record(
         name=item.name,
