@@ -69,7 +69,7 @@ class PellucidError(Exception):
     def _saying(self: Error, notice: Notice) -> Error:
         # A copy: one error may be told to several who wait, each with a place of its own. (What
         # `copy` does of errors is changed by packages that pickle tracebacks.)
-        made = type(self).__new__(type(self), *self.args)
+        made = Exception.__new__(type(self), *self.args)  # of MemoryError, it refuses others
         made.__dict__.update(self.__dict__)
         made.notice = notice
         made.__cause__, made.__traceback__ = self.__cause__, self.__traceback__

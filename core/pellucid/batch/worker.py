@@ -167,8 +167,9 @@ class Work:
         if len(items) == 1:
             try:
                 return self._run(items)
-            except MemoryError:
-                notice = OutOfMemoryError(where=items[0].where).notice
+            except MemoryError as error:
+                lone = OutOfMemoryError(where=items[0].where)
+                notice = (error if isinstance(error, OutOfMemoryError) else lone).notice
                 return {items[0].number: Record.failed(items[0].name, notice)}
         records: dict[int, Record] = {}
         middle = len(items) // 2
