@@ -253,10 +253,11 @@ class Explainer:
             refuse_lost(lost, specs, self.model)
         rows = [numbers[i] for i in row]
         try:
-            ends = {name: value[row] for name, value in x.items()}
-            made = baselines.made(self.model, x, asked.inputs)
             n = len(asked.scores)
-            starts = [{k: v[row] if len(v) == n else v for k, v in b.items()} for b in made]
+            taken = slice(None) if len(row) == n == 1 else row  # a copy of a picture may be large
+            ends = {name: value[taken] for name, value in x.items()}
+            made = baselines.made(self.model, x, asked.inputs)
+            starts = [{k: v[taken] if len(v) == n else v for k, v in b.items()} for b in made]
             texts = find_texts(specs, x, made, method.text_parts, numbers, explicit=self.explicit)
             cuts = [texts.cuts[i] for i in row] if texts.cuts else ()
             model: Model = self.model

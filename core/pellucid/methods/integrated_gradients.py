@@ -121,10 +121,12 @@ def integrated_gradients(
             evaluations += used
             flat &= ~_any([slope[name] != 0 for name in values])
             for name in values:
-                difference = np.asarray(x[name], np.float64) - np.asarray(start[name], np.float64)
-                values[name] += difference * slope[name] / len(shifts)
+                difference = np.subtract(x[name], start[name], dtype=np.float64)
                 if name in errors:
                     errors[name] += difference * off[name] / len(shifts)
+                difference *= slope[name]  # in its place: pictures may be large
+                difference /= len(shifts)
+                values[name] += difference
     for name in values:
         values[name] /= len(baselines)
     for name in errors:

@@ -39,6 +39,7 @@ from pellucid.runtime.engine.failures import (
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import RowBatches
 from pellucid.runtime.engine.tensorflow import tf
+from pellucid.runtime.memory import Memory
 from pellucid.runtime.questions import coalition_scores, path_gradient
 from pellucid.runtime.recall import recall
 from pellucid.runtime.refusals import (
@@ -86,7 +87,7 @@ class TensorFlowModel:
         self._answered: set[str] = set()
         self._failures: list[Failure] = []
         self._without_gradients: ModelError | None = None
-        self._rows = RowBlocks()
+        self._rows, self._memory = RowBlocks(), Memory(compile_spec.free_memory)
         self._backend = self._next_backend(None)
         # The first session decides how many threads an operation has: that is the network's.
         self._preprocessor, self._names = preprocessor(), names()
@@ -214,7 +215,8 @@ class TensorFlowModel:
                 return {"": output}
 
             about = None if self.absent and len(any_of(x)) == 1 else "outputs"  # as company shows
-            return self._gathered(x, answer, self.compile_spec.batch, about)[""]
+            cut = self._cut(backend, x, len(any_of(x)))
+            return self._gathered(x, answer, self.compile_spec.batch, about, cut)[""]
 
         output = self._try(run, "outputs")
         lone = self.compile_spec.batch.lone and output.shape[1:2] == (1,)
@@ -238,7 +240,8 @@ class TensorFlowModel:
             rule = nodes[some], weights[some], target[some]
 
             def run(backend: Backend) -> Tensors:
-                return path_gradient(backend, self._rows, first, last, *rule)
+                cut = self._cut(backend, last, rule[0].size, gradients=True)
+                return path_gradient(backend, self._rows, first, last, *rule, cut=cut)
 
             return self._try(run, "path_gradient")
 
@@ -255,7 +258,8 @@ class TensorFlowModel:
             where = {name: it[some] for name, it in masks.items()}
 
             def run(backend: Backend) -> Array:
-                return coalition_scores(backend, self._rows, x, baseline, where, target)
+                cut = self._cut(backend, x, len(target) * len(any_of(where)))
+                return coalition_scores(backend, self._rows, x, baseline, where, target, cut)
 
             return self._try(run, "coalition_scores")
 
@@ -279,8 +283,19 @@ class TensorFlowModel:
         shared = {operand.name for operand in self.operands if operand.shared}
         return {name for name in x if shared & {name, held(name)}}
 
+    def _cut(
+        self, backend: Backend, x: Tensors, rows: int, *, gradients: bool = False
+    ) -> RowBatches:
+        """Return how to cut rows of operands like `x` so that they fit the memory."""
+        return self._memory.cut(backend, self._rows.cut, x, rows=rows, gradients=gradients)
+
     def _gathered(
-        self, x: Tensors, ask: Callable[[Tensors], dict[str, Array]], batch: Batch, about: object
+        self,
+        x: Tensors,
+        ask: Callable[[Tensors], dict[str, Array]],
+        batch: Batch,
+        about: object,
+        cut: RowBatches | None = None,
     ) -> dict[str, Array]:
         """Ask for rows [n, …] block by block, each alone where they depend on each other."""
         question = Question(
@@ -290,7 +305,7 @@ class TensorFlowModel:
             conditional=self._backend.conditional,
             half=self._backend.computes_in_half,
         )
-        return self._rows.gathered(x, question, batch, about)
+        return self._rows.gathered(x, question, batch, about, cut)
 
     # Backends
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.model import Array, Tensors
 from pellucid.runtime.backends.base import Backend
-from pellucid.runtime.engine.row_batches import Rows, used
+from pellucid.runtime.engine.row_batches import RowBatches, Rows, used
 from pellucid.runtime.row_blocks import RowBlocks, any_of
 from pellucid.runtime.shared_rows import shared_by
 
@@ -23,6 +23,7 @@ def path_gradient(
     nodes: Array,
     weights: Array,
     target: Array,
+    cut: RowBatches,
 ) -> Tensors:
     """Answer `Model.path_gradient`; `nodes` and `weights` are float64 [n, m]."""
     names, joint = backend.reached()
@@ -31,7 +32,7 @@ def path_gradient(
     sums = {name: np.zeros((len(shared.target), *np.shape(stop[name])[1:])) for name in names}
     for paths, places in shared.groups():
         ends = (start, stop, nodes, weights)
-        _add_sums(sums, backend, blocks, ends, (paths, places, shared.target[places]))
+        _add_sums(sums, backend, blocks, cut, ends, (paths, places, shared.target[places]))
     if not np.array_equal(shared.place, np.arange(len(shared.target))):
         sums = {name: value[shared.place] for name, value in sums.items()}
     return joint.apart(sums)
@@ -41,6 +42,7 @@ def _add_sums(
     sums: Tensors,
     backend: Backend,
     blocks: RowBlocks,
+    cut: RowBatches,
     ends: tuple[Tensors, Tensors, Array, Array],
     asked: tuple[Array, Array, Array],
 ) -> None:
@@ -50,13 +52,13 @@ def _add_sums(
     nodes, weights = nodes[paths], weights[paths]
     path, column = np.nonzero(weights)
 
-    def answer(block: Rows) -> tuple[slice, dict[str, Array]]:
+    def answer(block: Rows) -> tuple[Array, dict[str, Array]]:
         p, k = path[block.rows], column[block.rows]
         some = slice(p[0], p[-1] + 1)
         weight = weights[p, k]
         weight[block.count :] = 0.0
         asked = _view(paths[some])
-        return some, backend.path_gradients(
+        return places[some], backend.path_gradients(
             {name: value[asked] for name, value in start.items()},
             {name: value[asked] for name, value in stop.items()},
             (p - p[0]).astype(np.int32),
@@ -65,11 +67,15 @@ def _add_sums(
             targets[p].T,
         )
 
-    for _, (some, part) in blocks.each_block(len(path), backend.compile_spec.batch, answer):
-        at = places[some]
+    def add(at: Array, part: dict[str, Array]) -> None:
         for name, value in part.items():
             rows = np.moveaxis(value, 0, 1).reshape(at.size, *value.shape[2:])
             sums[name][_view(at.ravel())] += rows
+
+    # What a block answers may be large, and is let go before the next one is asked.
+    for found in blocks.each_block(len(path), backend.compile_spec.batch, answer, cut):
+        add(*found[1])
+        del found
 
 
 def _view(rows: Array) -> slice | Array:
@@ -85,6 +91,7 @@ def coalition_scores(
     baseline: Tensors,
     masks: Tensors,
     target: Array,
+    cut: RowBatches,
 ) -> Array:
     """Answer `Model.coalition_scores`."""
     explained = [o.name for o in backend.operands if o.explained]
@@ -112,6 +119,6 @@ def coalition_scores(
             targets[i],
         )[: block.count]
 
-    for block, part in blocks.each_block(n * m, backend.compile_spec.batch, answer):
+    for block, part in blocks.each_block(n * m, backend.compile_spec.batch, answer, cut):
         scores[block.rows[: block.count]] = part
     return np.asarray(scores.reshape(n, m, -1)[owner, :, column])

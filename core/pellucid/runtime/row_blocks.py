@@ -44,33 +44,41 @@ class RowBlocks:
         self.cut, self._threads = cut, parallel_batches_of(cut.parallel_batches)
 
     def each_block(
-        self, total: int, batch: Batch, answer: Callable[[Rows], Answer]
+        self, total: int, batch: Batch, answer: Callable[[Rows], Answer], cut: RowBatches
     ) -> Iterator[tuple[Rows, Answer]]:
         """Yield the blocks and what `answer` says to each, in order, until they are given up."""
-        several = _unless_given_up(blocks(total, self._size(batch), batch.rows))
-        if self.cut.parallel_batches == 1:
+        several = _unless_given_up(blocks(total, self._size(batch, cut), batch.rows))
+        if cut.parallel_batches == 1:
             return ((block, answer(block)) for block in several)
-        return side_by_side(several, answer, self._threads, self.cut.parallel_batches)
+        return side_by_side(several, answer, self._threads, cut.parallel_batches)
 
     def gathered(
-        self, x: Tensors, question: Question, batch: Batch, about: object
+        self,
+        x: Tensors,
+        question: Question,
+        batch: Batch,
+        about: object,
+        cut: RowBatches | None = None,
     ) -> dict[str, Array]:
         """Ask for the rows `x`, [n, …], block by block and put the answers together, [n, …].
 
         What the question is `about` is looked at once for whether rows mix, unless it is None.
         """
-        found = self._asked(x, question, batch)
-        size = self._size(batch)
+        cut = cut or self.cut
+        found = self._asked(x, question, batch, cut)
+        size = self._size(batch, cut)
         if about is None or about in self._looked_at or (batch.rows or size) == 1:
             return found
         self._looked_at.add(about)
         together = next(blocks(len(any_of(x)), size, batch.rows)).count
         if question.mixes_rows(x, found, together, batch.rows):
             self.mixes_rows = True
-            found = self._asked(x, question, batch)
+            found = self._asked(x, question, batch, cut)
         return found
 
-    def _asked(self, x: Tensors, question: Question, batch: Batch) -> dict[str, Array]:
+    def _asked(
+        self, x: Tensors, question: Question, batch: Batch, cut: RowBatches
+    ) -> dict[str, Array]:
         def answer(block: Rows) -> dict[str, Array]:
             rows = block.rows
             whole = rows[-1] - rows[0] == len(rows) - 1  # then a view will do
@@ -82,12 +90,14 @@ class RowBlocks:
                 raise
             return {name: value[: block.count] for name, value in found.items()}
 
-        parts = [part for _, part in self.each_block(len(any_of(x)), batch, answer)]
+        parts = [part for _, part in self.each_block(len(any_of(x)), batch, answer, cut)]
+        if len(parts) == 1:
+            return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _size(self, batch: Batch) -> int:
+    def _size(self, batch: Batch, cut: RowBatches) -> int:
         """Return how many rows of a block count."""
-        return 1 if self.mixes_rows or not batch.axis else batch.rows or self.cut.rows
+        return 1 if self.mixes_rows or not batch.axis else batch.rows or cut.rows
 
 
 def _unless_given_up(several: Iterator[Rows]) -> Iterator[Rows]:

@@ -25,6 +25,7 @@ from pellucid.runtime.backends.compile_spec import held as held
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import FAILURES, NoGradient, Unsupported
 from pellucid.runtime.engine.joint import Joint
+from pellucid.runtime.engine.kept_bytes import Peak
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.last_row import last_row, last_row_of
 from pellucid.runtime.engine.row_batches import RowBatches, row_batches_of
@@ -65,9 +66,18 @@ class Compiled(ABC):
         batch = self.compile_spec.batch
         sizes = (math.prod(n or 224 for n in o.shape or ()) for o in self.operands)
         row = self.row_bytes() or 2 * 64 * 4 * sum(sizes) or 1
-        gpu = self.compile_spec.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
         fixed = batch.rows or (None if batch.axis else 1)
-        return row_batches_of(row, self.compile_spec.parallel_batches, gpu=gpu, fixed=fixed)
+        parallel = self.compile_spec.parallel_batches
+        return row_batches_of(row, parallel, gpu=self.on_gpu, fixed=fixed)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it has memory of its own."""
+        return self.compile_spec.device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+
+    def peak(self, x: Tensors) -> Peak | None:
+        """Return how many bytes a row of operands like those of `x` [n, …] takes, if known."""
+        return None
 
     def _compiled(self, kernel: str, build: Build) -> tuple[Callable[..., Any], tuple[str, ...]]:
         with self._compiling:
@@ -229,6 +239,8 @@ class Backend(Compiled):
             except FAILURES:
                 self._goes_forward_once = False
         each = [self.path_gradient(start, stop, path, node, weight, it) for it in targets]
+        if len(each) == 1:
+            return {name: value[np.newaxis] for name, value in each[0].items()}
         return {name: np.stack([sums[name] for sums in each]) for name in each[0]}
 
     def coalition_scores(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.model import Obstacle
 from pellucid.notices import Hint
+from pellucid.runtime.engine.free_memory import free_memory
 from pellucid.runtime.graph.reinitialise import Reinitialisation
 from pellucid.saved_model import Batch
 
@@ -34,7 +35,7 @@ class CompileSpec:
     weights anew. Some features are in the `records`, inputs by their keys, which are operands as
     explained tensors are; `ends` has the inputs that a batch may not end with an empty one of, with
     what makes a record one with values in all of its lists. `varying` tells that a tensor is as
-    long as each instance has it.
+    long as each instance has it. `free_memory` tells how many bytes can be had, None = unknown.
     """
 
     directory: Path
@@ -55,6 +56,7 @@ class CompileSpec:
     records: Collection[str] = ()
     ends: Mapping[str, bytes | None] = field(default_factory=dict)
     varying: bool = False
+    free_memory: Callable[[], int | None] = free_memory
 
     @property
     def computes(self) -> bool:

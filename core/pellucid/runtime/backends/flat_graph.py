@@ -22,10 +22,12 @@ from pellucid.runtime.backends.base import (
     held,
 )
 from pellucid.runtime.backends.devices import device_scope, session_config
+from pellucid.runtime.backends.peaks import peak_of_shapes
 from pellucid.runtime.backends.session import SessionGraph
 from pellucid.runtime.engine.affine_prefix import affine_prefix
 from pellucid.runtime.engine.failures import FAILURES, NETWORK, Unsupported, sentence
 from pellucid.runtime.engine.joint import Joint, Parts
+from pellucid.runtime.engine.kept_bytes import Peak
 from pellucid.runtime.engine.tensorflow import op_def_registry, tf
 from pellucid.runtime.engine.transposed_part import AffinePart
 from pellucid.runtime.graph.concatenated import Concatenated, concatenated
@@ -196,6 +198,7 @@ class FlatGraphBackend(FlatSession, Backend):
         self.operands = self.describe()
         # What the operations `network/…` are given, which were imported first.
         self._asked: Mapping[str, Any] = {}
+        self._peaks: dict[object, Peak | None] = {}
 
     @cached_property
     def conditional(self) -> bool:
@@ -242,6 +245,16 @@ class FlatGraphBackend(FlatSession, Backend):
             return [self.graph.get_tensor_by_name(scope + name) for name in names]
 
         return AffinePart(answers, inside)
+
+    def _peak_of_shapes(self, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> Peak | None:
+        if shapes not in self._peaks:
+            rows = [None] if self.compile_spec.batch.axis else []
+            given = {self.tensors[name]: [*rows, *shape] for name, shape in shapes}
+            boundary = self._read | self._boundary
+            self._peaks[shapes] = peak_of_shapes(
+                self.graph, self._moving, boundary, self._waits, given
+            )
+        return self._peaks[shapes]
 
     def network(self, rows: dict[str, Any]) -> Any:
         for name, tensor in self.tensors.items():

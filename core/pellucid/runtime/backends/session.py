@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -20,11 +21,14 @@ from pellucid.runtime.backends.base import (
 from pellucid.runtime.backends.devices import device_scope
 from pellucid.runtime.engine import kernels as kernels
 from pellucid.runtime.engine.failures import NETWORK
-from pellucid.runtime.engine.kept_bytes import row_bytes_of
+from pellucid.runtime.engine.kept_bytes import Peak, peak_of, row_bytes_of
 from pellucid.runtime.engine.kernels import Operand
 from pellucid.runtime.engine.row_batches import threads_flush
 from pellucid.runtime.engine.tensorflow import CallableOptions, tf
 from pellucid.saved_model import is_shared
+
+SMALL = 2**19
+"""Rows of so many numbers are none to look for memory for: a picture has 420 pixels a side."""
 
 
 class SessionGraph(Compiled):
@@ -86,6 +90,25 @@ class SessionGraph(Compiled):
     def row_bytes(self) -> int | None:
         ops = (op for op in self.graph.get_operations() if op.name.startswith(NETWORK))
         return row_bytes_of(ops) or None
+
+    def peak(self, x: Tensors) -> Peak | None:
+        if self.on_gpu:
+            return None
+        if all(o.shape is not None and None not in o.shape for o in self.operands):
+            return self._peak
+        shapes = {o.name: np.shape(x[o.name])[1:] for o in self.operands}
+        large = any(math.prod(it) > SMALL for it in shapes.values())
+        return self._peak_of_shapes(tuple(sorted(shapes.items()))) if large else None
+
+    @cached_property
+    def _peak(self) -> Peak | None:
+        ops = (op for op in self.graph.get_operations() if op.name.startswith(NETWORK))
+        found = peak_of(list(ops))
+        return found if found.both else None
+
+    def _peak_of_shapes(self, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> Peak | None:
+        """Return the peak for operands of shapes that the graph does not know."""
+        return None
 
     def describe(self) -> tuple[Operand, ...]:
         """Return the operands, one for each of `tensors`."""
