@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from pellucid.batch.output_folder import ERRORS, SUMMARY, TABLE, Folder
 from pellucid.batch.plan import Plan
 from pellucid.batch.rendering import Wanted
@@ -89,4 +91,6 @@ def _entries(folder: Folder, plan: Plan) -> Iterator[Entry]:
                         yield Entry(name=it["name"], error=it["error"], row=row)
                     else:
                         line = results.readline()
+                        if "brief" in it["shown"]:  # which goes into the page as it is
+                            orjson.loads(it["shown"]["brief"])
                         yield Entry(name=it["name"], row=line, size=len(line), **it["shown"])

@@ -61,6 +61,16 @@ def test_the_journal(name: str, source: Path, halfway: Path, tmp_path: Path) -> 
         shutil.rmtree(out)
 
 
+def test_what_goes_into_the_page_as_it_is_must_be_json(source: Path, halfway: Path) -> None:
+    block = halfway / ".batch" / "blocks/0000/0000000.json"
+    written = json.loads(block.read_bytes())
+    for record in written["records"]:
+        record["shown"]["brief"] = "1]; alert(1); [1"
+    block.write_text(json.dumps(written))
+    with pytest.raises(OutputError, match="what was written of some blocks is damaged"):
+        carry_out(source, halfway)
+
+
 def test_results_and_the_list_of_inputs(source: Path, halfway: Path, tmp_path: Path) -> None:
     state = halfway / ".batch"
     results = state / "blocks/0000/0000000.results"
