@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import InstanceError, SpecError, meant
+from pellucid.errors import InstanceError, OutOfMemoryError, SpecError, meant
 from pellucid.metadata import ExplanationParameters, Nested
 from pellucid.model import Array, Tensors
 from pellucid.notices import Hint, Where
@@ -88,11 +88,15 @@ class Outputs:
 
 
 def placed(error: InstanceError, numbers: Sequence[int], why: str = "") -> InstanceError:
-    """Return an error with the place of its instance, if it is known and not said already."""
+    """Return an error with the place of its instance, if it is known and not said already.
+
+    `why` something else was asked than the instance is of no interest where memory is lacking.
+    """
     row = 0 if len(set(numbers)) == 1 else error.row
     if row is None or error.where.instance is not None:
         return error
-    return (error.under(why) if why else error).at(instance=numbers[row])
+    said = why and not isinstance(error, OutOfMemoryError)
+    return (error.under(why) if said else error).at(instance=numbers[row])
 
 
 def targets_of(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from pellucid.runtime.engine.free_memory import free_memory
@@ -51,6 +53,22 @@ def test_groups_of_the_first_version_are_read_too(tmp_path: Path) -> None:
         },
     )
     assert free_memory(proc, groups) == 0
+
+
+def test_of_address_space_most_becomes_memory(tmp_path: Path) -> None:
+    proc = written(tmp_path, {"meminfo": MEMINFO, "self/status": "VmSize:\t 2000 kB\n"})
+    program = (
+        "import resource; from pathlib import Path\n"
+        "from pellucid.runtime.engine.free_memory import free_memory\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3_000_000 * 1024, -1))\n"
+        f"print(free_memory(Path({str(proc)!r}), Path('none')))"
+    )
+    asked = [sys.executable, "-c", program]
+    small = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert int(small.stdout) == 5000 * 1024  # of the machine, which has less
+    (proc / "meminfo").write_text("MemAvailable: 9000000 kB\n")
+    large = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert int(large.stdout) == int(0.7 * (3_000_000 - 2000) * 1024)
 
 
 def test_where_nothing_tells_nothing_is_known(tmp_path: Path) -> None:
