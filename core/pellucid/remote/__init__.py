@@ -35,6 +35,7 @@ from pellucid.remote.objects import (
     remove,
     together,
 )
+from pellucid.remote.stores import check_installed
 
 __all__ = [
     "MAGIC",
@@ -44,6 +45,7 @@ __all__ = [
     "beginning",
     "beside",
     "cache_folder",
+    "check_installed",
     "common_root",
     "copied",
     "fetch",

@@ -61,23 +61,27 @@ def store_of(address: str, *, in_one: bool = False) -> Any:
 
     Raises DependencyError that says what to install.
     """
-    try:
-        return _store(scheme_of(address), in_one)
-    except DependencyError as error:
-        raise error.at(Where(file=shown_address(address))) from error
+    check_installed(address)
+    return _store(scheme_of(address), in_one)
+
+
+def check_installed(address: str) -> None:
+    """Raise DependencyError, which says what to install, where an address needs it."""
+    scheme, where = scheme_of(address), Where(file=shown_address(address))
+    package = PACKAGES[scheme]
+    if find_spec("fsspec") is None:
+        what = f"addresses of {scheme}:// need the package fsspec"
+        raise DependencyError(what, where=where, hint="type pip install 'pellucid[remote]'")
+    if find_spec(package) is None:
+        what = f"addresses of {scheme}:// need the package {package}"
+        raise DependencyError(what, where=where, hint=f"type pip install {package}")
 
 
 @cache
 def _store(scheme: str, in_one: bool) -> Any:
-    try:
-        import fsspec
-    except ModuleNotFoundError as error:
-        what = f"addresses of {scheme}:// need the package fsspec"
-        raise DependencyError(what, hint="type pip install 'pellucid[remote]'") from error
+    import fsspec
+
     package = PACKAGES[scheme]
-    if find_spec(package) is None:
-        what = f"addresses of {scheme}:// need the package {package}"
-        raise DependencyError(what, hint=f"type pip install {package}")
     # What was listed before may have changed since, and a long list would stay in memory.
     options: dict[str, Any] = {} if scheme == "memory" else {"use_listings_cache": False}
     if in_one and package == "s3fs":

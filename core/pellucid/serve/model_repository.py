@@ -23,7 +23,7 @@ from pellucid.inputs import GridReader
 from pellucid.metadata import METADATA_FILE
 from pellucid.notices import Message, Notice, Warn, Where
 from pellucid.predictor import is_address
-from pellucid.remote import address_of, place_of
+from pellucid.remote import address_of, check_installed, place_of
 from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp, stamp_of_address
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
@@ -284,6 +284,8 @@ def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:
     for argument in written:
         label, path = _split(argument)
         source = None if is_address(path) else address_of(path, ModelError)
+        if source is not None:
+            check_installed(source)  # while there is somebody at a terminal to read it
         name, _, version = label.partition("/")
         for part in (name, *([version] if version else [])):
             check_name(part, path)

@@ -346,7 +346,7 @@ def test_blocks_of_a_call_do_not_show_in_its_answers() -> None:
     model = pellucid.load(SAMPLES / "diabetes/model", warn=quiet)
     many = np.random.default_rng(0).normal(50, 5, (600, 10))
     found = model.explain(many)
-    for row in (0, 127, 128, 599):
+    for row in (0, 127, 128, 511, 512, 599):
         (alone,) = model.explain(many[row : row + 1])
         for name, value in alone.labels[0].features.items():
             np.testing.assert_allclose(found[row].labels[0].features[name], value, rtol=1e-5)
@@ -368,7 +368,7 @@ found[0].labels[0].features
 ---
 found.to_pandas().head(3)
 ---
-many = model.explain(pd.concat([frame] * 100, ignore_index=True))
+many = model.explain(pd.concat([frame] * 400, ignore_index=True))
 ---
 pellucid.load("digits/model").explain(json.load(open("digits/instances.json"))["instances"][:2])
 ---

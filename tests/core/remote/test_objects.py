@@ -114,11 +114,9 @@ def test_a_scheme_without_its_package_says_what_to_install(
 ) -> None:
     from pellucid.remote import stores
 
-    monkeypatch.setattr(stores, "find_spec", lambda name: None)
-    stores._store.cache_clear()
+    monkeypatch.setattr(stores, "find_spec", lambda name: None if name == package else name)
     with pytest.raises(DependencyError, match=rf"{scheme}://b/k: .*; type pip install {package}$"):
         find(f"{scheme}://b/k", InstanceError)
-    stores._store.cache_clear()
 
 
 def test_nothing_is_imported_for_paths() -> None:
