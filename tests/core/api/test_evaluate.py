@@ -293,3 +293,18 @@ def test_what_a_part_of_a_text_got_goes_to_the_words_that_it_stands_in() -> None
     subject = SimpleNamespace(game=SimpleNamespace(model=asked))
     found = values_of(explanation, subject)["text"]  # type: ignore[arg-type]
     np.testing.assert_allclose(found, [3.0, 2.0, 3.0])
+
+
+def test_a_candidate_that_begins_with_the_mean_has_that_of_all_instances(
+    wine: Any, samples: Path
+) -> None:
+    """Of more than are explained together, as if the mean had been a file."""
+    first = rows(samples, "wine", 1)[0]
+    given = [{name: value * (1 + i / 50) for name, value in first.items()} for i in range(70)]
+    found = wine.evaluate(given, "ig:steps=3:mean", "completeness")
+    quiet = pellucid.load(samples / "wine" / "model", warn=lambda notice: None)
+    whole = quiet.configured(baseline="mean").explain(given, steps=3)
+    errors = np.array([it.labels[0].approx_error for it in whole], float)
+    np.testing.assert_allclose(found.values["completeness"]["ig:steps=3:mean"], errors, rtol=1e-6)
+    with pytest.raises(SpecError, match="several processes"):
+        wine.evaluate(given, "ig:mean", elsewhere=lambda groups: iter(()))

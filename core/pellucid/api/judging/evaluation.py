@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pellucid.api.judging.again import AgainOf
+from pellucid.api.judging.again import AgainOf, configured, unheard
 from pellucid.api.judging.findings import Findings
 from pellucid.api.judging.journal import Journal, key_of
 from pellucid.api.judging.judge import Judge
@@ -24,7 +25,7 @@ from pellucid.api.judging.subjects import (
     one_output,
 )
 from pellucid.api.judging.whole import evaluation_of, plan_of
-from pellucid.errors import InstanceError, SpecError
+from pellucid.errors import InstanceError, PellucidError, SpecError
 from pellucid.evaluate import (
     Candidate,
     Evaluation,
@@ -34,7 +35,7 @@ from pellucid.evaluate import (
     chosen_measures,
 )
 from pellucid.explain import BaselineKind
-from pellucid.inputs import Instance
+from pellucid.inputs import Instance, same_shapes, stack
 from pellucid.metadata import Modality
 
 Group: TypeAlias = Sequence[tuple[int, Instance]]
@@ -74,10 +75,18 @@ def evaluate(
     judge = judge_of(
         model, candidates, metrics, stages=stages, seed=seed, repeats=repeats, masks=masks
     )
+    if _mean(judge) is not None:
+        if elsewhere is not None:
+            raise SpecError(
+                "the mean is that of all instances, and several processes have some of them each",
+                hint="judge in one process, or save the mean of some as mean.npy and name that",
+            )
+        records = [*records]
+        judge = _averaged(judge, records)
     if journal is not None:
         journal.begin(plan_of(judge))
     found = Findings()
-    for part in _parts(judge, _groups(records, _together(judge)), journal, elsewhere, on_done):
+    for part in _parts(judge, _groups(records), journal, elsewhere, on_done):
         found.add(part)
     if not found.rows:
         raise InstanceError("there are no instances to judge explanations by")
@@ -171,19 +180,39 @@ def _names(written: Any) -> list[Any]:
     return found
 
 
-def _together(judge: Judge) -> int:
-    """Return how many elements are explained together: more where a mean is taken of instances."""
-    means = any(it.settings.baseline == BaselineKind.MEAN.value for it in judge.candidates)
-    return TOGETHER * (4 if means else 1)
+def _mean(judge: Judge) -> Candidate | None:
+    """Return a candidate whose baseline is the mean of the instances."""
+    means = (it for it in judge.candidates if it.settings.baseline == BaselineKind.MEAN.value)
+    return next(means, None)
 
 
-def _groups(records: Iterable[Instance], together: int) -> Iterator[list[tuple[int, Instance]]]:
+def _averaged(judge: Judge, records: Sequence[Instance]) -> Judge:
+    """Return the same, the mean of all instances being what such candidates begin with.
+
+    Where there is none, as of names, each of them will say why.
+    """
+    candidate, model = _mean(judge), judge.model
+    if candidate is None or model.explainer.mean:
+        return judge
+    own = configured(model, candidate, unheard, seed=judge.settings.seed).explainer
+    groups = [[records[i] for i in places] for places in same_shapes(records)]
+    try:
+        requests = [stack(group, model.inputs) for group in groups]
+        numbers = [[it.index for it in group] for group in groups]
+        mean = own.averaged(requests, numbers).mean
+    except PellucidError:
+        return judge
+    model = replace(model, explainers=(replace(model.explainer, mean=mean),))
+    return replace(judge, model=model, again=replace(judge.again, model=model))
+
+
+def _groups(records: Iterable[Instance]) -> Iterator[list[tuple[int, Instance]]]:
     """Yield instances with their places, as many at a time as are explained together."""
     group: list[tuple[int, Instance]] = []
     elements = 0
     for number, record in enumerate(records):
         size = sum(prod(it.shape) for it in record.tensors.values())
-        if group and (elements + size > together or len(group) >= 64):
+        if group and (elements + size > TOGETHER or len(group) >= 64):
             yield group
             group, elements = [], 0
         group.append((number, record))
