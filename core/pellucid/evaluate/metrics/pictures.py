@@ -32,8 +32,8 @@ THRESHOLDS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.10, 0.13, 0.21, 0.34,
 SEEN = 0.01
 """The share of the pixels that the blurred picture is made of."""
 POINTS = 100
-EFFORT = 75
-"""That of compression, of 100: PAIR's 100 takes three times as long for 1 % less."""
+EFFORT = 100
+"""That of compression, as PAIR's: 75 takes a third of the time, and moves an area by up to .02."""
 TOGETHER = 16
 
 
