@@ -1,4 +1,4 @@
-"""A server of S3 for tests, as moto has it, in a process of its own."""
+"""Stores for tests: that of ``memory://``, and a server of S3, moto's, in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 SERVER = """
 import logging, sys, threading
@@ -16,6 +17,22 @@ server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
+
+
+@contextmanager
+def memory_store() -> Iterator[Any]:
+    """Yield the store of ``memory://``, which is empty before and after."""
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+
+    def clear() -> None:
+        store.store.clear()
+        store.pseudo_dirs[:] = [""]
+
+    clear()
+    yield store
+    clear()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pellucid.errors import OutputError
 from pellucid.inputs.found import Inputs, is_input
 from pellucid.inputs.found.elsewhere import Below
 from pellucid.remote import cache_folder
+from stores import memory_store
 
 OUT = "memory://bucket/out"
 CHANGING = ("pipe_file", "put_file", "rm_file")
@@ -27,16 +28,10 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    import fsspec
-
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("pellucid.remote.objects.AT_A_TIME", 1)
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
-    yield store
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
+    with memory_store() as store:
+        yield store
 
 
 def carry_out(source: Path, out: str = OUT, **options: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from stores import memory_store
+
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -21,14 +23,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def memory() -> Iterator[Any]:
     """The store of ``memory://``."""
-    import fsspec
-
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
-    yield store
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
+    with memory_store() as store:
+        yield store
 
 
 class Web:

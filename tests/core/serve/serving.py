@@ -23,6 +23,7 @@ from pellucid.metadata.parameters import ExplanationParameters
 from pellucid.metadata.spec import OutputSpec
 from pellucid.notices import Message
 from pellucid.saved_model.reader import Signature, TensorInfo
+from pellucid.serve.limits import Limits
 from pellucid.serve.model_repository import ModelEntry, model_entries
 from pellucid.serve.server import ServerSettings, address, listen, run
 from waiting import until as until
@@ -153,3 +154,13 @@ class Stub:
         values = [float(instance.tensors["x"]) for instance in instances]
         self.blocks.append(values)
         return [np.float32(2 * value) for value in values]
+
+
+@contextmanager
+def answering_stub(model: str, limits: Limits) -> Iterator[Running]:
+    """Serve a stub that answers at once, under a model's name, until the block ends."""
+    stub = Stub()
+    stub.gate.set()
+    settings = ServerSettings(poll=0, limits=limits)
+    with serving(model, settings=settings, load=lambda path: stub) as running:
+        yield running

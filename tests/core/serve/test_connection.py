@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from serving import Running, Stub, serving
+from serving import Running, Stub, answering_stub, serving
 
 from pellucid.serve import connection
 from pellucid.serve.connection import HEAD_BYTES
@@ -26,10 +26,7 @@ LIMITS = Limits(queue=2, body=2**16, bodies=2**20)
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    stub = Stub()
-    stub.gate.set()
-    settings = ServerSettings(poll=0, limits=LIMITS)
-    with serving(MODEL, settings=settings, load=lambda path: stub) as running:
+    with answering_stub(MODEL, LIMITS) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from serving import Running, Stub, serving, until
+from serving import Running, Stub, answering_stub, serving, until
 
 from pellucid.serve.handler import LARGE
 from pellucid.serve.limits import Limits
@@ -23,10 +23,7 @@ ROOM = b" " * LARGE
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    stub = Stub()
-    stub.gate.set()
-    settings = ServerSettings(poll=0, limits=LIMITS)
-    with serving(MODEL, settings=settings, load=lambda path: stub) as running:
+    with answering_stub(MODEL, LIMITS) as running:
         yield running
 
 

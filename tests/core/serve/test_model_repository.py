@@ -21,6 +21,7 @@ from pellucid.serve import model_repository
 from pellucid.serve.model_repository import model_entries
 from pellucid.serve.server import ServerSettings
 from places import SAMPLES
+from stores import memory_store
 
 WINE = SAMPLES / "wine" / "model"
 POLL = ServerSettings(poll=0.05)
@@ -195,16 +196,10 @@ def test_a_directory_that_goes_away_leaves_its_model(
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The store of ``memory://``, which is asked once, and copied to a cache of the test."""
-    import fsspec
-
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("pellucid.remote.stores.PAUSES", ())
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
-    yield store
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
+    with memory_store() as store:
+        yield store
 
 
 def test_a_model_elsewhere_takes_the_place_of_the_old_one_when_it_changes(memory: Any) -> None:
