@@ -11,10 +11,10 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 import httptools
-import numpy as np
 from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pellucid.inputs.grids import aligned
 from pellucid.serve.access_log import AccessLog
 
 # What uvicorn warns of is what clients sent, who could fill a disk so; it is in the access log.
@@ -30,8 +30,6 @@ LEFT_BYTES = 2**20
 Body: TypeAlias = bytes | memoryview
 WHOLE = "pellucid.whole_body"
 """Where a request's scope has `Connection.whole_body`."""
-ALIGNED = 64
-"""TensorFlow computes from where numbers lie if it is at a multiple of so many bytes."""
 
 
 class WholeBody(asyncio.BufferedProtocol):
@@ -166,9 +164,7 @@ class Connection(HttpToolsProtocol):
         if cycle is not self.cycle or not cycle.more_body or cycle.disconnected:
             return None
         there, cycle.body = bytes(cycle.body), type(cycle.body)()
-        room = np.empty(size + ALIGNED, np.uint8)
-        start = -(room.ctypes.data + head) % ALIGNED
-        data = room.data[start : start + size]
+        data = aligned(size, head).data
         if cycle.waiting_for_100_continue:
             cycle.waiting_for_100_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

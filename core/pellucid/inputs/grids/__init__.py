@@ -8,8 +8,9 @@ than usual.
 
 from __future__ import annotations
 
+from pellucid.inputs.grids.aligned import aligned
 from pellucid.inputs.grids.layout import WORD, Layout
 from pellucid.inputs.grids.reader import GridReader
 from pellucid.inputs.grids.writer import GridWriter
 
-__all__ = ["WORD", "GridReader", "GridWriter", "Layout"]
+__all__ = ["WORD", "GridReader", "GridWriter", "Layout", "aligned"]

@@ -6,12 +6,12 @@ import math
 import re
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import orjson
 
 from pellucid.errors import InstanceError
+from pellucid.inputs.grids.aligned import aligned
 from pellucid.inputs.grids.layout import WORD, Layout
 from pellucid.inputs.grids.pairs import Pairs
 from pellucid.inputs.input_info import InputInfo
@@ -22,8 +22,6 @@ _ROWS = re.compile(rb"\[\s*(?=\[)")
 _HEAD, _TAIL = 2**12, 2**8
 """The bytes that may stand before the rows, and after them."""
 _WIDEST = 2**9
-ALIGNED = 64
-"""TensorFlow computes from where numbers lie if it is at a multiple of so many bytes."""
 _NUMBER, _SPACES = b"0123456789+-.eE", b" \t\r\n"
 _DIGITS, _MARKS = (np.frombuffer(it, np.uint8) for it in (_NUMBER, b"[],"))
 _AS_ZERO = bytes.maketrans(_NUMBER, b"0" * len(_NUMBER))
@@ -71,7 +69,9 @@ class GridReader:
         )
         if commas.tobytes().translate(None, b" ") != b"," * (n - 1):
             return None
-        found = _aligned((n, *layout.shape), self._info.array_dtype)
+        dtype = self._info.array_dtype
+        room = aligned(n * math.prod(layout.shape) * dtype.itemsize)
+        found = room.view(dtype).reshape(n, *layout.shape)
         with self._lock:
             value_bytes = layout.numbers * found.dtype.itemsize
             if self._size != size:
@@ -127,14 +127,6 @@ class GridReader:
             return numbers_of(orjson.loads(b"[" + plain + b"]"), self._info)
         except (orjson.JSONDecodeError, InstanceError):
             return None
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array that TensorFlow takes from where it lies."""
-    size = math.prod(shape) * dtype.itemsize
-    room = np.empty(size + ALIGNED, np.uint8)
-    first = -room.ctypes.data % ALIGNED
-    return room[first : first + size].view(dtype).reshape(shape)
 
 
 def _are_cells(text: Array, marks: list[bytes]) -> bool:
