@@ -22,14 +22,14 @@ def filled(planes: Array, gone: Array, noise: Array) -> Array:
     from scipy.sparse.linalg import splu
 
     places, system = _neighbours(*gone.shape)
-    wanted = places[gone.ravel()[places]]
-    rows = system[np.flatnonzero(gone.ravel()[places])]
+    some = np.flatnonzero(gone.ravel()[places])
+    wanted, rows = places[some], system[some]
     found = np.array(planes, np.float64)
     flat = found.reshape(-1, planes.shape[2])
     flat[wanted] = 0
     known = -(rows @ flat[places])
     # The system is symmetric, and its diagonal outweighs the rest: it needs no pivots.
-    square = rows[:, np.flatnonzero(gone.ravel()[places])].T  # as csc
+    square = rows[:, some].T  # as csc
     options = {"SymmetricMode": True}
     solved = splu(square, permc_spec="NATURAL", diag_pivot_thresh=0.0, options=options)
     flat[wanted] = solved.solve(known)
