@@ -18,8 +18,12 @@ class Cancelled(Exception):
 
 @contextmanager
 def cancelled_when(given_up: Callable[[], bool]) -> Iterator[None]:
-    """Have `check` raise Cancelled in this block as soon as `given_up()` is true."""
-    token = _given_up.set(given_up)
+    """Have `check` raise Cancelled in this block as soon as `given_up()` is true.
+
+    Within another such block, that one's end is this one's, too.
+    """
+    outer = _given_up.get()
+    token = _given_up.set(lambda: given_up() or outer())
     try:
         yield
     finally:

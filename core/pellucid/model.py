@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.ahead import at_a_time
+
 Array: TypeAlias = NDArray[Any]
 Tensors: TypeAlias = Mapping[str, Array]
 """Feature name → array [n, …], one row for each instance."""
@@ -266,6 +268,10 @@ class ContrastModel:
     contrast: int
 
     @property
+    def at_a_time(self) -> int:
+        return at_a_time(self.model)
+
+    @property
     def differentiable(self) -> frozenset[str]:
         return self.model.differentiable
 
@@ -353,6 +359,10 @@ class HoldingModel:
 
     model: Model
     differentiable: frozenset[str]
+
+    @property
+    def at_a_time(self) -> int:
+        return at_a_time(self.model)
 
     def outputs(self, x: Tensors) -> Array:
         return self.model.outputs(x)

@@ -28,6 +28,7 @@ import neighbors
 import networks
 import numpy as np
 import peers
+import predictors
 import start_up
 from hand_written import hand_written
 from rich.console import Console
@@ -164,6 +165,7 @@ def main() -> int:
         lambda: many_inputs.hundred(3, quick),
         lambda: methods.xrai(turns, not quick),
         lambda: methods.lime(turns, not quick),
+        lambda: predictors.predictors(turns if quick else 5),
         lambda: methods.shapley(turns, not quick),
         lambda: methods.words(turns),
         lambda: judging.judging(turns),

@@ -11,13 +11,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +20,11 @@ from statistics import median, quantiles
 from typing import Any
 
 import uvloop
-from timing import in_subprocess
+from predictors import PROGRAM
+from predictors import served as running
+from timing import cpu_of, in_subprocess
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-c", "from pellucid_cli.main import main; main()"]
 SAMPLE = ROOT / "sample_models" / "digits"
 LEAST_THROUGHPUT, MOST_SPREAD = 0.85, 4.0
 DELIBERATE = {429, 503}
@@ -119,31 +115,14 @@ async def clients(port: int, count: int, seconds: float) -> Load:
     return load
 
 
-def cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def served(count: int, seconds: float) -> tuple[Load, float, float]:
     """Return the load, the answers of a second, and the CPU seconds of an answer."""
-    arguments = ["serve", "--port", "0", "-q", str(SAMPLE / "model")]
-    with subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/readyz").close()
-                break
-            except urllib.error.HTTPError:
-                time.sleep(0.2)
+    with running([str(SAMPLE / "model")]) as (url, pid):
         port = int(url.rpartition(":")[2])
         uvloop.run(clients(port, count, min(3.0, seconds)))  # everything is warm then
-        before, start = cpu_of(server.pid), time.perf_counter()
+        before, start = cpu_of(pid), time.perf_counter()
         load = uvloop.run(clients(port, count, seconds))
-        wall, cpu = time.perf_counter() - start, cpu_of(server.pid) - before
-        server.terminate()
-        if server.wait(60):
-            raise RuntimeError(f"the server ended with {server.returncode}")
+        wall, cpu = time.perf_counter() - start, cpu_of(pid) - before
     answers = load.statuses[200]
     return load, answers / wall, cpu / answers
 

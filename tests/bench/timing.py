@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 
@@ -60,6 +61,12 @@ def in_subprocess(command: Sequence[str], directory: str | None = None) -> Case:
         return Used(used.ru_utime + used.ru_stime, time.perf_counter() - start)
 
     return run
+
+
+def cpu_of(pid: int) -> float:
+    """The CPU seconds of a process so far, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def interleaved(cases: Mapping[str, Case], turns: int) -> Measured:

@@ -39,6 +39,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.ahead import at_a_time, in_turn
 from pellucid.errors import InstanceError
 from pellucid.metadata import Lime, PatchChoice
 from pellucid.methods.ridge import BLOCK_BYTES, fitted_by, ridge, standard_errors
@@ -245,24 +246,29 @@ def _hidden_outputs(
     picture = np.ascontiguousarray(x[feature][0])
     keys = np.packbits(rows, axis=1).view(np.dtype((np.void, -(-rows.shape[1] // 8))))[:, 0]
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    # The models' own blocks are powers of 2: let there be no remainder in each of ours.
-    size = max(1, PICTURE_BYTES // max(1, picture.nbytes))
-    block = np.empty((min(2 ** (size.bit_length() - 1), len(first)), *picture.shape), picture.dtype)
     hide = _painter(picture, method.hide_color)
     seen = _seen(rows[first], patches, picture)
-    parts = []
-    for start in range(0, len(first), len(block)):
-        painted = block[: len(first) - start]
-        for into, (words, bit) in zip(painted, seen, strict=False):
-            hide(into, words, bit)
-        others = {
-            name: np.broadcast_to(value, (len(painted), *value.shape[1:]))
-            for name, value in x.items()
-            if name != feature
-        }
-        # A copy, as a function may answer with a view of the block, which is painted again.
-        parts.append(np.array(model.outputs({**others, feature: painted})))
-    return np.concatenate(parts)[place]
+    count = at_a_time(model)
+    # The models' own blocks are powers of 2: let there be no remainder in each of ours.
+    size = max(1, PICTURE_BYTES // max(1, picture.nbytes * count))
+    size = min(2 ** (size.bit_length() - 1), len(first))
+    held = [np.empty((size, *picture.shape), picture.dtype) for _ in range(count)]
+
+    def painted() -> Iterator[dict[str, Array]]:
+        for number, start in enumerate(range(0, len(first), size)):
+            block = held[number % count][: len(first) - start]
+            for into, (words, bit) in zip(block, seen, strict=False):
+                hide(into, words, bit)
+            others = {
+                name: np.broadcast_to(value, (len(block), *value.shape[1:]))
+                for name, value in x.items()
+                if name != feature
+            }
+            yield {**others, feature: block}
+
+    # Copies, as a function may answer with a view of the block, which is painted again.
+    parts = map(np.array, in_turn(model.outputs, painted(), count))
+    return np.concatenate([*parts])[place]
 
 
 def _moves(scores: Array) -> Array:

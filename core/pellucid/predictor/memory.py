@@ -7,6 +7,7 @@ a word.
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,9 +25,10 @@ for each KB, six times as much as to send it."""
 
 
 class Memory:
-    """Answers by row, of one model; each array of them is kept whole."""
+    """Answers by row, of one model; each array of them is kept whole. Any thread may ask it."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._places: dict[bytes, int] = {}
         self._kept: dict[str, list[Array]] = {}
         self._starts: list[int] = []
@@ -38,22 +40,27 @@ class Memory:
 
     def keep(self, keys: Sequence[bytes | None], answers: Tensors) -> None:
         """Remember the answers to rows, [n, …]."""
-        size = sum(it.nbytes for it in answers.values())
-        if self._bytes + size > BYTES:
+        if all(key is None for key in keys):
             return
-        self._bytes += size
-        start = self._count
-        self._starts.append(start)
-        for name, value in answers.items():
-            self._kept.setdefault(name, []).append(value)
-        for row, key in enumerate(keys):
-            if key is not None:
-                self._places.setdefault(key, start + row)
+        size = sum(it.nbytes for it in answers.values())
+        with self._lock:
+            if self._bytes + size > BYTES:
+                return
+            self._bytes += size
+            start = self._count
+            self._starts.append(start)
+            for name, value in answers.items():
+                self._kept.setdefault(name, []).append(value)
+            for row, key in enumerate(keys):
+                if key is not None:
+                    self._places.setdefault(key, start + row)
 
     def at(self, places: Array) -> dict[str, Array]:
         """Return the answers at some places, [n, …]."""
-        block = np.searchsorted(self._starts, places, side="right") - 1
-        row = places - np.asarray(self._starts, np.int64)[block]
+        with self._lock:
+            starts = np.asarray(self._starts, np.int64)
+        block = np.searchsorted(starts, places, side="right") - 1
+        row = places - starts[block]
         return {
             name: np.stack([parts[b][r] for b, r in zip(block, row, strict=True)])
             for name, parts in self._kept.items()

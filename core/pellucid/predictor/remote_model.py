@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.ahead import in_turn
 from pellucid.model import Array, Obstacle, Tensors
 from pellucid.notices import Hint
 from pellucid.predictor.asking import Asker
@@ -15,7 +16,7 @@ from pellucid.predictor.signature import gradients_refused
 from pellucid.saved_model import Batch
 
 BLOCK_BYTES = 2**25
-"""The rows of coalitions that are made at a time."""
+"""The rows of coalitions that are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class RemoteModel:
     varying = False
     squasher: str | None = None
     differentiable = frozenset[str]()
+
+    @property
+    def at_a_time(self) -> int:
+        return self.asker.connection.predictor.connections
 
     @property
     def batch(self) -> Batch:
@@ -113,23 +118,27 @@ class RemoteModel:
     ) -> Array:
         m = len(next(iter(masks.values())))
         scores = np.empty((len(target), m))
-        size = max(1, BLOCK_BYTES // max(1, sum(it[:1].nbytes for it in x.values())))
+        bytes_ = sum(it[:1].nbytes for it in x.values()) * self.at_a_time
+        size = max(1, BLOCK_BYTES // max(1, bytes_))
         asked: dict[int, Array] = {}
         twins = keys_of({**x, **{f"{name} baseline": baseline[name] for name in masks}})
         for i, twin in enumerate(twins):
             # Rows that differ in their target alone are asked once.
             other = next((j for j in asked if twin is not None and twins[j] == twin), None)
             if other is None:
-                parts = [self._mixed(x, baseline, masks, i, j, j + size) for j in range(0, m, size)]
-                asked[i] = np.concatenate(parts)
+                blocks = (
+                    self._mixed(x, baseline, masks, i, j, j + size) for j in range(0, m, size)
+                )
+                parts = in_turn(self.outputs, blocks, self.at_a_time)
+                asked[i] = np.concatenate([*parts])
                 other = i
             scores[i] = asked[other][:, target[i]]
         return scores
 
     def _mixed(
         self, x: Tensors, baseline: Tensors, masks: Tensors, i: int, first: int, last: int
-    ) -> Array:
-        """Return the outputs of one instance for some of the coalitions, [m, k]."""
+    ) -> dict[str, Array]:
+        """Return one instance for some of the coalitions, [m, …]."""
         count = len(next(iter(masks.values()))[first:last])
         rows = {}
         for name, value in x.items():
@@ -138,7 +147,7 @@ class RemoteModel:
             else:
                 rows[name] = np.broadcast_to(value[i], (count, *value.shape[1:]))
             rows[name] = rows[name].astype(value.dtype, copy=False)
-        return self.outputs(rows)
+        return rows
 
 
 def _held(key: str) -> str:
