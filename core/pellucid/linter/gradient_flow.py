@@ -206,19 +206,14 @@ class _Paths:
     ) -> None:
         """Search from `start` along what passes gradients; only what leads to `ends` counts."""
         leads, asked = _ancestors(walk, body, ends)
-        consumers: dict[str, list[tuple[str, int]]] = {}
-        for name in leads:
-            if name in body.nodes:
-                for place, tensor in enumerate(data_inputs(body.nodes.message(name))):
-                    consumers.setdefault(tensor.partition(":")[0], []).append((name, place))
+        consumers = _consumers(body, leads)
         queue, seen = deque([start]), {start}
         while queue:
             name = queue.popleft()
             for user, place in consumers.get(name, ()):
                 walk.count()
                 op = body.nodes.op(user)
-                inner = list(self._entered(walk, body, user, place))
-                passes = False
+                inner, passes = list(self._entered(walk, body, user, place)), False
                 for function, argument in inner:
                     returned = tuple(function.returns.values())
                     results = asked.get(user, set())
@@ -311,6 +306,16 @@ def _passes(walk: Walk, body: Body, name: str, place: int) -> bool:
 
 def _matters(op: str) -> bool:
     return op not in SHAPES
+
+
+def _consumers(body: Body, names: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return which of some nodes take the output of a node, and at which of their inputs."""
+    consumers: dict[str, list[tuple[str, int]]] = {}
+    for name in names:
+        if name in body.nodes:
+            for place, tensor in enumerate(data_inputs(body.nodes.message(name))):
+                consumers.setdefault(tensor.partition(":")[0], []).append((name, place))
+    return consumers
 
 
 def _ancestors(walk: Walk, body: Body, ends: Iterable[str]) -> tuple[set[str], dict[str, set[int]]]:

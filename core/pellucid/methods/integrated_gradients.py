@@ -22,7 +22,7 @@ check, not a bound on the error of the single attributions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -63,93 +63,126 @@ def integrated_gradients(
     |d| with d = f(x) − f(x'), NaN where d = 0. Features without a gradient are held, and get no
     values. `flat` [n] tells where every gradient that was taken is exactly 0. With a tolerance,
     each path is refined until its sum and its attributions are accurate to it (see
-    `pellucid.methods.adaptive`) instead of having a fixed number of nodes. The diagnostics then
-    have the `gradients` that it took and, as `quadrature_error`, the estimated error of the
-    attributions, ‖error‖₂ / ‖values‖₂ (of several baselines, the mean of their errors). Where the
-    attributions of several baselines cancel each other in part, which makes that larger than the
-    tolerance, each path is refined `again`, until it is as accurate as their mean needs. Tolerance
-    and SmoothGrad exclude each other, since noisy paths do not end at x. With `method.errors`,
-    `errors` are the differences from the rule of half the nodes, and `quadrature_error` is their
-    norm relative to that of the values: no gradient more where the coarser rule is part of this one
-    (see `nested`).
+    `pellucid.methods.adaptive`), and `again` where their mean needs more (see `_tightened`). The
+    diagnostics then have the `gradients` that it took and, as `quadrature_error`, the estimated
+    error of the attributions, ‖error‖₂ / ‖values‖₂ (of several baselines, the mean of their
+    errors). With `method.errors`, `errors` are the differences from the rule of half the nodes, and
+    `quadrature_error` is their norm relative to that of the values (see `nested`). Tolerance and
+    SmoothGrad exclude each other, since noisy paths do not end at x.
+
     Raises InstanceError for a baseline whose score is not finite.
     Source: arXiv 1703.01365; SmoothGrad: arXiv 1706.03825.
     """
-    joined = None
-    if method.smooth_grad is None:  # noise is drawn feature by feature
-        joined = side_by_side(model, x, baselines, model.differentiable)
+    apart = method.smooth_grad is not None  # noise is drawn feature by feature
+    joined = None if apart else side_by_side(model, x, baselines, model.differentiable)
     if joined is not None:
-        return joined.parted(
-            integrated_gradients(
-                joined.model, joined.x, joined.baselines, target, method, score=score, again=again
-            )
+        found = integrated_gradients(
+            joined.model, joined.x, joined.baselines, target, method, score=score, again=again
         )
+        return joined.parted(found)
     target = np.asarray(target, np.int64)
-    n = len(target)
-    shifts = _noise(model, x, method, seed, range(n) if numbers is None else numbers)
-    values = {name: np.zeros(np.shape(x[name])) for name in sorted(model.differentiable)}
-    errors = {name: np.zeros(np.shape(x[name])) for name in values if method.errors}
-    baseline_score = np.zeros(n)
     if score is None:
-        score = model.outputs(x)[np.arange(n), target]
-    moving = {name: x[name] for name in values}
-    evaluations = np.zeros(n, np.int64)
-    flat, refined, lengths = np.ones(n, bool), np.zeros(n), np.zeros(n)
+        score = model.outputs(x)[np.arange(len(target)), target]
+    noise = _noise(model, x, method, seed, range(len(target)) if numbers is None else numbers)
+    sums = _Sums(method, x, sorted(model.differentiable), target, score)
     for number, baseline in enumerate(baselines):
-        start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in values}
-        held = {name: value for name, value in x.items() if name not in values}
-        same = not held and all(len(baseline[name]) == 1 for name in values)
-        rows = model.outputs({name: start[name][:1] for name in start} if same else start | held)
-        base = np.broadcast_to(rows, (n, rows.shape[1]))[np.arange(n), target]
-        check_baseline(base, number, target)
-        base = np.where(is_baseline(x, start), score, base)
-        baseline_score += base
-        for shift in shifts:
-            first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
-            if method.tolerance is None:
-                slope, off, used = _integral(model, first, last, target, method)
-            else:
-                off = {}
-                slope, estimated, used = refine(
-                    model, first, last, target, (base, score), method.tolerance, method.max_steps
-                )
-                refined += estimated / len(baselines)
-                gap = {name: np.asarray(x[name], np.float64) - start[name] for name in values}
-                lengths += _norm({name: gap[name] * slope[name] for name in values}) / len(
-                    baselines
-                )
-            evaluations += used
-            flat &= ~_any([slope[name] != 0 for name in values])
-            for name in values:
-                difference = np.subtract(x[name], start[name], dtype=np.float64)
-                if name in errors:
-                    errors[name] += difference * off[name] / len(shifts)
-                difference *= slope[name]  # in its place: pictures may be large
-                difference /= len(shifts)
-                values[name] += difference
-    for name in values:
-        values[name] /= len(baselines)
-    for name in errors:
-        errors[name] /= len(baselines)
-    baseline_score /= len(baselines)
-    found = Attribution(
-        values=values,
-        score=score,
-        baseline_score=baseline_score,
-        target=target,
-        approx_error=completeness_error(values, score - baseline_score),
-        evaluations=evaluations,
-        flat=flat,
-        errors=errors,
-        diagnostics={
-            **({} if method.tolerance is None else {"gradients": evaluations}),
-            **({"quadrature_error": _share(_norm(errors), values)} if errors else {}),
-            **({} if method.tolerance is None else {"quadrature_error": _share(refined, values)}),
-        },
-    )
+        sums.add(model, baseline, noise, number)
+    found = sums.mean(len(baselines))
     if method.tolerance is None or len(baselines) == 1 or not again:
         return found
-    return _tightened(model, x, baselines, method, found, refined, lengths)
+    return _tightened(model, x, baselines, method, found, sums)
+
+
+class _Sums:
+    """What the paths of n instances from several baselines add up to, and then their mean.
+
+    `refined` [n] are the estimated errors of paths with a tolerance, `lengths` [n] the norms of
+    their attributions.
+    """
+
+    def __init__(
+        self,
+        method: IntegratedGradients,
+        x: Tensors,
+        names: Sequence[str],
+        target: Array,
+        score: Array,
+    ) -> None:
+        self.method, self.x, self.target, self.score = method, x, target, score
+        self.values = {name: np.zeros(np.shape(x[name])) for name in names}
+        self.errors = {name: np.zeros(np.shape(x[name])) for name in names if method.errors}
+        n = len(target)
+        self.baseline_score, self.refined, self.lengths = np.zeros(n), np.zeros(n), np.zeros(n)
+        self.evaluations = np.zeros(n, np.int64)
+        self.flat = np.ones(n, bool)
+
+    def add(
+        self, model: Model, baseline: Tensors, noise: Sequence[Mapping[str, Array]], number: int
+    ) -> None:
+        """Take in the paths from a baseline, the `number`-th, one for each draw of noise."""
+        x, method = self.x, self.method
+        start = {name: np.broadcast_to(baseline[name], np.shape(x[name])) for name in self.values}
+        base = self._start_scores(model, baseline, start, number)
+        self.baseline_score += base
+        moving = {name: x[name] for name in self.values}
+        for shift in noise:
+            first, last = ({**x, **_added(ends, shift)} for ends in (start, moving))
+            off: Tensors = {}
+            if method.tolerance is None:
+                slope, off, used = _integral(model, first, last, self.target, method)
+            else:
+                ends = (base, self.score)
+                slope, estimated, used = refine(
+                    model, first, last, self.target, ends, method.tolerance, method.max_steps
+                )
+                gap = {name: np.asarray(x[name], np.float64) - start[name] for name in self.values}
+                self.refined += estimated
+                self.lengths += _norm({name: gap[name] * slope[name] for name in gap})
+            self.evaluations += used
+            self.flat &= ~_any([slope[name] != 0 for name in self.values])
+            for name, values in self.values.items():
+                difference = np.subtract(x[name], start[name], dtype=np.float64)
+                if name in self.errors:
+                    self.errors[name] += difference * off[name] / len(noise)
+                difference *= slope[name]  # in its place: pictures may be large
+                difference /= len(noise)
+                values += difference
+
+    def _start_scores(
+        self, model: Model, baseline: Tensors, start: dict[str, Array], number: int
+    ) -> Array:
+        """Return the score where each path begins, [n]."""
+        n = len(self.target)
+        held = {name: value for name, value in self.x.items() if name not in self.values}
+        same = not held and all(len(baseline[name]) == 1 for name in self.values)
+        rows = model.outputs({name: start[name][:1] for name in start} if same else start | held)
+        base = np.broadcast_to(rows, (n, rows.shape[1]))[np.arange(n), self.target]
+        check_baseline(base, number, self.target)
+        return np.where(is_baseline(self.x, start), self.score, base)
+
+    def mean(self, baselines: int) -> Attribution:
+        """Return the mean over so many baselines; the sums are no longer sums then."""
+        for found in (*self.values.values(), *self.errors.values()):
+            found /= baselines
+        for known in (self.baseline_score, self.refined, self.lengths):
+            known /= baselines
+        diagnostics = {}
+        if self.errors:
+            diagnostics["quadrature_error"] = _share(_norm(self.errors), self.values)
+        if self.method.tolerance is not None:
+            diagnostics["gradients"] = self.evaluations
+            diagnostics["quadrature_error"] = _share(self.refined, self.values)
+        return Attribution(
+            values=self.values,
+            score=self.score,
+            baseline_score=self.baseline_score,
+            target=self.target,
+            approx_error=completeness_error(self.values, self.score - self.baseline_score),
+            evaluations=self.evaluations,
+            flat=self.flat,
+            errors=self.errors,
+            diagnostics=diagnostics,
+        )
 
 
 def _tightened(
@@ -158,17 +191,18 @@ def _tightened(
     baselines: Sequence[Tensors],
     method: IntegratedGradients,
     found: Attribution,
-    refined: Array,
-    lengths: Array,
+    sums: _Sums,
 ) -> Attribution:
     """Return attributions whose paths are accurate enough for their mean, which may be short.
 
-    Of the attributions of single baselines, `refined` [n] is the mean error, and `lengths` [n] the
-    mean of their norms: paths were refined to a share of these. An instance whose paths did not
-    come so far within the steps that they may have would not come farther. Each is refined alone,
-    so that it does not depend on its neighbours.
+    Where the attributions of several baselines cancel each other in part, the error of their mean
+    is larger than the tolerance, though each path is as accurate as that. `sums` are means by now:
+    paths were refined to a share of their `lengths`. An instance whose
+    paths did not come so far within the steps that they may have would not come farther. Each is
+    refined alone, so that it does not depend on its neighbours.
     """
     assert method.tolerance is not None
+    refined, lengths = sums.refined, sums.lengths
     error, size = found.diagnostics["quadrature_error"], _norm(found.values)
     reached = refined <= method.tolerance * lengths
     for i in np.flatnonzero(reached & (error > method.tolerance)).tolist():

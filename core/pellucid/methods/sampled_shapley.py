@@ -44,7 +44,15 @@ import numpy as np
 from pellucid.errors import SpecError
 from pellucid.metadata import SampledShapley
 from pellucid.methods.baseline_scores import BaselineError, check_baseline
-from pellucid.methods.coalition_games import Game, enumerated, gains, game_of, players_of, scores_of
+from pellucid.methods.coalition_games import (
+    Game,
+    Players,
+    enumerated,
+    gains,
+    game_of,
+    players_of,
+    scores_of,
+)
 from pellucid.model import Array, Attribution, Model, Tensors
 from pellucid.notices import Hint
 
@@ -85,21 +93,11 @@ def sampled_shapley(
 
     The values are float64 [n, …], shaped as the features; a player of several elements has its
     value spread evenly over them, so that sums are right. They add up to d = `score` −
-    `baseline_score`, with the mean over all baselines, whatever the number of paths: each baseline
-    has its own share of `method.path_count` paths (which differ by one where the number does not
-    divide, and are at least one), and the means of the shares are averaged. What is left over of
-    the last four counts by what it is worth.
-
-    With a tolerance, paths are drawn until that error is below it for an instance, which then
-    leaves the batch: see `refined`. What is drawn then is what `path_count` as high would have
-    drawn; `evaluations`, and in the diagnostics `paths`, say how many paths it took.
-
-    Where all coalitions are no more work than the paths, they are all asked, and `approx_error` is
-    0. Else it is ‖s.e.‖₂ / |d|: the standard error of the players' values, from the spread over the
-    fours of each baseline. Where a baseline has no more than one four, its pairs, or two paths,
-    count as independent, and where one has a single path, the spread is that over the paths of all
-    baselines: both say too much as a rule, by a factor of two or so. It is NaN where d = 0, and
-    where there is one path in all. `errors` are the standard errors of the single values.
+    `baseline_score`, with the mean over all baselines, whatever the number of paths. With a
+    tolerance, paths are drawn until the error is below it for an instance: see `refined`. What is
+    drawn then is what `path_count` as high would have drawn; `evaluations`, and in the diagnostics
+    `paths`, say how many paths it took. `approx_error` is ‖s.e.‖₂ / |d|, `errors` are the standard
+    errors of single values (see `_estimated`); NaN where d = 0, and where there is one path in all.
 
     `numbers` is not used, as the paths are the same for all instances. Raises SpecError for more
     than a million evaluations, InstanceError for a baseline whose score is not finite, ValueError
@@ -109,53 +107,79 @@ def sampled_shapley(
     if method.path_count < 1:
         raise ValueError(f"sampled Shapley needs at least 1 path, not {method.path_count}")
     target = np.asarray(target, np.int64)
-    n = len(target)
-    regions = dict(regions or {})
-    own = {name: labels for name, labels in regions.items() if np.ndim(labels) == 3}
-    if own:
-        # Each instance has players of its own, so that the instances cannot share a question.
-        alone = []
-        for i in range(n):
-            one = {name: value[[i]] for name, value in x.items()}
-            starts = [{k: v[[i]] if len(v) > 1 else v for k, v in b.items()} for b in baselines]
-            shared = {**regions, **{name: labels[i] for name, labels in own.items()}}
-            try:
-                part = sampled_shapley(
-                    model, one, starts, target[[i]], method,
-                    groups=groups, regions=shared, seed=seed,
-                    score=None if score is None else score[[i]],
-                )  # fmt: skip
-            except BaselineError as refusal:
-                refusal.row = i
-                raise
-            alone.append(part)
-        return stacked(alone)
-    players = players_of(x, sorted(baselines[0]), groups or {}, regions)
-    shares = _shares(method.path_count, len(baselines))
-    inner = max(1, players.count) - 1  # an empty text has no players
-    exact = coalitions(players.count, len(baselines)) <= sum(shares) * inner
-    least = FOUR * FIRST_FOURS if method.tolerance is not None else sum(shares)
-    if not exact and players.count * least > MOST_EVALUATIONS:
-        raise SpecError(
-            f"sampled Shapley with {players.count} players and {least} paths asks the model "
-            f"{players.count * least} times for one instance, more than {MOST_EVALUATIONS}",
-            hint=Hint(
-                "let an image's players be its regions with {players:regions}, those of a series "
-                "its windows with {players:windows}, put inputs into a group, or take fewer {paths}"
-            ),
+    if any(np.ndim(labels) == 3 for labels in (regions or {}).values()):
+        return _each_alone(
+            model, x, baselines, target, method, groups, regions or {}, score=score, seed=seed
         )
+    players = players_of(x, sorted(baselines[0]), groups or {}, regions or {})
     score = scores_of(model, x, target) if score is None else score
+    return _estimated(model, x, baselines, target, method, players, score, seed)
+
+
+def _each_alone(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    method: SampledShapley,
+    groups: Mapping[str, Hashable] | None,
+    regions: Mapping[str, Array],
+    *,
+    score: Array | None,
+    seed: int,
+) -> Attribution:
+    """Explain instances that have players of their own, and so cannot share a question."""
+    alone = []
+    for i in range(len(target)):
+        one = {name: value[[i]] for name, value in x.items()}
+        starts = [{k: v[[i]] if len(v) > 1 else v for k, v in b.items()} for b in baselines]
+        shared = {name: it[i] if np.ndim(it) == 3 else it for name, it in regions.items()}
+        known = None if score is None else score[[i]]
+        try:
+            part = sampled_shapley(
+                model, one, starts, target[[i]], method,
+                groups=groups, regions=shared, seed=seed, score=known,
+            )  # fmt: skip
+        except BaselineError as refusal:
+            refusal.row = i
+            raise
+        alone.append(part)
+    return stacked(alone)
+
+
+def _estimated(
+    model: Model,
+    x: Tensors,
+    baselines: Sequence[Tensors],
+    target: Array,
+    method: SampledShapley,
+    players: Players,
+    score: Array,
+    seed: int,
+) -> Attribution:
+    """Return the Shapley values of the same players in n instances.
+
+    Each baseline has its own share of `method.path_count` paths (which differ by one where the
+    number does not divide, and are at least one), and the means of the shares are averaged. What is
+    left over of the last four counts by what it is worth. Where all coalitions are no more work
+    than the paths, they are all asked, and the error is 0; else see `_sampled`.
+    """
+    n, p = len(target), players.count
+    shares = _shares(method.path_count, len(baselines))
+    inner = max(1, p) - 1  # an empty text has no players
+    exact = coalitions(p, len(baselines)) <= sum(shares) * inner
+    least = FOUR * FIRST_FOURS if method.tolerance is not None else sum(shares)
+    if not exact:
+        _refuse_too_many(p, least)
     games = [game_of(model, x, baseline, target, players, score) for baseline in baselines]
-    for number, game in enumerate(games):
-        check_baseline(game.empty, number, target)
+    _check_baselines(games)
     baseline_score = sum((game.empty for game in games), np.zeros(n)) / len(games)
     difference = score - baseline_score
     paths = np.full(n, 0 if exact else sum(shares))
     if exact:
-        values = np.mean([enumerated(game) for game in games], axis=0)
-        variance = np.zeros_like(values)
+        values, variance = np.mean([enumerated(it) for it in games], axis=0), np.zeros((n, p))
     elif method.tolerance is not None:
-        most = min(method.max_paths, MOST_EVALUATIONS // max(1, players.count))
+        most = min(method.max_paths, MOST_EVALUATIONS // max(1, p))
         bound = method.tolerance * np.abs(difference)
         values, variance, paths = refined(games, bound, most, seed)
     else:
@@ -172,6 +196,23 @@ def sampled_shapley(
         evaluations=paths,
         diagnostics={} if method.tolerance is None else {"paths": paths},
     )
+
+
+def _check_baselines(games: Sequence[Game]) -> None:
+    for number, game in enumerate(games):
+        check_baseline(game.empty, number, game.target)
+
+
+def _refuse_too_many(players: int, paths: int) -> None:
+    if players * paths > MOST_EVALUATIONS:
+        raise SpecError(
+            f"sampled Shapley with {players} players and {paths} paths asks the model "
+            f"{players * paths} times for one instance, more than {MOST_EVALUATIONS}",
+            hint=Hint(
+                "let an image's players be its regions with {players:regions}, those of a series "
+                "its windows with {players:windows}, put inputs into a group, or take fewer {paths}"
+            ),
+        )
 
 
 @dataclass(slots=True)
@@ -247,7 +288,13 @@ def coalitions(players: int, baselines: int) -> int:
 
 
 def _sampled(games: Sequence[Game], shares: Sequence[int], seed: int) -> tuple[Array, Array]:
-    """Return the estimate over sampled paths, [n, p], and the variance of it."""
+    """Return the estimate over sampled paths, [n, p], and the variance of it.
+
+    That comes from the spread over the fours of each baseline. Where a baseline has no more than
+    one four, its pairs, or two paths, count as independent, and where one has a single path, the
+    spread is that over the paths of all baselines: both say too much as a rule, by a factor of two
+    or so.
+    """
     means = [_Mean() for _ in games]
     pooled, alone = _Mean(), min(shares) == 1
     for number, (game, mean, share) in enumerate(zip(games, means, shares, strict=True)):

@@ -56,16 +56,7 @@ def xrai(
     Raises SpecError for a feature that is not an image, InstanceError for one whose attributions
     are not finite. Source: arXiv 1906.02825.
     """
-    for name in sorted(model.differentiable):
-        # Refused before anything is computed.
-        shape = np.shape(x[name])[1:]
-        if name not in images or len(shape) not in (2, 3):
-            raise SpecError(
-                "XRAI explains images, [height, width] or [height, width, channels], and one "
-                f"instance of this input has the shape {list(shape)}",
-                where=Where(path=f"inputs.{name}"),
-                hint=Hint("use {method:integrated-gradients} or {method:sampled-shapley}"),
-            )
+    _refuse_others(model, x, images)  # before anything is computed
     base = integrated_gradients(
         model, x, baselines, target, _base(method), score=score, seed=seed, numbers=numbers
     )
@@ -88,6 +79,19 @@ def xrai(
             except InstanceError as error:
                 raise error.at(instance=names[i], path=name) from error
     return replace(base, values=heat), ranks
+
+
+def _refuse_others(model: Model, x: Tensors, images: Tensors) -> None:
+    """Raise SpecError for a feature that is not an image."""
+    for name in sorted(model.differentiable):
+        shape = np.shape(x[name])[1:]
+        if name not in images or len(shape) not in (2, 3):
+            raise SpecError(
+                "XRAI explains images, [height, width] or [height, width, channels], and one "
+                f"instance of this input has the shape {list(shape)}",
+                where=Where(path=f"inputs.{name}"),
+                hint=Hint("use {method:integrated-gradients} or {method:sampled-shapley}"),
+            )
 
 
 def rank_regions(

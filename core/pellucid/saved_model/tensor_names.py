@@ -96,13 +96,7 @@ def resolve_tensor(
     for side, tensors in sides:
         for key, info in tensors.items():
             if info.name == tensor:
-                return ResolvedTensor(
-                    written=name,
-                    kind=TensorKind.SIGNATURE_TENSOR,
-                    tensor=tensor,
-                    how=f"the tensor of signature {side} '{key}'",
-                    signature_key=key,
-                )
+                return _of_tensor(name, key, side, tensor)
     if node in meta_graph.nodes:
         made = meta_graph.nodes[node]
         _require_output(name, index, made.output_count)
@@ -164,6 +158,16 @@ def _of_key(written: str, key: str, side: str, info: TensorInfo) -> ResolvedTens
         kind=TensorKind.SIGNATURE_KEY,
         tensor=info.name,
         how=f"signature {side} '{key}' ({info.name})",
+        signature_key=key,
+    )
+
+
+def _of_tensor(written: str, key: str, side: str, tensor: str) -> ResolvedTensor:
+    return ResolvedTensor(
+        written=written,
+        kind=TensorKind.SIGNATURE_TENSOR,
+        tensor=tensor,
+        how=f"the tensor of signature {side} '{key}'",
         signature_key=key,
     )
 

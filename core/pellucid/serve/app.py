@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -51,20 +51,37 @@ def application(
     seconds it looks for directories that changed (0: never). The paths of a `container` go before
     all others.
     """
+    handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
+    app = Starlette(
+        routes=_routes(handler, container),
+        lifespan=_life(handler, poll, loaded, failed),
+        exception_handlers=handlers,
+    )
+    app.router.redirect_slashes = False  # a path is what it is, and clients follow no POST
+    return AccessLog(_ByName(app, handler.guard), handler.metrics, write_log)
+
+
+def _life(
+    handler: Handler,
+    poll: float,
+    loaded: Callable[[], object],
+    failed: Callable[[BaseException], object],
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Return what loads the models, looks for new ones while the server runs, and ends it."""
+
+    async def load() -> None:
+        await handler.repository.load_all()
+        loaded()
+        if poll:
+            await handler.repository.watch(poll)
+
+    def ended(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            failed(error)
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        async def load() -> None:
-            await handler.repository.load_all()
-            loaded()
-            if poll:
-                await handler.repository.watch(poll)
-
-        def ended(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                failed(error)
-
         loading = asyncio.create_task(load())
         loading.add_done_callback(ended)
         try:
@@ -75,6 +92,10 @@ def application(
             handler.batcher.close()
             handler.close()
 
+    return life
+
+
+def _routes(handler: Handler, container: ContainerRoutes | None) -> list[Route]:
     routes = [] if container is None else VertexContainer(handler, container).routes
     routes += [
         Route(path, _Endpoint(handler, protocol), methods=METHODS)
@@ -95,10 +116,7 @@ def application(
         *OpenInference(handler).routes,
         *Page(handler).routes,
     ]
-    handlers: Mapping[Any, Any] = {HTTPException: _no_route, Exception: _broken}
-    app = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
-    app.router.redirect_slashes = False  # a path is what it is, and clients follow no POST
-    return AccessLog(_ByName(app, handler.guard), handler.metrics, write_log)
+    return routes
 
 
 class _ByName:

@@ -61,12 +61,7 @@ def grid(
     Titles too long are cut with an ellipsis, captions go on in the next line.
     """
     columns = min(columns, len(cells))
-    pictures = [
-        Image.fromarray(np.ascontiguousarray(cell.picture))
-        if cell.finished
-        else framed(cell.picture, min(SHORTEST, longest), longest)
-        for cell in cells
-    ]
+    pictures = [_picture(cell, longest) for cell in cells]
     wanted = min(_WIDEST_TITLE, max(width_of(cell.title, _TITLE) for cell in cells))
     cell_width = max(_NARROWEST, wanted, *(picture.width for picture in pictures))
     whole = MARGIN + columns * (cell_width + MARGIN)
@@ -98,6 +93,12 @@ def grid(
                 write(pen, at, line, _CAPTION, FAINT, width=cell_width)
         top += height + MARGIN
     return np.array(canvas)
+
+
+def _picture(cell: Cell, longest: int) -> Image.Image:
+    if cell.finished:
+        return Image.fromarray(np.ascontiguousarray(cell.picture))
+    return framed(cell.picture, min(SHORTEST, longest), longest)
 
 
 def _below(cell: Cell, caption: Sequence[str]) -> int:

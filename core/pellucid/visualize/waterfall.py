@@ -47,8 +47,7 @@ def waterfall(
     begins = ends - steps
     errors = np.array([known_error(part.error) for part in rows], np.float64)
     low = min(*(ends - errors), baseline, score)
-    high = max(*(ends + errors), baseline, score)
-    scale = _PLOT / ((high - low) or 1.0)
+    scale = _PLOT / ((max(*(ends + errors), baseline, score) - low) or 1.0)
 
     names = [_name(part) for part in rows]
     labels = [f"{step:+.3g}" for step in steps]
@@ -67,28 +66,29 @@ def waterfall(
     write_heading(pen, lines, whole)
     for name, value, at in (("baseline", baseline, top), ("score", score, bottom)):
         pen.line([(x_of(value), first - 4), (x_of(value), bottom + 4)], fill=_LINE)
-        text = f"{name} {number(value)}"
-        half = width_of(text, _SIZE) // 2
-        middle = min(max(x_of(value), MARGIN + half), whole - MARGIN - half)
-        write(pen, (middle, at + _ROW // 2), text, _SIZE, FAINT, anchor="mm")
+        _write_end(pen, f"{name} {number(value)}", (x_of(value), at + _ROW // 2), whole)
     for i, (name, label, step) in enumerate(zip(names, labels, steps, strict=True)):
         y = first + i * _ROW + _ROW // 2
         write(pen, (left - 12, y), name, _SIZE, INK, width=_LONGEST_NAME, anchor="rm")
-        begin, end = x_of(begins[i]), x_of(ends[i])
+        near, far = sorted((x_of(begins[i]), end := x_of(ends[i])))
         color = FOR if step >= 0 else AGAINST
-        near, far = min(begin, end), max(begin, end)
         pen.rectangle([near, y - _BAR // 2, max(far, near + 1), y + _BAR // 2], fill=color)
         if i + 1 < len(rows):
             pen.line([(end, y + _BAR // 2), (end, y + _ROW - _BAR // 2)], fill=FAINT)
         if errors[i]:
-            near_, far_ = x_of(ends[i] - errors[i]), x_of(ends[i] + errors[i])
-            _whiskers(pen, near_, far_, y)
-            near, far = min(near, near_), max(far, far_)
-        if step >= 0:
-            write(pen, (far + 6, y), label, _SIZE, color, anchor="lm")
-        else:
-            write(pen, (near - 6, y), label, _SIZE, color, anchor="rm")
+            whiskers = x_of(ends[i] - errors[i]), x_of(ends[i] + errors[i])
+            _whiskers(pen, *whiskers, y)
+            near, far = min(near, *whiskers), max(far, *whiskers)
+        at, anchor = (far + 6, "lm") if step >= 0 else (near - 6, "rm")
+        write(pen, (at, y), label, _SIZE, color, anchor=anchor)
     return np.array(canvas)
+
+
+def _write_end(pen: ImageDraw.ImageDraw, text: str, at: tuple[int, int], whole: int) -> None:
+    """Write over or under a line where its chart begins or ends, not beyond the margins."""
+    half = width_of(text, _SIZE) // 2
+    middle = min(max(at[0], MARGIN + half), whole - MARGIN - half)
+    write(pen, (middle, at[1]), text, _SIZE, FAINT, anchor="mm")
 
 
 def largest(parts: Sequence[Part]) -> list[Part]:

@@ -162,26 +162,35 @@ def _keywords(rules: Grammar) -> dict[str, Keyword]:
             if type(item) not in valid:
                 yield from judge.descend(item, resolved(rule), path=at)
 
-    def pattern(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[ValidationError]:
-        if isinstance(value, str) and not _matches(wanted, value):
-            yield ValidationError("")
-
-    def deprecated(_: Any, said: Any, __: Any, ___: Any) -> Iterator[ValidationError]:
-        if said:
-            yield ValidationError("")
-
-    def beyond(judge: Any, most: Any, value: Any, _: Any) -> Iterator[ValidationError]:
-        if judge.is_type(value, "number") and value > most:
-            yield ValidationError("")
-
     return {
         "properties": properties,
         "additionalProperties": additional,
         "items": items,
-        "pattern": pattern,
-        "deprecated": deprecated,
-        "x-service-maximum": beyond,
+        "pattern": _pattern,
+        "deprecated": _deprecated,
+        "x-service-maximum": _beyond,
     }
+
+
+def _pattern(_: Any, wanted: Any, value: Any, __: Any) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not _matches(wanted, value):
+        yield ValidationError("")
+
+
+def _deprecated(_: Any, said: Any, __: Any, ___: Any) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if said:
+        yield ValidationError("")
+
+
+def _beyond(judge: Any, most: Any, value: Any, _: Any) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if judge.is_type(value, "number") and value > most:
+        yield ValidationError("")
 
 
 def _matches(pattern: str, text: str) -> bool:
