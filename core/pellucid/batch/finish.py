@@ -20,6 +20,9 @@ from pellucid.responses import encode, laid_out, write_tidy
 from pellucid.visualize import ClassGroups, Overview, class_groups, overview_pictures
 from pellucid.visualize import encode as encode_picture
 
+# Lines of results are long, and so many bytes of them are asked for at a time.
+_READ = 1 << 20
+
 
 def finish(
     folder: Folder, plan: Plan, document: Mapping[str, Any], wanted: Wanted, method: str
@@ -83,7 +86,7 @@ def _draw(folder: Folder, overview: Overview, method: str, groups: Sequence[Clas
 def _entries(folder: Folder, plan: Plan) -> Iterator[Entry]:
     """Yield what the gallery shows of each input, in their order."""
     for shard in range(plan.shards):
-        with folder.results(shard, plan.shards).open("rb") as results:
+        with folder.results(shard, plan.shards).open("rb", _READ) as results:
             for number in plan.shard(shard):
                 for it in folder.record(number)["records"]:
                     if "error" in it:

@@ -164,7 +164,8 @@ def decode(
             if isinstance(found, InstanceError):
                 yield found
             else:
-                yield replace(found, index=item.number)
+                same = found.index == item.number
+                yield found if same else replace(found, index=item.number)
 
 
 def _decoded(

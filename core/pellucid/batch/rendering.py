@@ -21,12 +21,20 @@ from pellucid.batch.truth import Truth, Verdict
 from pellucid.errors import FOREIGN, PellucidError
 from pellucid.explain import Explanation, LabelAttribution
 from pellucid.files import fitting, shown
-from pellucid.gallery import LEADING, brief
+from pellucid.gallery import LEADING, Leading, brief
 from pellucid.inputs import Instance
 from pellucid.model import Array, TensorsOfRow
 from pellucid.notices import Notice
 from pellucid.remote import address_of
-from pellucid.responses import TableForm, encode, predictions, response, tidy_groups
+from pellucid.responses import (
+    Features,
+    RowTexts,
+    TableForm,
+    encode,
+    predictions,
+    response,
+    tidy_groups,
+)
 from pellucid.visualize import (
     SMALL,
     Counted,
@@ -83,9 +91,11 @@ def render(
     A verdict says what the instance is, if that is known. Raises MemoryError.
     """
     packed = _packed(explanations, items) if wanted.raw else {}
+    texts = RowTexts()
     for number, (item, verdict) in enumerate(zip(items, verdicts, strict=True)):
         try:
-            yield _record(explanations, number, item, wanted, packed.get(number, []), verdict)
+            arrays = packed.get(number, [])
+            yield _record(explanations, number, item, wanted, arrays, verdict, texts.of)
         except MemoryError:
             raise
         except PellucidError as error:
@@ -102,14 +112,12 @@ def _record(
     wanted: Wanted,
     arrays: Sequence[tuple[str, bytes]],
     verdict: Verdict | None,
+    features: Features,
 ) -> Record:
-    explanation, instance = explanations[number], explanations.instances[number]
+    explanation, instance, name = explanations[number], explanations.instances[number], item.name
+    metadata = explanations.metadata
     first = explanation.labels[0] if explanation.labels else None  # neighbours have none
-    # Of several outputs each has its pictures, named after it.
-    best = {
-        f"{output}." if len(explanation.by_output) > 1 else "": labels[0]
-        for output, labels in explanation.by_output.items()
-    }
+    best = _best(explanation)
     drawn: dict[str, Drawn] = {}
     pictures: dict[int, dict[str, tuple[bytes, str]]] = {}
     for label in () if explanation.tabular else explanation.labels:
@@ -118,7 +126,7 @@ def _record(
         for output, one in best.items():
             drawn |= {f"{output}{name}": it for name, it in each.items() if label is one}
     body = response(
-        [explanation], explanations.metadata, lambda _, label: pictures.get(id(label), {})
+        [explanation], metadata, lambda _, it: pictures.get(id(it), {}), features=features
     )
     line = {
         **_beside(instance),
@@ -130,13 +138,13 @@ def _record(
     line |= {"overlays": made.overlays} if made.overlays else {}
     result = encode(line, indent=False)
     return Record(
-        name=item.name,
+        name=name,
         result=result,
-        table=b"" if wanted.table is None else _rows(explanations, number, item, wanted, verdict),
+        table=b"" if wanted.table is None else _rows(explanations, number, name, wanted, verdict),
         files=(*arrays, *made.files),
         shown=_shown(made, first, verdict) | _brief(explanation, line, len(result), wanted),
         verdict=verdict,
-        maps=map_of(explanation, explanations.metadata),
+        maps=map_of(explanation, metadata),
         number=f"{item.number}",
         counted=_counted(explanations, number),
         sampled=_sampled(explanations, number, item),
@@ -145,6 +153,12 @@ def _record(
         held=explanation.held,
         said=tuple(Said(message=it, warning=True) for it in explanation.general),
     )
+
+
+def _best(explanation: Explanation) -> dict[str, LabelAttribution]:
+    """Return what is drawn: of several outputs each has its pictures, named after it."""
+    outputs = {} if explanation.tabular else explanation.by_output
+    return {f"{it}." if len(outputs) > 1 else "": labels[0] for it, labels in outputs.items()}
 
 
 def _shown(
@@ -168,9 +182,12 @@ def _brief(
     features = explanation.labels[0].features
     if not isinstance(features, TensorsOfRow) or features.arrays.order is None:
         return {}
-    names = features.arrays.names
-    leading = [names[place] for place in features.arrays.order[features.row, :LEADING].tolist()]
-    found = brief(line, leading, size)
+    rows, row = features.arrays, features.row
+    assert rows.order is not None and rows.joined is not None
+    places = rows.order[row, :LEADING]
+    values = np.asarray(rows.joined[places, row], np.float64).tolist()
+    leading = {rows.names[at]: it for at, it in zip(places.tolist(), values, strict=True)}
+    found = brief(line, Leading(len(rows), leading), size)
     return {} if found is None else {"brief": found.decode()}
 
 
@@ -183,13 +200,13 @@ def _beside(instance: Instance) -> dict[str, object]:
 def _rows(
     explanations: Explanations,
     number: int,
-    item: Item,
+    name: str,
     wanted: Wanted,
     verdict: Verdict | None,
 ) -> bytes:
     """Return the rows that an explanation has in the table, a line for each label."""
     truth = () if verdict is None else (verdict.truth,)
-    groups = tidy_groups(explanations, number, item.name, wanted.kept_columns, truth)
+    groups = tidy_groups(explanations, number, name, wanted.kept_columns, truth)
     return b"".join(encode(group, indent=False) for group in groups)
 
 

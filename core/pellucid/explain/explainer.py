@@ -190,10 +190,10 @@ class Explainer:
         numbers_alone = made.as_they_are is not None and not texts.cuts
         tabular = numbers_alone and all_numbers(specs, seen[0].arrays, given[0].arrays)
         result = []
-        for i in range(n):
-            places, read = np.flatnonzero(asked.row == i), read_of(self.tokens, inputs, i)
+        for i, places in enumerate(asked.places):
+            read = read_of(self.tokens, inputs, i)
             sparse, tokens = sparse_of(self.companions, inputs, i), self._tokens(read, inputs, x, i)
-            labels = tuple(made.made(int(j), sparse, tokens) for j in places)
+            labels = tuple(made.made(j, sparse, tokens) for j in places)
             notices = warnings_of(labels, method, facts, [leaping[j] for j in places], noise=noise)
             result.append(
                 Explanation(
@@ -299,7 +299,7 @@ class Explainer:
         self, read: Mapping[str, LookedUp], inputs: Tensors, x: Tensors, i: int
     ) -> dict[str, Tokens]:
         """Return the words of an instance that are explained at their embeddings."""
-        explained = read.keys() & self.model.differentiable if self._gradients else ()
+        explained = read.keys() & self.model.differentiable if read and self._gradients else ()
         texts = {name: inputs[self.input_keys[name]][i, ...].ravel()[0] for name in explained}
         return tokens_in(read, texts, {name: x[name].shape[1] for name in texts})
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -313,6 +314,18 @@ class Labels:
         return f"{list(index) if name is None else name} rather than {self.contrast.called}"
 
     @cached_property
+    def _numbers(self) -> list[tuple[Any, ...]]:
+        """Of each row: target, score, that of the baseline, error, flatness, and gradients."""
+        found = self.attribution
+        none = [None] * len(found.target)
+        error = none if found.approx_error is None else found.approx_error.tolist()
+        errors = [None if it is None or math.isnan(it) else it for it in error]
+        flat = [False] * len(none) if found.flat is None else found.flat.tolist()
+        used = none if found.evaluations is None else found.evaluations.tolist()
+        scores = (found.target.tolist(), found.score.tolist(), found.baseline_score.tolist())
+        return [*zip(*scores, errors, flat, used, strict=True)]
+
+    @cached_property
     def _values(self) -> Sequence[Tensors]:
         values, count = self.attribution.values, len(self.attribution.target)
         if all(value.dtype != object for value in values.values()):
@@ -340,10 +353,9 @@ class Labels:
         self, j: int, sparse: Mapping[str, Sparse], tokens: Mapping[str, Tokens]
     ) -> LabelAttribution:
         """Return the label of row `j`, `sparse` and `tokens` being those of its instance."""
-        found = self.attribution
-        index = index_of(int(found.target[j]), self.shape)
-        error = found.approx_error
-        values, known = self._values[j], self.as_they_are
+        found, values, known = self.attribution, self._values[j], self.as_they_are
+        target, score, start, error, flat, used = self._numbers[j]
+        index = index_of(target, self.shape)
         features = known[j] if known is not None else self._reported(values, sparse)
         off = {name: value[j] for name, value in found.errors.items()}
         errors = off and self._reported(off, sparse)
@@ -356,22 +368,14 @@ class Labels:
             if padding:
                 diagnostics[f"padding of {name}"] = padding
         return LabelAttribution(
-            output=self.metadata.output.name,
-            index=index,
-            name=self._name(index),
-            score=float(found.score[j]),
-            baseline_score=float(found.baseline_score[j]),
-            values=values,
+            output=self.metadata.output.name, index=index, name=self._name(index),
+            score=score, baseline_score=start, values=values, features=features,
             ranks={name: rank[j] for name, rank in found.ranks.items()},
             segments={name: patches[j] for name, patches in found.segments.items()},
-            diagnostics=diagnostics,
-            flat=found.flat is not None and bool(found.flat[j]),
-            single=math.prod(self.shape) == 1,
-            features=features,
+            diagnostics=diagnostics, flat=flat, single=math.prod(self.shape) == 1,
             errors={name: np.abs(value) for name, value in errors.items()},
-            approx_error=None if error is None or np.isnan(error[j]) else float(error[j]),
-            evaluations=None if found.evaluations is None else int(found.evaluations[j]),
-        )
+            approx_error=error, evaluations=used,
+        )  # fmt: skip
 
 
 def sparse_of(companions: Mapping[str, Companions], inputs: Tensors, i: int) -> dict[str, Sparse]:

@@ -65,11 +65,14 @@ def all_numbers(specs: Sequence[InputSpec], *tensors: Tensors) -> bool:
     return apart and all(it.dtype.kind in "fiub" for some in tensors for it in some.values())
 
 
+_SHORT = frozenset((Arrays, ArraysOfRow))
+
+
 def _print_short(record: object, *names: str) -> None:
     """Have what is by those names of a record be printed short."""
     for name in names:
         found = getattr(record, name)
-        if not isinstance(found, Arrays | ArraysOfRow):
+        if type(found) not in _SHORT:
             object.__setattr__(record, name, Arrays(found))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,12 @@ class Asked:
     contrast: Contrast | None = None
 
     @property
+    def places(self) -> list[range]:
+        """Where the outputs of each instance stand among all that are asked, [n]."""
+        ends = np.searchsorted(self.row, np.arange(len(self.scores) + 1)).tolist()
+        return [*map(range, ends, ends[1:])]
+
+    @property
     def score(self) -> Array:
         """What is explained of each instance, [m]."""
         found = self.scores[self.row, self.target]
@@ -50,6 +57,7 @@ class Asked:
         return np.asarray(found - self.scores[self.row, self.contrast.target])
 
 
+@lru_cache(4096)
 def index_of(target: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the place of a flat index in an output of one instance; () where that is a scalar."""
     return tuple(int(i) for i in np.unravel_index(target, shape)) if shape else ()
@@ -207,6 +215,8 @@ def check_scores(
     that is masked, is the last.
     """
     scores = np.asarray(prediction, np.float64).reshape(len(prediction), -1)
+    if np.isfinite(scores).all():
+        return
     for at, (number, row, targets) in enumerate(zip(numbers, scores, chosen, strict=True)):
         bad = [int(it) for it in targets if not np.isfinite(row[it])]
         bad += np.flatnonzero(np.isnan(row)).tolist() if ranked else []

@@ -45,7 +45,7 @@ def expect(value: Any, form: Any, place: str = "it") -> None:
         ):
             raise ValueError(f"{place} is not of the type it has to be")
     elif isinstance(form, list) and isinstance(value, list):
-        if {*map(type, value)} <= _types(form[0]):
+        if {*map(type, value)} <= _types(form[0]) or _are_alike(value, form[0]):
             return  # as most are, where there are many
         for number, item in enumerate(value):
             expect(item, form[0], f"{place}[{number}]")
@@ -60,6 +60,22 @@ def expect(value: Any, form: Any, place: str = "it") -> None:
                     raise ValueError(f"{place} has no {name}")
     elif not isinstance(form, type) or not _is_one(value, form):
         raise ValueError(f"{place} is not of the type it has to be")
+
+
+def _are_alike(values: list[Any], form: Any) -> bool:
+    """Whether many objects are certainly of a form, of which they all are the same alternative."""
+    if isinstance(form, tuple):
+        return any(_are_alike(values, one) for one in form)
+    if not isinstance(form, Mapping) or str in form or {*map(type, values)} != {dict}:
+        return False
+    for key, inner in form.items():
+        name = key.removesuffix("?")
+        found = [it[name] for it in values if name in it]
+        if len(found) < len(values) and name == key:
+            return False
+        if not {*map(type, found)} <= _types(inner) and not _are_alike(found, inner):
+            return False
+    return True
 
 
 def _types(form: Any) -> frozenset[type]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.gallery.brief_rows import LEADING, brief
+from pellucid.gallery.brief_rows import LEADING, Leading, brief
 from pellucid.gallery.page import INDEX, OVERVIEW, Entry, is_gallery, write_gallery
 from pellucid.gallery.run_folder import findings_in, knew_truth, read_entries
 from pellucid.gallery.template import Template, read_template
@@ -12,6 +12,7 @@ __all__ = [
     "LEADING",
     "OVERVIEW",
     "Entry",
+    "Leading",
     "Template",
     "brief",
     "findings_in",

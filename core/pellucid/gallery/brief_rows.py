@@ -7,6 +7,7 @@ line of results again, and to cut it down step by step, would take longer than t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,51 +15,64 @@ import numpy as np
 import orjson
 
 from pellucid.gallery.page import CUTS, FEW, ROW
+from pellucid.gallery.single_numbers import are_numbers
 
 (LEADING, _), (_FEWER, _LETTERS) = CUTS[-2:]
 """So many features of a row are asked for."""
 
 
-def brief(row: Mapping[str, Any], leading: Sequence[str], size: int) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """Features of a row that are `count` single numbers: those that count most, as JSON, first.
+
+    They are what stands for the text of all of them, where a row has that.
+    """
+
+    count: int
+    features: Mapping[str, Any]
+
+
+def brief(row: Mapping[str, Any], leading: Leading, size: int) -> bytes | None:
     """Return what `shortened` makes of a row with the least limit, None where it takes looking.
 
-    `row` is a line of results of `size` bytes, and `leading` its features, those first that count
-    most for its first label, of which there is one.
+    `row` is a line of results of `size` bytes, and `leading` the features of its first label, of
+    which there is one.
     """
-    if size <= 2 * ROW or not all(it.isascii() and len(it) <= _LETTERS for it in leading):
+    names = [*leading.features]
+    if size <= 2 * ROW or not all(it.isascii() and len(it) <= _LETTERS for it in names):
         return None
-    numbers: list[dict[str, Any]] = []
-    fewer = _cut(row, leading[:_FEWER], numbers)
+    numbers: list[Mapping[str, Any]] = []
+    fewer = _cut(row, leading, _FEWER, numbers)
     if fewer is None:
         return None
     found = orjson.dumps(fewer)
-    shorter = len(found) + _more(numbers, leading[_FEWER:]) <= ROW
-    if shorter and len(orjson.dumps(_cut(row, leading, []))) <= ROW:
+    shorter = len(found) + _more(numbers, names[_FEWER:]) <= ROW
+    if shorter and len(orjson.dumps(_cut(row, leading, len(names), []))) <= ROW:
         return None
     return found if len(found) <= 10 * ROW else None
 
 
-def _more(numbers: Sequence[dict[str, Any]], names: Sequence[str]) -> int:
+def _more(numbers: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:
     """Return by how much a row is longer, at least, that has more features of its objects."""
     some = [it[name] for it in numbers for name in names]
     return len(orjson.dumps(some)) + len(numbers) * (sum(map(len, names)) + len(names) - 8)
 
 
 def _cut(
-    row: Mapping[str, Any], leading: Sequence[str], numbers: list[dict[str, Any]]
+    row: Mapping[str, Any], leading: Leading, kept: int, numbers: list[Mapping[str, Any]]
 ) -> dict[str, Any] | None:
-    """Return a row with so many features, None where it has more than a row of a table has.
+    """Return a row with so many `kept` features, None where it has more than a row of a table has.
 
     The objects of many `numbers` in it are added to these.
     """
     found: dict[str, Any] = {}
     for key, value in row.items():
         if key == "explanation":
-            value = _explanation(value, leading, numbers)
+            value = _explanation(value, leading, kept, numbers)
         elif key == "prediction" and isinstance(value, np.ndarray):
-            value = _first_of(value, len(leading))
+            value = _first_of(value, min(kept, len(leading.features)))
         elif isinstance(value, dict):
-            value = _leading(value, leading, numbers)
+            value = _leading(value, leading, kept, numbers)
         elif not _is_short(value):
             return None
         if value is None:
@@ -68,7 +82,7 @@ def _cut(
 
 
 def _explanation(
-    value: dict[str, Any], leading: Sequence[str], numbers: list[dict[str, Any]]
+    value: dict[str, Any], leading: Leading, kept: int, numbers: list[Mapping[str, Any]]
 ) -> dict[str, Any] | None:
     if len(value) != 1:
         return None
@@ -77,8 +91,8 @@ def _explanation(
         return None
     label = dict(labels[0])
     for key, inner in label.items():
-        if isinstance(inner, dict):
-            some = _leading(inner, leading, numbers)
+        if isinstance(inner, dict | orjson.Fragment):
+            some = _leading(inner, leading, kept, numbers)
             if some is None:
                 return None
             label[key] = some
@@ -88,16 +102,25 @@ def _explanation(
 
 
 def _leading(
-    found: dict[str, Any], leading: Sequence[str], numbers: list[dict[str, Any]]
+    found: dict[str, Any] | orjson.Fragment,
+    leading: Leading,
+    kept: int,
+    numbers: list[Mapping[str, Any]],
 ) -> dict[str, Any] | None:
     """Return the leading ones of many numbers by name, None where they are not that."""
-    if len(found) <= FEW or not all(map(_is_number, islice(found.values(), FEW))):
-        return None
-    if any(name not in found for name in leading):
-        return None
-    numbers.append(found)
-    more = len(found) - len(leading)
-    return {**{name: found[name] for name in leading}, f"… {more:,} more": None}
+    names = [*leading.features][:kept]
+    if isinstance(found, orjson.Fragment):
+        count, inside = leading.count, leading.features
+        if count <= FEW:
+            return None
+    else:
+        count, inside = len(found), found
+        if count <= FEW or not are_numbers([*islice(found.values(), FEW)]):
+            return None
+        if not found.keys() >= {*names}:
+            return None
+    numbers.append(inside)
+    return {**{name: inside[name] for name in names}, f"… {count - len(names):,} more": None}
 
 
 def _first_of(values: np.ndarray[Any, Any], count: int) -> list[Any] | None:
@@ -112,9 +135,3 @@ def _is_short(value: object) -> bool:
     if isinstance(value, str):
         return value.isascii() and len(value) <= _LETTERS
     return value is None or type(value) is float or (type(value) is int and abs(value) < 2**63)
-
-
-def _is_number(value: object) -> bool:
-    if type(value) is list and len(value) == 1:
-        value = value[0]
-    return type(value) is float

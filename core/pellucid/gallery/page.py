@@ -24,6 +24,7 @@ import orjson
 
 from pellucid.errors import OutputError
 from pellucid.files import create, open_file, rename, sync, sync_folder
+from pellucid.gallery.single_numbers import are_numbers, is_number, sizes_of
 from pellucid.gallery.template import read_template
 from pellucid.notices import Where
 from pellucid.printable import encodable, printable
@@ -328,8 +329,8 @@ class _Leading:
         features = features_of(self._row)
         if len(features) <= FEW:
             return []
-        sizes = [it[0] if type(it) is list and len(it) == 1 else it for it in features.values()]
-        if not {*map(type, sizes)} <= {float, int}:
+        sizes = sizes_of(features.values())
+        if sizes is None:
             return []
         order = np.argsort(-np.abs(np.array(sizes, np.float64)), kind="stable").tolist()
         names = [*features]
@@ -350,14 +351,14 @@ def _cut(value: object, items: int, letters: int, leading: _Leading) -> object:
         text = encodable(value[:letters])
         return text if len(value) <= letters else f"{text}… {len(value):,} letters"
     if isinstance(value, Mapping):
-        if len(value) > FEW and all(map(_is_number, islice(value.values(), FEW))):
+        if len(value) > FEW and are_numbers([*islice(value.values(), FEW)]):
             if len(value) > items:
                 return leading.of(value, items)
             if _are_plain(value):
                 return value
         return {
             _key(str(key)): inner
-            if _is_number(inner)
+            if is_number(inner)
             else _cut(inner, items, 0 if str(key).startswith("b64") else letters, leading)
             for key, inner in value.items()
         }
@@ -374,18 +375,11 @@ def _cut(value: object, items: int, letters: int, leading: _Leading) -> object:
     return value
 
 
-def _is_number(value: object) -> bool:
-    """Whether a value is a number, or a list of one: most are, where there are many."""
-    if type(value) is list and len(value) == 1:
-        value = value[0]
-    return type(value) is float
-
-
 def _are_plain(mapping: Mapping[str, object]) -> bool:
     """Whether nothing in an object is to be cut: short names, and a number under each."""
     names = "".join(mapping)
     short = names.isascii() and max(map(len, mapping)) <= _NAME
-    return short and all(map(_is_number, mapping.values()))
+    return short and are_numbers(mapping.values())
 
 
 def _key(key: str) -> str:

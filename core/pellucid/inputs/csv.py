@@ -16,7 +16,7 @@ from itertools import chain, groupby
 from typing import Any, TypeAlias
 
 from pellucid.errors import InstanceError
-from pellucid.inputs.by_column import plain_rows
+from pellucid.inputs.by_column import PlainLine, is_blank, is_plain, plain_rows
 from pellucid.inputs.columns import (
     CARRIED,
     ID,
@@ -48,7 +48,7 @@ _MISSING = frozenset(
      "null", "NAN")
 )  # fmt: skip
 
-Row: TypeAlias = tuple[int | None, list[Any]]
+Row: TypeAlias = tuple[int | None, Sequence[Any]]
 """(The line a row begins on, counted from 1, if it has one; its cells, or rows that are steps.)"""
 
 
@@ -189,7 +189,7 @@ def open_table(
         separator = written[1]
         number, line = _first(found, source)
     taken = separator or _separator(line, inputs, beside)
-    rows = _rows(chain([line], (text for _, text in found)), number, source, taken)
+    rows = _rows(chain([(number, line)], found), source, taken)
     begin = next(rows)
     where = Where(file=source or "", line=begin[0])
     titles = [cell.strip() for cell in begin[1]]
@@ -296,18 +296,25 @@ def _split(line: str, separator: str) -> list[str]:
         return [cell.strip() for cell in line.split(separator)]
 
 
-def _rows(lines: Iterable[str], first: int, source: str | None, separator: str) -> Iterator[Row]:
-    """Yield the rows that are not blank; `first` is the number of the first line."""
-    reader = csv.reader(lines, strict=True, delimiter=separator)
-    begins = first
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                yield begins, row
-            begins = reader.line_num + first
-    except csv.Error as error:
-        where = Where(file=source or "", line=reader.line_num + first - 1)
-        raise InstanceError(f"not CSV: {error}", where=where) from None
+def _rows(lines: Iterator[tuple[int, str]], source: str | None, separator: str) -> Iterator[Row]:
+    """Yield the rows that are not blank, with the numbers of the lines that they begin on."""
+    for number, line in lines:
+        if is_plain(line):
+            if not is_blank(line, separator):
+                yield number, PlainLine(line.rstrip("\r\n"), separator)
+            continue
+        # A cell in quotes may go on in the next line.
+        rest = chain([line], (text for _, text in lines))
+        reader = csv.reader(rest, strict=True, delimiter=separator)
+        begins = number
+        try:
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield begins, row
+                begins = reader.line_num + number
+        except csv.Error as error:
+            where = Where(file=source or "", line=reader.line_num + number - 1)
+            raise InstanceError(f"not CSV: {error}", where=where) from None
 
 
 def _like_number(title: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.responses.archive import DOCUMENT, archive_digest, read_arrays
-from pellucid.responses.json import encode, laid_out, predictions
+from pellucid.responses.json import Features, encode, laid_out, predictions
 from pellucid.responses.kserve import kserve, of_patches
 from pellucid.responses.npz import pack, unpack
 from pellucid.responses.provenance import (
@@ -18,6 +18,7 @@ from pellucid.responses.provenance import (
     leaves,
     stamped,
 )
+from pellucid.responses.row_texts import RowTexts
 from pellucid.responses.services import response
 from pellucid.responses.tidy import frame, tidy, tidy_groups
 from pellucid.responses.tidy_files import TableForm, check_form, parquet, write_tidy
@@ -29,7 +30,9 @@ __all__ = [
     "DOCUMENT",
     "PROVENANCE",
     "Comparison",
+    "Features",
     "Leaf",
+    "RowTexts",
     "TableForm",
     "archive_digest",
     "check_form",

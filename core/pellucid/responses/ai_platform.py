@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.explain import Explanation
 from pellucid.metadata import ExplanationMetadata
 from pellucid.responses.json import (
+    Features,
     Picture,
     diagnostics_json,
     features_json,
@@ -24,6 +25,7 @@ def ai_platform(
     ids: Sequence[str | None] = (),
     *,
     errors: bool = False,
+    features: Features = features_json,
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions_by_label": […]}]}``, sorted by example_score."""
     result: list[dict[str, Any]] = []
@@ -39,7 +41,7 @@ def ai_platform(
                 "attributions_by_label": [
                     {
                         "approx_error": label.approx_error,
-                        "attributions": features_json(label, pictures(number, label)),
+                        "attributions": features(label, pictures(number, label)),
                         "baseline_score": label.baseline_score,
                         "example_score": label.score,
                         "label_index": _label_index(label.index),

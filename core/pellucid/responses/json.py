@@ -23,6 +23,11 @@ from pellucid.model import Array, TensorsOfRow
 Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
 """(number of the explanation, label) → image feature → (encoded picture, ``jpeg`` or ``png``)."""
 
+Drawn = dict[str, tuple[bytes, str]]
+"""Image feature → (encoded picture, ``jpeg`` or ``png``)."""
+
+Features = Callable[[LabelAttribution, Drawn], Any]
+"""How the attributions of the features of a label are written: `features_json`, or as text."""
 
 # Of so few numbers, lists of a whole block are made faster than an array is written.
 _FEW = 16
@@ -154,7 +159,7 @@ def neighbors_json(neighbors: Sequence[Neighbor]) -> dict[str, Any]:
     }
 
 
-def features_json(label: LabelAttribution, drawn: dict[str, tuple[bytes, str]]) -> dict[str, Any]:
+def features_json(label: LabelAttribution, drawn: Drawn) -> dict[str, Any]:
     """Return the attribution of each feature: nested lists, a number, or its picture."""
     found = label.features
     if not drawn and isinstance(found, TensorsOfRow) and found.arrays.largest <= _FEW:

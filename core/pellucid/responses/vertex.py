@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.explain import Explanation
 from pellucid.metadata import ExplanationMetadata
 from pellucid.responses.json import (
+    Features,
     Picture,
     diagnostics_json,
     features_json,
@@ -25,6 +26,7 @@ def vertex(
     ids: Sequence[str | None] = (),
     *,
     errors: bool = False,
+    features: Features = features_json,
 ) -> dict[str, Any]:
     """Return ``{"explanations": [{"attributions": […]}], "predictions": […], …}``."""
     result: list[dict[str, Any]] = []
@@ -40,7 +42,7 @@ def vertex(
                     {
                         "baselineOutputValue": label.baseline_score,
                         "instanceOutputValue": label.score,
-                        "featureAttributions": features_json(label, pictures(number, label)),
+                        "featureAttributions": features(label, pictures(number, label)),
                         **({"outputIndex": list(label.index)} if label.index else {}),
                         **({} if label.name is None else {"outputDisplayName": label.name}),
                         "approximationError": label.approx_error,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import orjson
 import pytest
 
-from pellucid.gallery import brief
+from pellucid.gallery import Leading, brief
 from pellucid.gallery.page import ROW, Entry, shortened, write_gallery
 
 
@@ -23,10 +24,11 @@ def row_of(seed: int, columns: int, classes: int = 10, **label: object) -> dict[
     }
 
 
-def leading_of(row: dict[str, object]) -> list[str]:
+def leading_of(row: dict[str, object]) -> Leading:
     (label,) = row["explanation"]["attributions_by_label"]  # type: ignore[index]
     found = label["attributions"]
-    return sorted(found, key=lambda name: -abs(found[name]))[:4]
+    names = sorted(found, key=lambda name: -abs(found[name]))[:4]
+    return Leading(len(found), {name: found[name] for name in names})
 
 
 def read(row: dict[str, object]) -> dict[str, object]:
@@ -45,6 +47,18 @@ def test_a_brief_row_is_the_shortened_one(columns: int, classes: int) -> None:
         known += found is not None
         assert found is None or found == shortened(read(row), ROW, size)
     assert known >= 15
+
+
+@pytest.mark.parametrize("columns", [4, 30, 1000])
+def test_features_that_are_text_already_are_cut_as_they_would_be_alone(columns: int) -> None:
+    row = row_of(columns, columns, label_name="yes")
+    leading = leading_of(row)
+    (label,) = row["explanation"]["attributions_by_label"]  # type: ignore[index]
+    written = {**label, "attributions": orjson.Fragment(orjson.dumps(label["attributions"]))}
+    text = {**row, "explanation": {"attributions_by_label": [written]}}
+    found = brief(row, leading, 5000)
+    assert brief(text, leading, 5000) == found
+    assert (found is None) == (columns == 4)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import orjson
 
+from pellucid.inputs.by_column.plain_lines import PlainLine
 from pellucid.inputs.input_info import InputInfo
 
 # Beyond them, a whole number might have become another kind of number.
@@ -34,11 +35,14 @@ def plain_rows(
         return [row if _is_typed(row) else None for row in picked]
     if any(info.dtype == "bool" or info.optional for info in inputs):
         return [None] * len(rows)
+    if lines := _lines(rows, places, inputs):
+        return _numbers(lines, len(places))
     texts = [i for i, info in enumerate(inputs) if info.is_string]
     numbers = [i for i, info in enumerate(inputs) if not info.is_string]
     found: list[tuple[Any, ...] | None] = [()] * len(rows)
     if numbers:
-        found = _numbers(_picker([places[i] for i in numbers])(rows))
+        picked = _picker([places[i] for i in numbers])(rows)
+        found = _numbers([*map(",".join, picked)], len(numbers))
     if not texts:
         return found
     order = _picker([*map([*numbers, *texts].index, range(len(inputs)))])
@@ -65,16 +69,23 @@ def _is_typed(row: tuple[Any, ...]) -> bool:
     return float not in kinds or all(it == it for it in row if type(it) is float)
 
 
-def _numbers(rows: Picked) -> list[tuple[Any, ...] | None]:
-    """Return the numbers that rows of text are; all are tried together first."""
+def _lines(rows: Sequence[Cells], places: Sequence[int], inputs: Sequence[InputInfo]) -> list[str]:
+    """Return the text of rows that are nothing but numbers between commas, if all may be that."""
+    if [*places] != [*range(len(rows[0]))] or any(info.is_string for info in inputs):
+        return []
+    found = [it.text for it in rows if isinstance(it, PlainLine) and it.separator == ","]
+    return found if len(found) == len(rows) else []
+
+
+def _numbers(rows: Sequence[str], width: int) -> list[tuple[Any, ...] | None]:
+    """Return the `width` numbers that rows of text are; all are tried together first."""
     try:
-        found = orjson.loads(f"[[{'],['.join(map(','.join, rows))}]]")
+        found = orjson.loads(f"[[{'],['.join(rows)}]]")
     except (orjson.JSONDecodeError, TypeError):
         found = []
     # A cell with a comma or a bracket in it makes more of them.
-    width = len(rows[0])
     if len(found) == len(rows) and all(len(row) == width for row in found):
         leaves = [*chain.from_iterable(found)]
         if {*map(type, leaves)} <= {int, float} and max(leaves) < _WHOLE and min(leaves) > -_WHOLE:
             return [*map(tuple, found)]
-    return [None] if len(rows) == 1 else [it for row in rows for it in _numbers([row])]
+    return [None] if len(rows) == 1 else [it for row in rows for it in _numbers([row], width)]

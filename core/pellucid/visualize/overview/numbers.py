@@ -70,13 +70,13 @@ def counted(
 
     A text beside other features is one of them, too: the sum of its words.
     """
-    written = texts(explanation, label, metadata, value)
-    texts_of = {text.feature for text in written}
     mapped = metadata.mapped
     columns, features = label.features, dict[str, Array]()
     if explanation.tabular and not mapped and isinstance(columns, TensorsOfRow):
         small = columns if columns.arrays.largest <= LARGEST else features
         return Counted(output=label.output, index=label.index, name=label.called, features=small)
+    written = texts(explanation, label, metadata, value)
+    texts_of = {text.feature for text in written}
     for feature, values in label.features.items():
         if feature in texts_of or values.size > LARGEST:
             continue
