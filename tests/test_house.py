@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -30,13 +31,42 @@ FILES = 14
 ALLOWED_NAMES = {"pellucid.runtime.backends.base"}
 
 
+Place = TypeVar("Place", str, Path)
+
+
 @cache
 def tree(module: str) -> ast.Module:
     return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
 
 
+@cache
+def walked(module: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree(module)))
+
+
+def for_each(places: Iterable[Place]) -> Callable[[Callable[[Place], None]], Callable[[], None]]:
+    """Make a test of a check, which names every place that fails it.
+
+    A test for each of them would cost pytest more than the check does.
+    """
+
+    def made(check: Callable[[Place], None]) -> Callable[[], None]:
+        def test() -> None:
+            faults = []
+            for place in places:
+                try:
+                    check(place)
+                except AssertionError as error:
+                    faults.append(f"{place}: {str(error).splitlines()[0]}")
+            assert not faults, "\n".join(faults)
+
+        return test
+
+    return made
+
+
 def imports(module: str) -> Iterator[ast.ImportFrom]:
-    for node in ast.walk(tree(module)):
+    for node in walked(module):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports relatively, line {node.lineno}"
             if (node.module or "").partition(".")[0] in ("pellucid", "pellucid_cli"):
@@ -49,7 +79,7 @@ def room_of(module: str) -> str:
     return parts[0] if parts[0] == "pellucid_cli" else ".".join(parts[:2])
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_a_room_is_entered_by_its_door(module: str) -> None:
     for node in imports(module):
         origin = str(node.module)
@@ -59,7 +89,7 @@ def test_a_room_is_entered_by_its_door(module: str) -> None:
             assert SOURCES[origin].name == "__init__.py", f"line {node.lineno}: {origin} is inside"
 
 
-@pytest.mark.parametrize("module", [m for m in SOURCES if SOURCES[m].name == "__init__.py"])
+@for_each([m for m in SOURCES if SOURCES[m].name == "__init__.py"])
 def test_a_door_says_what_it_exports(module: str) -> None:
     listed: list[str] = []
     for node in tree(module).body:
@@ -99,22 +129,22 @@ def test_imports_do_not_go_round_in_a_circle() -> None:
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda it: it.relative_to(ROOT).as_posix())
+@for_each(FOLDERS)
 def test_a_folder_can_be_taken_in_at_a_glance(folder: Path) -> None:
     assert len(list(folder.glob("*.py"))) <= FILES
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_a_file_is_named_after_what_it_holds(module: str) -> None:
     for word in re.split(r"[._]", module):
         assert module in ALLOWED_NAMES or not re.fullmatch(VAGUE, word)
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_errors_are_caught_by_name(module: str) -> None:
     if module == "pellucid_cli.main":
         return
-    for node in ast.walk(tree(module)):
+    for node in walked(module):
         if isinstance(node, ast.ExceptHandler):
             caught = (
                 {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)}
@@ -181,9 +211,9 @@ OWN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("module", [module for module in SOURCES if module not in OWN])
+@for_each([module for module in SOURCES if module not in OWN])
 def test_files_are_opened_by_what_refuses_pipes(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in walked(module):
         function = node.func if isinstance(node, ast.Call) else None
         if isinstance(function, ast.Name):
             assert function.id != "open", f"line {node.lineno}"
@@ -197,23 +227,23 @@ def test_files_are_opened_by_what_refuses_pipes(module: str) -> None:
             assert ours or not (reads or opens), f"line {node.lineno}: {ast.unparse(node)}"
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_a_file_has_at_most_400_lines(module: str) -> None:
     assert SOURCES[module].read_text(encoding="utf-8").count("\n") <= LINES
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_a_function_fits_on_a_screen(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in walked(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= FUNCTION, f"{node.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("module", [m for m in SOURCES if m.startswith("pellucid_cli")])
+@for_each([m for m in SOURCES if m.startswith("pellucid_cli")])
 def test_the_commands_know_the_type_of_everything(module: str) -> None:
     """What comes from the library, too: imports for type checkers alone cost nothing."""
-    names = (node.id for node in ast.walk(tree(module)) if isinstance(node, ast.Name))
+    names = (node.id for node in walked(module) if isinstance(node, ast.Name))
     assert "Any" not in {*names}
 
 
@@ -237,17 +267,17 @@ ERRORS = {node.name for node in tree("pellucid.errors").body if isinstance(node,
 FOREIGN = re.compile(r"pip install --no-deps|gcloud's ``--[a-z-]+``")
 
 
-@pytest.mark.parametrize("module", [m for m in SOURCES if room_of(m) != "pellucid_cli"])
+@for_each([m for m in SOURCES if room_of(m) != "pellucid_cli"])
 def test_the_core_names_no_flag(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in walked(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found = re.search(r"(^|\s)--[a-z]", FOREIGN.sub("", node.value))
             assert not found, f"line {node.lineno}: a hint names a setting, and the edge its flag"
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_nobody_makes_a_sentence_of_an_error_to_take_it_apart(module: str) -> None:
-    for handler in ast.walk(tree(module)):
+    for handler in walked(module):
         if not isinstance(handler, ast.ExceptHandler) or handler.type is None:
             continue
         caught = {it.id for it in ast.walk(handler.type) if isinstance(it, ast.Name)}
@@ -259,9 +289,9 @@ def test_nobody_makes_a_sentence_of_an_error_to_take_it_apart(module: str) -> No
             assert name is None or name != handler.name, f"line {made.lineno}"
 
 
-@pytest.mark.parametrize("module", SOURCES)
+@for_each(SOURCES)
 def test_an_error_says_its_place_apart(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in walked(module):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {*ERRORS, "Notice"}:
             what = node.args[0] if node.args else None
             parts = what.values if isinstance(what, ast.JoinedStr) else []
