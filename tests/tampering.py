@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,19 +33,23 @@ ARRAYS = [
 ]  # fmt: skip
 
 
-def tampered(document: Any, *, seed: int = 20, each: int = 2) -> Iterator[Any]:
-    """Yield a document with each of its values changed, or missing."""
+def tampered(
+    document: Any, *, seed: int = 20, each: int = 2, without: Container[str] = ()
+) -> Iterator[Any]:
+    """Yield a document with each of its values changed, or missing, but for those below a key."""
     chance = random.Random(seed)
     for place in _places(document):
+        if any(key in without for key in place):
+            continue
         for value in chance.sample(STRANGE, each):
             yield _with(document, place, value)
         if place and isinstance(place[-1], str):
-            without = copy.deepcopy(document)
-            inner = without
+            less = copy.deepcopy(document)
+            inner = less
             for key in place[:-1]:
                 inner = inner[key]
             del inner[place[-1]]
-            yield without
+            yield less
 
 
 def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

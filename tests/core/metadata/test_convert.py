@@ -57,7 +57,7 @@ def normal(baseline: Any) -> Any:
 
 
 @given(documents())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_there_and_back_is_the_same(metadata: ExplanationMetadata) -> None:
     there = convert_metadata(text_of(metadata))
     assert there.dialect is not metadata.dialect
@@ -68,7 +68,7 @@ def test_there_and_back_is_the_same(metadata: ExplanationMetadata) -> None:
 
 
 @given(documents())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_converted_is_valid_and_means_the_same(metadata: ExplanationMetadata) -> None:
     there = convert_metadata(text_of(metadata))
     jsonschema.Draft202012Validator(schema(there.dialect)).validate(there.document)
@@ -82,7 +82,7 @@ def test_what_is_converted_is_valid_and_means_the_same(metadata: ExplanationMeta
 
 
 @given(documents())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_each_thing_that_is_lost_is_said(metadata: ExplanationMetadata) -> None:
     said = {notice.where.path for notice in convert_metadata(text_of(metadata)).lost}
     expected = {
