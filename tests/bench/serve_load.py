@@ -1,7 +1,9 @@
 """`pellucid serve` under 64 clients, against `pellucid batch` over the same instances.
 
 Run alone: ``python tests/bench/serve_load.py [--seconds 60] [--clients 64]``. Each client holds one
-connection and asks again as soon as it is answered. Throughput is compared on the clock, with the
+connection and asks again as soon as it is answered. Both sides do the same for an instance: the same
+model, method and steps, and a JPEG of its overlay in the answer, which `batch` draws for a line of
+results with ``--no-overlays``, too: that leaves out the files for people, and the gallery. Throughput is compared on the clock, with the
 clients on the same processors; what they cost is printed, too. `batch` runs before and after.
 Latencies are of this run. Ends with 1 if a bound is missed.
 """

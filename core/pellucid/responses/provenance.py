@@ -19,6 +19,7 @@ Leaf: TypeAlias = Array | str | None
 
 CLOSE = 1e-6
 """Of the largest number of an array: what two may differ by and be called equal."""
+_LARGE = 2**63
 PROVENANCE, DIAGNOSTICS, DIGEST = "provenance", "diagnostics", "digest"
 
 
@@ -40,12 +41,11 @@ def digest_of(value: Any) -> str:
     """
     digest = sha256()
     for path, leaf in leaves(value):
-        digest.update(f"{path}\n".encode("utf-8", "surrogatepass"))
         if isinstance(leaf, np.ndarray):
-            digest.update(f"{leaf.shape}\n".encode())
+            digest.update(f"{path}\n{leaf.shape}\n".encode("utf-8", "surrogatepass"))
             digest.update(np.ascontiguousarray(leaf, np.float64).tobytes())
         else:
-            digest.update(f"{leaf!r}\n".encode("utf-8", "surrogatepass"))
+            digest.update(f"{path}\n{leaf!r}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -55,7 +55,14 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Leaf]]:
     A list of numbers, or of lists of such, is one array; NaN and infinities, which JSON does not
     have, are nothing.
     """
-    if isinstance(value, Mapping) and value:
+    # What most of them are is told sooner than that they are nothing else.
+    if type(value) is str:
+        yield path, value
+        return
+    if type(value) in (int, float, bool) and abs(value) < _LARGE:
+        yield path, np.array(value, np.float64)
+        return
+    if isinstance(value, dict | Mapping) and value:
         for key, inner in value.items():
             yield from leaves(inner, f"{path}.{key}" if path else str(key))
         return
@@ -77,7 +84,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Leaf]]:
 
 def _numbers(value: Any) -> Array | None:
     """Return finite numbers as float64, None for anything else."""
-    if not isinstance(value, list | tuple | int | float | np.ndarray | np.number):
+    if not isinstance(value, list | tuple | int | float | np.ndarray | np.number | np.bool_):
         return None
     try:
         array = np.asarray(value)

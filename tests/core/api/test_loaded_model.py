@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import pellucid
+from pellucid.metadata import FileBaseline
 from pellucid.notices import Message
 
 
@@ -62,6 +64,25 @@ def test_options_hold_for_one_call_or_for_a_copy(
     copy = diabetes.configured(steps=1)
     assert copy.explain(rows).json() == coarse.json()
     assert copy.explainer.model is diabetes.explainer.model  # nothing is loaded again
+
+
+def test_provenance_is_that_of_the_settings_and_of_what_is_in_files_now(
+    diabetes: pellucid.LoadedModel, tmp_path: Path
+) -> None:
+    before = diabetes.provenance
+    assert before == diabetes.provenance
+    changed = diabetes.configured(steps=1).provenance
+    assert changed["parameters"] != before["parameters"]
+    assert {**changed, "parameters": 0} == {**before, "parameters": 0}
+    file = tmp_path / "baseline.npy"
+    (spec,) = diabetes.metadata.inputs
+    spec = replace(spec, input_baselines=(FileBaseline(path=str(file)),))
+    described = diabetes.described(replace(diabetes.metadata, inputs=(spec,)))
+    found = set()
+    for value in (0, 1, 1):
+        np.save(file, np.full(10, value, np.float32))
+        found.add(described.provenance["metadata"])
+    assert len(found | {before["metadata"]}) == 3
 
 
 def test_one_trace_for_each_question_whatever_was_asked(

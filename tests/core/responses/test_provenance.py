@@ -38,6 +38,15 @@ def test_whatever_changes_has_another_digest(change: Any) -> None:
     assert digest_of(document) != digest_of({**document, **change})
 
 
+@pytest.mark.parametrize(
+    "number", [0, -3, 2**53 + 1, 2**63 - 1, -(2**63) + 1, 0.1, -0.0, 1e300, float("nan"), True]
+)
+def test_a_number_has_one_digest_whatever_holds_it(number: Any) -> None:
+    found = {digest_of({"a": held}) for held in (number, np.asarray(number)[()], np.array(number))}
+    assert len(found) == 1
+    assert found != {digest_of({"a": 7})}
+
+
 def test_what_has_no_provenance_is_not_stamped() -> None:
     assert stamped({"explanations": []}, {}) == {"explanations": []}
     saved = of_a_picture(np.ones((8, 10)))
