@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from starlette.requests import Request
@@ -13,13 +14,13 @@ from pellucid.serve.http_errors import CLIENT_GONE, HttpError
 class Deadline:
     """A block of the current task that is left with a HttpError when its time is over.
 
-    `late` is that HttpError, and may be set anew for each stage of the work. Once the body of a
-    request has been read, `watch` leaves the block, too, when the client goes away. It costs a
-    timer and a task, where ``asyncio.wait_for`` around each stage would cost several.
+    `late` makes that HttpError, by what is known then. Once the body of a request has been read,
+    `watch` leaves the block, too, when the client goes away. It costs a timer and a task, where
+    ``asyncio.wait_for`` around each stage would cost several.
     """
 
-    def __init__(self, seconds: float, late: HttpError) -> None:
-        self.late = late
+    def __init__(self, seconds: float, late: Callable[[], HttpError]) -> None:
+        self._late = late
         self._seconds = seconds
         self._why: HttpError | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -51,7 +52,7 @@ class Deadline:
             raise self._why from None
 
     def _over(self) -> None:
-        self._end(self.late)
+        self._end(self._late())
 
     def _left(self, watching: asyncio.Task[None]) -> None:
         if not watching.cancelled() and watching.exception() is None:

@@ -104,14 +104,10 @@ class Handler:
             seconds = self._seconds(request)
             started = time.monotonic()
             body = await self._received(request, protocol, seconds)
-            late = (
-                f"not computed within {seconds:g} s; send fewer instances, or ask for fewer steps "
-                "or samples"
-            )
             left = seconds - (time.monotonic() - started)
             with (
                 self._place(len(body)),
-                Deadline(left, HttpError(HTTPStatus.GATEWAY_TIMEOUT, late)) as deadline,
+                Deadline(left, lambda: self._late(visit, seconds)) as deadline,
             ):
                 deadline.watch(request)
                 data = await handle(body)
@@ -130,6 +126,18 @@ class Handler:
                 headers=http_error.headers,
                 media_type="application/json",
             )
+
+    def _late(self, visit: Visit, seconds: float) -> HttpError:
+        found = self.repository.models.get(visit.model or "")
+        loaded = None if found is None else found.default.loaded
+        predictor = None if loaded is None else loaded.model.compiler.predictor
+        what = "not computed"
+        if predictor is not None:
+            what = f"{predictor.where}: does not answer all that is asked of it"
+        return HttpError(
+            HTTPStatus.GATEWAY_TIMEOUT,
+            f"{what} within {seconds:g} s; send fewer instances, or ask for fewer steps or samples",
+        )
 
     async def _record(self, request: Request, body: Body, data: bytes) -> None:
         """Keep an answer with its request, if that is asked for."""
@@ -259,9 +267,8 @@ class Handler:
                 HTTPStatus.SERVICE_UNAVAILABLE, "the server is going down", retry_after=5
             )
         slow = "the body of the request did not come in time"
-        with Deadline(
-            min(seconds, self.limits.body_seconds), HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)
-        ):
+        late = HttpError(HTTPStatus.REQUEST_TIMEOUT, slow)
+        with Deadline(min(seconds, self.limits.body_seconds), lambda: late):
             await self._check_place(request, protocol)
             self._receiving += 1
             try:

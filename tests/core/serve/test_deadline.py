@@ -33,7 +33,7 @@ async def for_ever() -> None:
 
 def test_in_time_nothing_happens() -> None:
     async def scene() -> str:
-        with Deadline(30, LATE) as deadline:
+        with Deadline(30, lambda: LATE) as deadline:
             deadline.watch(request())
             await asyncio.sleep(0)
         for _ in range(5):
@@ -45,8 +45,9 @@ def test_in_time_nothing_happens() -> None:
 
 def test_the_deadline_says_what_was_late() -> None:
     async def scene() -> None:
-        with Deadline(0.02, HttpError(HTTPStatus.REQUEST_TIMEOUT, "reading")) as deadline:
-            deadline.late = LATE
+        stage = [HttpError(HTTPStatus.REQUEST_TIMEOUT, "reading")]
+        with Deadline(0.02, lambda: stage[0]):
+            stage[0] = LATE
             await for_ever()
 
     with pytest.raises(HttpError) as caught:
@@ -59,7 +60,7 @@ def test_who_goes_away_is_not_worked_for() -> None:
         leaves, done = asyncio.Event(), []
         asyncio.get_running_loop().call_soon(leaves.set)
         try:
-            with Deadline(30, LATE) as deadline:
+            with Deadline(30, lambda: LATE) as deadline:
                 deadline.watch(request({"type": "http.request"}, then=leaves))
                 await for_ever()
         except HttpError as http_error:
@@ -73,7 +74,7 @@ def test_who_goes_away_is_not_worked_for() -> None:
 
 def test_whoever_else_cancels_the_task_is_heard() -> None:
     async def work() -> None:
-        with Deadline(30, LATE):
+        with Deadline(30, lambda: LATE):
             await for_ever()
 
     async def scene() -> bool:

@@ -167,6 +167,16 @@ def test_a_slow_predictor_is_a_gateway_that_times_out(tmp_path: Path) -> None:
     assert "does not answer within 0.2 s" in answer.json["error"]
 
 
+def test_a_deadline_of_the_client_s_own_names_the_predictor_that_it_waits_for(
+    explainer: Explainer,
+) -> None:
+    explainer.predictor.answer = lambda asked: None
+    answer = explainer.explain(**{"X-Server-Timeout": "0.2"})
+    assert answer.status == 504
+    why = "/v1/models/linear: does not answer all that is asked of it within 0.2 s; "
+    assert f"predictor {explainer.predictor.url}{why}" in answer.json["error"]
+
+
 def test_who_goes_away_takes_the_predictors_requests_along(explainer: Explainer) -> None:
     explainer.predictor.answer = lambda asked: None
     client = http.client.HTTPConnection("127.0.0.1", explainer.server.port)
