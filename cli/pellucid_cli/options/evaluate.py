@@ -105,8 +105,9 @@ judge_options = record(
         "--repeats",
         type=click.Choice(["few", "all"]),
         help="How often max_sensitivity, randomization and seed explain an instance again: by 10 "
-        "moved inputs and 3 steps of random weights, or by 2 and 1, and with about 150 samples of "
-        "what is sampled [default: few of pictures, else all].",
+        "moved inputs and 3 steps of random weights, or by 1 and 1, and with about 150 samples of "
+        "what is sampled; with few, curves of smoothed maps and of those over patches have 10 "
+        "stages [default: few of pictures, else all].",
     ),
     click.option("--limit", type=click.IntRange(1), help="Take the first N instances only."),
     click.option(

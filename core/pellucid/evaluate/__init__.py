@@ -5,6 +5,7 @@ from __future__ import annotations
 from pellucid.evaluate.candidates import Candidate, candidate_of, candidates_of
 from pellucid.evaluate.controls import CONTROLS, controls_of
 from pellucid.evaluate.metrics import (
+    CHANGED,
     MEASURES,
     REPEATED,
     SENSITIVITY,
@@ -41,6 +42,7 @@ from pellucid.evaluate.trial import (
 )
 
 __all__ = [
+    "CHANGED",
     "CONTROLS",
     "EVALUATION",
     "LEAST",

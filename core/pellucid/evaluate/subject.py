@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from hashlib import blake2b
 from zlib import crc32
 
 import numpy as np
@@ -130,27 +131,29 @@ class Subject:
 
         `order` holds all elements, and `counts` [m] say how many have gone; returns [m] twice. It
         is what `worth` says; but a picture that differs from the last one in a few pixels is made
-        from it, which costs a copy, where a mask costs as much as a small network. An order that
-        was asked before, as that of a map which patches do not change, is not asked again.
+        from it, which costs a copy, where a mask costs as much as a small network. What was asked
+        of an order before, as of a map which patches do not change, is not asked again.
         """
         assert self.picture is not None, "only pictures are made from each other"
-        key = order.tobytes(), counts.tobytes()
-        if key not in self._known:
-            self._known[key] = self._along(order, counts)
-        gone, come = self._known[key]
-        return gone.copy(), come.copy()
+        known = self._known.setdefault(blake2b(order.tobytes()).digest(), {0: self._ends})
+        known[self.count] = self._ends[::-1]
+        asked = np.setdiff1d(counts, [*known])
+        if len(asked):
+            scores = zip(*self._along(order, asked), strict=True)
+            known.update(zip(asked.tolist(), scores, strict=True))
+        gone, come = np.array([known[it] for it in counts.tolist()]).T
+        return gone, come
 
-    def _along(self, order: Array, counts: Array) -> tuple[Array, Array]:
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return self.full, self.empty
+
+    def _along(self, order: Array, steps: Array) -> tuple[Array, Array]:
+        """Return `along` for counts [m] that rise and are neither none nor all."""
         assert self.picture is not None
-        steps = np.unique(counts[(counts > 0) & (counts < self.count)])
-        gone, come = np.full(len(counts), self.full), np.full(len(counts), self.empty)
-        gone[counts == self.count], come[counts == self.count] = self.empty, self.full
-        if not len(steps):
-            return gone, come
-        place = np.searchsorted(steps, counts)
-        inside = (counts > 0) & (counts < self.count)
         ends = [self._flat(it) for it in (self.game.x, self.game.baseline)]
-        for scores, (start, stop) in ((gone, ends), (come, ends[::-1])):
+        found = []
+        for start, stop in (ends, ends[::-1]):
             rows = self._room(len(steps), start)
             before, taken = start, 0
             for row, count in zip(rows, steps.tolist(), strict=True):
@@ -161,9 +164,8 @@ class Subject:
             shape = np.shape(self.game.x[self.picture.feature])[1:]
             rows = rows.reshape(len(rows), *self.picture.size, -1)
             tensors = self.picture.tensors(rows, shape)
-            asked = self.scores_of({self.picture.feature: tensors})[:, self.target]
-            scores[inside] = asked[place[inside]]
-        return gone, come
+            found.append(self.scores_of({self.picture.feature: tensors})[:, self.target])
+        return found[0], found[1]
 
     def _room(self, count: int, like: Array) -> Array:
         """Return room for pictures [count, p, c], the same for every map: fresh memory is slow.
@@ -184,7 +186,7 @@ class Subject:
         return {}
 
     @cached_property
-    def _known(self) -> dict[tuple[bytes, bytes], tuple[Array, Array]]:
+    def _known(self) -> dict[bytes, dict[int, tuple[float, float]]]:
         return {}
 
     def _flat(self, tensors: Tensors) -> Array:

@@ -51,6 +51,7 @@ class Settings:
 
     `moves` is how often an input is moved, `depths` are the shares of the weights that are drawn
     anew, one after the other; `samples` are how many a repeat draws at most, 0 for no limit.
+    `coarse` is the number of shares of the curves of changed maps at most, 0 for no limit.
     """
 
     stages: int = 50
@@ -58,13 +59,19 @@ class Settings:
     moves: int = 10
     depths: tuple[float, ...] = (1 / 3, 2 / 3, 1.0)
     samples: int = 0
+    coarse: int = 0
 
     @classmethod
     def of(cls, repeats: Repeats, *, stages: int, seed: int) -> Settings:
         """Return the settings for few repeats, or all: captum's number of moves, and thirds."""
         if repeats is Repeats.ALL:
             return cls(stages=stages, seed=seed)
-        return cls(stages=stages, seed=seed, moves=2, depths=(1.0,), samples=150)
+        return cls(stages=stages, seed=seed, moves=1, depths=(1.0,), samples=150, coarse=10)
+
+    @property
+    def changed_stages(self) -> int:
+        """The number of shares of the curves of maps that were smoothed, or are over patches."""
+        return min(self.stages, self.coarse or self.stages)
 
 
 class Again(Protocol):

@@ -45,7 +45,7 @@ def test_repeats_of_pictures_are_few_unless_all_are_asked_for(digits: Any, sampl
     assert few.provenance.repeats == "few"
     assert len(few.curves["randomization"]["ig:steps=2"][0]) == 2
     (note,) = [it for it in few.notes if "Repeats" in it]
-    assert "2 moved inputs instead of 10" in note and "Maps of lime:slic:samples=200 are" in note
+    assert "1 moved input instead of 10" in note and "Maps of lime:slic:samples=200 are" in note
     whole = digits.evaluate(given, chosen, REPEATED, repeats="all")
     assert whole.provenance.repeats == "all" and not any("Repeats" in it for it in whole.notes)
     assert len(whole.curves["randomization"]["ig:steps=2"][0]) == 4
@@ -64,7 +64,7 @@ def test_few_repeats_are_told_of_the_metrics_that_were_taken(digits: Any, sample
         return " ".join(it for it in notes if "Repeats" in it)
 
     moved = told("ig:steps=2", "max_sensitivity")
-    assert "2 moved inputs" in moved and "weights" not in moved and "samples" not in moved
+    assert "1 moved input instead" in moved and "weights" not in moved and "samples" not in moved
     drawn = told("ig:steps=2", "randomization")
     assert "weights drawn anew" in drawn and "moved" not in drawn
     seeds = told("lime:slic:samples=200", "seed")
@@ -162,3 +162,22 @@ def test_instances_that_changed_are_judged_again(
     changed = [given[0], given[2], *given[2:]]
     found = wine.evaluate(changed, CHOSEN, journal=Journal(tmp_path), stages=4)
     assert found.json() == wine.evaluate(changed, CHOSEN, stages=4).json()
+
+
+def test_curves_of_changed_maps_are_coarse_unless_all_are_asked_for(
+    digits: Any, samples: Path
+) -> None:
+    """They are every fifth point of the whole ones, and are said to be."""
+    given = pictures(digits, samples, 1)
+    chosen = "insertion,insertion_smoothed,insertion_patches"
+    few = digits.evaluate(given, "ig:steps=2", chosen)
+    (note,) = [it for it in few.notes if "changed maps" in it]
+    assert "have 10 stages instead of 50 (deletion_smoothed, deletion_patches, insert" in note
+    whole = digits.evaluate(given, "ig:steps=2", chosen, repeats="all")
+    assert not any("changed maps" in it for it in whole.notes)
+    for metric in ("deletion_smoothed", "insertion_smoothed", "insertion_patches"):
+        for name, curve in few.curves[metric].items():
+            np.testing.assert_allclose(curve, whole.curves[metric][name][:, ::5], rtol=1e-5)
+    assert few.curves["insertion"]["edges"].shape == (1, 51)
+    short = digits.evaluate(given, "ig:steps=2", chosen, stages=10)
+    assert not any("changed maps" in it for it in short.notes)

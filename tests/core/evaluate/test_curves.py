@@ -232,3 +232,26 @@ def test_random_numbers_go_by_seed_and_instance() -> None:
 
 def test_the_kind_of_a_picture_is_picture() -> None:
     assert of_picture(pictures()[0], 0).kind is Kind.PICTURE
+
+
+def test_no_point_of_an_order_is_asked_twice() -> None:
+    """Not even with other shares, nor where a map that was changed ranks as another does."""
+    asked: list[int] = []
+
+    def outputs(x):
+        asked.append(len(x["i"]))
+        return x["i"].reshape(len(x["i"]), -1).mean(axis=1, keepdims=True)
+
+    model = FunctionModel(outputs, lambda x, t: {}, frozenset())
+    generator = np.random.default_rng(2)
+    picture = Picture(feature="i", size=(4, 5), channels=None)
+    image, start = ({"i": generator.random((1, 4, 5))} for _ in range(2))
+    subject = subject_of(model, image, start, 0, picture=picture)
+    ranking = generator.random(20)
+    whole = curves(subject, ranking, 10)
+    asked.clear()
+    for few, all_of_them in zip(curves(subject, 2 * ranking, 5), whole, strict=True):
+        assert np.array_equal(few, all_of_them[::2])
+    assert not asked
+    curves(subject, ranking, 4)
+    assert asked == [2, 2], "5 and 15 of 20 elements are new, and 10 are not"

@@ -10,6 +10,7 @@ from pellucid.api.judging.findings import Findings
 from pellucid.api.judging.judge import Judge
 from pellucid.errors import SpecError
 from pellucid.evaluate import (
+    CHANGED,
     RANDOMIZATION,
     REPEATED,
     SENSITIVITY,
@@ -84,7 +85,8 @@ def _few(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterator[
         return
     fewer = []
     if SENSITIVITY in taken:
-        fewer.append(f"{settings.moves} moved inputs instead of {whole.moves}")
+        moved = "input" if settings.moves == 1 else "inputs"
+        fewer.append(f"{settings.moves} moved {moved} instead of {whole.moves}")
     if RANDOMIZATION in taken:
         fewer.append(f"all weights drawn anew at once instead of in {len(whole.depths)} steps")
     said = [f"{', and '.join(fewer)}."] if fewer else []
@@ -100,8 +102,20 @@ def _few(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterator[
         )
 
 
+def _coarse(judge: Judge, found: Findings) -> Iterator[str]:
+    """Yield how many stages the curves of changed maps have, where there are more of others."""
+    stages, fewer = judge.settings.stages, judge.settings.changed_stages
+    taken = [it for it in CHANGED if found.values.get(it)]
+    if fewer < stages and taken:
+        yield (
+            f"Curves of changed maps have {fewer} stages instead of {stages} ({', '.join(taken)}): "
+            "repeats 'all' has all of them."
+        )
+
+
 def _notes(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterator[str]:
     yield from (it.note for it in there if it.note)
+    yield from _coarse(judge, found)
     yield from _few(judge, found, there)
     labels = {(row.output, row.label) for row in found.rows}
     if len(labels) == 1 and len(found.rows) > 1 and found.several:

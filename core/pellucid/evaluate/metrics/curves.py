@@ -31,6 +31,9 @@ from pellucid.evaluate.trial import HIGHER, LOWER, Found, Measure, Metric, Setti
 from pellucid.model import Array
 
 DELETION, INSERTION = "deletion", "insertion"
+SMOOTHED, PATCHES = "_smoothed", "_patches"
+CHANGED = tuple(f"{kind}{how}" for kind in (DELETION, INSERTION) for how in (SMOOTHED, PATCHES))
+"""The metrics of maps that were changed first."""
 NO_PICTURE = "only a map of a picture can be smoothed or averaged over patches"
 SAME = 1e-9
 """Ends of a curve that are nearer than this are the same: nothing can be normalised by them."""
@@ -100,9 +103,10 @@ def _judged(
 ) -> Callable[[Trial, Settings], Found]:
     def judge(trial: Trial, settings: Settings) -> Found:
         found, subject = Found(), trial.subject
+        shares = settings.stages if change is None else settings.changed_stages
         for name, values in trial.maps.items():
             ranking = values if change is None else change(subject, values)
-            pair = curves(subject, ranking, settings.stages)
+            pair = curves(subject, ranking, shares)
             for kind, curve in zip((DELETION, INSERTION), pair, strict=True):
                 metric, value = f"{kind}{suffix}", area(curve)
                 found.put(metric, name, value)
@@ -164,13 +168,13 @@ CURVES = (
         usual=True,
     ),
     Measure(
-        metrics=_metrics("_smoothed", ", smoothed maps", _GRAIN, _FAR),
-        judge=_judged(smoothed, "_smoothed"),
+        metrics=_metrics(SMOOTHED, ", smoothed maps", _GRAIN, _FAR),
+        judge=_judged(smoothed, SMOOTHED),
         refuses=_no_picture,
     ),
     Measure(
-        metrics=_metrics("_patches", ", maps over patches", _GRAIN, _FAR),
-        judge=_judged(over_patches, "_patches"),
+        metrics=_metrics(PATCHES, ", maps over patches", _GRAIN, _FAR),
+        judge=_judged(over_patches, PATCHES),
         refuses=_no_picture,
     ),
 )
