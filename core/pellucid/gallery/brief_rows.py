@@ -46,7 +46,10 @@ def brief(row: Mapping[str, Any], leading: Leading, size: int) -> bytes | None:
     if fewer is None:
         return None
     found = orjson.dumps(fewer)
-    shorter = len(found) + _more(numbers, names[_FEWER:]) <= ROW
+    more = names[_FEWER:]
+    # Without the numbers themselves, each of which has a letter at least, and a comma.
+    least = len(found) + len(numbers) * (sum(map(len, more)) + 3 * len(more) - 8)
+    shorter = least < ROW and len(found) + _more(numbers, more) <= ROW
     if shorter and len(orjson.dumps(_cut(row, leading, len(names), []))) <= ROW:
         return None
     return found if len(found) <= 10 * ROW else None
@@ -117,10 +120,12 @@ def _leading(
         count, inside = len(found), found
         if count <= FEW or not are_numbers([*islice(found.values(), FEW)]):
             return None
-        if not found.keys() >= {*names}:
+        if not all(map(found.__contains__, names)):
             return None
     numbers.append(inside)
-    return {**{name: inside[name] for name in names}, f"… {count - len(names):,} more": None}
+    kept_ones = {name: inside[name] for name in names}
+    kept_ones[f"… {count - len(names):,} more"] = None
+    return kept_ones
 
 
 def _first_of(values: np.ndarray[Any, Any], count: int) -> list[Any] | None:

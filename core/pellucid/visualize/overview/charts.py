@@ -48,18 +48,14 @@ class Sheet:
 
     def dots(self, places: Array, colors: Array) -> None:
         """Draw dots at places [n, 2] in colours uint8 [n, 3], smoothly, one after the other."""
-        dot = _dot()
-        for (x, y), color in zip(places.tolist(), colors.tolist(), strict=True):
-            corner = (round(x) - dot.width // 2, round(y) - dot.height // 2)
-            self.image.paste(tuple(color), (*corner, *_end(corner, dot)), dot)
+        dot, picture = _dot().im, self.image.im  # past what is checked once more for each dot
+        corners = np.rint(places).astype(int) - DOT // 2
+        for (x, y), color in zip(corners.tolist(), colors.tolist(), strict=True):
+            picture.paste(tuple(color), (x, y, x + DOT, y + DOT), dot)
 
     @property
     def pixels(self) -> Array:
         return np.array(self.image)
-
-
-def _end(corner: tuple[int, int], dot: Image.Image) -> tuple[int, int]:
-    return corner[0] + dot.width, corner[1] + dot.height
 
 
 DOT = 7

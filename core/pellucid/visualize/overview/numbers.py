@@ -183,6 +183,7 @@ class Overview:
     totals: dict[str, Totals] = field(default_factory=dict)
     sample: list[tuple[float, str, dict[str, Spots]]] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
+    _drawn: list[dict[str, Spots]] | None = field(default=None, repr=False, compare=False)
 
     def count(self, *found: Counted) -> None:
         """Count labels of instances in, all at once: what is added up is numpy's own."""
@@ -219,6 +220,7 @@ class Overview:
         self.pictures += [it for it in other.pictures if it not in self.pictures]
 
     def _thin(self) -> None:
+        self._drawn = None
         if len(self.sample) > 2 * POINTS:
             self.sample = sorted(self.sample, key=lambda it: it[:2])[:POINTS]
 
@@ -229,7 +231,9 @@ class Overview:
     @property
     def points(self) -> list[dict[str, Spots]]:
         """What is drawn point by point: of at most 1,000 instances, in the order of the draw."""
-        return [it[2] for it in sorted(self.sample, key=lambda it: it[:2])[:POINTS]]
+        if self._drawn is None:
+            self._drawn = [it[2] for it in sorted(self.sample, key=lambda it: it[:2])[:POINTS]]
+        return self._drawn
 
     @property
     def classes(self) -> dict[str, Totals]:
