@@ -16,12 +16,14 @@ from pellucid.examples import ExampleSearch, Neighbor
 from pellucid.explain.baselines import Baselines, mean_of
 from pellucid.explain.chosen_baseline import BaselineKind, ChosenBaseline
 from pellucid.explain.dispatch import attribute, check_finite
-from pellucid.explain.features import Companions, Labels, has_nan, sparse_of
+from pellucid.explain.features import Companions, Labels, sparse_of
 from pellucid.explain.held import (
     GradientFacts,
     RecordLists,
+    any_nan,
     held_notice,
     refuse_lost,
+    refuse_missing,
     refuse_step,
     without_gradient,
 )
@@ -121,10 +123,12 @@ class Explainer:
             return self._alone(request, numbers)
         method = self.parameters.method
         try:
-            self._refuse_missing(request)
+            if self._gradients:
+                refuse_missing(request)
             inputs = self.model.preprocess(request)
             x = self.model.encode(inputs)
-            self._refuse_missing(x)  # which may have been in a record
+            if self._gradients:
+                refuse_missing(x)  # which may have been in a record
             prediction = self.model.predict(x)
             if isinstance(method, Examples):
                 return self._like(x, prediction, self._neighbors(request, method))
@@ -136,9 +140,10 @@ class Explainer:
         outputs = Outputs(self.metadata.output.name, prediction, names, contrast)
         asked = outputs.asked(x, inputs, chosen, numbers)
         needed = chosen if contrast is None else [np.append(c, contrast.target) for c in chosen]
-        lost = np.any([has_nan(value) for value in request.values()], axis=0)
         ranked = self.parameters.output_indices is None
-        check_scores(prediction, needed, outputs.called, numbers, ranked=ranked, lost=lost)
+        check_scores(
+            prediction, needed, outputs.called, numbers, ranked=ranked, lost=any_nan(request)
+        )
         try:
             return self._explanations(method, asked, outputs)
         except Apart:
@@ -224,17 +229,6 @@ class Explainer:
     def _alone(self, request: Tensors, numbers: Sequence[int]) -> list[Explanation]:
         ones = zip(_rows_of(request), numbers, strict=True)
         return [self.explain(one, [number])[0] for one, number in ones]
-
-    def _refuse_missing(self, request: Tensors) -> None:
-        """Raise InstanceError where a method takes gradients and something is missing."""
-        for name, value in request.items() if self._gradients else ():
-            bad = np.flatnonzero(has_nan(value))
-            if len(bad):
-                raise InstanceError(
-                    f"has a missing value in '{name}', NaN, and so would be every gradient",
-                    int(bad[0]),
-                    hint=Hint("choose {missing:baseline} or {method:sampled-shapley}"),
-                )
 
     def _attribution(
         self, method: Attributing, asked: Asked, named: Callable[[int], str]

@@ -388,10 +388,3 @@ def sparse_of(companions: Mapping[str, Companions], inputs: Tensors, i: int) -> 
         name: Sparse(indices=of(keys.indices), weights=of(keys.weights))
         for name, keys in companions.items()
     }
-
-
-def has_nan(value: Array) -> Array:
-    """Return which rows of an input [n, …] have a missing value, bool [n]."""
-    if value.dtype.kind != "f":
-        return np.zeros(len(value), bool)
-    return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from pellucid.errors import NotDifferentiableError
+from pellucid.errors import InstanceError, NotDifferentiableError
 from pellucid.metadata import BaseMethod, InputSpec
-from pellucid.model import Attribution, Obstacle
+from pellucid.model import Array, Attribution, Obstacle, Tensors, arrays_of
 from pellucid.notices import Hint, Notice
 
 # Of a score: what the same row may change by in another batch.
@@ -144,3 +144,40 @@ def held_notice(
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
+
+
+def refuse_missing(tensors: Tensors) -> None:
+    """Raise InstanceError where something is missing, of what gradients are taken of."""
+    if not _lack_any(tensors):
+        return
+    for name, value in tensors.items():
+        bad = np.flatnonzero(has_nan(value))
+        if len(bad):
+            raise InstanceError(
+                f"has a missing value in '{name}', NaN, and so would be every gradient",
+                int(bad[0]),
+                hint=Hint("choose {missing:baseline} or {method:sampled-shapley}"),
+            )
+
+
+def has_nan(value: Array) -> Array:
+    """Return which rows of an input [n, …] have a missing value, bool [n]."""
+    if value.dtype.kind != "f":
+        return np.zeros(len(value), bool)
+    return np.asarray(np.isnan(value).reshape(len(value), -1).any(axis=1))
+
+
+def any_nan(tensors: Tensors) -> Array:
+    """Return which rows of some inputs [n, …] have a missing value in any, bool [n]."""
+    if not _lack_any(tensors):
+        return np.zeros(len(next(iter(tensors.values()))), bool)
+    return np.asarray(np.any([has_nan(value) for value in tensors.values()], axis=0))
+
+
+def _lack_any(tensors: Tensors) -> bool:
+    """Whether anything is missing at all: of many single numbers, all are looked at together."""
+    found = [it for it in arrays_of(tensors) if it.dtype.kind == "f"]
+    numbers = [it.ravel() for it in found if it.size == len(it)]
+    others = [it for it in found if it.size != len(it)]
+    others += [np.concatenate(numbers)] if numbers else []
+    return any(bool(np.isnan(it).any()) for it in others)

@@ -206,7 +206,7 @@ def check_scores(
     numbers: Sequence[int],
     *,
     ranked: bool,
-    lost: Sequence[bool] = (),
+    lost: Sequence[bool] | Array = (),
 ) -> None:
     """Raise InstanceError for an instance with an output that nothing can explain.
 

@@ -111,16 +111,19 @@ def to_arrays(rows: Sequence[Sequence[object]], info: InputInfo) -> Array | None
 
 def _ready_rows(rows: Sequence[Sequence[Any]], info: InputInfo) -> Array | None:
     """Return arrays [n][k] as one, [k, n, …], if each fits as it is."""
-    columns = []
-    for column in zip(*rows, strict=True):
-        kinds = {(it.shape, it.dtype) if type(it) is np.ndarray else None for it in column}
-        if len(kinds) > 1 or None in kinds:
+    columns, found = [*zip(*rows, strict=True)], list[Array]()
+    cells = [*chain.from_iterable(columns)]
+    for some in [cells] if len(_kinds(cells)) == 1 else columns:
+        kinds = _kinds(some)
+        ready = _ready(np.stack(some), info, 1) if len(kinds) == 1 and None not in kinds else None
+        if ready is None:
             return None
-        found = _ready(np.stack(column), info, 1)
-        if found is None:
-            return None
-        columns.append(found)
-    return np.stack(columns)
+        found.append(ready)
+    return np.concatenate(found).reshape(len(columns), len(rows), *found[0].shape[1:])
+
+
+def _kinds(values: Sequence[Any]) -> set[object]:
+    return {(it.shape, it.dtype) if type(it) is np.ndarray else None for it in values}
 
 
 def _ready(value: Array, info: InputInfo, axes: int = 0) -> Array | None:

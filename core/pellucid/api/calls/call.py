@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +36,8 @@ UNKNOWN_SIZE = 2**18
 def block_size(inputs: Sequence[InputInfo], method: BaseMethod) -> int:
     """Return how many instances are explained at a time."""
     sizes = [
-        int(np.prod([n or 1 for n in info.instance_shape or ()], dtype=np.int64)) * 8
-        if info.instance_shape is not None and not info.is_string
+        prod(n or 1 for n in shape) * 8
+        if (shape := info.instance_shape) is not None and not info.is_string
         else UNKNOWN_SIZE
         for info in inputs
     ]
