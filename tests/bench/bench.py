@@ -169,6 +169,7 @@ def main() -> int:
         lambda: methods.shapley(turns, not quick),
         lambda: methods.words(turns),
         lambda: judging.judging(turns),
+        lambda: judging.all_metrics(quick),
         lambda: methods.tolerance(),
         lambda: neighbors.neighbors(turns),
         lambda: methods.memory(),

@@ -1,14 +1,16 @@
-"""Deletion and insertion against the bare forward passes of their rows."""
+"""Deletion and insertion against the bare forward passes of their rows; and all metrics."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from methods import photo
-from rows import Row, compared, rows_of
-from timing import in_process, interleaved
+from rows import PHOTOS as SAMPLE_PHOTOS
+from rows import SAMPLES, Row, compared, rows_of
+from timing import in_process, in_subprocess, interleaved
 
 from pellucid.evaluate import Picture, subject_of
 from pellucid.evaluate.metrics.curves import curves
@@ -28,12 +30,13 @@ def judging(turns: int) -> Iterator[Row]:
                        picture=Picture(feature=key, **picture))
             for i in range(len(x))
         ]  # fmt: skip
-        rankings = [it.generator().random(it.count) for it in subjects]
+        # Another one at each turn: what was asked of a ranking is not asked again.
+        generator = np.random.default_rng(0)
         many = [{key: np.repeat(x[i : i + 1], 2 * (STAGES - 1), axis=0)} for i in range(len(x))]
 
-        def ours(subjects: Any = subjects, rankings: Any = rankings) -> None:
-            for subject, ranking in zip(subjects, rankings, strict=True):
-                curves(subject, ranking, STAGES)
+        def ours(subjects: Any = subjects, generator: Any = generator) -> None:
+            for subject in subjects:
+                curves(subject, generator.random(subject.count), STAGES)
 
         def bare(model: Any = model, many: Any = many) -> None:
             for rows in many:
@@ -44,3 +47,22 @@ def judging(turns: int) -> Iterator[Row]:
         measured = interleaved(cases, 2 if name == "MobileNetV2" else turns)
         what = f"deletion and insertion {name}, {PHOTOS}×{STAGES}"
         yield compared(what, "bare forward", measured, bound=1.1)
+
+
+def all_metrics(quick: bool) -> Iterator[Row]:
+    """Six photos by four methods and all metrics in two processes: once, as it takes minutes.
+
+    It is to take 180 seconds on two processors at rest.
+    """
+    what, model = (
+        "evaluate imagenet, 6 photos, 4 methods, all metrics",
+        SAMPLES / "imagenet" / "model",
+    )
+    if quick or not model.exists():
+        why = "takes minutes" if quick else "sample_models/imagenet/make.py makes the model"
+        yield Row(what, "seconds", note=why)
+        return
+    command = [sys.executable, "-m", "pellucid_cli", "evaluate", str(model)]
+    command += ["--methods", "ig,xrai,shapley:regions,lime:slic", "--metrics", "all", "-j", "2"]
+    used = in_subprocess([*command, str(SAMPLE_PHOTOS / "images")])()
+    yield Row(what, "seconds", used.cpu, used.wall)

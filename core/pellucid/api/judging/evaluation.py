@@ -75,10 +75,12 @@ def evaluate(
     judge = judge_of(
         model, candidates, metrics, stages=stages, seed=seed, repeats=repeats, masks=masks
     )
-    if _mean(judge) is not None:
+    averaged = _mean(judge)
+    if averaged is not None:
         if elsewhere is not None:
             raise SpecError(
-                "the mean is that of all instances, and several processes have some of them each",
+                f"'{averaged.name}': the mean is that of all instances, and several processes have "
+                "some of them each",
                 hint="judge in one process, or save the mean of some as mean.npy and name that",
             )
         records = [*records]
