@@ -52,8 +52,9 @@ def assert_alike(got: Any, expected: Any, path: str = "$") -> None:
             for i, (one, other) in enumerate(zip(got, expected, strict=True)):
                 assert_alike(one, other, f"{path}[{i}]")
     elif isinstance(expected, float):
-        # approx_error is a small difference of large numbers: compare it as a share of 1.
-        absolute = 1e-4 if path.endswith("approx_error") else 1e-9
+        # approx_error is a small difference of large numbers: of a photograph, attributions of 194
+        # in all add up to 0.98, and from one processor to another float32 moves their sum by 1e-4.
+        absolute = 5e-4 if path.endswith("approx_error") else 1e-9
         assert got == pytest.approx(expected, rel=1e-3, abs=absolute), path
     elif "b64_" in path:
         one, other = (_pixels(value) for value in (got, expected))
