@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -100,9 +100,10 @@ class MadeWork:
 
     def run(self, block: Block) -> Finished:
         for item in block.items:
-            if item.content == ["7", "7", "7"]:
+            cells = [*item.content] if isinstance(item.content, Sequence) else []
+            if cells == ["7", "7", "7"]:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if item.content == ["8", "8", "8"]:
+            if cells == ["8", "8", "8"]:
                 threading.Event().wait()
         (finished,) = explain([block])
         return finished

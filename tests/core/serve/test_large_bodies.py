@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -108,12 +109,13 @@ def test_bodies_that_are_too_many_together_are_refused_and_leave_room_again(
     running: Running,
 ) -> None:
     path, whole = "/v1/models/m:predict", LIMITS.body
-    held = [asking(running) for _ in range(3)]
-    for connection in held:
-        connection.sendall(request(b" " * (whole - 10), length=whole))
-    until(lambda: running.post(path, b" " * whole).status == 503)
-    for connection in held:
-        connection.sendall(b'{"a":1}   ')
-        assert answer(connection)[0] == 400
-        connection.close()
+    with ExitStack() as stack:
+        held = [stack.enter_context(asking(running)) for _ in range(3)]
+        for connection in held:
+            connection.sendall(request(b" " * (whole - 10), length=whole))
+        # A large one would, while it comes, be too much for those that are not all there yet.
+        until(lambda: running.post(path, b"1").status == 503)
+        for connection in held:
+            connection.sendall(b'{"a":1}   ')
+            assert answer(connection)[0] == 400
     assert running.post(path, b" " * whole).status == 400
