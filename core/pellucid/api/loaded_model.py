@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.api.calls import Call, block_size, naming, progress_bar, records_of
 from pellucid.api.default_method import check_asked
 from pellucid.api.explanations import Explanations
-from pellucid.api.provenance import Settled, provenance_of
+from pellucid.api.provenance import provenance_of
 from pellucid.api.tables import TableSettings, described_inputs, named_after
 from pellucid.errors import InstanceError, OutputError, SpecError, refuse_remote
 from pellucid.examples import EXTRAS, INDEX_FILE, ExampleIndex, ExampleSearch, id_of, read_examples
@@ -55,7 +55,8 @@ class LoadedModel:
 
     `inputs` are what an instance has to give; `explainers` explain an output each; `inferred` tells
     that the metadata were; `pixels` knows what pictures are taken to be, `tables` how tables are
-    read; `progress` is `explain`'s own; `fingerprint` is the SHA-256 of what decides the answers.
+    read; `progress` is that of `explain`, where a call does not say; `fingerprint` is the
+    SHA-256 of what decides the model's answers.
     """
 
     directory: Path
@@ -69,7 +70,6 @@ class LoadedModel:
     tables: TableSettings = TableSettings()
     progress: bool | None = False
     fingerprint: str = ""
-    _settled: Settled = field(default_factory=Settled, init=False, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs = [f"{it.name!r} {it.wants}" for it in self.inputs[:_PRINTED]]
@@ -97,7 +97,7 @@ class LoadedModel:
     @property
     def provenance(self) -> dict[str, Any]:
         """How its explanations are made, as JSON: versions, fingerprints, settings, assumptions."""
-        return provenance_of(self, self._settled)
+        return provenance_of(self)
 
     @property
     def beside(self) -> Beside:

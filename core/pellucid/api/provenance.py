@@ -56,37 +56,13 @@ class Explaining(Protocol):
     def fingerprint(self) -> str: ...
 
 
-class Settled:
-    """What of the provenance is the same for all that one loaded model explains, made once."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Any] | None = None
-
-    def of(self, model: Explaining) -> dict[str, Any]:
-        """Return it. Baselines in files are read anew: what is there may have changed."""
-        found = self._found or _settled(model)
-        specs = model.metadata.inputs if self._found is None else ()
-        baselines = (it for spec in specs for it in spec.input_baselines + spec.encoded_baselines)
-        if not any(isinstance(it, FileBaseline) for it in baselines):
-            self._found = found
-        return found
-
-
-def provenance_of(model: Explaining, settled: Settled) -> dict[str, Any]:
+def provenance_of(model: Explaining) -> dict[str, Any]:
     """Return how a model's explanations are made: versions, fingerprints, settings, assumptions.
 
     ``model`` is the SHA-256 of the SavedModel, ``metadata`` that of the metadata with the names
     and baselines in them; ``parameters`` are in the words of a document; ``inputs`` have the type
     and shape that an instance was made to have, and of a picture what its pixels are taken to be.
     """
-    return {
-        **settled.of(model),
-        "inputs": {it.name: _assumed(model, it) for it in model.inputs},
-        "assumed": list(_sentences(model)),
-    }
-
-
-def _settled(model: Explaining) -> dict[str, Any]:
     baseline = model.explainer.baseline
     columns = columns_of(model.tables)
     return {
@@ -101,6 +77,8 @@ def _settled(model: Explaining) -> dict[str, Any]:
         "seed": model.explainer.seed,
         **({} if baseline is None else {"baseline": baseline.said}),
         **({"columns": columns} if columns else {}),
+        "inputs": {it.name: _assumed(model, it) for it in model.inputs},
+        "assumed": list(_sentences(model)),
     }
 
 
