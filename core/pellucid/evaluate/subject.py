@@ -135,18 +135,14 @@ class Subject:
         of an order before, as of a map which patches do not change, is not asked again.
         """
         assert self.picture is not None, "only pictures are made from each other"
-        known = self._known.setdefault(blake2b(order.tobytes()).digest(), {0: self._ends})
-        known[self.count] = self._ends[::-1]
+        ends = {0: (self.full, self.empty), self.count: (self.empty, self.full)}
+        known = self._known.setdefault(blake2b(order.tobytes()).digest(), ends)
         asked = np.setdiff1d(counts, [*known])
         if len(asked):
             scores = zip(*self._along(order, asked), strict=True)
             known.update(zip(asked.tolist(), scores, strict=True))
         gone, come = np.array([known[it] for it in counts.tolist()]).T
         return gone, come
-
-    @property
-    def _ends(self) -> tuple[float, float]:
-        return self.full, self.empty
 
     def _along(self, order: Array, steps: Array) -> tuple[Array, Array]:
         """Return `along` for counts [m] that rise and are neither none nor all."""

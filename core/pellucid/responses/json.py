@@ -20,11 +20,11 @@ from pellucid.metadata import ExplanationMetadata
 from pellucid.methods.texts import Cut, readable
 from pellucid.model import Array, TensorsOfRow
 
-Picture = Callable[[int, LabelAttribution], dict[str, tuple[bytes, str]]]
-"""(number of the explanation, label) → image feature → (encoded picture, ``jpeg`` or ``png``)."""
-
 Drawn = dict[str, tuple[bytes, str]]
 """Image feature → (encoded picture, ``jpeg`` or ``png``)."""
+
+Picture = Callable[[int, LabelAttribution], Drawn]
+"""(number of the explanation, label) → its pictures."""
 
 Features = Callable[[LabelAttribution, Drawn], Any]
 """How the attributions of the features of a label are written: `features_json`, or as text."""

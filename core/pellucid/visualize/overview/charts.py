@@ -48,10 +48,10 @@ class Sheet:
 
     def dots(self, places: Array, colors: Array) -> None:
         """Draw dots at places [n, 2] in colours uint8 [n, 3], smoothly, one after the other."""
-        dot, picture = _dot().im, self.image.im  # past what is checked once more for each dot
+        dot = _dot()
         corners = np.rint(places).astype(int) - DOT // 2
         for (x, y), color in zip(corners.tolist(), colors.tolist(), strict=True):
-            picture.paste(tuple(color), (x, y, x + DOT, y + DOT), dot)
+            self.image.paste(tuple(color), (x, y, x + DOT, y + DOT), dot)
 
     @property
     def pixels(self) -> Array:
