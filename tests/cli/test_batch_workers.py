@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,7 @@ import pytest
 
 from clusters import local_cluster
 from forked import Forks
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, timings aside."""
-    found = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-    summary = json.loads(found["summary.json"])
-    del summary["timing"]
-    return {**found, "summary.json": json.dumps(summary).encode()}
+from run_folders import contents
 
 
 def test_processes_and_clusters_leave_the_bytes_of_one_process(

@@ -17,6 +17,7 @@ from forked import Forks
 from pellucid.inputs.found import Inputs
 from pellucid.inputs.found.elsewhere import Below
 from places import SAMPLES
+from run_folders import untimed
 from stores import s3_server
 
 
@@ -76,14 +77,10 @@ def records(path: Path) -> None:
             file.write(tf.train.Example(features=features).SerializeToString())
 
 
-def objects(store: Any, below: str) -> dict[str, bytes]:
+def objects(store: Any, below: str) -> dict[str, str]:
     """The objects below an address by their names, timings aside."""
-    found = {
-        it.partition(f"{below}/")[2]: store.cat_file(it) for it in store.find(f"shelf/{below}")
-    }
-    summary = json.loads(found["summary.json"])
-    del summary["timing"]
-    return {**found, "summary.json": json.dumps(summary).encode()}
+    names = store.find(f"shelf/{below}")
+    return untimed({it.partition(f"{below}/")[2]: store.cat_file(it) for it in names})
 
 
 def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_processes_and_on_a_cluster(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 import re
 import signal
@@ -28,6 +27,7 @@ from forked import Forks
 from pellucid.errors import InstanceError
 from pellucid.remote import read
 from places import SAMPLES
+from run_folders import untimed
 from stores import s3_server
 from waiting import until
 
@@ -89,17 +89,14 @@ def command() -> list[object]:
     return ["batch", SAMPLES / "digits/model", "s3://shelf/in", "-o", OUT, *options]
 
 
-def contents(store: Any) -> dict[str, bytes]:
+def contents(store: Any) -> dict[str, str]:
     """Every object of the folder, timings aside."""
     names = store.find("shelf/out")
-    found = {it.removeprefix("shelf/out/"): store.cat_file(it) for it in names}
-    summary = json.loads(found["summary.json"])
-    assert summary.pop("timing")["seconds"] > 0
-    return {**found, "summary.json": json.dumps(summary).encode()}
+    return untimed({it.removeprefix("shelf/out/"): store.cat_file(it) for it in names})
 
 
 @pytest.fixture(scope="module")
-def undisturbed(forks: Forks, proxy: BreakingProxy, store: Any) -> tuple[dict[str, bytes], int]:
+def undisturbed(forks: Forks, proxy: BreakingProxy, store: Any) -> tuple[dict[str, str], int]:
     """What a run leaves that nobody disturbs, and how many requests it makes."""
     empty(store)
     proxy.starts_over({})
@@ -113,7 +110,7 @@ def test_killed_at_any_request_a_run_ends_in_the_same_bytes(
     forks: Forks,
     proxy: BreakingProxy,
     store: Any,
-    undisturbed: tuple[dict[str, bytes], int],
+    undisturbed: tuple[dict[str, str], int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -144,7 +141,7 @@ def test_killed_at_any_request_a_run_ends_in_the_same_bytes(
     assert contents(store) == expected
 
 
-def finished(program: Any, proxy: BreakingProxy, store: Any) -> tuple[dict[str, bytes], int]:
+def finished(program: Any, proxy: BreakingProxy, store: Any) -> tuple[dict[str, str], int]:
     """What `undisturbed` says of a run in this process, whose first model was another one.
 
     How many threads an operation has, and so its last bits, is what the first model says.
