@@ -120,7 +120,7 @@ def test_nearest_examples_are_a_table_too(tmp_path: Path) -> None:
     frame = near.to_pandas()
     assert list(frame.columns) == ["instance", "id", "example", "distance"]
     # Itself, but for float32: a model may answer to many rows in other last bits than to two.
-    assert list(frame[frame.distance < 1e-3 * frame.distance.max()]["example"]) == ["0", "1"]
+    assert list(frame[frame.distance < 1e-9 * frame.distance.max()]["example"]) == ["0", "1"]
     assert "nearest examples" in near._repr_html_()
     assert near._repr_png_() is None
     with pytest.raises(SpecError, match="no attributions"):

@@ -69,7 +69,7 @@ def check_written(linted: Linted) -> None:
 
 
 @given(data=damaged() | st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_a_damaged_file_gives_findings(data: bytes, damaged_file: Path) -> None:
     damaged_file.write_bytes(data)
     check_written(lint(damaged_file))

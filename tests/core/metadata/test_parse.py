@@ -486,7 +486,7 @@ def test_every_rule_is_whole() -> None:
 
 
 @given(documents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_is_dumped_is_parsed_to_the_same(metadata: ExplanationMetadata) -> None:
     dumped = dump_metadata(metadata)
     parsed = parse_metadata(json.dumps(dumped))
@@ -533,7 +533,7 @@ alike = st.recursive(
 
 
 @given(json_values | alike)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_any_json_gives_problems_and_never_a_traceback(value: object) -> None:
     parsed = parse_metadata(json.dumps(value), file="m.json")
     assert (parsed.metadata is None) or isinstance(value, dict)

@@ -235,7 +235,7 @@ def findings_of(name: str, document: Any) -> list[Finding]:
 
 
 @given(drawn())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 def test_the_published_schema_accepts_exactly_what_the_judge_accepts(case: tuple[str, Any]) -> None:
     name, document = case
     errors = [it for it in findings_of(name, document) if RULES[it.code].severity is Severity.ERROR]
@@ -244,7 +244,7 @@ def test_the_published_schema_accepts_exactly_what_the_judge_accepts(case: tuple
 
 
 @given(drawn())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_the_reader_refuses_for_two_values_only_what_the_published_schema_accepts(
     case: tuple[str, Any],
 ) -> None:

@@ -118,7 +118,7 @@ def test_a_road_answers_as_the_definition(name: str, backend: type, on_backend: 
     assert model.differentiable == floats
     start = {name: (x[name] * 0.25).astype(x[name].dtype) for name in floats}
     target = rng.integers(0, k, n)
-    nodes, weights = rng.random((n, 3)), rng.normal(size=(n, 3))
+    nodes, weights = rng.random((n, 6)), rng.normal(size=(n, 6))
     got = model.path_gradient(start, x, nodes, weights, target)
     want = truth.path_gradient({**x, **start}, x, nodes, weights, target)
     assert got.keys() == want.keys() == floats
@@ -131,7 +131,7 @@ def test_a_road_answers_as_the_definition(name: str, backend: type, on_backend: 
     want = truth.path_gradient({**ends, **begin}, ends, nodes[0], weights[0], both)
     for key in want:
         np.testing.assert_allclose(got[key], want[key], **close)
-    masks = {key: rng.random((3, *x[key].shape[1:])) < 0.5 for key in sorted(floats)}
+    masks = {key: rng.random((5, *x[key].shape[1:])) < 0.5 for key in sorted(floats)}
     baseline = {o.name: x[o.name] * 0 for o in model.operands if o.explained and not o.shared}
     baseline |= {o.name: x[o.name] for o in model.operands if o.explained and o.shared}
     got = model.coalition_scores(x, baseline, masks, target)
