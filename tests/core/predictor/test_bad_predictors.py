@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -241,25 +242,22 @@ def test_a_certificate_has_to_be_trusted(tmp_path: Path) -> None:
     tensors = [{"name": "x", "datatype": "FP32", "shape": [-1]}]
     signature.write_text(json.dumps({"inputs": tensors, "outputs": [{**tensors[0], "name": "y"}]}))
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"https://127.0.0.1:{listening.getsockname()[1]}/v1/models/linear"
-
-        def serve() -> None:
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            # Who closes a connection with a body unread takes the answer back.
+            self.rfile.read(int(self.headers["Content-Length"]))
             body = b'{"predictions": [5.0]}'
-            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            while True:  # on a busy machine, who asked may have given up and asked again
-                try:
-                    accepted, _ = listening.accept()
-                except OSError:  # the test is over
-                    return
-                try:
-                    with context.wrap_socket(accepted, server_side=True) as secured:
-                        secured.recv(65536)
-                        secured.sendall(head + body)
-                except OSError:  # whoever asked does not trust it, or is gone
-                    accepted.close()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
-        thread = threading.Thread(target=serve)
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        url = f"https://127.0.0.1:{server.server_port}/v1/models/linear"
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
         settings = {"warn": lambda message: None}
         from pellucid.predictor import PredictorSettings
@@ -269,5 +267,5 @@ def test_a_certificate_has_to_be_trusted(tmp_path: Path) -> None:
             untrusting.predict([1.0])
         asked = PredictorSettings(url=url, ca_file=certificate)
         assert pellucid.load(signature, predictor=asked, **settings).predict([1.0]) == [5.0]
-        listening.shutdown(socket.SHUT_RDWR)
+        server.shutdown()
         thread.join()
