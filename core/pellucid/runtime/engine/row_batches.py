@@ -26,11 +26,13 @@ from pellucid.runtime.engine.denormals import flush_denormals
 Block = TypeVar("Block")
 Answer = TypeVar("Answer")
 
-# A block has at most so many bytes of activations, or, while they stay below the second number,
-# 16 rows: larger ones leave the processor's caches, smaller ones do not pay for the call.
-CPU_BYTES = 2**26, 2**30
-GPU_BYTES = 2**32, 2**32
-FEW_ROWS, MAX_ROWS = 16, 4096
+# A block has at most so many bytes of activations, or 16 rows, or 4, while they stay below the
+# second and the third number: larger ones leave the processor's caches, smaller ones do not pay for
+# the call. That of a large network costs nothing beside its rows: a pass of EfficientNet-Lite0, of
+# 39 MB, takes a third less in blocks of 4 than of 16, and a gradient a fifth.
+CPU_BYTES = 2**26, 2**27, 2**30
+GPU_BYTES = 2**32, 2**32, 2**32
+FEW_ROWS, FEWEST_ROWS, MAX_ROWS = 16, 4, 4096
 SHARES = 4
 """More blocks than one are a multiple of so many, so that no thread is without one at the end."""
 
@@ -68,8 +70,9 @@ def row_batches_of(
     block may have. `fixed` is the number of rows that the model insists on. The rows of a block do
     not depend on it, so that no bit of a result does.
     """
-    good, most = GPU_BYTES if gpu else CPU_BYTES
-    rows = fixed or max(1, good // row_bytes, min(FEW_ROWS, most // row_bytes))
+    good, near, most = GPU_BYTES if gpu else CPU_BYTES
+    few = max(min(FEW_ROWS, near // row_bytes), min(FEWEST_ROWS, most // row_bytes))
+    rows = fixed or max(1, good // row_bytes, few)
     if fixed is None:
         rows = min(2 ** int(log2(rows)), MAX_ROWS)
     return RowBatches(rows, 1 if gpu else max(1, min(parallel_batches, most // (rows * row_bytes))))

@@ -48,6 +48,14 @@ def test_the_rows_of_a_block_do_not_depend_on_how_many_run_in_parallel(
     assert several.parallel_batches == 1 or several.parallel_batches * several.rows * row <= 2**30
 
 
+@pytest.mark.parametrize(
+    "row, rows",
+    [(2**20, 64), (5 * 2**20, 16), (39_084_832, 4), (2**28, 4), (2**29, 2), (2**31, 1)],
+)
+def test_blocks_of_large_rows_are_short_enough_for_the_caches(row: int, rows: int) -> None:
+    assert row_batches_of(row, 2, gpu=False).rows == rows
+
+
 def test_a_gpu_has_one_lane_and_a_model_may_insist_on_its_rows() -> None:
     assert row_batches_of(1000, 8, gpu=True).parallel_batches == 1
     assert row_batches_of(1000, 8, gpu=False, fixed=5).rows == 5
