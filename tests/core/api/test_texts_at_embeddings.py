@@ -42,7 +42,7 @@ def loaded(model: TextModel, said: list[str] | None = None, **options: Any) -> A
 
 
 @pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)
-def test_they_are_those_of_a_tape_at_the_embedding(
+def test_they_are_those_of_a_tape_at_the_embedding_with_and_without_metadata(
     build: Callable[[Path], TextModel], tmp_path: Path
 ) -> None:
     model = build(tmp_path / "model")
@@ -55,6 +55,17 @@ def test_they_are_those_of_a_tape_at_the_embedding(
         assert not wanted[len(value) :].any()  # of padding, which is left out
         assert label.diagnostics == {}
         assert value.sum() == pytest.approx(label.score - label.baseline_score, abs=1e-4)
+    # What init-metadata writes gives the same.
+    draft = draft_metadata(read(model.directory), for_method="integrated-gradients")
+    file = tmp_path / "drafted.json"
+    file.write_bytes(json.dumps(dump_metadata(draft.metadata)).encode())
+    again = loaded(model, metadata=file).explain(model.instances)
+    for one, other in zip(found, again, strict=True):
+        for (name, value), same in zip(
+            one.labels[0].features.items(), other.labels[0].features.values(), strict=True
+        ):
+            np.testing.assert_array_equal(value, same)
+            assert one.words.get(name) == other.words.get(name)
 
 
 @pytest.mark.parametrize("method", ["sampled-shapley", "lime"])
@@ -92,24 +103,6 @@ def test_where_no_words_have_no_score_unknown_ones_stand_for_those_left_out(
                 if not code >> i & 1
             ]
             assert value == pytest.approx(sum(gains), abs=1e-6)
-
-
-@pytest.mark.parametrize("build", ROADS, ids=lambda it: it.__name__)
-def test_what_init_metadata_writes_gives_the_same(
-    build: Callable[[Path], TextModel], tmp_path: Path
-) -> None:
-    model = build(tmp_path / "model")
-    found = loaded(model).explain(model.instances)
-    draft = draft_metadata(read(model.directory), for_method="integrated-gradients")
-    file = tmp_path / "drafted.json"
-    file.write_bytes(json.dumps(dump_metadata(draft.metadata)).encode())
-    again = loaded(model, metadata=file).explain(model.instances)
-    for one, other in zip(found, again, strict=True):
-        for (name, value), same in zip(
-            one.labels[0].features.items(), other.labels[0].features.values(), strict=True
-        ):
-            np.testing.assert_array_equal(value, same)
-            assert one.words.get(name) == other.words.get(name)
 
 
 def test_words_are_those_of_the_text(tmp_path: Path) -> None:

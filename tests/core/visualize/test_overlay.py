@@ -466,9 +466,16 @@ def test_a_wrong_picture_or_setting_costs_one_sentence() -> None:
 # Panels and files
 
 
-@pytest.mark.parametrize("size", [(1, 1), (28, 28), (224, 300), (350, 700)])
-@pytest.mark.parametrize("polarity", Polarity)
-@pytest.mark.parametrize("overlay_type", [OverlayType.ORIGINAL, OverlayType.MASK_BLACK])
+@pytest.mark.parametrize(
+    "size, polarity, overlay_type",
+    [
+        ((1, 1), Polarity.BOTH, OverlayType.ORIGINAL),
+        ((28, 28), Polarity.NEGATIVE, OverlayType.MASK_BLACK),
+        ((224, 300), Polarity.POSITIVE, OverlayType.ORIGINAL),
+        ((300, 224), Polarity.BOTH, OverlayType.MASK_BLACK),
+        ((350, 700), Polarity.NEGATIVE, OverlayType.ORIGINAL),
+    ],
+)
 def test_a_panel_shows_both_pictures_a_title_and_a_bar(
     size: tuple[int, int], polarity: Polarity, overlay_type: OverlayType
 ) -> None:

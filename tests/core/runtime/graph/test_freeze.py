@@ -74,7 +74,6 @@ def test_what_is_assigned_or_read_inside_a_loop_stays_a_variable(name: str, buil
     assert {"VarHandleOp", "VariableV2"} & set(ops(model_of(built(name)[0])))
 
 
-@pytest.mark.parametrize("limit", [0, 100])
 @pytest.mark.parametrize(
     "name",
     [
@@ -89,18 +88,19 @@ def test_what_is_assigned_or_read_inside_a_loop_stays_a_variable(name: str, buil
     ],
 )
 def test_above_the_limit_they_stay_variables_with_the_same_answers(
-    name: str, limit: int, built: Built, monkeypatch: pytest.MonkeyPatch
+    name: str, built: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory, sample = built(name)
     frozen = pellucid.load(directory, warn=lambda s: None).explain(sample.x)
-    monkeypatch.setattr(weights, "FREEZE_LIMIT", limit)
-    loaded = pellucid.load(directory, warn=lambda s: None)
-    assert loaded.explainer.model.backend == "FlatGraphBackend"
-    assert {"VarHandleOp", "VariableV2"} & set(ops(loaded.explainer.model))
-    for one, other in zip(frozen, loaded.explain(sample.x), strict=True):
-        for key, values in one.labels[0].values.items():
-            scale = np.abs(values).max()
-            np.testing.assert_allclose(other.labels[0].values[key], values, 0, 1e-5 * scale)
+    for limit in (0, 100):
+        monkeypatch.setattr(weights, "FREEZE_LIMIT", limit)
+        loaded = pellucid.load(directory, warn=lambda s: None)
+        assert loaded.explainer.model.backend == "FlatGraphBackend"
+        assert {"VarHandleOp", "VariableV2"} & set(ops(loaded.explainer.model))
+        for one, other in zip(frozen, loaded.explain(sample.x), strict=True):
+            for key, values in one.labels[0].values.items():
+                scale = np.abs(values).max()
+                np.testing.assert_allclose(other.labels[0].values[key], values, 0, 1e-5 * scale)
 
 
 def test_the_small_ones_become_constants_first(
