@@ -89,6 +89,7 @@ def _life(
         finally:
             loading.cancel()
             await asyncio.wait([loading])
+            handler.repository.close()
             handler.batcher.close()
             handler.close()
 

@@ -27,7 +27,8 @@ from pellucid.remote import address_of, check_installed, place_of
 from pellucid.saved_model import MODEL_NAMES, Stamp, brought, model_file, stamp, stamp_of_address
 from pellucid.serve.batcher import Batcher
 from pellucid.serve.http_errors import HttpError
-from pellucid.serve.warm_up import warm
+from pellucid.serve.limits import Limits
+from pellucid.serve.warm_up import Sparing, warm
 
 Load: TypeAlias = Callable[[Path], LoadedModel]
 Policy: TypeAlias = Callable[[Sequence[int]], set[int]]
@@ -117,7 +118,8 @@ class ModelRepository:
     """The models of a server, by name.
 
     `load` loads a directory and is called on a thread of the device's. `say` is given what people
-    should know; `on_reload` the model's name and whether it went well.
+    should know; `on_reload` the model's name and whether it went well. A request may hold a model
+    for so many `seconds`.
     """
 
     def __init__(
@@ -128,12 +130,14 @@ class ModelRepository:
         *,
         say: Warn,
         on_reload: Callable[[str, bool], None] = lambda name, well: None,
+        seconds: float = Limits().seconds,
     ) -> None:
         self.models = {model.name: model for model in models}
         self._load = load
         self._batcher = batcher
         self._say = say
         self._on_reload = on_reload
+        self._sparing = Sparing(seconds)
         self._generations = itertools.count()
         self._loading = asyncio.Lock()
 
@@ -177,6 +181,11 @@ class ModelRepository:
                 version = model.versions.get(name)
                 if version is not None:
                     await self._handler(model, version, _stamp(version))
+        self._sparing.begin()
+
+    def close(self) -> None:
+        """Leave the garbage collector as it was."""
+        self._sparing.end()
 
     async def watch(self, seconds: float) -> None:
         """Look every so often for directories that changed, and load those anew."""
@@ -207,6 +216,7 @@ class ModelRepository:
         for name in [it for it in model.versions if it not in wanted]:
             if model.versions.pop(name).loaded is not None:
                 self._say(Notice(f"version {name} is served no more", Where(name=model.name)))
+                self._sparing.changed()
 
     async def _looked_at(self, model: ModelEntry, version: Version) -> Stamp:
         if version.source is None:
@@ -272,6 +282,7 @@ class ModelRepository:
         loaded = await self._batcher.call(load)
         version.loaded = Loaded(loaded, next(self._generations), now)
         version.refused = None
+        self._sparing.changed()
 
 
 def model_entries(written: Sequence[str], say: Warn) -> list[ModelEntry]:

@@ -165,9 +165,11 @@ async def _run(
 ) -> bool:
     metrics = Metrics()
     batcher = Batcher(metrics.block)
-    repository = ModelRepository(models, load, batcher, say=say, on_reload=metrics.reloaded)
-    recorder = _recorder(settings, say)
-    handler = Handler(repository, batcher, settings.limits, settings.guard, metrics, recorder)
+    limits, recorder = settings.limits, _recorder(settings, say)
+    repository = ModelRepository(
+        models, load, batcher, say=say, on_reload=metrics.reloaded, seconds=limits.seconds
+    )
+    handler = Handler(repository, batcher, limits, settings.guard, metrics, recorder)
     failures: list[BaseException] = []
 
     def failed(error: BaseException) -> None:
