@@ -35,14 +35,16 @@ def served(arguments: Sequence[str]) -> Iterator[tuple[str, int]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/readyz").close()
-                break
-            except urllib.error.HTTPError:
-                time.sleep(0.2)
-        yield url, server.pid
-        server.terminate()
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/readyz").close()
+                    break
+                except urllib.error.HTTPError:
+                    time.sleep(0.2)
+            yield url, server.pid
+        finally:
+            server.terminate()
         if server.wait(60):
             raise RuntimeError(f"the server ended with {server.returncode}")
 

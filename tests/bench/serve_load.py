@@ -1,11 +1,14 @@
 """`pellucid serve` under 64 clients, against `pellucid batch` over the same instances.
 
-Run alone: ``python tests/bench/serve_load.py [--seconds 60] [--clients 64]``. Each client holds one
-connection and asks again as soon as it is answered. Both sides do the same for an instance: the same
-model, method and steps, and a JPEG of its overlay in the answer, which `batch` draws for a line of
-results with ``--no-overlays``, too: that leaves out the files for people, and the gallery. Throughput is compared on the clock, with the
-clients on the same processors; what they cost is printed, too. `batch` runs before and after.
-Latencies are of this run. Ends with 1 if a bound is missed.
+Run alone: ``python tests/bench/serve_load.py [--seconds 60] [--clients 64] [--pictures 512]``. Each
+client holds one connection and asks again as soon as it is answered. Both sides do the same for an
+instance: the same model, method and steps, and a JPEG of its overlay in the answer, which `batch`
+draws for a line of results with ``--no-overlays``, too: that leaves out the files for people, and
+the gallery. What is equal within a block is asked of the model once, and the blocks of `batch` are
+the larger ones: with few pictures, ``--pictures 3`` say, their repetition is measured, and what
+serving costs beside the model. Throughput is compared on the clock, with the clients on the same
+processors; what they cost is printed, too. `batch` runs before and after. Latencies are of this run.
+Ends with 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import numpy as np
 import uvloop
 from predictors import PROGRAM
 from predictors import served as running
@@ -45,20 +49,25 @@ class Load:
     cpu: float = 0.0
 
 
-def instances() -> list[object]:
-    found: list[object] = json.loads((SAMPLE / "instances.json").read_text())["instances"]
-    return found
+def instances(count: int) -> list[object]:
+    """Return so many pictures, of which no two are equal."""
+    found = np.asarray(json.loads((SAMPLE / "instances.json").read_text())["instances"])
+    dimmed = 1 - np.arange(count) / (4 * count)
+    pictures = found[np.arange(count) % len(found)] * dimmed[:, np.newaxis, np.newaxis]
+    different: list[object] = pictures.round(4).tolist()
+    return different
 
 
 class Client(asyncio.Protocol):
-    """Asks one request after the other over one connection, until told to end.
+    """Asks every `step`-th request, over and over, over one connection, until told to end.
 
     It does next to nothing itself: what clients cost on a machine that they share with the server
     is taken from the server's rate.
     """
 
-    def __init__(self, requests: list[bytes], number: int, load: Load) -> None:
-        self._requests, self._number, self._load = requests, number, load
+    def __init__(self, requests: list[bytes], number: int, step: int, load: Load) -> None:
+        self._requests, self._number, self._step = requests, number, step
+        self._load = load
         self._data = b""
         self.deadline = False
         self.ended = asyncio.get_running_loop().create_future()
@@ -71,7 +80,7 @@ class Client(asyncio.Protocol):
         if self.deadline:
             self._transport.close()
             return
-        self._number += 1
+        self._number += self._step
         self._start = time.perf_counter()
         self._transport.write(self._requests[self._number % len(self._requests)])
 
@@ -96,8 +105,8 @@ class Client(asyncio.Protocol):
         self.ended.set_result(None)
 
 
-async def clients(port: int, count: int, seconds: float) -> Load:
-    bodies = [json.dumps({"instances": [instance]}).encode() for instance in instances()]
+async def clients(port: int, count: int, seconds: float, pictures: list[object]) -> Load:
+    bodies = [json.dumps({"instances": [picture]}).encode() for picture in pictures]
     head = (
         "POST /v1/models/digits:explain HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n"
     )
@@ -105,7 +114,11 @@ async def clients(port: int, count: int, seconds: float) -> Load:
     load = Load()
     loop = asyncio.get_running_loop()
     made = [
-        (await loop.create_connection(lambda i=i: Client(requests, i, load), "127.0.0.1", port))[1]
+        (
+            await loop.create_connection(
+                lambda i=i: Client(requests, i, count, load), "127.0.0.1", port
+            )
+        )[1]
         for i in range(count)
     ]
     before = time.process_time()
@@ -117,23 +130,23 @@ async def clients(port: int, count: int, seconds: float) -> Load:
     return load
 
 
-def served(count: int, seconds: float) -> tuple[Load, float, float]:
+def served(count: int, seconds: float, pictures: list[object]) -> tuple[Load, float, float]:
     """Return the load, the answers of a second, and the CPU seconds of an answer."""
     with running([str(SAMPLE / "model")]) as (url, pid):
         port = int(url.rpartition(":")[2])
-        uvloop.run(clients(port, count, min(3.0, seconds)))  # everything is warm then
+        uvloop.run(clients(port, count, min(3.0, seconds), pictures))  # everything is warm then
         before, start = cpu_of(pid), time.perf_counter()
-        load = uvloop.run(clients(port, count, seconds))
+        load = uvloop.run(clients(port, count, seconds, pictures))
         wall, cpu = time.perf_counter() - start, cpu_of(pid) - before
     answers = load.statuses[200]
     return load, answers / wall, cpu / answers
 
 
-def batched(seconds: float) -> tuple[float, float]:
+def batched(seconds: float, pictures: list[object]) -> tuple[float, float]:
     """Return the instances of a second, and the CPU seconds of one, without the start."""
-    few, many = 200, 200 + max(3000, int(300 * seconds))
+    few, many = 128, 128 + max(1024, int(100 * seconds))
     with tempfile.TemporaryDirectory() as folder:
-        lines = [json.dumps(instance) for instance in instances()]
+        lines = [json.dumps(instance) for instance in pictures]
         file = Path(folder) / "instances.jsonl"
         file.write_text("\n".join(lines[i % len(lines)] for i in range(many)) + "\n")
         used = []
@@ -151,10 +164,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--pictures", type=int, default=512)
     options = parser.parse_args()
-    rates = [batched(options.seconds / 4)]
-    load, rate, cpu = served(options.clients, options.seconds)
-    rates.append(batched(options.seconds / 4))
+    pictures = instances(options.pictures)
+    rates = [batched(options.seconds / 4, pictures)]
+    load, rate, cpu = served(options.clients, options.seconds, pictures)
+    rates.append(batched(options.seconds / 4, pictures))
     batch_rate, batch_cpu = (median(values) for values in zip(*rates, strict=True))
     cuts = quantiles(load.seconds, n=100)
     spread = cuts[98] / cuts[49]
