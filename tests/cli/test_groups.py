@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +65,31 @@ def trained(pictures: Array, labels: Array, directory: Path) -> None:
     (directory / "explanation_metadata.json").write_text(json.dumps(METADATA))
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """``models(marked)`` has learned of pictures of which some are marked, or none."""
+
+    @cache
+    def model(marked: bool) -> Path:
+        directory = tmp_path_factory.mktemp("models") / "model"
+        pictures, labels, _ = digits(marked=marked)
+        trained(pictures, labels, directory)
+        return directory
+
+    return model
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_a_watermark_is_a_group_of_its_own_and_clean_pictures_have_none(
-    program: Any, tmp_path: Path, marked: bool
+    program: Any, models: Callable[[bool], Path], tmp_path: Path, marked: bool
 ) -> None:
     pictures, labels, marks = digits(marked=marked)
-    trained(pictures, labels, tmp_path / "model")
     if marked:  # those of the other classes are in the clean run
         pictures, marks = pictures[labels == MARKED], marks[labels == MARKED]
     else:
         pictures = pictures[::2]
     np.save(tmp_path / "in.npy", pictures)
-    run = program("batch", tmp_path / "model", tmp_path / "in.npy", "-o", tmp_path / "out",
+    run = program("batch", models(marked), tmp_path / "in.npy", "-o", tmp_path / "out",
                   "--steps", 5, *([] if marked else ["--no-overlays"]))  # fmt: skip
     assert run.code == 0, run.err
     written = (tmp_path / "out/summary.json").read_text()
@@ -102,21 +117,20 @@ def test_a_watermark_is_a_group_of_its_own_and_clean_pictures_have_none(
 
 
 def test_truth_and_groups_of_a_cluster_are_those_of_one_process(
-    program: Any, tmp_path: Path
+    program: Any, models: Callable[[bool], Path], tmp_path: Path
 ) -> None:
     pictures, labels, _ = digits(marked=True)
-    trained(pictures, labels, tmp_path / "model")
     chosen = np.flatnonzero(labels >= 2)[::2]
     for number in chosen:
         folder = tmp_path / f"in/{labels[number]}"
         folder.mkdir(parents=True, exist_ok=True)
         picture = np.round(pictures[number, ..., 0] * 255).astype(np.uint8)
         Image.fromarray(picture).save(folder / f"{number:04d}.png")
-    command = ["batch", tmp_path / "model", tmp_path / "in", "--steps", 3, "--truth", "folder"]
+    command = ["batch", models(True), tmp_path / "in", "--steps", 3, "--truth", "folder"]
     command += ["--block-size", 16, "--write", "csv"]
     run = program(*command, "-o", tmp_path / "one")
     assert run.code == 0, run.err
-    with local_cluster(2) as cluster:
+    with local_cluster(1, threads=2) as cluster:
         where = ("--scheduler", cluster.scheduler_address)
         there = program(*command, "-o", tmp_path / "two", *where)
     assert there.code == 0, there.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def plan_document(plan: Plan, about: About, wanted: Wanted) -> dict[str, Any]:
     settings = {**about.settings, **chosen}
     return {
         "format": FORMAT,
-        "versions": _versions(),
+        "versions": {**_versions()},
         "model": about.model,
         "settings": {key: it for key, it in settings.items() if it is not None},
         "inputs": {"count": plan.total, "names": plan.names, "contents": plan.contents},
@@ -197,7 +198,9 @@ def _counts(record: Mapping[str, Any]) -> bool:
     return True
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
+    """The versions of what decides about a run. A process has read its packages; they stay."""
     found = {}
     for name in _DISTRIBUTIONS:
         try:

@@ -129,10 +129,14 @@ def test_killed_while_it_begins_anew_it_leaves_nothing_of_the_other_run(
     expected = contents(tmp_path / "undisturbed")
     table(tmp_path / "other/z.csv", 9)
     out, after, died = tmp_path / "out", 0, True
+    before = [tmp_path / "complete", tmp_path / "broken off"]
+    for folder, run_other in zip(before, (carry_out, broken_off), strict=True):
+        carry_out(tmp_path / "other", out)
+        run_other(tmp_path / "other", out, force=True)
+        out.rename(folder)
     while died:
         shutil.rmtree(out, ignore_errors=True)
-        carry_out(tmp_path / "other", out)
-        (broken_off if after % 2 else carry_out)(tmp_path / "other", out, force=True)
+        shutil.copytree(before[after % 2], out)
 
         def run(force: bool = True) -> None:
             carry_out(source, out, size=3, force=force)
@@ -151,7 +155,7 @@ def test_killed_while_it_begins_anew_what_is_left_does_not_pass_for_the_run_befo
     out, refused = tmp_path / "out", 0
     for after in range(25):
         shutil.rmtree(out, ignore_errors=True)
-        carry_out(source, out)
+        shutil.copytree(tmp_path / "undisturbed", out)
         with pytest.MonkeyPatch.context() as patch:
             dying(patch, after)
             with suppress(Killed):
@@ -172,23 +176,19 @@ def test_killed_while_it_does_changed_files_again_it_forgets_none(
     good = source / "b/good"
     good.write_text("[1, 2, 3]\nnothing\n[4, 5, 7]\n")
     out, after, died = tmp_path / "out", 0, True
-    expected: dict[str, bytes] = {}
+    broken.write_text("[1, 2, 3]\n[1, 2, 3]\n[4, 5, 6]\n")
+    os.utime(broken, (0, 0))
+    broken_off(source, tmp_path / "broken off")
+    shutil.copy2(good, broken)
+    carry_out(source, tmp_path / "undisturbed")
+    expected = contents(tmp_path / "undisturbed")
     while died:
         shutil.rmtree(out, ignore_errors=True)
-        broken.write_text("[1, 2, 3]\n[1, 2, 3]\n[4, 5, 6]\n")
-        os.utime(broken, (0, 0))
-        broken_off(source, out)
-        shutil.copy2(good, broken)
-        expected = expected or _fresh(source, tmp_path / "undisturbed")
+        shutil.copytree(tmp_path / "broken off", out)
         died = killed_and_again(out, after, lambda: carry_out(source, out))
         assert contents(out) == expected, after
         after += 1
     assert after > 20
-
-
-def _fresh(source: Path, out: Path) -> dict[str, bytes]:
-    carry_out(source, out)
-    return contents(out)
 
 
 def test_a_run_that_is_complete_is_not_done_twice(source: Path, tmp_path: Path) -> None:
