@@ -2,7 +2,8 @@
 
 ``python fork_server.py SOCKET`` listens until its stdin is closed, and runs the program in a copy of
 itself for whoever asks; ``python fork_server.py SOCKET call [ARGUMENT]...`` asks: the program gets
-its arguments, environment, directory and standard streams, and its end is passed on.
+its arguments, environment, directory and standard streams, and its end is passed on. With ``child
+DESCRIPTOR``, the copy is a process of ``batch --jobs``, whose connection the descriptor is.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def serve(path: str) -> None:
 
 def keep(connection: socket.socket, main: Any) -> NoReturn:
     """Run the program in a child; say which process it is, and how it ended."""
-    data, streams, *_ = socket.recv_fds(connection, 2**16, 3)
+    data, streams, *_ = socket.recv_fds(connection, 2**16, 4)
     while not data.endswith(b"\n"):
         data += connection.recv(2**16)
     pid = os.fork()
@@ -70,7 +71,7 @@ def run(request: dict[str, Any], streams: list[int], main: Any) -> NoReturn:
     # A shell's background jobs do not hear Ctrl-C, nor do those of `nohup` a hang-up; these do.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    for number, stream in enumerate(streams):
+    for number, stream in enumerate(streams[:3]):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(request["directory"])
@@ -81,7 +82,14 @@ def run(request: dict[str, Any], streams: list[int], main: Any) -> NoReturn:
     sys.argv = ["pellucid", *request["arguments"]]
     code: object = 1
     try:
-        main()
+        if streams[3:]:
+            from pellucid.batch.engines import child
+
+            sys.argv = ["-c", str(streams[3])]
+            exec(child._PROGRAM, {})
+            code = 0
+        else:
+            main()
     except SystemExit as stop:
         code = stop.code
     finally:
@@ -107,7 +115,7 @@ def signal_at(number: int, patterns: list[str]) -> None:
     sys.addaudithook(heard)
 
 
-def call(path: str, arguments: list[str]) -> int:
+def call(path: str, arguments: list[str], *passed: int) -> int:
     """Have the program run; return its exit code, or end as it ended."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until there is somebody to pass them on to
     with socket.socket(socket.AF_UNIX) as connection:
@@ -118,8 +126,10 @@ def call(path: str, arguments: list[str]) -> int:
             "directory": os.getcwd(),
         }
         data = json.dumps(request).encode() + b"\n"
-        sent = socket.send_fds(connection, [data], [0, 1, 2])
+        sent = socket.send_fds(connection, [data], [0, 1, 2, *passed])
         connection.sendall(data[sent:])
+        for descriptor in passed:
+            os.close(descriptor)  # or nobody would see that the copy has closed its own
         with connection.makefile("r") as answers:
             pid = int(answers.readline())
 
@@ -141,5 +151,7 @@ def call(path: str, arguments: list[str]) -> int:
 if __name__ == "__main__":
     if sys.argv[2:3] == ["call"]:
         raise SystemExit(call(sys.argv[1], sys.argv[3:]))
+    if sys.argv[2:3] == ["child"]:
+        raise SystemExit(call(sys.argv[1], [], int(sys.argv[3])))
     sys.path.pop(0)  # the program sees no modules of tests
     serve(sys.argv[1])

@@ -19,7 +19,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 import fork_server
+from pellucid.batch.engines import child
+
+# What a process of ``--jobs`` is begun with, in place of what it does.
+_ASKING = """
+import runpy, sys
+sys.argv = [*{asks}, sys.argv[1]]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 PATIENCE = 600  # seconds, after which what is bound to happen never will
 
@@ -86,6 +96,14 @@ class Forks:
                 env=os.environ | ({fork_server.AT: json.dumps(at)} if at else {}),
             )
         return Child(process, path)
+
+    def as_children(self, patch: pytest.MonkeyPatch) -> None:
+        """Have the processes of ``--jobs`` be forks, too.
+
+        How they are started is then not what is tested; see `tests/core/batch/engines` for that.
+        """
+        asks = [fork_server.__file__, str(self.folder / "socket"), "child"]
+        patch.setattr(child, "_PROGRAM", _ASKING.format(asks=asks))
 
     def close(self) -> None:
         self._server.communicate()

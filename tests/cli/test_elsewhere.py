@@ -84,8 +84,14 @@ def objects(store: Any, below: str) -> dict[str, str]:
 
 
 def test_a_batch_from_a_bucket_to_a_bucket_is_the_same_in_processes_and_on_a_cluster(
-    program: Any, forks: Forks, bucket: Any, samples: Path, tmp_path: Path
+    program: Any,
+    forks: Forks,
+    bucket: Any,
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    forks.as_children(monkeypatch)
     command = [
         "batch",
         "s3://shelf/digits/model",

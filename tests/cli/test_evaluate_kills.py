@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from forked import Forks
 
 FILES = ("evaluation.json", "curves.npz", "maps.npz", "index.html")
@@ -21,8 +23,9 @@ def command(samples: Path, out: Path, *more: object) -> list[object]:
 
 
 def test_a_run_that_is_killed_writes_the_report_of_one_that_was_not(
-    forks: Forks, program: Any, samples: Path, tmp_path: Path
+    forks: Forks, program: Any, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    forks.as_children(monkeypatch)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert program(*command(samples, whole)).code == 0
     second = r"os\.rename .*/00000064\.npz"
@@ -49,9 +52,10 @@ def test_the_mean_of_a_call_is_not_for_several_processes(
 
 
 def test_pictures_larger_than_a_pipe_go_to_processes_and_come_back(
-    forks: Forks, program: Any, samples: Path
+    forks: Forks, program: Any, samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever sends one while the other sends, too, waits for ever."""
+    forks.as_children(monkeypatch)
     photos = samples / "photos"
     quick = ("evaluate", photos / "model", photos / "images", "--methods", "ig:steps=2",
              "--metrics", "deletion", "--stages", 2, "--format", "json")  # fmt: skip
