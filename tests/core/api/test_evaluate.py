@@ -240,6 +240,23 @@ def test_masks_are_found_by_name(digits: Any, samples: Path, masks: Path) -> Non
     assert found.values["inside"]["ig:steps=5"][image.number] == pytest.approx(share, rel=1e-4)
 
 
+def test_masks_of_no_picture_are_counted(digits: Any, samples: Path, masks: Path) -> None:
+    given = pictures(digits, samples)
+    names = {Path(it.source).name for it in given}
+    others = sorted(it for it in masks.iterdir() if it.name not in names)
+
+    def said() -> list[str]:
+        found = digits.evaluate(given, "ig:steps=2", masks=masks, stages=2)
+        return [it for it in found.notes if "masks" in it]
+
+    count = f"{len(others)} of {len(others) + len(names)}"
+    first = others[0].name
+    assert said() == [f"{count} masks are of no picture that was judged; the first is {first}."]
+    for it in others:
+        it.unlink()
+    assert not said()
+
+
 def test_a_mask_that_is_missing_or_does_not_fit_is_named(
     digits: Any, samples: Path, masks: Path, tmp_path: Path
 ) -> None:

@@ -125,6 +125,16 @@ def _notes(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterato
             f"All {len(found.rows)} instances have the label {label}: what is found of them "
             "need not hold for others."
         )
+    unused = [
+        it
+        for it in judge.masks.files.values()
+        if not any(it.stem in row.name for row in found.rows)
+    ]
+    if unused:
+        yield (
+            f"{len(unused)} of {len(judge.masks.files)} masks are of no picture that was judged; "
+            f"the first is {unused[0].name}."
+        )
     for it in there:
         failed = found.failed.get(it.name, {})
         if failed:
