@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from threading import RLock
 from typing import TypeVar
@@ -195,8 +196,9 @@ class TensorFlowModel:
 
     def computed(self, function: GraphFunction, request: Tensors) -> dict[str, Array]:
         """Return what a part of the graph makes of a request's arrays, [n, …]."""
+        several = self._rows.cut.parallel_batches > 1 and function.traces  # as in `_try`
         try:
-            with self._turn:
+            with nullcontext() if several else self._turn:
                 batch = function.compile_spec.batch
                 return self._gathered(request, function.encode, batch, function)
         except (AllRefusedError, *DATA) as error:

@@ -36,12 +36,16 @@ Ask = Callable[[list[Any]], Sequence[Any]]
 
 @dataclass(eq=False, repr=False, slots=True)
 class Work:
-    """Up to `ROWS` instances of one request and the future that takes their answers."""
+    """Up to `ROWS` instances of one request and the future that takes their answers.
+
+    What is `alone` is a block of its own, full as it is.
+    """
 
     key: Hashable
     ask: Ask
     instances: Sequence[Any]
     most: int
+    alone: bool
     done: asyncio.Future[Sequence[Any]]
 
 
@@ -73,18 +77,25 @@ class Batcher:
         return self.rows_waiting * self._seconds_per_row
 
     async def ask(
-        self, key: Hashable, ask: Ask, instances: Sequence[Any], most: int = ROWS
+        self,
+        key: Hashable,
+        ask: Ask,
+        instances: Sequence[Any],
+        most: int = ROWS,
+        *,
+        alone: bool = False,
     ) -> list[Any]:
         """Return the answer for each instance; raises what `ask` raised.
 
-        `ask` is called on a thread with instances of this request and of others that have the
-        same key, at most `most` of them. Whoever is cancelled leaves the queue at once.
+        `ask` is called on a thread with instances of this request and, unless it is to be `alone`,
+        of others that have the same key, at most `most` of them. Whoever is cancelled leaves the
+        queue at once.
         """
         answers: list[Any] = []
         # One part after the other: a long request takes its turns with all others.
         size = min(most, ROWS)
         for first in range(0, len(instances), size):
-            answers += await self._queued(key, ask, instances[first : first + size], size)
+            answers += await self._queued(key, ask, instances[first : first + size], size, alone)
         return answers
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -96,9 +107,9 @@ class Batcher:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _queued(
-        self, key: Hashable, ask: Ask, instances: Sequence[Any], most: int
+        self, key: Hashable, ask: Ask, instances: Sequence[Any], most: int, alone: bool
     ) -> Sequence[Any]:
-        work = Work(key, ask, instances, most, asyncio.get_running_loop().create_future())
+        work = Work(key, ask, instances, most, alone, asyncio.get_running_loop().create_future())
         with self._arrived:
             self._waiting.append(work)
             self._arrived.notify()
@@ -112,7 +123,7 @@ class Batcher:
 
     def _begin(self) -> None:
         """Have what waits computed, as far as it is time for it."""
-        full = self._rows_of_next() >= ROWS
+        full = self._next_is_full()
         if not self._waiting or self._busy == UNDER_WAY or (self._busy and not full):
             return
         self._busy += 1
@@ -147,14 +158,16 @@ class Batcher:
         """Return the next block, after a moment for those who are on their way."""
         with self._arrived:
             if self.expected:
-                self._arrived.wait_for(lambda: self._rows_of_next() >= ROWS, GATHERING)
+                self._arrived.wait_for(self._next_is_full, GATHERING)
             return self._take()
 
-    def _rows_of_next(self) -> int:
+    def _next_is_full(self) -> bool:
+        """Whether the next block need not wait for company."""
         if not self._waiting:
-            return 0
-        key = self._waiting[0].key
-        return sum(len(work.instances) for work in self._waiting if work.key == key)
+            return False
+        first = self._waiting[0]
+        rows = sum(len(work.instances) for work in self._waiting if work.key == first.key)
+        return first.alone or rows >= ROWS
 
     def _take(self) -> list[Work]:
         """Take the block of the longest waiting: those of the same key that fit in, in order."""
@@ -162,12 +175,14 @@ class Batcher:
         rows, size = 0, ROWS
         for work in list(self._waiting):
             most = min(size, work.most)
-            if block and (work.key != block[0].key or rows + len(work.instances) > most):
+            if block and (
+                work.key != block[0].key or work.alone or rows + len(work.instances) > most
+            ):
                 continue
             block.append(work)
             rows, size = rows + len(work.instances), most
             self._waiting.remove(work)
-            if rows >= size:
+            if work.alone or rows >= size:
                 break
         return block
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,16 @@ def test_answers_do_not_depend_on_the_blocks(name: str, built: Built) -> None:
     for cut in answers[1:]:
         for one, other in zip(answers[0], cut, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_outputs_of_the_signature_are_computed_beside_other_questions(built: Built) -> None:
+    directory, sample = built("module")
+    compiler = load(directory, parallel_batches=2).compiler
+    first = compiler.signature_outputs(sample.x)
+    with ThreadPoolExecutor(1) as beside, compiler.model(gradients=False)._turn:
+        again = beside.submit(compiler.signature_outputs, sample.x).result(60)
+    for name, value in first.items():
+        np.testing.assert_array_equal(again[name], value)
 
 
 def test_a_block_is_halved_until_it_fits(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,22 @@ def test_no_more_blocks_are_under_way_than_two_and_a_second_only_if_it_is_full()
     assert all(len(block) <= ROWS for block in double.blocks)
 
 
+def test_what_is_to_be_alone_is_so_and_waits_for_no_other() -> None:
+    both, running = threading.Barrier(UNDER_WAY), []
+
+    def together(numbers: list[int]) -> Sequence[int]:
+        running.append(numbers)
+        both.wait(60)  # until the other is computed, too
+        return numbers
+
+    async def scene(batcher: Batcher) -> list[list[Any]]:
+        jobs = [asyncio.create_task(batcher.ask("a", together, [n], alone=True)) for n in (1, 2)]
+        return [await job for job in jobs]
+
+    assert on_device(scene) == [[1], [2]]
+    assert sorted(running) == [[1], [2]]
+
+
 def test_no_more_are_computed_together_than_fit_into_memory() -> None:
     double = Doubler()
 

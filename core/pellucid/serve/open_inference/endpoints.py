@@ -137,9 +137,10 @@ class OpenInference:
             # A request is asked as a whole, and beside others only while they are few small rows:
             # to put large ones together costs more than it saves.
             large = sum(it.nbytes for it in wanted.tensors.values()) >= LARGE
-            most = 1 if large else max(1, ROWS // wanted.rows)
-            key = (loaded.generation, "infer")
-            (found,) = await self._handler.batcher.ask(key, ask, [wanted.tensors], most)
+            key, most = (loaded.generation, "infer"), max(1, ROWS // wanted.rows)
+            (found,) = await self._handler.batcher.ask(
+                key, ask, [wanted.tensors], most, alone=large
+            )
             version = request.path_params.get("version") or _version(self._handler, name)
             size = sum(it.nbytes for it in found.values())
             found = _without_rows(found, loaded)
