@@ -39,7 +39,7 @@ from pellucid.serve.recording import Recorder
 TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
 """Headers in which clients and proxies say how long they wait, and their unit in seconds."""
 LARGE = 2**17
-"""A body of so many bytes is read into one place."""
+"""A body of so many bytes is read into one place, and its rows are predicted as one block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,11 @@ class Handler:
             visit.instances = len(read.instances)
             if target.verb == "predict":
                 answers = await self.batcher.ask(
-                    read.key, read.model.predict, read.instances, read.most
+                    read.key,
+                    read.model.predict,
+                    read.instances,
+                    read.most,
+                    alone=len(body) >= LARGE,
                 )
                 rows = predictions(answers)
                 document = columns_of(rows) if read.columns else protocol.predicted(rows, target)
