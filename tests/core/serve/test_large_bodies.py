@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from serving import Running, Stub, answering_stub, serving, until
 
+from pellucid.inputs import Instance
 from pellucid.serve.handler import LARGE
 from pellucid.serve.limits import Limits
 from pellucid.serve.server import ServerSettings
@@ -71,6 +73,28 @@ def test_what_is_wrong_in_a_large_body_is_told_as_in_a_small_one(running: Runnin
             assert found.status == 400
             said.append(found.json["error"].replace(f"column {len(room) + 20}", "column 20"))
     assert [it.replace(f"offset {LARGE}", "offset 0") for it in said[4:]] == said[:4]
+
+
+def test_two_large_bodies_are_predicted_at_a_time() -> None:
+    both = threading.Barrier(2)
+
+    class Together(Stub):
+        def predict(self, instances: list[Instance]) -> list[Any]:
+            both.wait(60)  # until the other is predicted, too
+            return super().predict(instances)
+
+    stub = Together()
+    stub.gate.set()
+    settings = ServerSettings(poll=0, limits=LIMITS)
+    body = b'{"instances": [1.0]' + ROOM + b"}"
+    with (
+        serving(MODEL, settings=settings, load=lambda path: stub) as running,
+        asking(running) as one,
+        asking(running) as other,
+    ):
+        for connection in (one, other):
+            connection.sendall(request(body))
+        assert [answer(it)[0] for it in (one, other)] == [200, 200]
 
 
 def test_who_waits_for_a_hundred_is_told_to_continue(running: Running) -> None:
