@@ -15,7 +15,7 @@ from power_cuts import Disk, PowerCut
 from pellucid.batch import Run
 from pellucid.errors import OutputError
 
-CUTS = 40
+CUTS = 60
 
 
 def carry_out(source: Path, out: Path, **options: Any) -> Any:

@@ -121,7 +121,7 @@ def fuzz(running: Running, folder: Path) -> None:
         [
             *(str(environment / "bin" / "schemathesis"), "--config-file"),
             str(Path(__file__).with_name("schemathesis.toml")),
-            *("run", f"{running.url}/openapi.json", "--max-examples", "3", "--seed", "1"),
+            *("run", f"{running.url}/openapi.json", "--max-examples", "5", "--seed", "1"),
             # The two versions of Vertex's API are the same code.
             *("--exclude-path-regex", "^/v1beta1/"),
             *("--no-color", "--generation-database", "none"),
