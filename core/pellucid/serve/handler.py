@@ -39,7 +39,7 @@ from pellucid.serve.recording import Recorder
 TIMEOUTS = {"x-server-timeout": 1.0, "x-envoy-expected-rq-timeout-ms": 0.001}
 """Headers in which clients and proxies say how long they wait, and their unit in seconds."""
 LARGE = 2**17
-"""A body of so many bytes is read into one place, and its rows are predicted as one block."""
+"""A body of so many bytes is read into one place, and predicted beside no other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,7 @@ def test_masks_are_found_by_name(digits: Any, samples: Path, masks: Path) -> Non
 def test_masks_of_no_picture_are_counted(digits: Any, samples: Path, masks: Path) -> None:
     given = pictures(digits, samples)
     names = {Path(it.source).name for it in given}
+    shutil.copy(masks / min(names), masks / f"{min(names)[0]}.png")  # part of a name is none
     others = sorted(it for it in masks.iterdir() if it.name not in names)
 
     def said() -> list[str]:

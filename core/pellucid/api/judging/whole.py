@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 from pellucid import __version__
 from pellucid.api.judging.findings import Findings
@@ -23,6 +24,7 @@ from pellucid.evaluate import (
     Settings,
     control,
 )
+from pellucid.inputs import IMAGE_SUFFIXES
 from pellucid.metadata import ExplanationParameters, recorded
 
 PIXELS = 224 * 224
@@ -125,12 +127,11 @@ def _notes(judge: Judge, found: Findings, there: Sequence[Candidate]) -> Iterato
             f"All {len(found.rows)} instances have the label {label}: what is found of them "
             "need not hold for others."
         )
-    unused = [
-        it
-        for it in judge.masks.files.values()
-        if not any(it.stem in row.name for row in found.rows)
-    ]
-    if unused:
+    judged = [Path(row.name) for row in found.rows]
+    pictures = {it.stem for it in judged if it.suffix.lower() in IMAGE_SUFFIXES}
+    unused = [it for name, it in judge.masks.files.items() if name not in pictures]
+    # Of what is in no file of its own, the mask has the name of an id.
+    if unused and all(it.suffix.lower() in IMAGE_SUFFIXES for it in judged):
         yield (
             f"{len(unused)} of {len(judge.masks.files)} masks are of no picture that was judged; "
             f"the first is {unused[0].name}."
