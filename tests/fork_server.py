@@ -9,8 +9,10 @@ DESCRIPTOR``, the copy is a process of ``batch --jobs``, whose connection the de
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import re
 import select
 import signal
@@ -27,9 +29,15 @@ FILES = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir")
 
 def serve(path: str) -> None:
     """Fork for each that connects."""
-    import pellucid.runtime.engine.tensorflow  # noqa: F401
+    import pellucid.runtime.engine.tensorflow
+    import pellucid_cli
+    from pellucid.errors import DependencyError
     from pellucid_cli.main import main
 
+    for package in (pellucid, pellucid_cli):  # or each copy would import again what it needs
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            with suppress(DependencyError):
+                importlib.import_module(module.name)
     gc.freeze()  # or each copy looks through all of TensorFlow for garbage, and copies its pages
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that keep
     with socket.socket(socket.AF_UNIX) as listening:
