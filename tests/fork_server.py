@@ -29,6 +29,8 @@ FILES = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir")
 
 def serve(path: str) -> None:
     """Fork for each that connects."""
+    import jsonschema  # noqa: F401
+
     import pellucid.runtime.engine.tensorflow
     import pellucid_cli
     from pellucid.errors import DependencyError

@@ -127,10 +127,10 @@ def _forward(
     def back(target: Any) -> dict[str, Any]:
         if part is not None:
             points, ends = ({o.name: it[o.name] for o in operands if o.real} for it in (rows, stop))
-            score = _score(output, target)
+            seed = _seed(output, target, weight)
             # Why there is none is said below.
             with suppress(LookupError, NotImplementedError):
-                found = transposed_sums(part, output, score, points, ends, path, weight)
+                found = transposed_sums(part, output, seed, points, ends, path)
                 if found:
                     return found
         return gradient_sums(operands, rows, output, path, weight, target, paths)
@@ -182,16 +182,15 @@ def gradient_sums(
     points = {o.name: rows[o.name] for o in operands if o.real}
     if not points:
         raise NotDifferentiableError(_no_floats(operands))
-    score = _score(output, target)
     # A weight at the score costs a number for a row; behind the gradient, a whole input. In half
     # precision it would be rounded away.
-    early = score.dtype.size >= 4
-    seed = tf.cast(weight, score.dtype) if early else None
+    early = output.dtype.size >= 4
+    seed = _seed(output, target, weight if early else tf.ones_like(weight))
     try:
-        slopes = tf.gradients(score, list(points.values()), grad_ys=seed)
+        slopes = tf.gradients(output, list(points.values()), grad_ys=seed)
     except (LookupError, NotImplementedError) as error:
         raise _without_gradient(error) from error
-    reaching = ancestors([score.op])
+    reaching = ancestors([output.op])
     found = {}
     for name, slope in zip(points, slopes, strict=True):
         if slope is None and not any(op in reaching for op in points[name].consumers()):
@@ -200,7 +199,7 @@ def gradient_sums(
             slope = tf.convert_to_tensor(slope)
             found[name] = slope[None] if lone else slope
     if not found:
-        raise _blocked(points, score)
+        raise _blocked(points, output)
     answer: dict[str, Any] = {}
     for group in groups_of([operand for operand in operands if operand.name in found]):
         slope = tf.cast(joined(found, group), tf.float64)
@@ -267,6 +266,15 @@ def _score(output: Any, target: Any) -> Any:
     return tf.gather(flat, target, batch_dims=1)
 
 
+def _seed(output: Any, target: Any, weight: Any) -> Any:
+    """Return ∂(Σ_r w_r f_r) / ∂output, of its shape: the weight at the target of each row, else 0.
+
+    The gradient of `_score` says the same, in fifty operations more.
+    """
+    chosen = tf.one_hot(target, tf.size(output) // tf.size(target), dtype=output.dtype)
+    return tf.reshape(chosen * tf.cast(weight, output.dtype)[:, None], tf.shape(output))
+
+
 def _like_rows(values: Any, like: Any) -> Any:
     """Reshape [r] so that it broadcasts over the trailing axes of `like` [r, …]."""
     if like.shape.rank is not None:
@@ -280,9 +288,9 @@ def _no_floats(operands: Sequence[Operand]) -> str:
     return f"a gradient needs floating-point inputs, and {kinds}"
 
 
-def _blocked(points: Mapping[str, Any], score: Any) -> NoGradient:
+def _blocked(points: Mapping[str, Any], output: Any) -> NoGradient:
     """Return the error that names the first operation that stops every gradient."""
-    reaching = ancestors([score.op])
+    reaching = ancestors([output.op])
     for name, point in points.items():
         queue, seen = [point], set()
         while queue:
@@ -296,7 +304,7 @@ def _blocked(points: Mapping[str, Any], score: Any) -> NoGradient:
                     queue.extend(through)
                 else:
                     return NoGradient(name, _place(op.name), op.type)
-    return NoGradient(next(iter(points)), _place(score.op.name), score.op.type)
+    return NoGradient(next(iter(points)), _place(output.op.name), output.op.type)
 
 
 def _without_gradient(error: Exception) -> Exception:

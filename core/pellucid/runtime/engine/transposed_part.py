@@ -28,24 +28,23 @@ class AffinePart:
 def transposed_sums(
     part: AffinePart,
     output: Any,
-    score: Any,
+    seed: Any,
     points: Mapping[str, Any],
     ends: Mapping[str, Any],
     path: Any,
-    weight: Any,
 ) -> dict[str, Any]:
     """Return Σ_r w_r ∇f(x_r) summed over the rows r of each path, float64 [p, …], by operand.
 
     As ∇(g ∘ A)(x) = Aᵀ ∇g(A x), and Aᵀ is the same everywhere, it is applied to the sums. `points`
-    are the rows x [r, …] of the real operands, and `ends` the same ends of paths [p, …]; `score`
-    [r] is chosen of the `output`. An operand that no gradient reaches is left out.
+    are the rows x [r, …] of the real operands, and `ends` the same ends of paths [p, …]; `seed` is
+    ∂(Σ_r w_r f_r) / ∂output, [r, …]. An operand that no gradient reaches is left out.
     """
     names, cut, answers = list(points), part.inside(output), part.answers(ends)
     paths = tf.shape(next(iter(ends.values())))[0]
     slopes = tf.gradients(
-        score,
+        output,
         [*points.values(), *cut],
-        grad_ys=tf.cast(weight, score.dtype),
+        grad_ys=seed,
         stop_gradients=cut,
     )
     sums = [None if it is None else _summed(it, path, paths) for it in slopes]
