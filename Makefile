@@ -66,9 +66,10 @@ browser:
 # Tests start processes by the hundred, each of which would compile all sources anew.
 test test-lowest: export PYTHONDONTWRITEBYTECODE =
 
-# Four for two cores, since some tests wait: for a browser, a timeout, a process.
+# Three for two cores, since some tests wait: for a browser, a timeout, a process. A fourth would
+# collect all tests and import TensorFlow once more, and find both cores busy.
 test: $(VENV)/.dev $(IMAGENET)/saved_model.pb browser  ## Run every test
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # The lowest versions that pyproject.toml names, with TensorFlow's; what these need themselves is the
 # newest. Only wheels: what has none for this Python is not the lowest that people get. The tools of

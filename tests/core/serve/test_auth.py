@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -284,13 +284,15 @@ def test_a_picture_that_cannot_be_measured_is_refused(photos: Running) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        picture((2000, 1000), "JPEG"),
-        picture((30000, 30000), "PNG"),
-        png_header(65535, 65535),
-        png_header(2**31 - 1, 2**31 - 1),
+        lambda: picture((2000, 1000), "JPEG"),
+        lambda: picture((30000, 30000), "PNG"),  # seconds, which collecting need not take
+        lambda: png_header(65535, 65535),
+        lambda: png_header(2**31 - 1, 2**31 - 1),
     ],
     ids=["jpeg", "png", "header", "largest"],
 )
-def test_a_picture_that_is_huge_in_memory_is_refused(photos: Running, data: bytes) -> None:
-    answer = sent(photos, data)
+def test_a_picture_that_is_huge_in_memory_is_refused(
+    photos: Running, data: Callable[[], bytes]
+) -> None:
+    answer = sent(photos, data())
     assert answer.status == 413 and "more than 1,000,000 pixels" in answer.json["error"]
