@@ -22,7 +22,7 @@ Rule = Callable[[Any, frozenset[int]], bool]
 """Whether an operation is affine in its inputs at these places, and keeps the first axis."""
 
 # A sum over what a layer answers costs as much as so many products for each number (measured).
-PRODUCTS_PER_NUMBER = 16
+PRODUCTS_PER_NUMBER, LANES = 16, 16
 OWN_GRADIENT = "_gradient_op_type"
 
 
@@ -114,7 +114,9 @@ def _products(op: Any) -> int:
     if op.type == "DepthwiseConv2dNative":
         return int(out * math.prod(weights[:2]))
     if op.type in ("Conv2D", "Conv3D"):
-        return int(out * math.prod(weights[:-1]))
+        # Back at a picture of one or three channels, most lanes of a processor have nothing to do.
+        lanes = -(-weights[-2] // LANES) * LANES
+        return int(out * math.prod(weights[:-2]) * lanes)
     return out * int(op.inputs[0].shape[-1])
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pellucid.runtime.engine.tensorflow import tf
 
-FEW_ROWS = 64
-"""So many numbers may be summed up in single precision."""
+FEW_ROWS, FEW_RUNS = 64, 32
+"""So many numbers may be summed up in single precision, and so many runs of rows by a product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,22 @@ class AffinePart:
 
 
 def transposed_sums(
-    part: AffinePart,
     output: Any,
     seed: Any,
     points: Mapping[str, Any],
+    cut: Sequence[Any],
+    answers: Sequence[Any],
     ends: Mapping[str, Any],
     path: Any,
 ) -> dict[str, Any]:
     """Return Σ_r w_r ∇f(x_r) summed over the rows r of each path, float64 [p, …], by operand.
 
     As ∇(g ∘ A)(x) = Aᵀ ∇g(A x), and Aᵀ is the same everywhere, it is applied to the sums. `points`
-    are the rows x [r, …] of the real operands, and `ends` the same ends of paths [p, …]; `seed` is
+    are the rows x [r, …] of the real operands, and `cut` what g reads of A there; `ends` are the
+    same ends of paths [p, …], and `answers` what A gives for them. `seed` is
     ∂(Σ_r w_r f_r) / ∂output, [r, …]. An operand that no gradient reaches is left out.
     """
-    names, cut, answers = list(points), part.inside(output), part.answers(ends)
+    names = list(points)
     paths = tf.shape(next(iter(ends.values())))[0]
     slopes = tf.gradients(
         output,
@@ -63,16 +65,25 @@ def transposed_sums(
 
 
 def _summed(slope: Any, path: Any, paths: Any) -> Any:
-    """Return the sums of rows [r, …] for each path, [p, …]."""
+    """Return the sums of rows [r, …] for each path, [p, …]; `path` [r] says which a row is on."""
     slope = tf.convert_to_tensor(slope)
     sizes, count = slope.shape[1:].as_list(), tf.shape(slope)[0]
+    # Where paths stand in their order, both terms rise alone: no two runs have the same number.
+    run = path + tf.range(count) // FEW_ROWS
+    runs = run[-1] + 1
 
-    def of_few() -> Any:  # a product goes through memory once: these may be the largest there are
-        flat = tf.reshape(slope, [-1, math.prod(sizes)])
-        total = tf.matmul(tf.ones([1, count], slope.dtype), flat)
-        return tf.cast(tf.reshape(total, [1, *sizes]), tf.float64)
+    def of_few() -> Any:
+        """A product goes through memory once, and these may be the largest tensors there are."""
+        flat = tf.reshape(slope, [count, math.prod(sizes)])
+        total = tf.matmul(tf.one_hot(run, runs, axis=0, dtype=slope.dtype), flat)
+        whose = tf.math.unsorted_segment_max(path, run, runs)
+        found = tf.math.unsorted_segment_sum(tf.cast(total, tf.float64), whose, paths)
+        # Times 0 as well, a row that is not finite would be so in the sums of all others.
+        finite = tf.reduce_all(tf.math.is_finite(found))
+        return tf.cond(finite, lambda: tf.reshape(found, [paths, *sizes]), of_many)
 
     def of_many() -> Any:
         return tf.math.unsorted_segment_sum(tf.cast(slope, tf.float64), path, paths)
 
-    return tf.cond((paths == 1) & (count <= FEW_ROWS), of_few, of_many)
+    ordered = tf.reduce_all(path[1:] >= path[:-1])
+    return tf.cond(ordered & (runs <= FEW_RUNS), of_few, of_many)

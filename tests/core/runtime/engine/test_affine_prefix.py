@@ -13,6 +13,7 @@ import pellucid
 from pellucid.errors import NotDifferentiableError
 from pellucid.runtime.engine.affine_prefix import AffinePrefix, affine_prefix
 from pellucid.runtime.engine.tensorflow import tf
+from places import SAMPLES
 
 Network = Callable[[Any], Any]
 PICTURE = (6, 6, 4)
@@ -128,6 +129,8 @@ def test_a_layer_is_worth_it_where_it_computes_more_than_it_answers() -> None:
     assert wide.saved > 0
     narrow, _ = prefix_of(lambda x: x @ constant(4, 50), (4,))
     assert narrow.saved < 0
+    gray, _ = prefix_of(lambda x: tf.nn.conv2d(x, constant(3, 3, 1, 16), 1, "SAME"), (28, 28, 1))
+    assert gray.saved > 0  # back at one channel costs as much as back at sixteen
     none, _ = prefix_of(lambda x: x * x, (4,))
     assert none.saved == 0 and none.boundary == ()
 
@@ -159,7 +162,7 @@ def slope(x: Any, target: int) -> Any:
     return ((1 - tanh**2) * SECOND[:, target]) @ FIRST.T.astype(np.float64) + 3 * x**2 / WIDTH
 
 
-@pytest.mark.parametrize("nodes", [1, 5, 70])
+@pytest.mark.parametrize("nodes", [1, 5, 70, 300])
 def test_gradients_behind_an_affine_part_are_those_of_the_network(wide: Any, nodes: int) -> None:
     x = np.random.default_rng(2).normal(size=(4, WIDTH)).astype(np.float32)
     start = {"x": np.full_like(x, 0.1)}
@@ -174,6 +177,47 @@ def test_gradients_behind_an_affine_part_are_those_of_the_network(wide: Any, nod
         wanted = weights @ slope(points, int(target[i]))
         np.testing.assert_allclose(found[i], wanted, rtol=0, atol=2e-6 * np.abs(wanted).max())
     assert set(wide.traces.values()) == {1}
+    assert wide._backend._goes_forward_once
+
+
+def test_several_targets_share_the_way_forward_of_a_part_with_weights_of_its_own() -> None:
+    model = pellucid.load(SAMPLES / "digits/model", warn=lambda sentence: None).explainer.model
+    (name,) = model.differentiable
+    x = np.random.default_rng(5).uniform(size=(1, 28, 28)).astype(np.float32)
+    nodes, weights = np.array([0.2, 0.7]), np.array([0.5, 0.5])
+
+    def of(targets: list[int]) -> Any:
+        ends = ({name: np.repeat(it, len(targets), 0)} for it in (np.zeros_like(x), x))
+        return model.path_gradient(*ends, nodes, weights, np.array(targets))[name]
+
+    together = of([3, 5, 8])
+    backend: Any = model._backend  # type: ignore[attr-defined]
+    assert backend.affine_part is not None and backend._goes_forward_once
+    np.testing.assert_allclose(together, np.concatenate([of([it]) for it in (3, 5, 8)]), rtol=1e-5,
+                               atol=1e-7)  # fmt: skip
+
+
+def test_a_row_that_is_not_finite_costs_its_own_path_alone(tmp_path: Path) -> None:
+    class Roots(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None, WIDTH], tf.float32, name="x")])
+        def __call__(self, x: Any) -> Any:
+            return {"y": tf.sqrt(tf.abs(x @ tf.constant(FIRST))) @ tf.constant(SECOND)}
+
+    module = Roots()
+    tf.saved_model.save(module, str(tmp_path), signatures=module.__call__)
+    model: Any = pellucid.load(tmp_path, warn=lambda sentence: None).explainer.model
+    x = np.random.default_rng(6).normal(size=(3, WIDTH)).astype(np.float32)
+    x[1] = 0  # where a root has no slope
+    nodes, weights = np.array([0.5, 1.0]), np.array([0.5, 0.5])
+
+    def of(rows: Any) -> Any:
+        ends = {"x": np.zeros_like(rows)}, {"x": rows}
+        return model.path_gradient(*ends, nodes, weights, np.zeros(len(rows), np.int64))["x"]
+
+    found = of(x)
+    assert model._backend.affine_part is not None
+    assert not np.isfinite(found[1]).any()
+    np.testing.assert_allclose(found[[0, 2]], of(x[[0, 2]]), rtol=1e-6)
 
 
 def test_a_network_that_is_small_goes_the_plain_way(tmp_path: Path) -> None:
