@@ -13,7 +13,6 @@ falling. The number is the area below.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, features
@@ -131,22 +130,13 @@ def _restored(
     A map in patches has the same best pixels at several shares: these are one picture.
     """
     picture, _ = _planes(subject)
-    shown = [values >= np.quantile(values, 1 - it) for it in THRESHOLDS]
-    place = alike(shown)
-    distinct = [shown[place.index(number)] for number in range(max(place) + 1)]
-    rows = [blurred(whole, it.reshape(picture.size) | seen) for it in distinct]
+    shown = np.stack([values >= np.quantile(values, 1 - it) for it in THRESHOLDS])
+    # Each is a part of the next one: those with as many pixels are the same.
+    _, first, place = np.unique(shown.sum(axis=1), return_index=True, return_inverse=True)
+    rows = [blurred(whole, it.reshape(picture.size) | seen) for it in shown[first]]
     outputs = _asked(subject, picture, _unit(picture, np.stack(rows)))
     sizes = [information(it) for it in rows]
-    return [sizes[number] for number in place], outputs[place]
-
-
-def alike(rows: Iterable[Array]) -> list[int]:
-    """Return a number for each row, the same for equal ones: 0, 1, … as they come.
-
-    `numpy.unique` along an axis has a field for each pixel of a row, at ten times the cost.
-    """
-    numbers: dict[bytes, int] = {}
-    return [numbers.setdefault(it.tobytes(), len(numbers)) for it in rows]
+    return [sizes[number] for number in place.tolist()], outputs[place]
 
 
 def _no_way(sizes: list[int], scores: Array) -> str:
