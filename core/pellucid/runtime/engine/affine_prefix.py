@@ -22,7 +22,9 @@ Rule = Callable[[Any, frozenset[int]], bool]
 """Whether an operation is affine in its inputs at these places, and keeps the first axis."""
 
 # A sum over what a layer answers costs as much as so many products for each number (measured).
-PRODUCTS_PER_NUMBER, LANES = 16, 16
+PRODUCTS_PER_NUMBER = 16
+# So many channels of a picture are computed at a time, with or without numbers in them.
+LANES = 16
 OWN_GRADIENT = "_gradient_op_type"
 
 

@@ -124,15 +124,15 @@ def _forward(
     output = outputs(network, operands, batch, rows)
     paths = tf.shape(stop[operands[0].name])[0]
     points, ends = ({o.name: it[o.name] for o in operands if o.real} for it in (rows, stop))
-    # Here, as each way back may be a step of a loop, and would go forward through it as well.
-    answers = None if part is None else part.answers(ends)
+    # Here, as each way back may be a step of a loop, where the weights of the part are not found.
+    behind = None if part is None else (part.inside(output), part.answers(ends))
 
     def back(target: Any) -> dict[str, Any]:
-        if part is not None and answers is not None:
-            cut, seed = part.inside(output), _seed(output, target, weight)
+        if behind is not None:
+            seed = _seed(output, target, weight)
             # Why there is none is said below.
             with suppress(LookupError, NotImplementedError):
-                found = transposed_sums(output, seed, points, cut, answers, ends, path)
+                found = transposed_sums(output, seed, points, *behind, ends, path)
                 if found:
                     return found
         return gradient_sums(operands, rows, output, path, weight, target, paths)
