@@ -70,20 +70,19 @@ def _summed(slope: Any, path: Any, paths: Any) -> Any:
     sizes, count = slope.shape[1:].as_list(), tf.shape(slope)[0]
     # Where paths stand in their order, both terms rise alone: no two runs have the same number.
     run = path + tf.range(count) // FEW_ROWS
-    runs = run[-1] + 1
-
-    def of_few() -> Any:
-        """A product goes through memory once, and these may be the largest tensors there are."""
-        flat = tf.reshape(slope, [count, math.prod(sizes)])
-        total = tf.matmul(tf.one_hot(run, runs, axis=0, dtype=slope.dtype), flat)
-        whose = tf.math.unsorted_segment_max(path, run, runs)
-        found = tf.math.unsorted_segment_sum(tf.cast(total, tf.float64), whose, paths)
-        # Times 0 as well, a row that is not finite would be so in the sums of all others.
-        finite = tf.reduce_all(tf.math.is_finite(found))
-        return tf.cond(finite, lambda: tf.reshape(found, [paths, *sizes]), of_many)
+    ordered = tf.reduce_all(path[1:] >= path[:-1])
+    few = ordered & (run[-1] < FEW_RUNS)
+    runs = tf.where(few, run[-1] + 1, 0)
+    # A product goes through memory once, and these may be the largest tensors there are.
+    flat = tf.reshape(slope, [count, math.prod(sizes)])
+    total = tf.matmul(tf.one_hot(run, runs, axis=0, dtype=slope.dtype), flat)
+    whose = tf.math.unsorted_segment_max(path, run, runs)
+    found = tf.math.unsorted_segment_sum(tf.cast(total, tf.float64), whose, paths)
+    found = tf.reshape(found, [paths, *sizes])
+    # Times 0 as well, a row that is not finite would be so in the sums of all others.
+    finite = tf.reduce_all(tf.math.is_finite(found))
 
     def of_many() -> Any:
         return tf.math.unsorted_segment_sum(tf.cast(slope, tf.float64), path, paths)
 
-    ordered = tf.reduce_all(path[1:] >= path[:-1])
-    return tf.cond(ordered & (runs <= FEW_RUNS), of_few, of_many)
+    return tf.cond(few & finite, lambda: found, of_many)
