@@ -41,7 +41,7 @@ def _stderr_held() -> Iterator[None]:
         os.close(saved)
 
 
-def _import() -> tuple[Any, Any, Any, Any]:
+def _import() -> tuple[Any, Any, Any, Any, Any]:
     # Read at import; a caller who wants TensorFlow's own log sets it first.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -49,6 +49,7 @@ def _import() -> tuple[Any, Any, Any, Any]:
             warnings.simplefilter("ignore")
             import tensorflow
             from tensorflow.core.protobuf.config_pb2 import CallableOptions as Options
+            from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig as Rewriter
             from tensorflow.python.framework import op_def_registry as registry
             from tensorflow.python.ops.op_selector import UnliftableError as Unliftable
     except ModuleNotFoundError as error:
@@ -58,7 +59,7 @@ def _import() -> tuple[Any, Any, Any, Any]:
             "TensorFlow is not installed, and this needs it", hint=f"type {INSTALL}"
         ) from error
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    return tensorflow, registry, Unliftable, Options
+    return tensorflow, registry, Unliftable, Options, Rewriter
 
 
-tf, op_def_registry, UnliftableError, CallableOptions = _import()
+tf, op_def_registry, UnliftableError, CallableOptions, RewriterConfig = _import()
