@@ -104,6 +104,30 @@ def test_saved_explanations_are_drawn_without_tensorflow(program: Any, tmp_path:
     assert not imported & {"tensorflow", "keras", "skimage", "h5py"}
 
 
+def test_explaining_imports_no_keras_and_what_keras_finds() -> None:
+    digits = SAMPLES / "digits"
+    code, imported = probe(["explain", str(digits / "model"), str(digits / "images" / "seven.png")])
+    assert code == 0 and "tensorflow" in imported
+    assert not imported & {"keras", "sklearn", "pandas", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "import keras; from keras.layers import Dense",
+        "import tensorflow as tf; keras = tf.keras; Dense = tf.keras.layers.Dense",
+        "from tensorflow import keras; from tensorflow.keras.layers import Dense",
+    ],
+)
+def test_keras_is_there_for_whoever_asks_later(words: str) -> None:
+    code = (
+        "import sys, pellucid.runtime.engine.tensorflow; assert 'keras' not in sys.modules; "
+        f"{words}; print(keras.Sequential([keras.Input((2,)), Dense(3)]).output_shape)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert run.stdout == "(None, 3)\n"
+
+
 def imported_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -2,6 +2,9 @@
 
 TensorFlow prints start-up chatter straight to file descriptor 2, whatever the log level says. The
 descriptor is held in a temporary file during the import, and replayed only when the import fails.
+
+It imports all of Keras as well, and with it what Keras finds: scikit-learn, pandas. That is left to
+whoever asks for it (``tf.keras``, ``import keras``), as it takes nearly half of the time.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from threading import get_ident
 from typing import Any
 
 from pellucid.errors import DependencyError
@@ -41,11 +46,32 @@ def _stderr_held() -> Iterator[None]:
         os.close(saved)
 
 
+class _LaterKeras(MetaPathFinder):
+    """Finds that Keras has no modules, as long as TensorFlow is imported by this thread.
+
+    TensorFlow goes without: it wants what Keras registers for models that are trained again.
+    """
+
+    def __init__(self) -> None:
+        self._thread = get_ident()
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Raise ImportError for a module of Keras."""
+        if fullname.startswith("keras.") and get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{fullname} is imported later", name=fullname)
+
+    def __enter__(self) -> None:
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)
+
+
 def _import() -> tuple[Any, Any, Any, Any, Any]:
     # Read at import; a caller who wants TensorFlow's own log sets it first.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with _stderr_held(), warnings.catch_warnings():
+        with _stderr_held(), warnings.catch_warnings(), _LaterKeras():
             warnings.simplefilter("ignore")
             import tensorflow
             from tensorflow.core.protobuf.config_pb2 import CallableOptions as Options
